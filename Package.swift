@@ -1,0 +1,43 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+  name: "Attune",
+  products: [
+    .executable(name: "attune", targets: ["attune"]),
+    .library(name: "Attune", targets: ["Tensors", "NeuralNetworks", "Files"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+  ],
+  targets: [
+    // System libraries: a module map and a shim each, no logic.
+    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+    // The stack, lowest first; imports run downwards only (ArchitectureTests checks it).
+    .target(name: "CKernels"),
+    .target(name: "Tensors", dependencies: ["CKernels"]),
+    .target(name: "NeuralNetworks", dependencies: ["Tensors"]),
+    .target(name: "Files", dependencies: ["Tensors", "CHDF5", "CZlib"]),
+
+    // Programs.
+    .executableTarget(
+      name: "attune",
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Files",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(
+      name: "Benchmarks", dependencies: ["Tensors", "NeuralNetworks", "Files", "COpenBLAS"]),
+
+    // Tests.
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .testTarget(name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "Files"]),
+    .testTarget(name: "FilesTests", dependencies: ["Files"]),
+    .testTarget(name: "ArchitectureTests"),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c17
+)

@@ -1,0 +1,18 @@
+// What the kernels share: the vector type and the attribute for plain loops.
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+/// Sixteen floats: one AVX-512 register, two AVX2 ones, four SSE or NEON ones.
+typedef float vector16 __attribute__((ext_vector_type(16), aligned(4)));
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/// Compiles a plain loop for several instruction sets and picks one when the program is loaded.
+#if defined(__x86_64__)
+#define AUTO_VECTORIZED \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define AUTO_VECTORIZED
+#endif

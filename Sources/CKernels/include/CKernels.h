@@ -1,0 +1,25 @@
+// Vector loops over whole buffers of 32-bit floats, in plain C and without state.
+//
+// Buffers are dense unless a stride is given; strides count elements. A result may be the same
+// buffer as an input of the same size unless a function says otherwise, but may not overlap it
+// in part. Every function gives the same bits however its rows are split between calls.
+#pragma once
+
+#include "Activations.h"
+#include "Attention.h"
+#include "Convolutions.h"
+#include "Elementwise.h"
+#include "MatrixProducts.h"
+#include "Normalizations.h"
+#include "Optimizers.h"
+#include "Randoms.h"
+#include "Reductions.h"
+
+/// Tells the processor that the caller is spinning.
+static inline void attune_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}

@@ -1,0 +1,232 @@
+import CKernels
+import FoundationEssentials
+import Glibc
+import Synchronization
+
+/// A fixed set of threads that run the iterations of a loop side by side.
+///
+/// Loops do not nest: a loop started inside an iteration runs in place, and so does one started while
+/// another thread is using the pool. Results must therefore never depend on which worker runs an
+/// iteration; every operation here keeps its order of summation fixed.
+public final class WorkerPool: Sendable {
+  /// The pool that tensors use.
+  public static let shared = WorkerPool()
+
+  /// The number of processors that this process may use.
+  public static var availableProcessorCount: Int {
+    ProcessInfo.processInfo.activeProcessorCount
+  }
+
+  /// 0 outside the pool's own threads, otherwise 1, 2, ...
+  static var currentWorkerIndex: Int { Int(bitPattern: pthread_getspecific(indexKey)) }
+
+  private static let indexKey: pthread_key_t = {
+    var key = pthread_key_t()
+    pthread_key_create(&key, nil)
+    return key
+  }()
+
+  /// Set while this thread runs an iteration, so that inner loops run in place.
+  private static let busyKey: pthread_key_t = {
+    var key = pthread_key_t()
+    pthread_key_create(&key, nil)
+    return key
+  }()
+
+  /// One loop in flight. A struct of raw parts because the closure does not escape the loop.
+  private struct Job: @unchecked Sendable {
+    var body: (Int) -> Void
+    var count: Int
+  }
+
+  private struct State {
+    var threadCount: Int
+    var startedThreadCount = 0
+    var job: Job?
+    var generation = 0
+  }
+
+  private let state: Mutex<State>
+  /// Held by the thread whose loop is running.
+  private let isTaken = Atomic<Bool>(false)
+  /// A copy of the state's generation, raised by one for every loop, for workers to spin on.
+  private let generation = Atomic<Int>(0)
+  private let nextIndex = Atomic<Int>(0)
+  /// Workers that have not yet left the current loop.
+  private let activeWorkerCount = Atomic<Int>(0)
+  private let sleepingWorkerCount = Atomic<Int>(0)
+  private let semaphore = Semaphore()
+
+  private init() {
+    state = Mutex(State(threadCount: WorkerPool.availableProcessorCount))
+  }
+
+  /// The number of threads that share a loop, the calling one included.
+  public var threadCount: Int {
+    get { state.withLock { $0.threadCount } }
+    set {
+      precondition(newValue >= 1, "a worker pool needs at least one thread, not \(newValue)")
+      while !isTaken.compareExchange(
+        expected: false, desired: true, ordering: .acquiring
+      ).exchanged { sched_yield() }
+      state.withLock { $0.threadCount = newValue }
+      isTaken.store(false, ordering: .releasing)
+    }
+  }
+
+  /// Runs `body` for 0..<count and returns when all are done.
+  ///
+  /// The body may only write to memory that no other iteration touches.
+  public func forEach(_ count: Int, _ body: (Int) -> Void) {
+    guard count > 0 else { return }
+    let isInner = pthread_getspecific(WorkerPool.busyKey) != nil
+    let threadCount = isInner || count == 1 ? 1 : self.threadCount
+    guard threadCount > 1,
+      isTaken.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
+    else {
+      for index in 0..<count { body(index) }
+      return
+    }
+    defer { isTaken.store(false, ordering: .releasing) }
+    withoutActuallyEscaping(body) { body in
+      run(Job(body: body, count: count), threadCount: threadCount)
+    }
+  }
+
+  /// Splits 0..<count into at most one contiguous range for each thread.
+  ///
+  /// - Parameter granularity: ranges start at multiples of it.
+  func forEachRange(_ count: Int, granularity: Int = 1, _ body: (Range<Int>) -> Void) {
+    let granuleCount = (count + granularity - 1) / granularity
+    let rangeCount = min(granuleCount, threadCount)
+    guard rangeCount > 1 else {
+      if count > 0 { body(0..<count) }
+      return
+    }
+    forEach(rangeCount) { index in
+      let lower = granuleCount * index / rangeCount * granularity
+      let upper = min(count, granuleCount * (index + 1) / rangeCount * granularity)
+      body(lower..<upper)
+    }
+  }
+
+  private func run(_ job: Job, threadCount: Int) {
+    startThreads(threadCount - 1)
+    nextIndex.store(0, ordering: .relaxed)
+    activeWorkerCount.store(threadCount - 1, ordering: .relaxed)
+    state.withLock {
+      $0.job = job
+      $0.generation += 1
+      generation.store($0.generation, ordering: .sequentiallyConsistent)
+    }
+    // A worker that is about to sleep looks at the generation once more after it has said so.
+    for _ in 0..<sleepingWorkerCount.load(ordering: .sequentiallyConsistent) { semaphore.signal() }
+
+    pthread_setspecific(WorkerPool.busyKey, UnsafeRawPointer(bitPattern: 1))
+    runIterations(of: job)
+    pthread_setspecific(WorkerPool.busyKey, nil)
+    var spinCount = 0
+    while activeWorkerCount.load(ordering: .acquiring) > 0 {
+      spinCount += 1
+      if spinCount < 100_000 { attune_pause() } else { sched_yield() }
+    }
+    state.withLock { $0.job = nil }
+  }
+
+  private func runIterations(of job: Job) {
+    while true {
+      let index = nextIndex.wrappingAdd(1, ordering: .relaxed).oldValue
+      guard index < job.count else { return }
+      job.body(index)
+    }
+  }
+
+  private func startThreads(_ count: Int) {
+    let started = state.withLock { $0.startedThreadCount }
+    guard started < count else { return }
+    for index in started..<count {
+      startThread(index: index + 1)
+    }
+    state.withLock { $0.startedThreadCount = count }
+  }
+
+  private final class ThreadStart {
+    let pool: WorkerPool
+    let index: Int
+    let generation: Int
+    init(pool: WorkerPool, index: Int, generation: Int) {
+      self.pool = pool
+      self.index = index
+      self.generation = generation
+    }
+  }
+
+  private func startThread(index: Int) {
+    let start = ThreadStart(
+      pool: self, index: index, generation: generation.load(ordering: .relaxed))
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    // Graphs are released recursively; be as generous as the main thread's stack.
+    pthread_attr_setstacksize(&attributes, 64 << 20)
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    var thread = pthread_t()
+    let status = pthread_create(
+      &thread, &attributes,
+      { argument in
+        let start = Unmanaged<ThreadStart>.fromOpaque(argument!).takeRetainedValue()
+        start.pool.work(index: start.index, generation: start.generation)
+        return nil
+      }, Unmanaged.passRetained(start).toOpaque())
+    pthread_attr_destroy(&attributes)
+    precondition(status == 0, "cannot start worker thread \(index): error \(status)")
+  }
+
+  private func work(index: Int, generation initialGeneration: Int) {
+    pthread_setspecific(WorkerPool.indexKey, UnsafeRawPointer(bitPattern: index))
+    pthread_setspecific(WorkerPool.busyKey, UnsafeRawPointer(bitPattern: 1))
+    var seen = initialGeneration
+    while true {
+      waitForGeneration(after: seen)
+      let (job, isIdle) = state.withLock { state in
+        seen = state.generation
+        return (state.job, index >= state.threadCount)
+      }
+      // Threads beyond a lowered thread count stay out, and were not counted as active.
+      if isIdle { continue }
+      if let job { runIterations(of: job) }
+      activeWorkerCount.subtract(1, ordering: .releasing)
+    }
+  }
+
+  private func waitForGeneration(after seen: Int) {
+    // A loop usually follows the last one within microseconds: spin about 50 of them, then sleep.
+    for _ in 0..<2_000 {
+      if generation.load(ordering: .acquiring) > seen { return }
+      attune_pause()
+    }
+    while true {
+      sleepingWorkerCount.add(1, ordering: .sequentiallyConsistent)
+      if generation.load(ordering: .sequentiallyConsistent) > seen {
+        sleepingWorkerCount.subtract(1, ordering: .sequentiallyConsistent)
+        return
+      }
+      semaphore.wait()
+      sleepingWorkerCount.subtract(1, ordering: .sequentiallyConsistent)
+      if generation.load(ordering: .acquiring) > seen { return }
+    }
+  }
+}
+
+/// A counting semaphore.
+private final class Semaphore: @unchecked Sendable {
+  // Owned for the life of the object and used only through the thread-safe sem_* calls.
+  private let handle = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
+  init() { sem_init(handle, 0, 0) }
+  deinit {
+    sem_destroy(handle)
+    handle.deallocate()
+  }
+  func signal() { sem_post(handle) }
+  func wait() { while sem_wait(handle) != 0 {} }
+}
