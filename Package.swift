@@ -30,7 +30,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
-      name: "Benchmarks", dependencies: ["Tensors", "NeuralNetworks", "Files", "COpenBLAS"]),
+      name: "Benchmarks", dependencies: ["Tensors", "NeuralNetworks", "COpenBLAS"],
+      exclude: ["Peers"]),
 
     // Tests.
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
