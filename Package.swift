@@ -20,7 +20,9 @@ let package = Package(
     .target(name: "CKernels"),
     .target(name: "Tensors", dependencies: ["CKernels"]),
     .target(name: "NeuralNetworks", dependencies: ["Tensors"]),
-    .target(name: "Files", dependencies: ["Tensors", "CHDF5", "CZlib"]),
+    .target(
+      name: "CHDF5Bridge", dependencies: ["CHDF5"], cSettings: [.define("_GNU_SOURCE")]),
+    .target(name: "Files", dependencies: ["Tensors", "CHDF5Bridge", "CZlib"]),
 
     // Programs.
     .executableTarget(
