@@ -13,7 +13,8 @@ let package = Package(
   targets: [
     // System libraries: a module map and a shim each, no logic.
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // The stack, lowest first; imports run downwards only (ArchitectureTests checks it).
@@ -36,7 +37,7 @@ let package = Package(
       exclude: ["Peers"]),
 
     // Tests.
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"]),
     .testTarget(name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "Files"]),
     .testTarget(name: "FilesTests", dependencies: ["Files"]),
     .testTarget(name: "ArchitectureTests"),
