@@ -1,0 +1,54 @@
+import Glibc
+
+/// A temporary file beside `path` that takes its place when it is complete.
+struct FileReplacement {
+  let path: String
+  /// Where the new version is written; in the same folder, so that renaming is one step.
+  let temporaryPath: String
+
+  init(path: String) {
+    self.path = path
+    let folderEnd = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+    let suffix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
+    temporaryPath = "\(path[..<folderEnd]).\(path[folderEnd...]).\(suffix).temporary"
+  }
+
+  /// Writes the whole temporary file.
+  func write(_ bytes: [UInt8]) throws(SystemError) {
+    let descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw SystemError(number: errno) }
+    defer { close(descriptor) }
+    var start = 0
+    while start < bytes.count {
+      let count = bytes.withUnsafeBytes { buffer in
+        Glibc.write(descriptor, buffer.baseAddress! + start, buffer.count - start)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw SystemError(number: errno) }
+      start += count
+    }
+  }
+
+  /// Puts the temporary file on the disk and then in the place of `path`.
+  func commit() throws(SystemError) {
+    let descriptor = open(temporaryPath, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw SystemError(number: errno) }
+    let isSynced = fsync(descriptor) == 0
+    let number = errno
+    close(descriptor)
+    guard isSynced else { throw SystemError(number: number) }
+    guard rename(temporaryPath, path) == 0 else { throw SystemError(number: errno) }
+  }
+
+  /// Removes the temporary file, if there is one.
+  func discard() { unlink(temporaryPath) }
+}
+
+/// An error number of the operating system.
+struct SystemError: Error, CustomStringConvertible {
+  let number: Int32
+
+  var description: String { SystemError.text(number) }
+
+  static func text(_ number: Int32) -> String { String(cString: strerror(number)) }
+}
