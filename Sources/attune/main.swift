@@ -1,1 +1,8 @@
-print("x")
+import ArgumentParser
+
+struct Attune: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attune", subcommands: [ImageCommand.self])
+}
+
+Attune.main()

@@ -32,6 +32,11 @@ public struct Color: Hashable, Sendable {
   /// Opaque black.
   public static let black = Color(0x000000)
 
+  /// Whether white text reads better on it than black text.
+  public var isDark: Bool {
+    299 * Int(red) + 587 * Int(green) + 114 * Int(blue) < 128_000
+  }
+
   /// The form `#rrggbb`.
   public var hexadecimal: String {
     "#"

@@ -13,8 +13,10 @@ extension Image {
           } else {
             let alpha = source[4 * index + 3]
             target[3 * index] = blend(source[4 * index], over: background.red, alpha: alpha)
-            target[3 * index + 1] = blend(source[4 * index + 1], over: background.green, alpha: alpha)
-            target[3 * index + 2] = blend(source[4 * index + 2], over: background.blue, alpha: alpha)
+            target[3 * index + 1] = blend(
+              source[4 * index + 1], over: background.green, alpha: alpha)
+            target[3 * index + 2] = blend(
+              source[4 * index + 2], over: background.blue, alpha: alpha)
           }
         }
       }

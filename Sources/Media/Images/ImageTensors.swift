@@ -29,7 +29,8 @@ extension Image {
       tensor.rank == 2 || tensor.rank == 3,
       "an image is made from a tensor [H, W, C] or [H, W], not \(tensor.shape)")
     let channelCount = tensor.rank == 3 ? tensor.shape[2] : 1
-    self.init(width: tensor.shape[1], height: tensor.shape[0], channelCount: channelCount) { target in
+    self.init(width: tensor.shape[1], height: tensor.shape[0], channelCount: channelCount) {
+      target in
       tensor.withUnsafeElements { Image.quantize($0, range: range, into: target) }
     }
   }

@@ -2,15 +2,31 @@ import Glibc
 
 /// A temporary file beside `path` that takes its place when it is complete.
 struct FileReplacement {
+  /// The file to replace; where the path asked for is a link, what it points to.
   let path: String
   /// Where the new version is written; in the same folder, so that renaming is one step.
   let temporaryPath: String
 
-  init(path: String) {
+  /// - Throws: `SystemError` where `path` is a folder or a device, which must not be replaced.
+  init(path: String) throws(SystemError) {
+    let path = try FileReplacement.resolved(path)
     self.path = path
     let folderEnd = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
     let suffix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
     temporaryPath = "\(path[..<folderEnd]).\(path[folderEnd...]).\(suffix).temporary"
+  }
+
+  private static func resolved(_ path: String) throws(SystemError) -> String {
+    var information = stat()
+    guard stat(path, &information) == 0 else { return path }
+    switch information.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw SystemError(number: EISDIR)
+    default: throw SystemError(number: ENOTSUP)
+    }
+    guard let real = realpath(path, nil) else { return path }
+    defer { free(real) }
+    return String(cString: real)
   }
 
   /// Writes the whole temporary file.

@@ -21,12 +21,16 @@ enum WholeFile {
   }
 
   static func write(_ bytes: [UInt8], to path: String) throws(ImageFileError) {
-    let replacement = FileReplacement(path: path)
-    do {
-      try replacement.write(bytes)
-      try replacement.commit()
+    do throws(SystemError) {
+      let replacement = try FileReplacement(path: path)
+      do throws(SystemError) {
+        try replacement.write(bytes)
+        try replacement.commit()
+      } catch {
+        replacement.discard()
+        throw error
+      }
     } catch {
-      replacement.discard()
       throw .unwritable(file: path, reason: error.description)
     }
   }

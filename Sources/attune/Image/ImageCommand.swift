@@ -1,0 +1,17 @@
+import ArgumentParser
+import Foundation
+
+/// `attune image`: work with pictures.
+struct ImageCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "image",
+    abstract: "Make grids and videos of pictures.",
+    subcommands: [ImageGridCommand.self, ImageVideoCommand.self])
+}
+
+extension ImageCommand {
+  /// Writes a line on stderr, where everything goes that is not the result.
+  static func say(_ line: String) {
+    FileHandle.standardError.write(Data("\(line)\n".utf8))
+  }
+}
