@@ -33,7 +33,7 @@ import Testing
   #expect(try message(Array(whole[..<(whole.count / 2)])).contains("ends too early"))
   #expect(try message(Array(whole[..<(whole.count - 5)])).contains("ends too early"))
   var wrongSum = whole
-  wrongSum[45] ^= 1
+  wrongSum[32] ^= 1  // the last byte of the header's checksum
   #expect(try message(wrongSum).contains("CRC"))
 }
 

