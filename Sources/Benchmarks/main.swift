@@ -1,1 +1,4 @@
-print("x")
+switch CommandLine.arguments.dropFirst().first {
+case "video-encoding": try VideoEncodingBenchmark.run()
+default: print("usage: Benchmarks video-encoding")
+}

@@ -22,7 +22,7 @@ struct FileReplacement {
     switch information.st_mode & S_IFMT {
     case S_IFREG: break
     case S_IFDIR: throw SystemError(number: EISDIR)
-    default: throw SystemError(number: ENOTSUP)
+    default: throw SystemError("it is not a regular file")
     }
     guard let real = realpath(path, nil) else { return path }
     defer { free(real) }
@@ -60,11 +60,13 @@ struct FileReplacement {
   func discard() { unlink(temporaryPath) }
 }
 
-/// An error number of the operating system.
+/// What the operating system says against a file.
 struct SystemError: Error, CustomStringConvertible {
-  let number: Int32
+  let description: String
 
-  var description: String { SystemError.text(number) }
+  init(number: Int32) { description = SystemError.text(number) }
+
+  init(_ description: String) { self.description = description }
 
   static func text(_ number: Int32) -> String { String(cString: strerror(number)) }
 }

@@ -9,6 +9,11 @@ struct ImageCommand: ParsableCommand {
     subcommands: [ImageGridCommand.self, ImageVideoCommand.self])
 }
 
+/// What is wrong with the pictures named, in a sentence.
+struct ImageCommandError: Error, CustomStringConvertible {
+  var description: String
+}
+
 extension ImageCommand {
   /// Writes a line on stderr, where everything goes that is not the result.
   static func say(_ line: String) {

@@ -71,8 +71,9 @@ struct ImageGridCommand: ParsableCommand {
     }
     let size = grid.size
     guard size.width * size.height <= Image.pixelCountLimit else {
-      throw ValidationError(
-        "the grid would have \(size.width)x\(size.height) pixels; use fewer or smaller pictures")
+      throw ImageCommandError(
+        description:
+          "the grid would have \(size.width)x\(size.height) pixels; use fewer or smaller pictures")
     }
     try grid.rendered().writePNG(to: output)
     if !quiet {

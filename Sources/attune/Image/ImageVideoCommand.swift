@@ -54,8 +54,9 @@ struct ImageVideoCommand: ParsableCommand {
       }
       guard let writer else { return }
       guard image.width == writer.width && image.height == writer.height else {
-        throw ValidationError(
-          "\(path) (frame \(index + 1)) is \(image.width)x\(image.height), the first is "
+        throw ImageCommandError(
+          description:
+            "\(path) (frame \(index + 1)) is \(image.width)x\(image.height), the first is "
             + "\(writer.width)x\(writer.height); scale them with --size WIDTHxHEIGHT")
       }
       try writer.append(image)
