@@ -1,6 +1,6 @@
 # Attune. `make` builds; `make help` lists the rest.
 
-PACKAGES := libopenblas-dev libhdf5-dev zlib1g-dev
+PACKAGES := libopenblas-dev libhdf5-dev zlib1g-dev libpng-dev libavcodec-dev libavformat-dev libswscale-dev
 PYTHON ?= python3
 SWIFT ?= swift
 # Tests run optimized: the C kernels are a hundred times slower without.

@@ -5,16 +5,20 @@ let package = Package(
   name: "Attune",
   products: [
     .executable(name: "attune", targets: ["attune"]),
-    .library(name: "Attune", targets: ["Tensors", "NeuralNetworks", "Files"]),
+    .library(name: "Attune", targets: ["Tensors", "NeuralNetworks", "Files", "Media"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
   ],
   targets: [
     // System libraries: a module map and a shim each, no logic.
+    .systemLibrary(
+      name: "CFFmpeg", pkgConfig: "libavformat",
+      providers: [.apt(["libavcodec-dev", "libavformat-dev", "libswscale-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // The stack, lowest first; imports run downwards only (ArchitectureTests checks it).
@@ -24,22 +28,25 @@ let package = Package(
     .target(
       name: "CHDF5Bridge", dependencies: ["CHDF5"], cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "Files", dependencies: ["Tensors", "CHDF5Bridge", "CZlib"]),
+    .target(name: "CPNGBridge", dependencies: ["CPNG"]),  // keeps libpng's longjmp out of Swift
+    .target(name: "Media", dependencies: ["Tensors", "CPNGBridge", "CFFmpeg"]),
 
     // Programs.
     .executableTarget(
       name: "attune",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Files",
+        "Tensors", "NeuralNetworks", "Files", "Media",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
-      name: "Benchmarks", dependencies: ["Tensors", "NeuralNetworks", "COpenBLAS"],
+      name: "Benchmarks", dependencies: ["Tensors", "NeuralNetworks", "Media", "COpenBLAS"],
       exclude: ["Peers"]),
 
     // Tests.
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"]),
     .testTarget(name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "Files"]),
     .testTarget(name: "FilesTests", dependencies: ["Files"]),
+    .testTarget(name: "MediaTests", dependencies: ["Media"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],
