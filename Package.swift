@@ -37,7 +37,7 @@ let package = Package(
     // Tests.
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "Files"]),
-    .testTarget(name: "FilesTests", dependencies: ["Files", "attune"]),
+    .testTarget(name: "FilesTests", dependencies: ["Files", "CHDF5Bridge", "attune"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

@@ -113,7 +113,8 @@ struct FuzzTests {
       originals, count: 2_000, seed: 5,
       change: { contents in
         let isDeflated = contents.count.isMultiple(of: 2)
-        let member = try isDeflated
+        let member =
+          try isDeflated
           ? ZipBuilder.Member(deflating: "x.npy", contents) : ZipBuilder.Member("x.npy", contents)
         return ZipBuilder([member]).bytes
       }

@@ -1,3 +1,5 @@
+import CHDF5Bridge
+import Glibc
 import Testing
 
 @testable import Files
@@ -39,7 +41,8 @@ struct HDF5FileTests {
     for rows in [0..<30, 0..<1, 5..<16, 29..<30, 10..<10] {
       let stored = try file.storedTensor(named: "/data/demo_0/obs/chunked", rows: rows)
       #expect(stored.shape == [rows.count, 4])
-      #expect(stored.doubles == Array(expected.values[(rows.lowerBound * 4)..<(rows.upperBound * 4)]))
+      #expect(
+        stored.doubles == Array(expected.values[(rows.lowerBound * 4)..<(rows.upperBound * 4)]))
     }
     #expect(throws: FileError.self) { try file.storedTensor(named: "plain", rows: 5..<7) }
     #expect(throws: FileError.self) { try file.storedTensor(named: "scalar", rows: 0..<1) }
@@ -74,18 +77,45 @@ struct HDF5FileTests {
     }
   }
 
-  @Test func aChildThatTakesTooLongIsStopped() {
-    let limits = HDF5Limits(processorSeconds: 1e-5, memoryByteCount: 1 << 30)
-    let error = #expect(throws: FileError.self) {
-      try HDF5File(path: Goldens.path("earliest.h5"), limits: limits)
+  /// Whether libhdf5 crashes or loops depends on its version; whether this process does, not.
+  @Test(arguments: ["crashes.h5", "loops.h5"])
+  func filesThatTheLibraryFailsOnAreErrors(name: String) {
+    let limits = HDF5Limits(processorSeconds: 0.2, memoryByteCount: 1 << 30)
+    #expect(throws: FileError.self) {
+      let file = try HDF5File(path: Goldens.path(name), limits: limits)
+      for name in file.names { _ = try file.storedTensor(named: name) }
     }
-    #expect(error?.problem.contains("too long") == true)
   }
 
   @Test func aChildWithoutMemoryIsAnError() {
     let limits = HDF5Limits(processorSeconds: 10, memoryByteCount: 0)
     #expect(throws: FileError.self) {
-      try HDF5File(path: Goldens.path("earliest.h5"), limits: limits)
+      _ = try HDF5File(path: Goldens.path("earliest.h5"), limits: limits)
+    }
+  }
+
+  @Test func childrenThatFailAreNoticed() throws {
+    let limits = AttuneHDF5Limits(processor_seconds: 0.2, memory_byte_count: 64 << 20)
+    // These run in the child: nothing but C calls.
+    let sound = attune_run_in_child({ _ in 42 }, nil, limits)
+    #expect(sound.outcome == attune_hdf5_done && sound.byte_count == 42)
+    let aborts = attune_run_in_child({ _ in abort() }, nil, limits)
+    #expect(aborts.outcome == attune_hdf5_crashed)
+    let leaves = attune_run_in_child({ _ in _exit(0) }, nil, limits)
+    #expect(leaves.outcome == attune_hdf5_crashed)
+    let loops = attune_run_in_child(
+      { _ in
+        while getppid() != 0 {}; return 0
+      }, nil, limits)
+    #expect(loops.outcome == attune_hdf5_out_of_time)
+    let grows = attune_run_in_child(
+      { _ in
+        let memory = mmap(nil, 1 << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        return memory == MAP_FAILED ? 1 : 0
+      }, nil, limits)
+    #expect(grows.outcome == attune_hdf5_done && grows.byte_count == 1)
+    for result in [aborts, leaves, loops] {
+      #expect(throws: FileError.self) { try HDF5File.check(result, path: "x.h5", item: nil) }
     }
   }
 }

@@ -35,7 +35,10 @@ struct StoredTensorTests {
         check(-float)
       }
     }
-    for float in [Float.infinity, -.infinity, 1e30, -1e30, 0, -0.0, .leastNonzeroMagnitude, .leastNormalMagnitude] {
+    for float in [
+      Float.infinity, -.infinity, 1e30, -1e30, 0, -0.0, .leastNonzeroMagnitude,
+      .leastNormalMagnitude,
+    ] {
       check(float)
     }
     #expect(mistakes == 0)

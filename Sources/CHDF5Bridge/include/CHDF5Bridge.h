@@ -94,4 +94,8 @@ AttuneHDF5Result attune_hdf5_read(
     const char *path, AttuneHDF5Selection selection, AttuneHDF5Limits limits, void *elements,
     size_t byte_count);
 
+/// Runs `work` in a child process and waits for it; `work` returns the number of bytes it wrote.
+AttuneHDF5Result attune_run_in_child(
+    uint64_t (*work)(const void *context), const void *context, AttuneHDF5Limits limits);
+
 #endif

@@ -170,7 +170,7 @@ public struct HDF5File: TensorFile {
 
 extension HDF5File {
   /// Throws unless the child ended as it should.
-  private static func check(
+  static func check(
     _ result: AttuneHDF5Result, path: String, item: String?
   ) throws(FileError) {
     let damaged = "the file is damaged or hostile"

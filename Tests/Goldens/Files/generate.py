@@ -178,6 +178,22 @@ with h5py.File("user_block.h5", "w", userblock_size=1024, libver="earliest") as 
     file["x"] = np.arange(3, dtype="<f4")
 expect("user_block.h5", {"x": np.arange(3, dtype="<f4")})
 
+# One damaged byte each, for which libhdf5 1.10 crashes or loops for ever.
+with h5py.File("sound.h5", "w", libver="earliest") as file:
+    file.attrs["texts"] = ["a", "bc"]
+    file["x"] = np.arange(3, dtype="<f4")
+with open("sound.h5", "rb") as file:
+    sound = file.read()
+os.remove("sound.h5")
+for name, position, value in [
+    # The size of the attribute's type.
+    ("crashes.h5", sound.index(b"texts") + -3, 0xFF),
+    # The size of the first object in the heap.
+    ("loops.h5", sound.index(b"GCOL") + 25, 1),
+]:
+    with open(name, "wb") as file:
+        file.write(sound[:position] + bytes([value]) + sound[position + 1 :])
+
 # PyTorch ----------------------------------------------------------------------------------------
 
 network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Mish(), torch.nn.LayerNorm(4))
