@@ -22,7 +22,7 @@ struct SharedDataTests {
     #expect(lengths.reduce(0, +) == 25_650)
     let states = try file.tensor(named: "states")
     #expect(states.shape == [25_650, 5])
-    #expect(states.elements.allSatisfy(\.isFinite))
+    #expect(states.elements.allSatisfy { $0.isFinite })
     #expect(try file.tensor(named: "actions").shape == [25_650, 2])
   }
 
@@ -33,7 +33,7 @@ struct SharedDataTests {
     #expect(try file.tensor(named: "hidden0.weight").shape == [256, 11])
     for name in file.names {
       let elements = try file.tensor(named: name).elements
-      #expect(elements.allSatisfy(\.isFinite), "\(name)")
+      #expect(elements.allSatisfy { $0.isFinite }, "\(name)")
     }
   }
 }
