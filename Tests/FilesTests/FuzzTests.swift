@@ -72,7 +72,7 @@ struct FuzzTests {
 
   @Test func safetensors() throws {
     let originals = try goldens("types.safetensors", "model-00001-of-00002.safetensors")
-    _ = try fuzz(originals, count: 4_000, seed: 1) { path throws(FileError) in
+    _ = try fuzz(originals, count: 3_000, seed: 1) { path throws(FileError) in
       _ = try FileSummary(path: path)
       try readAll(try SafetensorsFile(path: path))
     }
@@ -156,7 +156,7 @@ struct FuzzTests {
   @Test func hdf5() throws {
     let limits = HDF5Limits(processorSeconds: 0.5, memoryByteCount: 256 << 20)
     let originals = try goldens("earliest.h5", "newest.h5", "user_block.h5")
-    let (readCount, errors) = try fuzz(originals, count: 1_500, seed: 10) {
+    let (readCount, errors) = try fuzz(originals, count: 1_200, seed: 10) {
       path throws(FileError) in
       let file = try HDF5File(path: path, limits: limits)
       for name in file.names.prefix(2) { _ = Tensor(try file.storedTensor(named: name)) }

@@ -87,13 +87,6 @@ struct HDF5FileTests {
     }
   }
 
-  @Test func aChildWithoutMemoryIsAnError() {
-    let limits = HDF5Limits(processorSeconds: 10, memoryByteCount: 0)
-    #expect(throws: FileError.self) {
-      _ = try HDF5File(path: Goldens.path("earliest.h5"), limits: limits)
-    }
-  }
-
   @Test func childrenThatFailAreNoticed() throws {
     let limits = AttuneHDF5Limits(processor_seconds: 0.2, memory_byte_count: 64 << 20)
     // These run in the child: nothing but C calls.
