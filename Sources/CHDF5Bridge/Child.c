@@ -29,6 +29,8 @@ void attune_refuse(const char *format, ...) {
   _exit(0);
 }
 
+void attune_set_selection_index(uint32_t index) { child_result->selection_index = index; }
+
 static herr_t keep_first_description(unsigned index, const H5E_error2_t *error, void *kept) {
   // Walking upwards, the first entry is the one closest to the cause.
   if (index == 0) *(const char **)kept = error->desc;

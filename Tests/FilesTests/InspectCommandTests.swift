@@ -84,7 +84,7 @@ struct InspectCommandTests {
   @Test func oneFailureDoesNotHideTheOthers() throws {
     let good = Goldens.path("int32.npy")
     let (status, output) = try attune(
-      "inspect", "--json", Goldens.path("nowhere"), good, Goldens.path("crashes.h5"),
+      "inspect", "--json", Goldens.path("nowhere"), good, Goldens.path("command.pt"),
       separatesErrors: true)
     #expect(status == 1)
     #expect(try report(output).files.map(\.path) == [good])

@@ -186,8 +186,8 @@ with open("sound.h5", "rb") as file:
     sound = file.read()
 os.remove("sound.h5")
 for name, position, value in [
-    # The size of the attribute's type.
-    ("crashes.h5", sound.index(b"texts") + -3, 0xFF),
+    # The number of the attribute's elements.
+    ("crashes.h5", sound.index(b"texts") + 70, 0x80),
     # The size of the first object in the heap.
     ("loops.h5", sound.index(b"GCOL") + 25, 1),
 ]:
