@@ -44,9 +44,9 @@ let package = Package(
 
     // Tests.
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"]),
-    .testTarget(name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "Files"]),
-    .testTarget(name: "FilesTests", dependencies: ["Files"]),
-    .testTarget(name: "MediaTests", dependencies: ["Media"]),
+    .testTarget(name: "NeuralNetworksTests", dependencies: ["Tensors", "NeuralNetworks", "Files"]),
+    .testTarget(name: "FilesTests", dependencies: ["Tensors", "Files", "CHDF5Bridge", "attune"]),
+    .testTarget(name: "MediaTests", dependencies: ["Tensors", "Media"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

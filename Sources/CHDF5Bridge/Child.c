@@ -29,6 +29,8 @@ void attune_refuse(const char *format, ...) {
   _exit(0);
 }
 
+void attune_set_selection_index(uint32_t index) { child_result->selection_index = index; }
+
 static herr_t keep_first_description(unsigned index, const H5E_error2_t *error, void *kept) {
   // Walking upwards, the first entry is the one closest to the cause.
   if (index == 0) *(const char **)kept = error->desc;
@@ -83,9 +85,9 @@ static void enter_child(AttuneHDF5Limits limits, pid_t parent) {
   sigprocmask(SIG_UNBLOCK, &set, NULL);
 
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // A crash here is expected; nobody wants its core.
+  prctl(PR_SET_DUMPABLE, 0);
   if (getppid() != parent) _exit(1);
-  const struct rlimit none = {0, 0};
-  setrlimit(RLIMIT_CORE, &none);
   limit_memory(limits.memory_byte_count);
   limit_time(limits.processor_seconds);
 

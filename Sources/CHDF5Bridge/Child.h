@@ -9,8 +9,7 @@ void attune_refuse(const char *format, ...) __attribute__((noreturn, format(prin
 /// Ends the child with libhdf5's reason for its last failure.
 void attune_refuse_by_library(const char *what) __attribute__((noreturn));
 
-/// Runs `work` in a child process and waits for it; `work` returns the number of bytes it wrote.
-AttuneHDF5Result attune_run_in_child(
-    uint64_t (*work)(const void *context), const void *context, AttuneHDF5Limits limits);
+/// Notes which selection is being read.
+void attune_set_selection_index(uint32_t index);
 
 #endif

@@ -1,13 +1,10 @@
-#include <string.h>
-
 #include "Child.h"
 #include "Library.h"
 
 typedef struct {
   const char *path;
-  AttuneHDF5Selection selection;
-  void *elements;
-  size_t byte_count;
+  const AttuneHDF5Selection *selections;
+  uint32_t count;
 } Reading;
 
 static void check_shape(hid_t space, AttuneHDF5Selection selection) {
@@ -31,11 +28,7 @@ static hid_t select_rows(hid_t space, AttuneHDF5Selection selection) {
   return H5Screate_simple((int)selection.rank, count, NULL);
 }
 
-static uint64_t read_rows(const void *context) {
-  const Reading *reading = context;
-  const AttuneHDF5Selection selection = reading->selection;
-  const uint64_t file_byte_count = attune_file_byte_count(reading->path);
-  const hid_t file = attune_open_file(reading->path);
+static void read_rows(hid_t file, AttuneHDF5Selection selection, uint64_t file_byte_count) {
   const hid_t dataset = H5Dopen2(file, selection.dataset, H5P_DEFAULT);
   if (dataset < 0) attune_refuse_by_library("cannot be opened");
   const AttuneStorage storage = attune_storage(dataset, file_byte_count);
@@ -51,16 +44,33 @@ static uint64_t read_rows(const void *context) {
   const hid_t memory_space = select_rows(space, selection);
   if (memory_type < 0 || memory_space < 0) attune_refuse_by_library("cannot be laid out");
   const hssize_t count = H5Sget_simple_extent_npoints(memory_space);
-  if (count < 0 || (uint64_t)count * H5Tget_size(memory_type) != reading->byte_count)
+  if (count < 0 || (uint64_t)count * H5Tget_size(memory_type) != selection.byte_count)
     attune_refuse("changed while it was read");
-  if (H5Dread(dataset, memory_type, memory_space, space, H5P_DEFAULT, reading->elements) < 0)
+  if (H5Dread(dataset, memory_type, memory_space, space, H5P_DEFAULT, selection.elements) < 0)
     attune_refuse_by_library("cannot be read");
-  return reading->byte_count;
+  H5Sclose(memory_space);
+  H5Sclose(space);
+  H5Tclose(type);
+  // Gives back the chunk cache; the other handles go with the child.
+  H5Dclose(dataset);
+}
+
+static uint64_t read_all(const void *context) {
+  const Reading *reading = context;
+  const uint64_t file_byte_count = attune_file_byte_count(reading->path);
+  const hid_t file = attune_open_file(reading->path);
+  uint64_t byte_count = 0;
+  for (uint32_t index = 0; index < reading->count; index++) {
+    attune_set_selection_index(index);
+    read_rows(file, reading->selections[index], file_byte_count);
+    byte_count += reading->selections[index].byte_count;
+  }
+  return byte_count;
 }
 
 AttuneHDF5Result attune_hdf5_read(
-    const char *path, AttuneHDF5Selection selection, AttuneHDF5Limits limits, void *elements,
-    size_t byte_count) {
-  const Reading reading = {path, selection, elements, byte_count};
-  return attune_run_in_child(read_rows, &reading, limits);
+    const char *path, const AttuneHDF5Selection *selections, uint32_t count,
+    AttuneHDF5Limits limits) {
+  const Reading reading = {path, selections, count};
+  return attune_run_in_child(read_all, &reading, limits);
 }

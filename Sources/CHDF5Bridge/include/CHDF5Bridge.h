@@ -30,6 +30,8 @@ typedef enum {
 
 typedef struct {
   AttuneHDF5Outcome outcome;
+  /// The selection that was being read when the child ended.
+  uint32_t selection_index;
   /// Bytes written to the result's memory.
   uint64_t byte_count;
   char message[240];
@@ -80,18 +82,25 @@ typedef enum {
 AttuneHDF5Result attune_hdf5_list(
     const char *path, AttuneHDF5Limits limits, void *records, size_t capacity);
 
-/// A range of rows of a dataset whose type and shape are known from a listing.
+/// A range of rows of a dataset whose type and shape are known from a listing, and where its
+/// elements go.
 typedef struct {
   const char *dataset;
   AttuneHDF5ElementType element_type;
   uint32_t rank;
   const uint64_t *shape;
   uint64_t first_row, row_count;
+  void *elements;
+  uint64_t byte_count;
 } AttuneHDF5Selection;
 
-/// Reads rows into `elements`, which other processes must share.
+/// Reads rows of several datasets into memory that other processes must share.
 AttuneHDF5Result attune_hdf5_read(
-    const char *path, AttuneHDF5Selection selection, AttuneHDF5Limits limits, void *elements,
-    size_t byte_count);
+    const char *path, const AttuneHDF5Selection *selections, uint32_t count,
+    AttuneHDF5Limits limits);
+
+/// Runs `work` in a child process and waits for it; `work` returns the number of bytes it wrote.
+AttuneHDF5Result attune_run_in_child(
+    uint64_t (*work)(const void *context), const void *context, AttuneHDF5Limits limits);
 
 #endif

@@ -19,9 +19,10 @@ public struct HDF5File: TensorFile {
 
   private let attributes: [String: [String: HDF5Attribute]]
   private let datasetsByName: [String: HDF5Dataset]
-  private let limits: HDF5Limits?
+  /// Nil for limits that go by the file's size.
+  let limits: HDF5Limits?
 
-  private static let mostListingByteCount = 64 << 20
+  private static let leastListingByteCount = 64 << 20
   static let signature: [UInt8] = [0x89] + Array("HDF\r\n".utf8) + [0x1A, 0x0A]
 
   /// Lists a file.
@@ -32,14 +33,17 @@ public struct HDF5File: TensorFile {
   }
 
   init(path: String, limits: HDF5Limits?) throws(FileError) {
-    guard HDF5File.isLikely(try MappedFile.bytes(path: path)) else {
+    let bytes = try MappedFile.bytes(path: path)
+    guard HDF5File.isLikely(bytes) else {
       throw FileError(
         .malformed, path: path, problem: "does not begin like an HDF5 file",
         advice: "the file is damaged or not what its name says")
     }
-    let memory = try HDF5File.share(HDF5File.mostListingByteCount, path: path, item: nil)
+    // What is listed is in the file, but a few texts may be referred to many times.
+    let capacity = max(HDF5File.leastListingByteCount, 2 * bytes.count)
+    let memory = try HDF5File.share(capacity, path: path, item: nil)
     let result = attune_hdf5_list(
-      path, (limits ?? .listing).bridged, memory.start, memory.count)
+      path, (limits ?? .listing(fileByteCount: bytes.count)).bridged, memory.start, memory.count)
     try HDF5File.check(result, path: path, item: nil)
     let records = memory.bytes(count: min(Int(clamping: result.byte_count), memory.count))
     let listing = try HDF5Listing(records: records, path: path)
@@ -77,7 +81,7 @@ public struct HDF5File: TensorFile {
   ///
   /// - Throws: `FileError` if there is no such dataset or it cannot be read.
   public func storedTensor(named name: String) throws(FileError) -> StoredTensor {
-    try storedTensor(named: name, rows: nil)
+    try read([try selection(of: name, rows: nil)])[0]
   }
 
   /// Reads a range of a dataset's first dimension.
@@ -86,77 +90,24 @@ public struct HDF5File: TensorFile {
   public func storedTensor(
     named name: String, rows: Range<Int>
   ) throws(FileError) -> StoredTensor {
-    try storedTensor(named: name, rows: Optional(rows))
+    try read([try selection(of: name, rows: rows)])[0]
   }
 
-  private func storedTensor(
-    named name: String, rows: Range<Int>?
-  ) throws(FileError) -> StoredTensor {
-    guard let dataset = dataset(named: name) else { throw missing(name) }
-    guard dataset.problem == nil, let elementType = dataset.elementType,
-      let code = elementType.hdf5Code
-    else {
-      throw FileError(
-        .unsupported, path: path, item: name, problem: dataset.problem ?? "cannot be read",
-        advice: "store it as plain numbers, uncompressed or with gzip")
-    }
-    let rows = try check(rows, of: dataset)
-    let shape = rows.map { [$0.count] + dataset.shape.dropFirst() } ?? dataset.shape
-    // The whole dataset's size was checked by the listing.
-    let byteCount = Checked.byteCount(shape: shape, of: elementType) ?? 0
-    guard byteCount <= dataset.mostByteCount else {
-      throw FileError(
-        .malformed, path: path, item: name,
-        problem: "claims \(byteCount) bytes, which the \(dataset.storedByteCount) bytes that it "
-          + "has in the file cannot stand for",
-        advice: "the file is damaged, or the dataset was never filled")
-    }
-    guard byteCount > 0 else {
-      return StoredTensor(elementType, shape: shape, bytes: Bytes(copying: []))
-    }
-
-    let memory = try HDF5File.share(byteCount, path: path, item: name)
-    let wholeShape = dataset.shape.map { UInt64($0) }
-    let result = wholeShape.withUnsafeBufferPointer { wholeShape in
-      dataset.name.withCString { datasetName in
-        let selection = AttuneHDF5Selection(
-          dataset: datasetName, element_type: code, rank: UInt32(wholeShape.count),
-          shape: wholeShape.baseAddress, first_row: UInt64(rows?.lowerBound ?? 0),
-          row_count: UInt64(rows?.count ?? 0))
-        return attune_hdf5_read(
-          path, selection, (limits ?? .reading(byteCount: byteCount)).bridged, memory.start,
-          byteCount)
-      }
-    }
-    try HDF5File.check(result, path: path, item: name)
-    return StoredTensor(elementType, shape: shape, bytes: memory.bytes(count: byteCount))
-  }
-
-  /// The rows to read: all of them by default, none of a scalar.
-  private func check(
-    _ rows: Range<Int>?, of dataset: HDF5Dataset
-  ) throws(FileError) -> Range<Int>? {
-    guard let rowCount = dataset.shape.first else {
-      guard rows == nil else {
-        throw FileError(
-          .missing, path: path, item: dataset.name, problem: "is a scalar, without rows")
-      }
-      return nil
-    }
-    let rows = rows ?? 0..<rowCount
-    guard rows.lowerBound >= 0, rows.upperBound <= rowCount else {
-      throw FileError(
-        .missing, path: path, item: dataset.name,
-        problem: "has \(rowCount) rows, but rows \(rows) are asked for")
-    }
-    return rows
+  /// Reads whole datasets, in the order of the names; quicker than one by one where they are many
+  /// and small.
+  ///
+  /// - Throws: `FileError` if one of them is missing or cannot be read.
+  public func storedTensors(named names: [String]) throws(FileError) -> [StoredTensor] {
+    var selections: [HDF5Selection] = []
+    for name in names { selections.append(try selection(of: name, rows: nil)) }
+    return try read(selections)
   }
 
   private static func normalized(_ name: String) -> String {
     name.hasPrefix("/") ? String(name.dropFirst()) : name
   }
 
-  private static func share(
+  static func share(
     _ count: Int, path: String, item: String?
   ) throws(FileError) -> SharedMemory {
     guard let memory = SharedMemory(count: count) else {
@@ -170,7 +121,7 @@ public struct HDF5File: TensorFile {
 
 extension HDF5File {
   /// Throws unless the child ended as it should.
-  private static func check(
+  static func check(
     _ result: AttuneHDF5Result, path: String, item: String?
   ) throws(FileError) {
     let damaged = "the file is damaged or hostile"

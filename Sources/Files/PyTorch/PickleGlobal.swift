@@ -11,6 +11,7 @@ enum PickleGlobal: Sendable {
   case encode
   case numPyScalar
   case numPyReconstruct
+  case numPyFromBuffer
   case numPyArray
   case numPyType
 
@@ -35,6 +36,8 @@ enum PickleGlobal: Sendable {
       self = .numPyScalar
     case ("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"):
       self = .numPyReconstruct
+    case ("numpy.core.numeric", "_frombuffer"), ("numpy._core.numeric", "_frombuffer"):
+      self = .numPyFromBuffer
     case ("numpy", "ndarray"): self = .numPyArray
     case ("numpy", "dtype"): self = .numPyType
     default: return nil
@@ -63,7 +66,7 @@ enum PickleGlobal: Sendable {
     case .elementType(let name): "torch.\(name)"
     case .encode: "_codecs.encode"
     case .numPyScalar: "numpy scalar"
-    case .numPyReconstruct: "numpy array"
+    case .numPyReconstruct, .numPyFromBuffer: "numpy array"
     case .numPyArray: "numpy.ndarray"
     case .numPyType: "numpy.dtype"
     }

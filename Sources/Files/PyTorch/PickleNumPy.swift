@@ -59,17 +59,30 @@ extension Unpickler {
   }
 
   /// Stands for an array's state `(version, shape, dtype, is Fortran order, bytes)`.
-  func numPyArray(_ state: PickleItem) throws(FileError) -> PyTorchTensor {
+  func numPyArray(fromState state: PickleItem) throws(FileError) -> PyTorchTensor {
     let items = try tuple(state, "a NumPy array's state")
-    guard items.count == 5, case .object(let index) = items[2],
-      case .numPyType(let type) = objects[index].kind, case .boolean(let isFortran) = items[3],
-      case .bytes(let bytes) = items[4]
-    else { throw malformed("has a NumPy array other than of plain numbers") }
-    var shape: [Int] = []
-    for item in try tuple(items[1], "an array's shape") {
-      guard case .integer(let size) = item else { throw malformed("has an array without a shape") }
-      shape.append(size)
+    guard items.count == 5, case .boolean(let isFortran) = items[3] else {
+      throw malformed("has a NumPy array other than of plain numbers")
     }
+    return try numPyArray(items[4], type: items[2], shape: items[1], isFortran: isFortran)
+  }
+
+  /// Stands for `_frombuffer(bytes, dtype, shape, order)`, by which protocol 5 writes arrays.
+  mutating func numPyArray(fromBuffer items: [PickleItem]) throws(FileError) -> PickleItem {
+    guard items.count == 4, case .text(let order) = items[3], order == "C" || order == "F" else {
+      throw malformed("has a NumPy array other than of plain numbers")
+    }
+    let array = try numPyArray(items[0], type: items[1], shape: items[2], isFortran: order == "F")
+    return add(PickleObject(kind: .tensor(array)))
+  }
+
+  private func numPyArray(
+    _ contents: PickleItem, type: PickleItem, shape: PickleItem, isFortran: Bool
+  ) throws(FileError) -> PyTorchTensor {
+    guard case .bytes(let bytes) = contents, case .object(let index) = type,
+      case .numPyType(let type) = objects[index].kind
+    else { throw malformed("has a NumPy array other than of plain numbers") }
+    let shape = try integers(shape, "an array's sizes")
     guard Checked.byteCount(shape: shape, of: type) == bytes.count else {
       throw malformed("has an array of shape \(shape), which are not its \(bytes.count) bytes")
     }

@@ -34,6 +34,7 @@ extension Unpickler {
         throw malformed("reconstructs something other than a NumPy array")
       }
       return add(PickleObject(kind: .emptyArray))
+    case .numPyFromBuffer: return try numPyArray(fromBuffer: arguments)
     case .storage, .elementType, .numPyArray:
       throw FileError(
         .unsupported, path: archive.path, item: function.name, problem: "is called",
@@ -51,7 +52,7 @@ extension Unpickler {
       // A state_dict carries its modules' versions as an attribute; nobody here reads them.
       return
     case .numPyType(let type): try checkByteOrder(of: type, state)
-    case .emptyArray: become(index, .tensor(try numPyArray(state)))
+    case .emptyArray: become(index, .tensor(try numPyArray(fromState: state)))
     default: throw malformed("sets the state of something that has none")
     }
   }
@@ -64,7 +65,8 @@ extension Unpickler {
     return objects[index].items
   }
 
-  private func integers(_ item: PickleItem, _ what: String) throws(FileError) -> [Int] {
+  /// The items of a tuple of integers.
+  func integers(_ item: PickleItem, _ what: String) throws(FileError) -> [Int] {
     var integers: [Int] = []
     for item in try tuple(item, what) {
       guard case .integer(let integer) = item else {

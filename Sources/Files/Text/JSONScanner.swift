@@ -2,7 +2,8 @@
 ///
 /// Strict: no comments, no trailing commas, no repeated separators; text must be UTF-8.
 struct JSONScanner {
-  private let bytes: Bytes
+  /// A copy, because single bytes of an array are quicker to look at.
+  private let bytes: [UInt8]
   private let path: String
   private let part: String
   private var position = 0
@@ -11,7 +12,7 @@ struct JSONScanner {
   private static let mostDepth = 64
 
   init(_ bytes: Bytes, path: String, part: String) {
-    self.bytes = bytes
+    self.bytes = bytes.withUnsafeBytes { Array($0) }
     self.path = path
     self.part = part
   }
@@ -135,7 +136,7 @@ extension JSONScanner {
   private mutating func skipWord() throws(FileError) {
     let start = position
     while let byte = peek, byte > 0x20, !",]}:\"[{".utf8.contains(byte) { position += 1 }
-    let word = bytes[start..<position].text
+    let word = String(decoding: bytes[start..<position], as: UTF8.self)
     let isNumber =
       Double(word) != nil && word.allSatisfy { "+-.0123456789eE".contains($0) }
       && word.first != "+" && word.first != "."
@@ -187,8 +188,8 @@ extension JSONScanner {
 
 extension UInt32 {
   /// The value of a few hexadecimal digits, without a sign.
-  fileprivate init?(hex digits: Bytes) {
-    let text = digits.text
+  fileprivate init?(hex digits: ArraySlice<UInt8>) {
+    let text = String(decoding: digits, as: UTF8.self)
     guard text.allSatisfy(\.isHexDigit), text.utf8.count == digits.count else { return nil }
     self.init(text, radix: 16)
   }

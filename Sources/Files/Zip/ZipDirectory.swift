@@ -80,17 +80,14 @@ extension ZipDirectory {
     let memberCount = try cursor.number(UInt16.self)
     let byteCount = try cursor.number(UInt32.self)
     let start = try cursor.number(UInt32.self)
-    if memberCount == .max || byteCount == .max || start == .max,
-      let place = try directoryPlace64(before: end)
-    {
-      return place
-    }
+    // Some writers, PyTorch among them, add the 64-bit record also where 32 bits would do.
+    if let place = try directoryPlace64(before: end) { return place }
     guard diskNumbers == (0, 0), diskMemberCount == memberCount else {
       throw malformed("is a zip archive of several parts")
     }
     return try place(
       start: UInt64(start), byteCount: UInt64(byteCount), memberCount: UInt64(memberCount),
-      most: end)
+      limit: end)
   }
 
   /// Searches backwards: a comment of up to 65,535 bytes may follow the end record.
@@ -131,16 +128,16 @@ extension ZipDirectory {
       throw malformed("is a zip archive of several parts")
     }
     return try place(
-      start: start, byteCount: byteCount, memberCount: memberCount, most: Int(recordPosition))
+      start: start, byteCount: byteCount, memberCount: memberCount, limit: Int(recordPosition))
   }
 
   private func place(
-    start: UInt64, byteCount: UInt64, memberCount: UInt64, most: Int
+    start: UInt64, byteCount: UInt64, memberCount: UInt64, limit: Int
   ) throws(FileError) -> Place {
     guard let start = Int(exactly: start), let byteCount = Int(exactly: byteCount),
       let memberCount = Int(exactly: memberCount), let end = Checked.sum(start, byteCount),
-      end <= most
-    else { throw malformed("has its zip directory outside the file") }
+      end == limit
+    else { throw malformed("has its zip directory elsewhere than at its end") }
     return (start..<end, memberCount)
   }
 }

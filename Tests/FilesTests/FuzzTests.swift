@@ -1,0 +1,170 @@
+import Foundation
+import Tensors
+import Testing
+
+@testable import Files
+
+/// Thousands of damaged files: each is read or refused with a `FileError`, soon, and without asking
+/// for memory that the file could not fill. A trap or a crash ends the whole test run.
+@Suite(.serialized)
+struct FuzzTests {
+  /// For one file, on a busy machine under an address sanitizer.
+  private static let mostSeconds = 20.0
+  /// Address space, written to or not, beyond what the process had; the goldens are tiny.
+  private static let mostByteCount = 1 << 30
+
+  /// More rounds of other mutations, for a long run by hand.
+  private static let roundCount =
+    ProcessInfo.processInfo.environment["ATTUNE_FUZZ_ROUNDS"].flatMap { Int($0) } ?? 1
+
+  /// Runs `read` on mutations; gives how many were read and the errors of the others.
+  ///
+  /// - Parameters:
+  ///   - originals: files by name; mutations take their names from them.
+  ///   - change: what is done to the damaged bytes, such as putting them into an archive.
+  private func fuzz(
+    _ originals: [(name: String, bytes: [UInt8])], count: Int, seed: UInt64,
+    in folder: TemporaryFolder? = nil, change: ([UInt8]) throws -> [UInt8] = { $0 },
+    read: (String) throws(FileError) -> Void
+  ) throws -> (readCount: Int, errors: [FileError]) {
+    let folder = try folder ?? TemporaryFolder()
+    var mutator = Mutator(seed: seed)
+    var readCount = 0
+    var errors: [FileError] = []
+    let start = peakByteCount()
+    for index in 0..<(count * FuzzTests.roundCount) {
+      let original = originals[index % originals.count]
+      let damaged = mutator.mutated(original.bytes, others: originals.map(\.bytes))
+      let path = try folder.write(try change(damaged), to: original.name)
+      let clock = ContinuousClock.now
+      do {
+        try read(path)
+        readCount += 1
+      } catch {
+        errors.append(error)
+        let lines = error.description.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines.count <= 2, "mutation \(index): \(error)")
+      }
+      let seconds = clock.duration(to: .now) / .seconds(1)
+      #expect(seconds < FuzzTests.mostSeconds, "mutation \(index) of seed \(seed)")
+    }
+    let growth = peakByteCount() - start
+    #expect(growth < FuzzTests.mostByteCount, "seed \(seed): \(growth) bytes")
+    // Mutations that all fail, or all pass, test little.
+    #expect(readCount > 0 && !errors.isEmpty)
+    return (readCount, errors)
+  }
+
+  private func goldens(_ names: String...) throws -> [(name: String, bytes: [UInt8])] {
+    try names.map { ($0, try Goldens.bytes($0)) }
+  }
+
+  /// The most address space that this process has ever had.
+  private func peakByteCount() -> Int {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmPeak:") }
+    return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
+  }
+
+  private func readAll(_ file: some TensorFile) throws(FileError) {
+    for name in file.names { _ = Tensor(try file.storedTensor(named: name)) }
+  }
+
+  @Test func safetensors() throws {
+    let originals = try goldens("types.safetensors", "model-00001-of-00002.safetensors")
+    _ = try fuzz(originals, count: 3_000, seed: 1) { path throws(FileError) in
+      _ = try FileSummary(path: path)
+      try readAll(try SafetensorsFile(path: path))
+    }
+  }
+
+  @Test func shardIndexes() throws {
+    let folder = try TemporaryFolder()
+    for shard in try goldens("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+    {
+      _ = try folder.write(shard.bytes, to: shard.name)
+    }
+    let originals = try goldens("model.safetensors.index.json")
+    _ = try fuzz(originals, count: 2_000, seed: 2, in: folder) { path throws(FileError) in
+      _ = try FileSummary(path: path)
+    }
+  }
+
+  @Test func npy() throws {
+    let originals = try goldens(
+      "c_float32.npy", "fortran_float64.npy", "int32.npy", "structured.npy")
+    _ = try fuzz(originals, count: 4_000, seed: 3) { path throws(FileError) in
+      _ = Tensor(try NPYFile.read(path: path))
+    }
+  }
+
+  @Test func npz() throws {
+    let originals = try goldens("stored.npz", "deflated.npz", "demonstrations.npz")
+    _ = try fuzz(originals, count: 3_000, seed: 4) { path throws(FileError) in
+      _ = try FileSummary(path: path)
+      try readAll(try NPZFile(path: path))
+    }
+  }
+
+  /// Checksums protect the contents from mutations; here they are right, whatever the contents.
+  @Test func npyInsideSoundArchives() throws {
+    let originals = try goldens("fortran_float64.npy", "c_float32.npy")
+    _ = try fuzz(
+      originals, count: 2_000, seed: 5,
+      change: { contents in
+        let isDeflated = contents.count.isMultiple(of: 2)
+        let member =
+          try isDeflated
+          ? ZipBuilder.Member(deflating: "x.npy", contents) : ZipBuilder.Member("x.npy", contents)
+        return ZipBuilder([member]).bytes
+      }
+    ) { path throws(FileError) in
+      try readAll(try NPZFile(path: path))
+    }
+  }
+
+  @Test func pyTorch() throws {
+    let originals = try goldens("checkpoint2.pt", "checkpoint4.pt", "optimizer.pth", "command.pt")
+    _ = try fuzz(originals, count: 2_000, seed: 6) { path throws(FileError) in
+      _ = try FileSummary(path: path)
+      try readAll(try PyTorchFile(path: path))
+    }
+    #expect(!FileManager.default.fileExists(atPath: "attune-was-here"))
+  }
+
+  /// Damaged pickles in archives with right checksums.
+  @Test(arguments: [(7, "checkpoint2.pt"), (8, "checkpoint5.pt"), (9, "optimizer.pth")])
+  func picklesInsideSoundArchives(seed: UInt64, name: String) throws {
+    let archive = try ZipArchive(path: Goldens.path(name))
+    var members: [String: [UInt8]] = [:]
+    for member in archive.members {
+      members[member.name] = try archive.contents(of: member).withUnsafeBytes { Array($0) }
+    }
+    let pickle = try #require(members.first { $0.key.hasSuffix("/data.pkl") })
+    _ = try fuzz(
+      [(name, pickle.value)], count: 1_500, seed: seed,
+      change: { damaged in
+        var members = members
+        members[pickle.key] = damaged
+        return ZipBuilder(members).bytes
+      }
+    ) { path throws(FileError) in
+      try readAll(try PyTorchFile(path: path))
+    }
+  }
+
+  @Test func hdf5() throws {
+    let limits = HDF5Limits(processorSeconds: 0.5, memoryByteCount: 256 << 20)
+    let originals = try goldens("earliest.h5", "newest.h5", "user_block.h5")
+    let (readCount, errors) = try fuzz(originals, count: 1_500, seed: 10) {
+      path throws(FileError) in
+      let file = try HDF5File(path: path, limits: limits)
+      for stored in try file.storedTensors(named: file.names) { _ = Tensor(stored) }
+    }
+    let crashCount = errors.filter { $0.problem.contains("crash") }.count
+    let slowCount = errors.filter { $0.problem.contains("too long") }.count
+    print(
+      "HDF5: \(readCount) read, \(errors.count) refused, of these \(crashCount) crashed libhdf5 "
+        + "and \(slowCount) took it too long")
+  }
+}

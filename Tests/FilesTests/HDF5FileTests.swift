@@ -1,0 +1,147 @@
+import CHDF5Bridge
+import Glibc
+import Testing
+
+@testable import Files
+
+struct HDF5FileTests {
+  @Test(arguments: ["earliest.h5", "newest.h5"])
+  func attributesAreRead(name: String) throws {
+    let file = try HDF5File(path: Goldens.path(name))
+    let root = file.attributes(of: "/")
+    #expect(root["title"]?.text == "demonstrations")
+    #expect(root["fixed"]?.text == "fixed text")
+    #expect(root["texts"]?.description == "[a, bc]")
+    #expect(root["count"]?.integer == -3)
+    #expect(root["rates"]?.description == "[0.5, 0.25]")
+    #expect(root["flag"]?.integer == 1)
+    #expect(root["nothing"]?.description == "float32")
+    #expect(root["long"]?.description == "int64 [100]")
+    #expect(root.count == 8)
+    #expect(file.attributes(of: "data/demo_0")["num_samples"]?.integer == 30)
+    #expect(file.attributes(of: "/data/demo_0/obs/chunked")["unit"]?.text == "m")
+  }
+
+  @Test(arguments: ["earliest.h5", "newest.h5"])
+  func linksAreNamedButNotFollowedInCircles(name: String) throws {
+    let file = try HDF5File(path: Goldens.path(name))
+    #expect(file.groups == ["", "data", "data/demo_0", "data/demo_0/obs", "many"])
+    #expect(
+      file.links == [
+        "loop": "another name of a group", "data/loop": "another name of a group",
+        "soft_loop": "soft link to /soft_loop", "dangling": "soft link to /nowhere",
+        "outside": "link to another file, not followed",
+      ])
+  }
+
+  @Test(arguments: ["earliest.h5", "newest.h5"])
+  func rowsAreRead(name: String) throws {
+    let file = try HDF5File(path: Goldens.path(name))
+    let expected = try #require(try Goldens.expected(name)["data/demo_0/obs/chunked"])
+    for rows in [0..<30, 0..<1, 5..<16, 29..<30, 10..<10] {
+      let stored = try file.storedTensor(named: "/data/demo_0/obs/chunked", rows: rows)
+      #expect(stored.shape == [rows.count, 4])
+      #expect(
+        stored.doubles == Array(expected.values[(rows.lowerBound * 4)..<(rows.upperBound * 4)]))
+    }
+    #expect(throws: FileError.self) { try file.storedTensor(named: "plain", rows: 5..<7) }
+    #expect(throws: FileError.self) { try file.storedTensor(named: "scalar", rows: 0..<1) }
+  }
+
+  @Test(arguments: ["earliest.h5", "newest.h5"])
+  func manyDatasetsAreReadAtOnce(name: String) throws {
+    let file = try HDF5File(path: Goldens.path(name))
+    let expected = try Goldens.expected(name)
+    let names = Array(file.names.reversed())
+    let tensors = try file.storedTensors(named: names)
+    #expect(tensors.count == names.count)
+    for (name, stored) in zip(names, tensors) {
+      Goldens.expect(stored, try #require(expected[name]), name)
+    }
+    #expect(try file.storedTensors(named: []).isEmpty)
+    let error = #expect(throws: FileError.self) {
+      try file.storedTensors(named: ["plain", "lzf", "long"])
+    }
+    #expect(error?.item == "lzf")
+  }
+
+  @Test(arguments: ["earliest.h5", "newest.h5"])
+  func whatCannotBeReadSaysWhy(name: String) throws {
+    let file = try HDF5File(path: Goldens.path(name))
+    let reasons = [
+      "texts": "string", "variable_texts": "string", "compound": "compound",
+      "unsigned": "uint32", "nothing": "no elements", "lzf": "filter 32000",
+      "scaled": "filter 6", "external": "another file", "virtual": "other files",
+    ]
+    for (dataset, reason) in reasons {
+      let error = #expect(throws: FileError.self) { try file.storedTensor(named: dataset) }
+      #expect(error?.kind == .unsupported, "\(dataset)")
+      #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
+    }
+    let missing = #expect(throws: FileError.self) { try file.storedTensor(named: "plane") }
+    #expect(missing?.kind == .missing)
+  }
+
+  /// More children than processors, from several threads at once.
+  @Test func filesAreReadSideBySide() async throws {
+    let path = Goldens.path("earliest.h5")
+    let expected = try #require(try Goldens.expected("earliest.h5")["plain"])
+    try await withThrowingTaskGroup(of: [Double].self) { group in
+      for _ in 0..<8 {
+        group.addTask { try HDF5File(path: path).storedTensor(named: "plain").doubles }
+      }
+      for try await values in group { #expect(values == expected.values) }
+    }
+  }
+
+  @Test func aFileThatChangesIsAnError() throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.write(try Goldens.bytes("earliest.h5"), to: "x.h5")
+    let file = try HDF5File(path: path)
+    _ = try folder.write(try Goldens.bytes("user_block.h5"), to: "x.h5")
+    let error = #expect(throws: FileError.self) {
+      try file.storedTensors(named: ["empty", "plain", "long"])
+    }
+    // The first one takes no bytes, so it is not even looked for.
+    #expect(error?.item == "plain")
+  }
+
+  /// Whether libhdf5 crashes or loops depends on its version and on chance; this process goes on.
+  @Test(arguments: ["crashes.h5", "loops.h5"])
+  func filesThatTheLibraryFailsOnAreSurvived(name: String) {
+    let limits = HDF5Limits(processorSeconds: 0.2, memoryByteCount: 1 << 30)
+    let start = ContinuousClock.now
+    do {
+      let file = try HDF5File(path: Goldens.path(name), limits: limits)
+      #expect(file.names == ["x"])
+    } catch {
+      #expect(error.path == Goldens.path(name))
+    }
+    #expect(start.duration(to: .now) < .seconds(20))
+  }
+
+  @Test func childrenThatFailAreNoticed() throws {
+    let limits = AttuneHDF5Limits(processor_seconds: 0.2, memory_byte_count: 64 << 20)
+    // These run in the child: nothing but C calls.
+    let sound = attune_run_in_child({ _ in 42 }, nil, limits)
+    #expect(sound.outcome == attune_hdf5_done && sound.byte_count == 42)
+    let aborts = attune_run_in_child({ _ in abort() }, nil, limits)
+    #expect(aborts.outcome == attune_hdf5_crashed)
+    let leaves = attune_run_in_child({ _ in _exit(0) }, nil, limits)
+    #expect(leaves.outcome == attune_hdf5_crashed)
+    let loops = attune_run_in_child(
+      { _ in
+        while getppid() != 0 {}; return 0
+      }, nil, limits)
+    #expect(loops.outcome == attune_hdf5_out_of_time)
+    let grows = attune_run_in_child(
+      { _ in
+        let memory = mmap(nil, 1 << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        return memory == MAP_FAILED ? 1 : 0
+      }, nil, limits)
+    #expect(grows.outcome == attune_hdf5_done && grows.byte_count == 1)
+    for result in [aborts, leaves, loops] {
+      #expect(throws: FileError.self) { try HDF5File.check(result, path: "x.h5", item: nil) }
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import Foundation
+import Tensors
+import Testing
+
+@testable import Files
+
+/// Files of the real world, where they are at hand.
+struct SharedDataTests {
+  private func path(_ name: String) -> String? {
+    let path = Goldens.folder.appending(path: "../../../../shared/data/\(name)").standardized.path
+    if FileManager.default.fileExists(atPath: path) { return path }
+    print("skipped: there is no ../shared/data/\(name)")
+    return nil
+  }
+
+  @Test func demonstrationsOfPushT() throws {
+    guard let path = path("pusht/pusht_demos.npz") else { return }
+    let file = try NPZFile(path: path)
+    #expect(file.names == ["actions", "keypoints", "states", "traj_lengths"])
+    let lengths = try file.integers(named: "traj_lengths")
+    #expect(lengths.count == 206)
+    #expect(lengths.reduce(0, +) == 25_650)
+    let states = try file.tensor(named: "states")
+    #expect(states.shape == [25_650, 5])
+    #expect(states.elements.allSatisfy { $0.isFinite })
+    #expect(try file.tensor(named: "actions").shape == [25_650, 2])
+  }
+
+  @Test(arguments: ["sac", "tqc"]) func behaviourPolicies(algorithm: String) throws {
+    guard let path = path("behaviour-policies/\(algorithm)-hopper.safetensors") else { return }
+    let file = try SafetensorsFile(path: path)
+    #expect(file.metadata["algorithm"] == algorithm)
+    #expect(try file.tensor(named: "hidden0.weight").shape == [256, 11])
+    for name in file.names {
+      let elements = try file.tensor(named: name).elements
+      #expect(elements.allSatisfy { $0.isFinite }, "\(name)")
+    }
+  }
+}
