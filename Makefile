@@ -5,6 +5,9 @@ PYTHON ?= python3
 SWIFT ?= swift
 # Tests run optimized: the C kernels are a hundred times slower without.
 TEST_FLAGS := -c release -Xswiftc -enable-testing
+# The toolchain's documentation compiler, which lies beside the real swift.
+DOCC ?= $(or $(shell command -v docc),$(dir $(realpath $(shell command -v $(SWIFT))))docc)
+LIBRARIES := Tensors NeuralNetworks Files Media
 PEERS := .build/peers
 PEER_PACKAGES := torch numpy
 
@@ -19,7 +22,7 @@ help:
 	@echo "make demo         both main jobs on bundled checkpoints (not yet)"
 	@echo "make bench        time Attune's kernels; make bench-peers: side by side with PyTorch"
 	@echo "make format lint  rewrite, or check, the sources with swift-format"
-	@echo "make docs         build the API documentation's symbol graphs; warnings are errors"
+	@echo "make docs         build the API documentation in .build/docs; warnings are errors"
 
 # Installs what is missing as root or by sudo without a password; otherwise prints the one command.
 packages:
@@ -68,8 +71,21 @@ format:
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
 
+# One documentation archive for each library target, in .build/docs.
 docs: packages
-	$(SWIFT) package dump-symbol-graph --minimum-access-level public --skip-synthesized-members
+	@rm -rf .build/docs && mkdir -p .build/docs/graphs
+	$(SWIFT) build --scratch-path .build/docs/build -Xswiftc -emit-symbol-graph \
+	  -Xswiftc -emit-symbol-graph-dir -Xswiftc $(CURDIR)/.build/docs/graphs
+	@for module in $(LIBRARIES); do \
+	  mkdir -p .build/docs/graphs/$$module && \
+	  mv .build/docs/graphs/$$module.symbols.json .build/docs/graphs/$$module@*.symbols.json \
+	    .build/docs/graphs/$$module/ 2>/dev/null; \
+	  echo "Documenting $$module" && \
+	  $(DOCC) convert --warnings-as-errors --fallback-display-name $$module \
+	    --fallback-bundle-identifier attune.$$module \
+	    --additional-symbol-graph-dir .build/docs/graphs/$$module \
+	    --output-path .build/docs/$$module.doccarchive || exit 1; \
+	done
 
 clean:
 	rm -rf .build .build-sanitized

@@ -27,7 +27,9 @@ extension Tensor {
 extension StoredTensor {
   /// Stores a tensor, rounding to nearest, ties to even, where the type is narrower than float32.
   ///
-  /// - Parameter elementType: a floating-point type.
+  /// - Parameters:
+  ///   - tensor: what to store.
+  ///   - elementType: a floating-point type.
   public init(_ tensor: Tensor, as elementType: ElementType = .float32) {
     precondition(
       elementType.isFloatingPoint, "a tensor of floats is not stored as \(elementType.rawValue)")

@@ -29,7 +29,10 @@ public final class MLP: Module {
 
   /// - Parameters:
   ///   - sizes: input, hidden layers, output.
+  ///   - activation: between layers.
+  ///   - outputActivation: after the last layer.
   ///   - usesLayerNorm: normalizes each hidden layer before its activation.
+  ///   - random: draws the first weights.
   public init(
     sizes: [Int], activation: Activation, outputActivation: Activation = .identity,
     usesLayerNorm: Bool = false, random: inout some RandomSource

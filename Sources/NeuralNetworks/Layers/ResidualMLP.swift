@@ -42,7 +42,10 @@ public final class ResidualMLP: Module {
   /// - Parameters:
   ///   - sizes: input, hidden layers of one width and of odd number, output: two hidden layers make a
   ///     block, and the input layer makes the first.
+  ///   - activation: between layers.
+  ///   - outputActivation: after the last layer.
   ///   - usesLayerNorm: normalizes before each of a block's activations.
+  ///   - random: draws the first weights.
   public init(
     sizes: [Int], activation: Activation, outputActivation: Activation = .identity,
     usesLayerNorm: Bool = false, random: inout some RandomSource

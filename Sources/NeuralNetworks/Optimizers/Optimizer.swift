@@ -7,7 +7,9 @@ public protocol Optimizer: AnyObject {
 
   /// Changes every trainable parameter that has a gradient.
   ///
-  /// - Parameter gradientScale: multiplies the gradients, as clipping by the global norm asks.
+  /// - Parameters:
+  ///   - gradients: of a loss with respect to the parameters.
+  ///   - gradientScale: multiplies the gradients, as clipping by the global norm asks.
   func step(_ gradients: Gradients, gradientScale: Float)
 
   /// What a later run needs to go on exactly from here, by name.

@@ -14,7 +14,13 @@ public final class SGD: Optimizer {
 
   /// An optimizer of the given parameters.
   ///
-  /// - Parameter weightDecay: times the parameter, is added to the gradient.
+  /// - Parameters:
+  ///   - parameters: those of a network.
+  ///   - learningRate: multiplies each step.
+  ///   - momentum: how much of the velocity a step keeps.
+  ///   - dampening: how much less than the whole gradient the velocity takes up.
+  ///   - isNesterov: steps by the gradient and the velocity to come.
+  ///   - weightDecay: times the parameter, is added to the gradient.
   public init(
     _ parameters: NamedParameters, learningRate: Float, momentum: Float = 0,
     dampening: Float = 0, isNesterov: Bool = false, weightDecay: Float = 0

@@ -4,6 +4,8 @@ extension Tensor {
   /// - Parameters:
   ///   - weight: `[out, in, kh, kw]`, as in `torch.nn.Conv2d`.
   ///   - bias: `[out]`.
+  ///   - stride: the distance between kernel positions.
+  ///   - padding: zeros around the image.
   /// - Returns: `[B, H', W', out]` for an input `[B, H, W, in]`.
   public func convolved2D(
     weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Int = 0
@@ -24,6 +26,8 @@ extension Tensor {
   /// - Parameters:
   ///   - weight: `[out, in, k]`, as in `torch.nn.Conv1d`.
   ///   - bias: `[out]`.
+  ///   - stride: the distance between kernel positions.
+  ///   - padding: zeros at both ends.
   /// - Returns: `[B, L', out]` for an input `[B, L, in]`.
   public func convolved1D(
     weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Int = 0
@@ -42,6 +46,8 @@ extension Tensor {
   /// - Parameters:
   ///   - weight: `[in, out, k]`, as in `torch.nn.ConvTranspose1d`.
   ///   - bias: `[out]`.
+  ///   - stride: the distance between the places of neighbouring inputs.
+  ///   - padding: results left out at both ends.
   /// - Returns: `[B, L', out]` with L' = (L - 1) stride - 2 padding + k for an input `[B, L, in]`.
   public func convolvedTransposed1D(
     weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Int = 0

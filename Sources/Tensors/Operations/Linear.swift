@@ -6,6 +6,7 @@ extension Tensor {
   /// - Parameters:
   ///   - weight: `[out, in]`, as in `torch.nn.Linear`.
   ///   - bias: `[out]`.
+  ///   - activation: applied to the sum.
   /// - Returns: `[..., out]` for an input of shape `[..., in]`.
   public func linear(
     weight: Tensor, bias: Tensor? = nil, activation: Activation = .identity

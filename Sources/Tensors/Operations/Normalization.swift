@@ -64,6 +64,7 @@ extension Tensor {
   /// - Parameters:
   ///   - weight: `[D]`, a scale.
   ///   - bias: `[D]`, a shift.
+  ///   - epsilon: added to the variance.
   public func layerNorm(weight: Tensor?, bias: Tensor?, epsilon: Float = 1e-5) -> Tensor {
     let width = size(-1)
     for part in [weight, bias] {
@@ -125,6 +126,8 @@ extension Tensor {
   ///   - groupCount: divides the channels, the last dimension; the first one is the batch.
   ///   - weight: `[C]`, a scale.
   ///   - bias: `[C]`, a shift.
+  ///   - epsilon: added to the variance.
+  ///   - appliesSiLU: applies x sigmoid(x) to the result in the same pass.
   public func groupNorm(
     groupCount: Int, weight: Tensor?, bias: Tensor?, epsilon: Float = 1e-5,
     appliesSiLU: Bool = false

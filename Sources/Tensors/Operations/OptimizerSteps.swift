@@ -12,8 +12,12 @@ public struct AdamUpdate: Sendable {
   private let penalty: Float
 
   /// - Parameters:
+  ///   - gradientScale: multiplies the gradient.
   ///   - stepSize: learning rate / (1 - beta1^t).
+  ///   - beta1: how much of the first moment a step keeps.
+  ///   - beta2: how much of the second moment a step keeps.
   ///   - secondCorrection: sqrt(1 - beta2^t).
+  ///   - epsilon: added to the root of the second moment.
   ///   - decay: multiplies the parameter before the step.
   ///   - penalty: times the parameter, is added to the gradient.
   public init(
@@ -63,6 +67,11 @@ public struct SGDUpdate: Sendable {
   private let isFirst: Bool
 
   /// - Parameters:
+  ///   - gradientScale: multiplies the gradient.
+  ///   - learningRate: multiplies the step.
+  ///   - momentum: how much of the velocity a step keeps.
+  ///   - dampening: how much less than the whole gradient the velocity takes up.
+  ///   - isNesterov: steps by the gradient and the velocity to come.
   ///   - penalty: times the parameter, is added to the gradient.
   ///   - isFirst: whether velocities hold nothing yet.
   public init(
