@@ -5,7 +5,7 @@ let package = Package(
   name: "Attune",
   products: [
     .executable(name: "attune", targets: ["attune"]),
-    .library(name: "Attune", targets: ["Tensors", "NeuralNetworks", "Files", "Media"]),
+    .library(name: "Attune", targets: ["Tensors", "NeuralNetworks", "Diffusion", "Files", "Media"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -25,6 +25,7 @@ let package = Package(
     .target(name: "CKernels"),
     .target(name: "Tensors", dependencies: ["CKernels"]),
     .target(name: "NeuralNetworks", dependencies: ["Tensors"]),
+    .target(name: "Diffusion", dependencies: ["NeuralNetworks", "Tensors"]),
     .target(
       name: "CHDF5Bridge", dependencies: ["CHDF5"], cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "Files", dependencies: ["Tensors", "CHDF5Bridge", "CZlib"]),
@@ -45,6 +46,9 @@ let package = Package(
     // Tests.
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"]),
     .testTarget(name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "Files"]),
+    .testTarget(
+      name: "DiffusionTests",
+      dependencies: ["Diffusion", "Files", "Media", "NeuralNetworks", "Tensors"]),
     .testTarget(name: "FilesTests", dependencies: ["Files"]),
     .testTarget(name: "MediaTests", dependencies: ["Media"]),
     .testTarget(name: "ArchitectureTests"),
