@@ -63,9 +63,11 @@ public struct DDPMSampler: MarkovSampler {
     init(_ schedule: NoiseSchedule, at time: Int, previous: Int) {
       let alphaBar = schedule.cumulativeAlphas[time]
       let previousAlphaBar = previous >= 0 ? schedule.cumulativeAlphas[previous] : 1
-      // Between neighbours beta is known exactly; the quotient below has lost digits by then.
-      beta = previous == time - 1 ? schedule.betas[time] : 1 - alphaBar / previousAlphaBar
-      let alpha = previous == time - 1 ? 1 - beta : alphaBar / previousAlphaBar
+      // Between neighbours beta is known exactly, where the quotient has lost digits. The last step
+      // has to have the coefficients 1 and 0, to the last bit.
+      let isNeighbour = previous >= 0 && previous == time - 1
+      beta = isNeighbour ? schedule.betas[time] : 1 - alphaBar / previousAlphaBar
+      let alpha = isNeighbour ? 1 - beta : alphaBar / previousAlphaBar
       estimateCoefficient = previousAlphaBar.squareRoot() * beta / (1 - alphaBar)
       sampleCoefficient = alpha.squareRoot() * (1 - previousAlphaBar) / (1 - alphaBar)
       variance = (1 - previousAlphaBar) / (1 - alphaBar) * beta
