@@ -36,6 +36,7 @@ public struct DDIMSampler: MarkovSampler {
   private let signalScales: [Float]
   private let noiseScales: [Float]
   private let previousAlphaBars: [Float]
+  private let previousSignalScales: [Float]
   /// DDPM's deviations, for eta = 1.
   private let fullDeviations: [Float]
 
@@ -69,6 +70,7 @@ public struct DDIMSampler: MarkovSampler {
       return endsAtCleanSample ? 1 : schedule.cumulativeAlphas[0]
     }
     self.previousAlphaBars = previousAlphaBars
+    previousSignalScales = previousAlphaBars.map { $0.squareRoot() }
     // sigma(eta = 1), equation 16.
     fullDeviations = times.indices.map { index in
       let (alphaBar, previous) = (schedule.cumulativeAlphas[times[index]], previousAlphaBars[index])
@@ -93,27 +95,39 @@ public struct DDIMSampler: MarkovSampler {
       ? (sample - signalScale * estimate) / noiseScale
       : predictionType.noise(
         prediction, sample: sample, signalScale: signalScale, noiseScale: noiseScale)
-    // 2. The deviation.
-    let deviation = deviation(at: indices, rank: rank)
-    // 3. The mean: towards x_0, and back along the noise by what the deviation leaves.
-    let previousAlphaBar = indices.entries(of: previousAlphaBars, rank: rank)
-    let variance = deviation?.squared() ?? Tensor(0)
-    let direction = Tensor.maximum(1 - previousAlphaBar - variance, Tensor(0)).squareRoot()
+    // 2. The deviation, and what it leaves of the noise.
+    let (deviation, direction) = spread(at: indices, rank: rank)
+    // 3. The mean: towards x_0, and back along the noise.
     let mean =
-      previousAlphaBar.squareRoot() * estimate + direction * noise.limited(to: noiseLimit)
+      indices.entries(of: previousSignalScales, rank: rank) * estimate
+      + direction * noise.limited(to: noiseLimit)
     return Transition(mean: mean, standardDeviation: deviation)
   }
 
-  /// eta times DDPM's deviation; nil if that is 0 for all rows.
-  private func deviation(at indices: Rowwise<Int>, rank: Int) -> Tensor? {
+  /// sigma = eta times DDPM's deviation, nil if that is 0 for all rows, and
+  /// sqrt(1 - previous alphaBar - sigma^2).
+  private func spread(
+    at indices: Rowwise<Int>, rank: Int
+  ) -> (deviation: Tensor?, direction: Tensor) {
     switch eta {
     case .fixed(let eta):
-      if eta == 0 || indices.allSatisfy({ fullDeviations[$0] == 0 }) { return nil }
-      return indices.entries(of: fullDeviations, rank: rank) * eta
+      // Numbers only: no tensor operations for what is known beforehand.
+      let deviations = indices.map { fullDeviations[$0] * eta }
+      let directions = indices.map { index in
+        let deviation = fullDeviations[index] * eta
+        return max(1 - previousAlphaBars[index] - deviation * deviation, 0).squareRoot()
+      }
+      let isDeterministic = deviations.allSatisfy { $0 == 0 }
+      return (
+        isDeterministic ? nil : deviations.tensor(rank: rank), directions.tensor(rank: rank)
+      )
     case .learned(let eta):
       // As in the reference, never quite 0, where the gradient of a square root has no limit.
-      let deviation = indices.entries(of: fullDeviations, rank: rank) * eta.value
-      return Tensor.maximum(deviation, Tensor(1e-10))
+      let deviation = Tensor.maximum(
+        indices.entries(of: fullDeviations, rank: rank) * eta.value, Tensor(1e-10))
+      let previousAlphaBar = indices.entries(of: previousAlphaBars, rank: rank)
+      let left = 1 - previousAlphaBar - deviation.squared()
+      return (deviation, Tensor.maximum(left, Tensor(0)).squareRoot())
     }
   }
 }
