@@ -5,7 +5,8 @@ let package = Package(
   name: "Attune",
   products: [
     .executable(name: "attune", targets: ["attune"]),
-    .library(name: "Attune", targets: ["Tensors", "NeuralNetworks", "Diffusion", "Files", "Media"]),
+    .library(
+      name: "Attune", targets: ["Tensors", "NeuralNetworks", "Diffusion", "Files", "Media"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")

@@ -118,6 +118,7 @@ final class PlaneDenoiser: Module {
       adam.step(gradients, gradientScale: 1)
       average.update(from: parameters)
     }
-    for (name, parameter) in parameters { parameter.value = average.values[name] ?? parameter.value }
+    let averages = average.values
+    for (name, parameter) in parameters { parameter.value = averages[name] ?? parameter.value }
   }
 }

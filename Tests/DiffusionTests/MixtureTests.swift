@@ -8,8 +8,9 @@ import Testing
 /// A mixture of Gaussians learned by a small network has the right means and weights by every
 /// sampler.
 ///
+/// Without optimization the training would take half an hour, and is left out.
 /// With ATTUNE_WRITE_PICTURES=1 the samples are drawn into docs/pictures/mixture-of-gaussians.png.
-@Suite struct MixtureTests {
+@Suite(.enabled(if: isOptimized, "needs an optimized build")) struct MixtureTests {
   private let mixture = MixtureOfGaussians()
   /// Gentler than usual: the more time steps are left where there is something to learn.
   private let schedule = NoiseSchedule.linear(last: 0.01)
@@ -120,3 +121,9 @@ import Testing
     }
   }
 }
+
+#if DEBUG
+  private let isOptimized = false
+#else
+  private let isOptimized = true
+#endif

@@ -59,7 +59,9 @@ public struct DenoisingProcess: Sendable {
       if index >= firstKept { states.append(x) }
       let isFrozen = index < count - denoiser.fineTunedCount
       let transition = sampler.transition(
-        from: x, prediction: prediction(isFrozen ? denoiser.frozen : denoiser.fineTuned, x, index),
+        from: x,
+        prediction: prediction(
+          isFrozen ? denoiser.frozen : denoiser.fineTuned, x, at: .shared(index)),
         at: index, memory: &memory)
       x = next(transition, at: index, noise: &noise)
       if keepsLogProbabilities && index >= firstKept {
@@ -97,9 +99,11 @@ public struct DenoisingProcess: Sendable {
     precondition(
       states.shape == nextStates.shape,
       "transitions from shape \(states.shape) to \(nextStates.shape)")
-    let prediction = denoiser(
-      sampler.modelInput(states, at: indices), indices.map { sampler.timeSteps[$0] })
-    let transition = sampler.transition(from: states, prediction: prediction, at: indices)
+    precondition(
+      indices.allSatisfy(sampler.timeSteps.indices.contains),
+      "transitions \(indices) of a process with \(transitionCount)")
+    let transition = sampler.transition(
+      from: states, prediction: prediction(denoiser, states, at: indices), at: indices)
     return logProbability(of: nextStates, under: transition)
   }
 
@@ -118,9 +122,11 @@ public struct DenoisingProcess: Sendable {
     }
   }
 
-  private func prediction(_ denoiser: Denoiser, _ sample: Tensor, _ index: Int) -> Tensor {
+  private func prediction(
+    _ denoiser: Denoiser, _ sample: Tensor, at indices: Rowwise<Int>
+  ) -> Tensor {
     let prediction = denoiser(
-      sampler.modelInput(sample, at: .shared(index)), .shared(sampler.timeSteps[index]))
+      sampler.modelInput(sample, at: indices), indices.map { sampler.timeSteps[$0] })
     precondition(
       prediction.shape == sample.shape,
       "the network predicts shape \(prediction.shape) for samples of shape \(sample.shape)")
