@@ -5,7 +5,8 @@ let package = Package(
   name: "Attune",
   products: [
     .executable(name: "attune", targets: ["attune"]),
-    .library(name: "Attune", targets: ["Tensors", "NeuralNetworks", "Files", "Media"]),
+    .library(
+      name: "Attune", targets: ["Tensors", "NeuralNetworks", "Diffusion", "Files", "Media"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -25,6 +26,7 @@ let package = Package(
     .target(name: "CKernels"),
     .target(name: "Tensors", dependencies: ["CKernels"]),
     .target(name: "NeuralNetworks", dependencies: ["Tensors"]),
+    .target(name: "Diffusion", dependencies: ["NeuralNetworks", "Tensors"]),
     .target(
       name: "CHDF5Bridge", dependencies: ["CHDF5"], cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "Files", dependencies: ["Tensors", "CHDF5Bridge", "CZlib"]),
@@ -47,6 +49,9 @@ let package = Package(
     .testTarget(name: "NeuralNetworksTests", dependencies: ["Tensors", "NeuralNetworks", "Files"]),
     .testTarget(name: "FilesTests", dependencies: ["Tensors", "Files", "CHDF5Bridge", "attune"]),
     .testTarget(name: "MediaTests", dependencies: ["Tensors", "Media"]),
+    .testTarget(
+      name: "DiffusionTests",
+      dependencies: ["Diffusion", "Files", "Media", "NeuralNetworks", "Tensors"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

@@ -1,0 +1,64 @@
+import Tensors
+
+/// What is kept of a rollout.
+public enum ChainRecord: Sendable, Hashable {
+  /// The final sample only.
+  case sampleOnly
+  /// The states around the last K' transitions.
+  case last(Int)
+  /// All states, the initial noise included.
+  case all
+
+  func transitionCount(of total: Int) -> Int {
+    switch self {
+    case .sampleOnly: return 0
+    case .all: return total
+    case .last(let count):
+      precondition(
+        (0...total).contains(count), "cannot keep the last \(count) of \(total) transitions")
+      return count
+    }
+  }
+}
+
+/// The kept end of a denoising chain x_K -> ... -> x_0, noisiest first.
+public struct DenoisingChain: Sendable {
+  /// The states before, between and after the kept transitions, `[B, ...]` each.
+  public let states: [Tensor]
+  /// The log-densities of the kept transitions at every element, `[B, ...]` each, under the networks
+  /// that made them; empty unless asked for.
+  public let logProbabilities: [Tensor]
+  /// The index of the first kept transition among the sampler's time steps.
+  public let firstIndex: Int
+
+  /// A chain from recorded states.
+  public init(states: [Tensor], logProbabilities: [Tensor] = [], firstIndex: Int) {
+    precondition(!states.isEmpty, "a chain has at least its final sample")
+    precondition(
+      logProbabilities.isEmpty || logProbabilities.count == states.count - 1,
+      "\(logProbabilities.count) log-probabilities for \(states.count - 1) transitions")
+    self.states = states
+    self.logProbabilities = logProbabilities
+    self.firstIndex = firstIndex
+  }
+
+  /// The final sample `[B, ...]`.
+  public var sample: Tensor { states[states.count - 1] }
+
+  /// The number of kept transitions, K'.
+  public var transitionCount: Int { states.count - 1 }
+
+  /// All states `[B, K' + 1, ...]`, as a rollout buffer keeps them.
+  public var stackedStates: Tensor { .concatenated(states.map(\.asColumn), along: 1) }
+
+  /// All log-probabilities `[B, K', ...]`; nil if there are none.
+  public var stackedLogProbabilities: Tensor? {
+    guard !logProbabilities.isEmpty else { return nil }
+    return .concatenated(logProbabilities.map(\.asColumn), along: 1)
+  }
+}
+
+extension Tensor {
+  /// `[B, ...]` to `[B, 1, ...]`.
+  fileprivate var asColumn: Tensor { expandingDimension(at: 1) }
+}

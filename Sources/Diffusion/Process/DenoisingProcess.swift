@@ -1,0 +1,150 @@
+import Tensors
+
+/// A sampler and a denoising network seen as a Markov decision process.
+///
+/// The state is the sample x_k with the network's condition; the action is the next sample, drawn
+/// from a Gaussian whose density is known. DPPO (arXiv:2409.00588) improves the last K' of these
+/// actions; FIND (arXiv:2407.19453) the first of all, the initial noise.
+public struct DenoisingProcess: Sendable {
+  /// Makes the transitions.
+  public var sampler: any Sampler
+  /// How much noise transitions get when sampling.
+  public var noiseRule: NoiseRule
+  /// Noise is clamped to +- this: 3 in DPPO.
+  public var noiseLimit: Float?
+  /// The final sample is clamped to +- this: 1 in DPPO.
+  public var finalLimit: Float?
+  /// The least deviation under which log-probabilities are taken: sigma_prob = 0.1 in DPPO. May differ
+  /// from the deviation that sampling used.
+  public var logProbabilityFloor: Float
+
+  /// A process that samples as the sampler says unless told otherwise.
+  public init(
+    sampler: any Sampler, noiseRule: NoiseRule = .own, noiseLimit: Float? = nil,
+    finalLimit: Float? = nil, logProbabilityFloor: Float = 0
+  ) {
+    self.sampler = sampler
+    self.noiseRule = noiseRule
+    self.noiseLimit = noiseLimit
+    self.finalLimit = finalLimit
+    self.logProbabilityFloor = logProbabilityFloor
+  }
+
+  /// The number of transitions, K: one for each run of the network.
+  public var transitionCount: Int { sampler.timeSteps.count }
+
+  /// Denoises from initial noise and keeps what is asked for.
+  ///
+  /// - Parameters:
+  ///   - initialNoise: `[B, ...]` of unit scale, from N(0, I) or a learned prior.
+  ///   - record: the states to keep.
+  ///   - keepsLogProbabilities: whether to keep the kept transitions' log-probabilities too.
+  ///   - noise: asked once for each stochastic transition, in order.
+  ///   - denoiser: the networks with their condition.
+  public func rollout(
+    from initialNoise: Tensor, keeping record: ChainRecord = .sampleOnly,
+    keepsLogProbabilities: Bool = false, noise: inout some NoiseSource, denoiser: StagedDenoiser
+  ) -> DenoisingChain {
+    let count = transitionCount
+    precondition(
+      (0...count).contains(denoiser.fineTunedCount),
+      "cannot fine-tune \(denoiser.fineTunedCount) of \(count) denoising steps")
+    let firstKept = count - record.transitionCount(of: count)
+    var memory = SamplerMemory()
+    var x = initialNoise  // [B, ...]
+    if sampler.initialNoiseScale != 1 { x = x * sampler.initialNoiseScale }
+    var states: [Tensor] = []
+    var logProbabilities: [Tensor] = []
+    for index in 0..<count {
+      if index >= firstKept { states.append(x) }
+      let isFrozen = index < count - denoiser.fineTunedCount
+      let transition = sampler.transition(
+        from: x,
+        prediction: prediction(
+          isFrozen ? denoiser.frozen : denoiser.fineTuned, x, at: .shared(index)),
+        at: index, memory: &memory)
+      x = next(transition, at: index, noise: &noise)
+      if keepsLogProbabilities && index >= firstKept {
+        logProbabilities.append(logProbability(of: x, under: transition))
+      }
+    }
+    return DenoisingChain(
+      states: states + [x], logProbabilities: logProbabilities, firstIndex: firstKept)
+  }
+
+  /// Denoises with one network for all steps.
+  public func rollout(
+    from initialNoise: Tensor, keeping record: ChainRecord = .sampleOnly,
+    keepsLogProbabilities: Bool = false, noise: inout some NoiseSource,
+    denoiser: @escaping Denoiser
+  ) -> DenoisingChain {
+    rollout(
+      from: initialNoise, keeping: record, keepsLogProbabilities: keepsLogProbabilities,
+      noise: &noise, denoiser: StagedDenoiser(denoiser))
+  }
+
+  /// The log-densities of recorded transitions under a network, at every element `[M, ...]`,
+  /// differentiable with respect to the network's parameters and a learned eta.
+  ///
+  /// - Parameters:
+  ///   - indices: where the transitions stand among the sampler's time steps.
+  ///   - denoiser: the network, with the condition of these `M` rows.
+  public func logProbabilities(
+    from states: Tensor, to nextStates: Tensor, at indices: Rowwise<Int>, denoiser: Denoiser
+  ) -> Tensor {
+    guard let sampler = sampler as? any MarkovSampler else {
+      preconditionFailure(
+        "\(type(of: sampler)) has no transition densities: it remembers earlier samples")
+    }
+    precondition(
+      states.shape == nextStates.shape,
+      "transitions from shape \(states.shape) to \(nextStates.shape)")
+    precondition(
+      indices.allSatisfy(sampler.timeSteps.indices.contains),
+      "transitions \(indices) of a process with \(transitionCount)")
+    let transition = sampler.transition(
+      from: states, prediction: prediction(denoiser, states, at: indices), at: indices)
+    return logProbability(of: nextStates, under: transition)
+  }
+
+  /// As above, for a minibatch.
+  public func logProbabilities(of batch: TransitionBatch, denoiser: Denoiser) -> Tensor {
+    logProbabilities(
+      from: batch.states, to: batch.nextStates, at: batch.indices, denoiser: denoiser)
+  }
+
+  /// The log-densities of a chain's kept transitions under one network, `[B, ...]` each.
+  public func logProbabilities(of chain: DenoisingChain, denoiser: Denoiser) -> [Tensor] {
+    (0..<chain.transitionCount).map { position in
+      logProbabilities(
+        from: chain.states[position], to: chain.states[position + 1],
+        at: .shared(chain.firstIndex + position), denoiser: denoiser)
+    }
+  }
+
+  private func prediction(
+    _ denoiser: Denoiser, _ sample: Tensor, at indices: Rowwise<Int>
+  ) -> Tensor {
+    let prediction = denoiser(
+      sampler.modelInput(sample, at: indices), indices.map { sampler.timeSteps[$0] })
+    precondition(
+      prediction.shape == sample.shape,
+      "the network predicts shape \(prediction.shape) for samples of shape \(sample.shape)")
+    return prediction
+  }
+
+  private func next(
+    _ transition: Transition, at index: Int, noise: inout some NoiseSource
+  ) -> Tensor {
+    let isLast = index == transitionCount - 1
+    let ruled = noiseRule.applied(to: transition, isLast: isLast)
+    let next =
+      ruled.standardDeviation == nil
+      ? ruled.mean : ruled.sample(noise: noise.noise(ruled.mean.shape).limited(to: noiseLimit))
+    return isLast ? next.limited(to: finalLimit) : next
+  }
+
+  private func logProbability(of next: Tensor, under transition: Transition) -> Tensor {
+    transition.flooringDeviation(at: logProbabilityFloor).logProbability(of: next)
+  }
+}

@@ -1,0 +1,60 @@
+import Tensors
+
+/// Where a chain's noise comes from. Deterministic transitions ask for none.
+public protocol NoiseSource {
+  /// Standard normal draws `[B, ...]`.
+  mutating func noise(_ shape: [Int]) -> Tensor
+}
+
+extension RandomStream: NoiseSource {
+  /// Draws for the whole batch from one stream.
+  public mutating func noise(_ shape: [Int]) -> Tensor { normal(shape) }
+}
+
+extension TorchRandom: NoiseSource {
+  /// As `torch.randn(shape)`.
+  public mutating func noise(_ shape: [Int]) -> Tensor { normal(shape) }
+}
+
+/// A stream for each sample, so that its noise does not depend on the batch it is in.
+public struct SampleStreams: NoiseSource, Sendable {
+  /// One stream a row.
+  public var streams: [RandomStream]
+
+  /// Rows with the given streams.
+  public init(_ streams: [RandomStream]) { self.streams = streams }
+
+  /// Rows named by their indices, such as an image's number or an environment's.
+  public init(seed: UInt64, purpose: String = "", indices: some Sequence<Int>) {
+    streams = indices.map { RandomStream(seed: seed, purpose: purpose, index: $0) }
+  }
+
+  /// Each row from its own stream.
+  public mutating func noise(_ shape: [Int]) -> Tensor {
+    precondition(
+      shape.first == streams.count, "\(streams.count) streams for noise of shape \(shape)")
+    let rowShape = Array(shape.dropFirst())
+    return .stacked(streams.indices.map { streams[$0].normal(rowShape) })
+  }
+}
+
+/// Noise drawn beforehand, one tensor for each stochastic transition.
+public struct RecordedNoise: NoiseSource, Sendable {
+  private var remaining: ArraySlice<Tensor>
+
+  /// Hands out the tensors in order.
+  public init(_ tensors: [Tensor]) { remaining = tensors[...] }
+
+  /// The number of tensors not yet used.
+  public var remainingCount: Int { remaining.count }
+
+  /// The next tensor.
+  public mutating func noise(_ shape: [Int]) -> Tensor {
+    guard let next = remaining.popFirst() else {
+      preconditionFailure("the recorded noise is used up; shape \(shape) is still wanted")
+    }
+    precondition(
+      next.shape == shape, "recorded noise has shape \(next.shape), wanted is \(shape)")
+    return next
+  }
+}

@@ -1,0 +1,38 @@
+import Tensors
+
+/// Transitions of many chains in one batch, in any mixture of samples and denoising steps.
+public struct TransitionBatch: Sendable {
+  /// The states before `[M, ...]`.
+  public let states: Tensor
+  /// The states after `[M, ...]`.
+  public let nextStates: Tensor
+  /// Where each transition stands among the sampler's time steps.
+  public let indices: Rowwise<Int>
+  /// The sample that each transition belongs to, to gather conditions, advantages and so on by.
+  public let sampleRows: [Int]
+  /// The place of each transition among its chain's kept ones: 0 is the noisiest.
+  public let positions: [Int]
+
+  /// Picks transitions by number, sample times K' plus position, so that a minibatch is a range of a
+  /// random permutation of all N K' of them.
+  ///
+  /// - Parameters:
+  ///   - stackedStates: `[N, K' + 1, ...]`
+  ///   - firstIndex: the first kept transition's index among the sampler's time steps.
+  public init(stackedStates: Tensor, firstIndex: Int, transitions: some Sequence<Int>) {
+    precondition(
+      stackedStates.rank >= 2 && stackedStates.shape[1] >= 2,
+      "states of shape \(stackedStates.shape) hold no transition: [N, K' + 1, ...] is expected")
+    let (sampleCount, stateCount) = (stackedStates.shape[0], stackedStates.shape[1])
+    let transitionCount = stateCount - 1
+    let transitions = Array(transitions)
+    sampleRows = transitions.map { $0 / transitionCount }
+    positions = transitions.map { $0 % transitionCount }
+    let shape = [sampleCount * stateCount] + stackedStates.shape.dropFirst(2)
+    let flat = stackedStates.reshaped(to: shape)
+    let rows = zip(sampleRows, positions).map { $0 * stateCount + $1 }
+    states = flat.gather(rows)
+    nextStates = flat.gather(rows.map { $0 + 1 })
+    indices = .perRow(positions.map { firstIndex + $0 })
+  }
+}

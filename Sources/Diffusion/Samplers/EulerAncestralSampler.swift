@@ -1,0 +1,59 @@
+import Tensors
+
+/// Euler steps below the target noise level, and fresh noise back up to it (Crowson, k-diffusion,
+/// `sample_euler_ancestral`).
+///
+/// The sample is y = x_0 + sigma e, as in `EulerSampler`.
+public struct EulerAncestralSampler: MarkovSampler {
+  /// The diffusion times, noisiest first.
+  public let timeSteps: [Float]
+  /// The standard deviation of the first sample.
+  public let initialNoiseScale: Float
+  /// What the network predicts.
+  public let predictionType: PredictionType
+  private let sigmas: [Float]
+  /// The deviation of the fresh noise.
+  private let upward: [Float]
+  /// Where the Euler step ends.
+  private let downward: [Float]
+
+  /// - Parameter count: the number of steps.
+  public init(
+    _ schedule: NoiseSchedule, count: Int, predictionType: PredictionType = .noise,
+    spacing: TimeStepSpacing = .linspace, offset: Int = 0
+  ) {
+    let levels = NoiseLevels.forODE(schedule, count: count, spacing: spacing, offset: offset)
+    timeSteps = levels.timeSteps
+    sigmas = levels.sigmas
+    initialNoiseScale = levels.initialNoiseScale(spacing)
+    self.predictionType = predictionType
+    let pairs = zip(levels.sigmas, levels.sigmas.dropFirst())
+    upward = pairs.map { from, to in
+      let (from, to) = (from * from, to * to)
+      return (to * (from - to) / from).squareRoot()
+    }
+    downward = zip(levels.sigmas.dropFirst(), upward).map { to, up in
+      (to * to - up * up).squareRoot()
+    }
+  }
+
+  /// y / sqrt(sigma^2 + 1)
+  public func modelInput(_ sample: Tensor, at indices: Rowwise<Int>) -> Tensor {
+    sample.scaledForNetwork(sigmas, at: indices)
+  }
+
+  /// A Gaussian about the Euler step; deterministic at the end.
+  public func transition(
+    from sample: Tensor, prediction: Tensor, at indices: Rowwise<Int>
+  ) -> Transition {
+    let sigma = indices.entries(of: sigmas, rank: sample.rank)
+    let estimate = predictionType.estimate(
+      prediction, unscaledSample: sample, noiseLevel: sigma)
+    let derivative = (sample - estimate) / sigma
+    let down = indices.entries(of: downward, rank: sample.rank)
+    let mean = sample + derivative * (down - sigma)
+    if indices.allSatisfy({ upward[$0] == 0 }) { return Transition(mean: mean) }
+    return Transition(
+      mean: mean, standardDeviation: indices.entries(of: upward, rank: sample.rank))
+  }
+}

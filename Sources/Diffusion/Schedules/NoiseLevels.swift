@@ -1,0 +1,63 @@
+import Foundation
+
+/// The noise levels sigma = sqrt((1 - alphaBar) / alphaBar) that an ODE solver steps through.
+struct NoiseLevels {
+  /// What the network is told at each level, noisiest first.
+  let timeSteps: [Float]
+  /// One more than there are time steps; the last is where the sample ends.
+  let sigmas: [Float]
+
+  /// - Parameters:
+  ///   - positions: time steps, not necessarily whole.
+  ///   - final: the level at the end, 0 as a rule.
+  init(_ schedule: NoiseSchedule, at positions: [Double], final: Float = 0) {
+    let table = Self.table(schedule)
+    timeSteps = positions.map { Float($0) }
+    sigmas = positions.map { Float(Self.interpolate(table, at: Double(Float($0)))) } + [final]
+  }
+
+  /// Levels spaced as Karras et al. propose (arXiv:2206.00364, equation 5, rho = 7).
+  ///
+  /// - Parameter roundTimeSteps: how the time steps that fit the levels are told to the network.
+  init(
+    karras schedule: NoiseSchedule, from greatest: Double, to least: Double, count: Int,
+    final: Float = 0, roundTimeSteps: (Double) -> Double = { $0 }
+  ) {
+    let (first, last) = (pow(greatest, 1.0 / 7), pow(least, 1.0 / 7))
+    let levels = (0..<count).map { index in
+      let ramp = count > 1 ? Double(index) / Double(count - 1) : 0
+      return pow(first + ramp * (last - first), 7)
+    }
+    let logarithms = Self.table(schedule).map { Double(logf($0)) }
+    timeSteps = levels.map { Float(roundTimeSteps(Self.timeStep(of: $0, in: logarithms))) }
+    sigmas = levels.map { Float($0) } + [final]
+  }
+
+  /// sigma at each of the schedule's time steps, finite.
+  static func table(_ schedule: NoiseSchedule) -> [Float] {
+    schedule.cumulativeAlphas.map { alphaBar in
+      // Pure noise has no finite level; this one is diffusers'.
+      let alphaBar = alphaBar == 0 ? 0x1p-24 : alphaBar
+      return ((1 - alphaBar) / alphaBar).squareRoot()
+    }
+  }
+
+  /// Linear between the table's entries, constant beyond its ends.
+  static func interpolate(_ table: [Float], at position: Double) -> Double {
+    let last = table.count - 1
+    guard position < Double(last) else { return Double(table[last]) }
+    let low = Int(max(0, position))
+    let (a, b) = (Double(table[low]), Double(table[low + 1]))
+    return (b - a) * (position - Double(low)) + a
+  }
+
+  /// The time step of a level, by interpolating its logarithm.
+  private static func timeStep(of level: Double, in logarithms: [Double]) -> Double {
+    let logarithm = log(max(level, 1e-10))
+    let below = (logarithms.lastIndex { $0 <= logarithm }) ?? 0
+    let low = min(below, logarithms.count - 2)
+    let span = logarithms[low] - logarithms[low + 1]
+    let weight = min(max((logarithms[low] - logarithm) / span, 0), 1)
+    return (1 - weight) * Double(low) + weight * Double(low + 1)
+  }
+}
