@@ -5,14 +5,17 @@ let package = Package(
   name: "Attune",
   products: [
     .executable(name: "attune", targets: ["attune"]),
-    .library(name: "Attune", targets: ["Tensors", "NeuralNetworks", "Files"]),
+    .library(name: "Attune", targets: ["Tensors", "NeuralNetworks", "Files", "Environments"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
   ],
   targets: [
     // System libraries: a module map and a shim each, no logic.
+    .systemLibrary(name: "CChipmunk", providers: [.apt(["libchipmunk-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "CMuJoCo", providers: [.apt(["libmujoco-dev"])]),
+    .systemLibrary(name: "COSMesa", pkgConfig: "osmesa", providers: [.apt(["libosmesa6-dev"])]),
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
@@ -20,13 +23,15 @@ let package = Package(
     .target(name: "CKernels"),
     .target(name: "Tensors", dependencies: ["CKernels"]),
     .target(name: "NeuralNetworks", dependencies: ["Tensors"]),
+    .target(
+      name: "Environments", dependencies: ["Tensors", "CMuJoCo", "COSMesa", "CChipmunk"]),
     .target(name: "Files", dependencies: ["Tensors", "CHDF5", "CZlib"]),
 
     // Programs.
     .executableTarget(
       name: "attune",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Files",
+        "Tensors", "NeuralNetworks", "Files", "Environments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -36,6 +41,7 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "Files"]),
     .testTarget(name: "FilesTests", dependencies: ["Files"]),
+    .testTarget(name: "EnvironmentsTests", dependencies: ["Environments", "CMuJoCo"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

@@ -1,0 +1,186 @@
+/// A planar robot that is to run to the right: Hopper, Walker2d or HalfCheetah on MuJoCo.
+///
+/// Observation: joint positions without x, then joint velocities. Action: motor signals in [-1, 1].
+public final class LocomotionEnvironment: Environment {
+  public let name: String
+  public let rules: LocomotionRules
+  public let observationSpace: BoxSpace
+  public let actionSpace: BoxSpace
+
+  private let simulation: MuJoCoSimulation
+  /// Made for the first picture.
+  private var renderer: MuJoCoRenderer?
+  private var terms = RewardTerms()
+  /// Set when the simulator gave up; from then on the observation is not a number.
+  private var isLost = false
+
+  /// What the last reward was made of.
+  private struct RewardTerms {
+    var velocity = 0.0
+    var forward = 0.0
+    var control = 0.0
+    var healthy = 0.0
+  }
+
+  /// Makes a robot from its model.
+  ///
+  /// - Throws: `EnvironmentError.badModel` if the simulator refuses the model.
+  init(name: String, modelText: String, rules: LocomotionRules) throws {
+    self.name = name
+    self.rules = rules
+    let model = try MuJoCoModel.compiled(from: modelText, for: name)
+    simulation = MuJoCoSimulation(model)
+    let joints = model.jointNames
+    let positions = (rules.observesPosition ? joints : Array(joints.dropFirst()))
+      .map { "\($0) position" }
+    let limit = Float(rules.velocityLimit)
+    observationSpace = BoxSpace(
+      names: positions + joints.map { "\($0) velocity" },
+      lowerBounds: positions.map { _ in -.infinity } + joints.map { _ in -limit },
+      upperBounds: positions.map { _ in .infinity } + joints.map { _ in limit })
+    let ranges = model.controlRanges
+    actionSpace = BoxSpace(
+      names: model.actuatorNames.map { "\($0) motor" },
+      lowerBounds: ranges.map { Float($0.lowerBound) },
+      upperBounds: ranges.map { Float($0.upperBound) })
+  }
+
+  /// The one-legged hopper.
+  public static func hopper(_ rules: LocomotionRules = .hopper()) throws -> LocomotionEnvironment {
+    try LocomotionEnvironment(name: "hopper", modelText: HopperModel.text, rules: rules)
+  }
+
+  /// The two-legged walker.
+  public static func walker2D(
+    _ rules: LocomotionRules = .walker2D()
+  ) throws -> LocomotionEnvironment {
+    let friction = rules.version == .v4 ? 0.9 : 1.9
+    return try LocomotionEnvironment(
+      name: "walker2d", modelText: Walker2DModel.text(rightFootFriction: friction), rules: rules)
+  }
+
+  /// The half cheetah.
+  public static func halfCheetah(
+    _ rules: LocomotionRules = .halfCheetah()
+  ) throws -> LocomotionEnvironment {
+    try LocomotionEnvironment(name: "half-cheetah", modelText: HalfCheetahModel.text, rules: rules)
+  }
+
+  /// Seconds in a control step.
+  public var stepDuration: Double { simulation.model.timestep * Double(rules.frameSkip) }
+
+  public var stepsPerSecond: Double { 1 / stepDuration }
+
+  public var info: [String: Double] {
+    var info = [
+      "xPosition": simulation.positions[0], "xVelocity": terms.velocity,
+      "forwardReward": terms.forward, "controlReward": -terms.control,
+    ]
+    if rules.healthyReward != 0 { info["healthyReward"] = terms.healthy }
+    if rules.version == .v5 {
+      info["heightAboveStart"] =
+        simulation.positions[1] - simulation.model.restingPositions[1]
+    }
+    return info
+  }
+
+  public func reset(seed: UInt64) {
+    var random = EnvironmentRandom(seed: seed)
+    let noise = rules.resetNoiseScale
+    let positions = simulation.model.restingPositions.map {
+      $0 + random.nextUniform(in: -noise..<noise)
+    }
+    let velocities = (0..<simulation.model.velocityCount).map { _ in
+      switch rules.velocityNoise {
+      case .uniform: random.nextUniform(in: -noise..<noise)
+      case .normal: noise * random.nextNormal()
+      }
+    }
+    reset(positions: positions, velocities: velocities)
+  }
+
+  /// Starts an episode from given joint positions (x first) and velocities.
+  public func reset(positions: [Double], velocities: [Double]) {
+    precondition(
+      positions.count == simulation.positions.count
+        && velocities.count == simulation.velocities.count,
+      "\(name) has \(simulation.positions.count) positions and \(simulation.velocities.count) "
+        + "velocities, not \(positions.count) and \(velocities.count)")
+    simulation.reset()
+    _ = simulation.positions.update(fromContentsOf: positions)
+    _ = simulation.velocities.update(fromContentsOf: velocities)
+    simulation.update()
+    terms = RewardTerms()
+    isLost = simulation.hasDiverged
+  }
+
+  public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
+    precondition(
+      action.count == actionSpace.count,
+      "\(name) takes actions of shape \(actionSpace.shape), not \(action.count) elements")
+    let start = simulation.positions[0]
+    var squaredAction: Float = 0
+    for (index, signal) in action.enumerated() {
+      simulation.controls[index] = Double(signal)
+      squaredAction += signal * signal
+    }
+    simulation.step(count: rules.frameSkip)
+    isLost = isLost || simulation.hasDiverged
+
+    let isHealthy =
+      !isLost
+      && rules.isHealthy(positions: simulation.positions, velocities: simulation.velocities)
+    terms.velocity = (simulation.positions[0] - start) / stepDuration
+    terms.forward = rules.forwardRewardWeight * terms.velocity
+    terms.control = rules.controlCostWeight * Double(squaredAction)
+    terms.healthy = rules.healthyReward(isHealthy: isHealthy)
+    let reward = terms.forward + terms.healthy - terms.control
+    return StepOutcome(
+      reward: isLost ? .nan : Float(reward),
+      isTerminated: !isHealthy && rules.terminatesWhenUnhealthy)
+  }
+
+  public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
+    precondition(
+      observation.count == observationSpace.count,
+      "\(name) observes \(observationSpace.shape), not \(observation.count) elements")
+    guard !isLost else { return observation.update(repeating: .nan) }
+    var index = 0
+    for position in simulation.positions.dropFirst(rules.observesPosition ? 0 : 1) {
+      observation[index] = Float(position)
+      index += 1
+    }
+    for velocity in simulation.velocities {
+      // Written so that a value that is no number stays one, as it does in NumPy's clip.
+      let limit = rules.velocityLimit
+      observation[index] = Float(velocity > limit ? limit : velocity < -limit ? -limit : velocity)
+      index += 1
+    }
+  }
+
+  public func save(to state: inout EnvironmentState) {
+    state.appendTag(name)
+    simulation.save(to: &state)
+    state.append(isLost)
+    state.append(contentsOf: [terms.velocity, terms.forward, terms.control, terms.healthy])
+  }
+
+  public func restore(from reader: inout EnvironmentState.Reader) throws {
+    try reader.readTag(name)
+    try simulation.restore(from: &reader)
+    isLost = try reader.readFlag()
+    let values = try reader.readDoubles(expectedCount: 4)
+    terms = RewardTerms(
+      velocity: values[0], forward: values[1], control: values[2], healthy: values[3])
+  }
+
+  public func render(width: Int, height: Int) throws -> Frame {
+    if renderer?.width != width || renderer?.height != height {
+      renderer = nil
+      renderer = try MuJoCoRenderer(
+        model: simulation.model, width: width, height: height, environment: name)
+    }
+    simulation.updatePoses()
+    return try renderer?.draw(simulation) ?? Frame(width: 1, height: 1, pixels: [0, 0, 0])
+  }
+}
