@@ -41,7 +41,7 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "Files"]),
     .testTarget(name: "FilesTests", dependencies: ["Files"]),
-    .testTarget(name: "EnvironmentsTests", dependencies: ["Environments", "CMuJoCo"]),
+    .testTarget(name: "EnvironmentsTests", dependencies: ["Environments", "CMuJoCo", "CZlib"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

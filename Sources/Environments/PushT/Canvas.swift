@@ -1,0 +1,93 @@
+/// A picture that shapes are painted on with smooth edges.
+///
+/// A shape is its signed distance: negative inside, in units of the plane that the picture shows.
+struct Canvas {
+  typealias Point = SIMD2<Double>
+  typealias Color = SIMD3<Float>
+
+  private let width: Int
+  private let height: Int
+  /// Plane units in a pixel.
+  private let unit: Point
+  private var pixels: [Color]
+
+  /// An empty picture of a plane that reaches from (0, 0), top left, to `planeSize`.
+  init(width: Int, height: Int, planeSize: Double, background: Color) {
+    self.width = width
+    self.height = height
+    unit = Point(planeSize / Double(width), planeSize / Double(height))
+    pixels = Array(repeating: background, count: width * height)
+  }
+
+  /// Paints the points where `distance` is negative; they all lie within `lowest` and `highest`.
+  mutating func paint(
+    _ color: Color, from lowest: Point, to highest: Point, distance: (Point) -> Double
+  ) {
+    let columns = Self.range(lowest.x / unit.x, highest.x / unit.x, limit: width)
+    let rows = Self.range(lowest.y / unit.y, highest.y / unit.y, limit: height)
+    let blur = max(unit.x, unit.y)
+    for row in rows {
+      for column in columns {
+        let center = Point(Double(column) + 0.5, Double(row) + 0.5) * unit
+        // The share of the pixel inside, if the edge were straight there.
+        let share = Float(min(max(0.5 - distance(center) / blur, 0), 1))
+        if share > 0 {
+          let index = row * width + column
+          pixels[index] += share * (color - pixels[index])
+        }
+      }
+    }
+  }
+
+  /// Paints a disc.
+  mutating func paintDisc(_ color: Color, center: Point, radius: Double) {
+    let reach = Point(repeating: radius)
+    paint(color, from: center - reach, to: center + reach) { ($0 - center).length - radius }
+  }
+
+  /// Paints a line with round ends.
+  mutating func paintLine(_ color: Color, from start: Point, to end: Point, radius: Double) {
+    let reach = Point(repeating: radius)
+    let low = pointwiseMin(start, end) - reach
+    let high = pointwiseMax(start, end) + reach
+    paint(color, from: low, to: high) { point in
+      let line = end - start
+      let position = ((point - start) * line).sum() / max((line * line).sum(), .leastNormalMagnitude)
+      return (point - start - min(max(position, 0), 1) * line).length - radius
+    }
+  }
+
+  /// Paints a convex polygon.
+  mutating func paintPolygon(_ color: Color, _ vertices: [Point]) {
+    let orientation: Double = ConvexPolygons.signedArea(vertices) < 0 ? -1 : 1
+    let edges = vertices.indices.map { index in
+      let edge = vertices[(index + 1) % vertices.count] - vertices[index]
+      return (vertices[index], orientation / edge.length * Point(edge.y, -edge.x))
+    }
+    let low = vertices.dropFirst().reduce(vertices[0]) { pointwiseMin($0, $1) }
+    let high = vertices.dropFirst().reduce(vertices[0]) { pointwiseMax($0, $1) }
+    paint(color, from: low, to: high) { point in
+      edges.reduce(-Double.infinity) { max($0, ((point - $1.0) * $1.1).sum()) }
+    }
+  }
+
+  /// The finished picture.
+  var frame: Frame {
+    Frame(
+      width: width, height: height,
+      pixels: pixels.flatMap { color in
+        (0..<3).map { UInt8(min(max(color[$0], 0), 255).rounded()) }
+      })
+  }
+
+  /// The pixels that an interval touches, one more on each side for the smooth edge.
+  private static func range(_ low: Double, _ high: Double, limit: Int) -> Range<Int> {
+    let first = min(max(low.rounded(.down) - 1, 0), Double(limit))
+    let last = min(max(high.rounded(.up) + 1, first), Double(limit))
+    return Int(first)..<Int(last)
+  }
+}
+
+extension SIMD2<Double> {
+  fileprivate var length: Double { (self * self).sum().squareRoot() }
+}

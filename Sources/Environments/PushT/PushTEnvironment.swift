@@ -1,0 +1,149 @@
+/// Push a T-shaped block onto a painted one, as in the benchmark of Diffusion Policy (Chi et al.,
+/// 2023): a 512 x 512 plane, a round agent that follows a target, ten decisions a second.
+///
+/// Action: the target's x and y. Reward: the covered share of the goal over 0.95, at most 1; covering
+/// more than 0.95 is success and ends the episode.
+public final class PushTEnvironment: Environment {
+  /// What an agent sees of the state.
+  public enum Observation: String, CaseIterable, Sendable {
+    /// Agent x and y, block x and y, block angle in [0, 2 pi).
+    case state
+    /// Nine points on the block, x and y each, then agent x and y: the order of the benchmark.
+    case keypoints
+  }
+
+  public let name = "push-t"
+  public let observationSpace: BoxSpace
+  public let actionSpace = BoxSpace(names: ["target x", "target y"], bounds: 0...512)
+  public let stepsPerSecond = 10.0
+  /// The covered share of the goal above which the task is done.
+  public static let successCoverage = 0.95
+
+  private let kind: Observation
+  private var simulation = PushTSimulation()
+  /// The covered share of the goal.
+  public private(set) var coverage = 0.0
+  private var isLost = false
+
+  /// How the episode came to be where it is.
+  ///
+  /// Chipmunk's contacts keep hidden memory (impulses, search starts, the order of its trees), so
+  /// the exact state is the way to it: the initial state and all targets since.
+  private var initialState: [Double] = []
+  private var targets: [Float] = []
+
+  /// Makes the task with one kind of observation.
+  public init(observing kind: Observation = .state) {
+    self.kind = kind
+    switch kind {
+    case .state:
+      observationSpace = BoxSpace(
+        names: ["agent x", "agent y", "block x", "block y", "block angle"],
+        lowerBounds: [0, 0, 0, 0, 0], upperBounds: [512, 512, 512, 512, 2 * .pi])
+    case .keypoints:
+      let names = (1...PushTGeometry.keypoints.count).flatMap { ["keypoint \($0) x", "keypoint \($0) y"] }
+      observationSpace = BoxSpace(names: names + ["agent x", "agent y"], bounds: 0...512)
+    }
+    reset(seed: 0)
+  }
+
+  /// Agent x and y, block x and y, block angle as it is, not wrapped.
+  public var state: [Double] {
+    let (agent, block) = (simulation.agentPosition, simulation.blockPose)
+    return [agent.x, agent.y, block.position.x, block.position.y, block.angle]
+  }
+
+  public var info: [String: Double] {
+    ["coverage": coverage, "isSuccess": coverage > PushTEnvironment.successCoverage ? 1 : 0]
+  }
+
+  public func reset(seed: UInt64) {
+    var random = EnvironmentRandom(seed: seed)
+    reset(to: [
+      Double(random.nextInteger(in: 50..<450)), Double(random.nextInteger(in: 50..<450)),
+      Double(random.nextInteger(in: 100..<400)), Double(random.nextInteger(in: 100..<400)),
+      random.nextNormal() * 2 * .pi - .pi,
+    ])
+  }
+
+  /// Starts an episode from a demonstration's state: agent x and y, block x and y, block angle.
+  public func reset(to state: [Double]) {
+    precondition(state.count == 5, "a Push-T state has 5 elements, not \(state.count)")
+    // A new plane: the old one remembers contacts.
+    simulation = PushTSimulation()
+    initialState = state
+    targets.removeAll(keepingCapacity: true)
+    isLost = !state.allSatisfy(\.isFinite)
+    guard !isLost else { return }
+    simulation.place(
+      agent: SIMD2(state[0], state[1]),
+      block: PushTGeometry.Pose(position: SIMD2(state[2], state[3]), angle: state[4]))
+    coverage = PushTGeometry.coverage(of: simulation.blockPose)
+  }
+
+  public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
+    precondition(action.count == 2, "push-t takes actions of shape [2], not \(action.count) elements")
+    targets.append(contentsOf: action)
+    isLost = isLost || !action.allSatisfy(\.isFinite)
+    // Chipmunk stops the program when a position is no number.
+    guard !isLost else { return StepOutcome(reward: .nan) }
+    simulation.advance(towards: SIMD2(Double(action[0]), Double(action[1])))
+    isLost = !state.allSatisfy(\.isFinite)
+    guard !isLost else { return StepOutcome(reward: .nan) }
+    coverage = PushTGeometry.coverage(of: simulation.blockPose)
+    return StepOutcome(
+      reward: Float(min(max(coverage / PushTEnvironment.successCoverage, 0), 1)),
+      isTerminated: coverage > PushTEnvironment.successCoverage)
+  }
+
+  public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
+    precondition(
+      observation.count == observationSpace.count,
+      "push-t observes \(observationSpace.shape), not \(observation.count) elements")
+    guard !isLost else { return observation.update(repeating: .nan) }
+    let (agent, block) = (simulation.agentPosition, simulation.blockPose)
+    switch kind {
+    case .state:
+      write(agent, to: observation, at: 0)
+      write(block.position, to: observation, at: 2)
+      let turn = block.angle.truncatingRemainder(dividingBy: 2 * .pi)
+      observation[4] = Float(turn < 0 ? turn + 2 * .pi : turn)
+    case .keypoints:
+      for (index, point) in PushTGeometry.keypoints.enumerated() {
+        write(block(point), to: observation, at: 2 * index)
+      }
+      write(agent, to: observation, at: 2 * PushTGeometry.keypoints.count)
+    }
+  }
+
+  public func save(to state: inout EnvironmentState) {
+    state.appendTag("push-t \(kind)")
+    state.append(contentsOf: initialState)
+    state.append(contentsOf: targets)
+  }
+
+  public func restore(from reader: inout EnvironmentState.Reader) throws {
+    try reader.readTag("push-t \(kind)")
+    let initialState = try reader.readDoubles(expectedCount: 5)
+    let targets = try reader.readFloats()
+    guard targets.count.isMultiple(of: 2) else {
+      throw EnvironmentError.stateMismatch(layer: name)
+    }
+    reset(to: initialState)
+    for start in stride(from: 0, to: targets.count, by: 2) {
+      step(Array(targets[start..<start + 2]))
+    }
+  }
+
+  public func render(width: Int, height: Int) throws -> Frame {
+    let (agent, block) = (simulation.agentPosition, simulation.blockPose)
+    return PushTDrawing.frame(width: width, height: height, agent: agent, block: block)
+  }
+
+  private func write(
+    _ point: SIMD2<Double>, to observation: UnsafeMutableBufferPointer<Float>, at index: Int
+  ) {
+    observation[index] = Float(point.x)
+    observation[index + 1] = Float(point.y)
+  }
+}
