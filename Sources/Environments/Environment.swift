@@ -19,8 +19,11 @@ public protocol Environment: AnyObject {
   /// Named measurements of the last step, such as the terms of the reward; they are no observation.
   var info: [String: Double] { get }
 
-  /// Starts an episode whose initial state depends on the seed alone.
-  func reset(seed: UInt64)
+  /// What a starting state given to `reset` consists of; empty if only seeds will do.
+  var startingStateNames: [String] { get }
+
+  /// Starts an episode. A seed alone decides its initial state.
+  func reset(_ start: EpisodeStart)
 
   /// Applies one action, which has as many elements as the action space.
   ///
@@ -46,6 +49,14 @@ public protocol Environment: AnyObject {
   func render(width: Int, height: Int) throws -> Frame
 }
 
+/// Where an episode starts.
+public enum EpisodeStart: Equatable, Sendable {
+  /// From a random state that the seed decides.
+  case seed(UInt64)
+  /// From a given state, such as a demonstration's first, named by `startingStateNames`.
+  case state([Double])
+}
+
 /// What a step brings besides the observation.
 public struct StepOutcome: Equatable, Sendable {
   public var reward: Float
@@ -68,6 +79,20 @@ public struct StepOutcome: Equatable, Sendable {
 extension Environment {
   /// Most environments have nothing to say beyond their observation.
   public var info: [String: Double] { [:] }
+
+  /// Seeds only, unless an environment says otherwise.
+  public var startingStateNames: [String] { [] }
+
+  /// Starts an episode whose initial state depends on the seed alone.
+  public func reset(seed: UInt64) { reset(.seed(seed)) }
+
+  /// Stops the program when a starting state does not fit this environment.
+  func checkStartingState(_ state: [Double]) {
+    precondition(
+      state.count == startingStateNames.count && !state.isEmpty,
+      "\(name) starts from \(startingStateNames.count) numbers \(startingStateNames), not "
+        + "\(state.count)")
+  }
 
   /// No picture unless an environment draws one.
   public func render(width: Int, height: Int) throws -> Frame {

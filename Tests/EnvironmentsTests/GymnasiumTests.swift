@@ -16,14 +16,11 @@ import Testing
     let actionSize = environment.actionSpace.count
     let observationSize = environment.observationSpace.count
     #expect(steps.shape[2] == actionSize + observationSize + 2)
-    #expect(initial.shape == [seedCount, 2 * (observationSize + 1) / 2])
+    #expect(initial.shape == [seedCount, observationSize + 1])
 
     var worst = 0.0
     for seed in 0..<seedCount {
-      let positionCount = (observationSize + 1) / 2
-      environment.reset(
-        positions: Array(initial[seed].prefix(positionCount)),
-        velocities: Array(initial[seed].dropFirst(positionCount)))
+      environment.reset(.state(Array(initial[seed])))
       for step in 0..<stepCount {
         let row = Array(steps[seed, step])
         let outcome = environment.step(row.prefix(actionSize).map { Float($0) })

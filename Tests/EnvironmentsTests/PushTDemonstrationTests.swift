@@ -28,7 +28,7 @@ import Testing
     var worstErrors: [Double] = []
     var start = 0
     for length in lengths {
-      environment.reset(to: states[5 * start..<5 * start + 5].map { Double($0) })
+      environment.reset(.state(states[5 * start..<5 * start + 5].map { Double($0) }))
       var errors: [Double] = []
       for step in start..<start + length {
         let recorded = states[5 * step..<5 * step + 5].map { Double($0) }

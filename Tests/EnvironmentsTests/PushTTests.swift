@@ -11,7 +11,7 @@ import Testing
     let environment = PushTEnvironment()
     var worst = 0.0
     for episode in 0..<3 {
-      environment.reset(to: Array(initial[episode]))
+      environment.reset(.state(Array(initial[episode])))
       for step in 0..<60 {
         let row = Array(steps[episode, step])
         let outcome = environment.step([Float(row[0]), Float(row[1])])
@@ -38,11 +38,11 @@ import Testing
 
   @Test func endsWhenTheBlockIsHome() {
     let environment = PushTEnvironment()
-    environment.reset(to: [60, 60, 256, 256, .pi / 4])
+    environment.reset(.state([60, 60, 256, 256, .pi / 4]))
     let outcome = environment.step([60, 60])
     #expect(outcome == StepOutcome(reward: 1, isTerminated: true))
     #expect(environment.info["isSuccess"] == 1)
-    environment.reset(to: [60, 60, 256, 270, .pi / 4])
+    environment.reset(.state([60, 60, 256, 270, .pi / 4]))
     let near = environment.step([60, 60])
     #expect(near.reward > 0.5 && near.reward < 1 && !near.isFinished)
   }
@@ -50,7 +50,7 @@ import Testing
   @Test func observesTheAngleWithinOneTurn() {
     let environment = PushTEnvironment()
     for turns in [-2.0, 0, 3] {
-      environment.reset(to: [60, 60, 300, 200, 1 + turns * 2 * .pi])
+      environment.reset(.state([60, 60, 300, 200, 1 + turns * 2 * .pi]))
       let observation = environment.observation
       #expect(observation.count == 5 && observation[..<4] == [60, 60, 300, 200])
       #expect(!(abs(observation[4] - 1) > 1e-5))
@@ -59,7 +59,7 @@ import Testing
 
   @Test func keypointsTurnWithTheBlock() {
     let environment = PushTEnvironment(observing: .keypoints)
-    environment.reset(to: [60, 70, 300, 200, .pi / 2])
+    environment.reset(.state([60, 70, 300, 200, .pi / 2]))
     let observation = environment.observation
     #expect(observation.count == 20 && observation[18...] == [60, 70])
     // A quarter turn takes (x, y) of the block to (-y, x).

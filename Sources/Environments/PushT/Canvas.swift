@@ -57,17 +57,25 @@ struct Canvas {
     }
   }
 
-  /// Paints a convex polygon.
-  mutating func paintPolygon(_ color: Color, _ vertices: [Point]) {
-    let orientation: Double = ConvexPolygons.signedArea(vertices) < 0 ? -1 : 1
-    let edges = vertices.indices.map { index in
-      let edge = vertices[(index + 1) % vertices.count] - vertices[index]
-      return (vertices[index], orientation / edge.length * Point(edge.y, -edge.x))
-    }
-    let low = vertices.dropFirst().reduce(vertices[0]) { pointwiseMin($0, $1) }
-    let high = vertices.dropFirst().reduce(vertices[0]) { pointwiseMax($0, $1) }
+  /// Paints what convex polygons cover together, without seams where they meet.
+  mutating func paintPolygons(_ color: Color, _ polygons: [[Point]]) {
+    let outlines = polygons.map { Self.outwardEdges($0) }
+    let vertices = polygons.joined()
+    let far = Point(repeating: .infinity)
+    let low = vertices.reduce(far) { pointwiseMin($0, $1) }
+    let high = vertices.reduce(-far) { pointwiseMax($0, $1) }
     paint(color, from: low, to: high) { point in
-      edges.reduce(-Double.infinity) { max($0, ((point - $1.0) * $1.1).sum()) }
+      outlines.reduce(Double.infinity) { nearest, edges in
+        min(nearest, edges.reduce(-.infinity) { max($0, ((point - $1.start) * $1.normal).sum()) })
+      }
+    }
+  }
+
+  private static func outwardEdges(_ polygon: [Point]) -> [(start: Point, normal: Point)] {
+    let orientation: Double = ConvexPolygons.signedArea(polygon) < 0 ? -1 : 1
+    return polygon.indices.map { index in
+      let edge = polygon[(index + 1) % polygon.count] - polygon[index]
+      return (polygon[index], orientation / edge.length * Point(edge.y, -edge.x))
     }
   }
 

@@ -11,7 +11,7 @@ enum PushTDrawing {
   static func frame(width: Int, height: Int, agent: Point, block: PushTGeometry.Pose) -> Frame {
     var canvas = Canvas(
       width: width, height: height, planeSize: PushTGeometry.planeSize, background: white)
-    for part in PushTGeometry.goalParts { canvas.paintPolygon(lightGreen, part) }
+    canvas.paintPolygons(lightGreen, PushTGeometry.goalParts)
     for (start, end) in PushTGeometry.walls {
       canvas.paintLine(lightGray, from: start, to: end, radius: PushTGeometry.wallRadius)
     }
@@ -19,7 +19,7 @@ enum PushTDrawing {
     canvas.paintDisc(light(royalBlue), center: agent, radius: PushTGeometry.agentRadius - 4)
     for part in [PushTGeometry.bar, PushTGeometry.stem] {
       let vertices = part.map { block($0) }
-      canvas.paintPolygon(light(slateGray), vertices)
+      canvas.paintPolygons(light(slateGray), [vertices])
       for (index, vertex) in vertices.enumerated() {
         let next = vertices[(index + 1) % vertices.count]
         canvas.paintLine(slateGray, from: vertex, to: next, radius: 2)

@@ -35,14 +35,20 @@ public final class PushTEnvironment: Environment {
   /// Makes the task with one kind of observation.
   public init(observing kind: Observation = .state) {
     self.kind = kind
+    // Nothing holds positions in the plane: keypoints stick out of a block at its edge, and an agent
+    // that no force stops can squeeze the block through a wall.
+    let everywhere: ClosedRange<Float> = -.infinity ... .infinity
     switch kind {
     case .state:
+      let positions = BoxSpace(names: Array(startingStateNames.prefix(4)), bounds: everywhere)
       observationSpace = BoxSpace(
-        names: ["agent x", "agent y", "block x", "block y", "block angle"],
-        lowerBounds: [0, 0, 0, 0, 0], upperBounds: [512, 512, 512, 512, 2 * .pi])
+        names: startingStateNames, lowerBounds: positions.lowerBounds + [0],
+        upperBounds: positions.upperBounds + [2 * .pi])
     case .keypoints:
-      let names = (1...PushTGeometry.keypoints.count).flatMap { ["keypoint \($0) x", "keypoint \($0) y"] }
-      observationSpace = BoxSpace(names: names + ["agent x", "agent y"], bounds: 0...512)
+      let names = PushTGeometry.keypoints.indices.flatMap {
+        ["keypoint \($0) x", "keypoint \($0) y"]
+      }
+      observationSpace = BoxSpace(names: names + ["agent x", "agent y"], bounds: everywhere)
     }
     reset(seed: 0)
   }
@@ -57,22 +63,30 @@ public final class PushTEnvironment: Environment {
     ["coverage": coverage, "isSuccess": coverage > PushTEnvironment.successCoverage ? 1 : 0]
   }
 
-  public func reset(seed: UInt64) {
-    var random = EnvironmentRandom(seed: seed)
-    reset(to: [
-      Double(random.nextInteger(in: 50..<450)), Double(random.nextInteger(in: 50..<450)),
-      Double(random.nextInteger(in: 100..<400)), Double(random.nextInteger(in: 100..<400)),
-      random.nextNormal() * 2 * .pi - .pi,
-    ])
+  /// A demonstration's state; the block's angle need not be wrapped.
+  public let startingStateNames = ["agent x", "agent y", "block x", "block y", "block angle"]
+
+  public func reset(_ start: EpisodeStart) {
+    switch start {
+    case .seed(let seed):
+      var random = EnvironmentRandom(seed: seed)
+      reset(to: [
+        Double(random.nextInteger(in: 50..<450)), Double(random.nextInteger(in: 50..<450)),
+        Double(random.nextInteger(in: 100..<400)), Double(random.nextInteger(in: 100..<400)),
+        random.nextNormal() * 2 * .pi - .pi,
+      ])
+    case .state(let state):
+      checkStartingState(state)
+      reset(to: state)
+    }
   }
 
-  /// Starts an episode from a demonstration's state: agent x and y, block x and y, block angle.
-  public func reset(to state: [Double]) {
-    precondition(state.count == 5, "a Push-T state has 5 elements, not \(state.count)")
+  private func reset(to state: [Double]) {
     // A new plane: the old one remembers contacts.
     simulation = PushTSimulation()
     initialState = state
     targets.removeAll(keepingCapacity: true)
+    coverage = 0
     isLost = !state.allSatisfy(\.isFinite)
     guard !isLost else { return }
     simulation.place(

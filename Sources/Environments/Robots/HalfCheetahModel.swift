@@ -19,7 +19,7 @@ enum HalfCheetahModel {
         \(RobotScene.light)
         <geom name="floor" type="plane" size="40 40 40" material="ground" conaffinity="1"/>
         <body name="torso" pos="0 0 0.7">
-          \(RobotScene.camera(distance: 3.2, height: 0.6))
+          \(RobotScene.camera(distance: 3.2, height: 0.6, lookingBelow: 0.1))
           <joint class="carriage" name="x" type="slide" axis="1 0 0"/>
           <joint class="carriage" name="height" type="slide" axis="0 0 1"/>
           <joint class="carriage" name="pitch"/>

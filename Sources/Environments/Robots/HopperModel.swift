@@ -21,7 +21,7 @@ enum HopperModel {
         <geom name="floor" type="plane" size="20 20 0.125" material="ground" friction="1"
           condim="3"/>
         <body name="torso" pos="0 0 1.25">
-          \(RobotScene.camera(distance: 3.2, height: 0.35))
+          \(RobotScene.camera(distance: 3.2, height: 0.5, lookingBelow: 0.38))
           <joint class="carriage" name="x" type="slide" axis="1 0 0" pos="0 0 -1.25"/>
           <joint class="carriage" name="height" type="slide" axis="0 0 1" pos="0 0 -1.25"
             ref="1.25"/>

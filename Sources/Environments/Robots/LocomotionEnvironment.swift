@@ -84,7 +84,27 @@ public final class LocomotionEnvironment: Environment {
     return info
   }
 
-  public func reset(seed: UInt64) {
+  /// Joint positions, x first, then joint velocities.
+  public var startingStateNames: [String] {
+    let joints = simulation.model.jointNames
+    return joints.map { "\($0) position" } + joints.map { "\($0) velocity" }
+  }
+
+  public func reset(_ start: EpisodeStart) {
+    switch start {
+    case .seed(let seed):
+      let (positions, velocities) = randomState(seed: seed)
+      reset(positions: positions, velocities: velocities)
+    case .state(let state):
+      checkStartingState(state)
+      let positionCount = simulation.model.positionCount
+      reset(
+        positions: Array(state.prefix(positionCount)),
+        velocities: Array(state.dropFirst(positionCount)))
+    }
+  }
+
+  private func randomState(seed: UInt64) -> (positions: [Double], velocities: [Double]) {
     var random = EnvironmentRandom(seed: seed)
     let noise = rules.resetNoiseScale
     let positions = simulation.model.restingPositions.map {
@@ -96,16 +116,10 @@ public final class LocomotionEnvironment: Environment {
       case .normal: noise * random.nextNormal()
       }
     }
-    reset(positions: positions, velocities: velocities)
+    return (positions, velocities)
   }
 
-  /// Starts an episode from given joint positions (x first) and velocities.
-  public func reset(positions: [Double], velocities: [Double]) {
-    precondition(
-      positions.count == simulation.positions.count
-        && velocities.count == simulation.velocities.count,
-      "\(name) has \(simulation.positions.count) positions and \(simulation.velocities.count) "
-        + "velocities, not \(positions.count) and \(velocities.count)")
+  private func reset(positions: [Double], velocities: [Double]) {
     simulation.reset()
     _ = simulation.positions.update(fromContentsOf: positions)
     _ = simulation.velocities.update(fromContentsOf: velocities)

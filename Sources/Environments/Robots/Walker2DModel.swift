@@ -21,7 +21,7 @@ enum Walker2DModel {
         <geom name="floor" type="plane" size="40 40 40" material="ground" conaffinity="1"
           friction="0.7 0.1 0.1"/>
         <body name="torso" pos="0 0 1.25">
-          \(RobotScene.camera(distance: 3.2, height: 0.35))
+          \(RobotScene.camera(distance: 3.2, height: 0.5, lookingBelow: 0.38))
           <joint class="carriage" name="x" type="slide" axis="1 0 0" pos="0 0 -1.25"/>
           <joint class="carriage" name="height" type="slide" axis="0 0 1" pos="0 0 -1.25"
             ref="1.25"/>

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Environments
+import Foundation
+
+/// `attune environment render NAME --output PATH`
+struct EnvironmentRenderCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "render",
+    abstract: "Draw episodes of random actions.",
+    discussion: "Example: attune environment render hopper --episodes 2 --output hopper-frames")
+
+  @OptionGroup var selection: EnvironmentSelection
+
+  @Option(help: "Where the pictures go.")
+  var output: String
+
+  @Option(help: "The number of episodes.")
+  var episodes = 1
+
+  @Option(help: "The width of a picture in pixels.")
+  var width = 480
+
+  @Option(help: "The height of a picture in pixels.")
+  var height = 480
+
+  @Option(help: "The most pictures in a second of simulated time.")
+  var frameRate = 50.0
+
+  @Flag(help: "Say nothing but errors.")
+  var quiet = false
+
+  func validate() throws {
+    guard episodes > 0 else {
+      throw ValidationError("--episodes is \(episodes), expected at least 1")
+    }
+    guard (16...4096).contains(width), (16...4096).contains(height) else {
+      throw ValidationError("a picture of \(width)x\(height) pixels; both must be 16 to 4096")
+    }
+    guard frameRate > 0 else { throw ValidationError("--frame-rate must be above 0") }
+  }
+
+  func run() throws {
+    let environment = try selection.make()
+    // Whole steps between pictures, so that the video runs in real time.
+    let stride = max(1, Int((environment.stepsPerSecond / frameRate).rounded(.up)))
+    let sink = try FrameSink(
+      path: output, framesPerSecond: environment.stepsPerSecond / Double(stride))
+    for episode in 0..<episodes {
+      let seed = selection.seed + UInt64(episode)
+      let actions = RandomActions(space: environment.actionSpace, seed: seed)
+      let statistics = try environment.playEpisode(
+        from: .seed(seed), policy: { _, step in actions[step] }
+      ) { step, outcome in
+        if step % stride == 0 || outcome?.isFinished ?? false {
+          try sink.append(try environment.render(width: width, height: height))
+        }
+      }
+      if !quiet {
+        let line =
+          "episode \(episode + 1) of \(episodes): return \(statistics.totalReward), "
+          + "\(statistics.stepCount) steps\n"
+        FileHandle.standardError.write(Data(line.utf8))
+      }
+    }
+    try sink.finish()
+  }
+}
