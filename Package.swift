@@ -24,8 +24,10 @@ let package = Package(
     .target(name: "Tensors", dependencies: ["CKernels"]),
     .target(name: "NeuralNetworks", dependencies: ["Tensors"]),
     .target(
+      name: "CHDF5Bridge", dependencies: ["CHDF5"], cSettings: [.define("_GNU_SOURCE")]),
+    .target(
       name: "Environments", dependencies: ["Tensors", "CMuJoCo", "COSMesa", "CChipmunk"]),
-    .target(name: "Files", dependencies: ["Tensors", "CHDF5", "CZlib"]),
+    .target(name: "Files", dependencies: ["Tensors", "CHDF5Bridge", "CZlib"]),
 
     // Programs.
     .executableTarget(
@@ -35,13 +37,14 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
-      name: "Benchmarks", dependencies: ["Tensors", "NeuralNetworks", "Files", "COpenBLAS"]),
+      name: "Benchmarks", dependencies: ["Tensors", "NeuralNetworks", "COpenBLAS"],
+      exclude: ["Peers"]),
 
     // Tests.
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "Files"]),
     .testTarget(name: "FilesTests", dependencies: ["Files"]),
-    .testTarget(name: "EnvironmentsTests", dependencies: ["Environments", "CMuJoCo", "CZlib"]),
+    .testTarget(name: "EnvironmentsTests", dependencies: ["Environments", "Files", "CMuJoCo"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

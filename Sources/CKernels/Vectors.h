@@ -16,3 +16,7 @@ typedef float vector16 __attribute__((ext_vector_type(16), aligned(4)));
 #else
 #define AUTO_VECTORIZED
 #endif
+
+/// Before a loop whose iterations touch only their own index, also where input and result are one
+/// buffer: no checks for overlap.
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Actions drawn uniformly from a space, a function of (seed, step).
 public struct RandomActions: Sendable {
   /// Where they are drawn from; unbounded elements are drawn from -1000 ... 1000.
@@ -12,11 +14,10 @@ public struct RandomActions: Sendable {
 
   /// The action of a step.
   public subscript(step: Int) -> [Float] {
-    var random = EnvironmentRandom(
-      seed: EnvironmentRandom.seed(seed, environment: 0, episode: step))
+    var random = RandomStream(seed: seed, purpose: "random actions", index: step)
     return zip(space.lowerBounds, space.upperBounds).map { low, high in
       let (low, high) = (Double(max(low, -1e3)), Double(min(high, 1e3)))
-      return Float(random.nextUniform(in: low..<max(low, high)))
+      return Float(random.uniform(from: low, to: high))
     }
   }
 }

@@ -33,9 +33,10 @@ public final class WorkerPool: Sendable {
     return key
   }()
 
-  /// One loop in flight. A struct of raw parts because the closure does not escape the loop.
+  /// One loop in flight. Unchecked sendable because the closure behind the pointer lives on the stack of
+  /// the thread that waits for the loop to end.
   private struct Job: @unchecked Sendable {
-    var body: (Int) -> Void
+    var body: UnsafePointer<(Int) -> Void>
     var count: Int
   }
 
@@ -89,7 +90,7 @@ public final class WorkerPool: Sendable {
     }
     defer { isTaken.store(false, ordering: .releasing) }
     withoutActuallyEscaping(body) { body in
-      run(Job(body: body, count: count), threadCount: threadCount)
+      withUnsafePointer(to: body) { run(Job(body: $0, count: count), threadCount: threadCount) }
     }
   }
 
@@ -137,7 +138,7 @@ public final class WorkerPool: Sendable {
     while true {
       let index = nextIndex.wrappingAdd(1, ordering: .relaxed).oldValue
       guard index < job.count else { return }
-      job.body(index)
+      job.body.pointee(index)
     }
   }
 

@@ -1,3 +1,5 @@
+import Tensors
+
 @testable import Environments
 
 /// A point on a line that is pushed left and right; each fault breaks one promise of the protocol.
@@ -38,8 +40,8 @@ final class LineEnvironment: Environment {
   func reset(_ start: EpisodeStart) {
     switch start {
     case .seed(let seed):
-      var random = EnvironmentRandom(seed: fault == .constantStart ? 0 : seed)
-      position = random.nextUniform()
+      var random = RandomStream(seed: fault == .constantStart ? 0 : seed)
+      position = random.uniform(from: 0, to: 1)
       if fault != .leftover { velocity = 0 }
     case .state(let state): (position, velocity) = (state[0], state[1])
     }

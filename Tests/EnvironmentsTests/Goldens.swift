@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The committed numbers that reference implementations gave.
@@ -6,8 +7,8 @@ enum Goldens {
     .deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("Goldens/Environments")
 
-  /// An array of an `.npy` file.
-  struct Array3 {
+  /// An array and its shape.
+  struct NumberArray {
     var shape: [Int]
     var values: [Double]
 
@@ -19,33 +20,10 @@ enum Goldens {
     }
   }
 
-  struct Unreadable: Error { var file: String }
-
-  /// Reads a little-endian C-ordered array of float32 or float64.
-  static func array(_ name: String) throws -> Array3 {
-    let data = try Data(contentsOf: folder.appendingPathComponent(name))
-    let headerSize = Int(data[8]) | Int(data[9]) << 8
-    let header = String(decoding: data[10..<10 + headerSize], as: UTF8.self)
-    guard let open = header.firstIndex(of: "("), let close = header.firstIndex(of: ")"),
-      header.contains("'fortran_order': False")
-    else { throw Unreadable(file: name) }
-    let shape = header[header.index(after: open)..<close].split(separator: ",")
-      .compactMap { Int($0.trimmingCharacters(in: .whitespaces)) }
-    let body = data[(10 + headerSize)...]
-    let count = shape.reduce(1, *)
-    let values: [Double]
-    if header.contains("'<f8'"), body.count == 8 * count {
-      values = body.withUnsafeBytes { bytes in
-        (0..<count).map { bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Double.self) }
-      }
-    } else if header.contains("'<f4'"), body.count == 4 * count {
-      values = body.withUnsafeBytes { bytes in
-        (0..<count).map { Double(bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)) }
-      }
-    } else {
-      throw Unreadable(file: name)
-    }
-    return Array3(shape: shape, values: values)
+  /// Reads an `.npy` file.
+  static func array(_ name: String) throws -> NumberArray {
+    let stored = try NPYFile.read(path: folder.appendingPathComponent(name).path)
+    return NumberArray(shape: stored.shape, values: stored.doubles)
   }
 
   /// Reads a file of named numbers.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Testing
 
@@ -16,10 +17,10 @@ import Testing
       print("skipped: no ../shared/data/pusht/pusht_demos.npz beside the repository")
       return
     }
-    let demonstrations = try StoredArchive(contentsOf: Self.file)
-    let states = try demonstrations.floats("states.npy")
-    let actions = try demonstrations.floats("actions.npy")
-    let lengths = try demonstrations.integers("traj_lengths.npy")
+    let demonstrations = try NPZFile(path: Self.file.path)
+    let states = try demonstrations.tensor(named: "states").elements
+    let actions = try demonstrations.tensor(named: "actions").elements
+    let lengths = try demonstrations.integers(named: "traj_lengths")
     #expect(lengths.count == 206 && 5 * lengths.reduce(0, +) == states.count)
     #expect(2 * lengths.reduce(0, +) == actions.count)
 

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Push a T-shaped block onto a painted one, as in the benchmark of Diffusion Policy (Chi et al.,
 /// 2023): a 512 x 512 plane, a round agent that follows a target, ten decisions a second.
 ///
@@ -69,11 +71,11 @@ public final class PushTEnvironment: Environment {
   public func reset(_ start: EpisodeStart) {
     switch start {
     case .seed(let seed):
-      var random = EnvironmentRandom(seed: seed)
+      var random = RandomStream(seed: seed, purpose: name)
       reset(to: [
-        Double(random.nextInteger(in: 50..<450)), Double(random.nextInteger(in: 50..<450)),
-        Double(random.nextInteger(in: 100..<400)), Double(random.nextInteger(in: 100..<400)),
-        random.nextNormal() * 2 * .pi - .pi,
+        Double(50 + random.integer(below: 400)), Double(50 + random.integer(below: 400)),
+        Double(100 + random.integer(below: 300)), Double(100 + random.integer(below: 300)),
+        random.standardNormal() * 2 * .pi - .pi,
       ])
     case .state(let state):
       checkStartingState(state)

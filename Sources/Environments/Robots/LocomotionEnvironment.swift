@@ -1,3 +1,5 @@
+import Tensors
+
 /// A planar robot that is to run to the right: Hopper, Walker2d or HalfCheetah on MuJoCo.
 ///
 /// Observation: joint positions without x, then joint velocities. Action: motor signals in [-1, 1].
@@ -105,15 +107,15 @@ public final class LocomotionEnvironment: Environment {
   }
 
   private func randomState(seed: UInt64) -> (positions: [Double], velocities: [Double]) {
-    var random = EnvironmentRandom(seed: seed)
+    var random = RandomStream(seed: seed, purpose: name)
     let noise = rules.resetNoiseScale
     let positions = simulation.model.restingPositions.map {
-      $0 + random.nextUniform(in: -noise..<noise)
+      $0 + random.uniform(from: -noise, to: noise)
     }
     let velocities = (0..<simulation.model.velocityCount).map { _ in
       switch rules.velocityNoise {
-      case .uniform: random.nextUniform(in: -noise..<noise)
-      case .normal: noise * random.nextNormal()
+      case .uniform: random.uniform(from: -noise, to: noise)
+      case .normal: noise * random.standardNormal()
       }
     }
     return (positions, velocities)

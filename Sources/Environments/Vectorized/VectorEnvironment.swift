@@ -193,7 +193,8 @@ public final class VectorEnvironment {
   }
 
   private func episodeSeed(_ index: Int) -> UInt64 {
-    EnvironmentRandom.seed(seed, environment: index, episode: episodes[index])
+    var stream = RandomStream(seed: seed, purpose: "episodes", index: index).split(episodes[index])
+    return stream.next()
   }
 
   private func row(

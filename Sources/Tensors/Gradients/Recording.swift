@@ -22,6 +22,19 @@ public func valueAndGradients(
   return (value.detached(), accumulator.gradients())
 }
 
+/// The gradients of a tensor-valued function, given the gradient at its result.
+public func gradients(
+  of upstream: Tensor, _ function: () throws -> Tensor
+) rethrows -> Gradients {
+  let value = try Recording.$isOn.withValue(true) { try function() }
+  precondition(
+    value.shape == upstream.shape,
+    "a gradient of shape \(upstream.shape) for a result of \(value.shape)")
+  let accumulator = GradientAccumulator()
+  accumulator.walk(from: value, gradient: upstream)
+  return accumulator.gradients()
+}
+
 extension Tensor {
   /// The same elements as a new leaf: gradients with respect to the result are available.
   public func tracked() -> Tensor { tracked(as: GradientLeaf()) }

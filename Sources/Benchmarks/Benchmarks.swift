@@ -1,0 +1,94 @@
+import Foundation
+import Tensors
+
+/// Times Attune's kernels: a table of medians, or single runs on request for a paired comparison.
+@main
+enum Benchmarks {
+  static var cases: [BenchmarkCase] {
+    [Yardstick.benchmark] + BenchmarkCase.policies + BenchmarkCase.convolutions
+      + BenchmarkCase.attentionsAndNorms
+  }
+
+  static func main() {
+    var arguments = Array(CommandLine.arguments.dropFirst())
+    if let index = arguments.firstIndex(of: "--threads"), index + 1 < arguments.count {
+      guard let count = Int(arguments[index + 1]), count > 0 else {
+        fail("--threads needs a positive number, not '\(arguments[index + 1])'")
+      }
+      WorkerPool.shared.threadCount = count
+      arguments.removeSubrange(index...(index + 1))
+    }
+    if arguments == ["serve"] { return serve() }
+    if arguments == ["list"] { return cases.forEach { print($0.name) } }
+    let chosen = cases.filter { benchmark in
+      arguments.isEmpty || arguments.contains { benchmark.name.contains($0) }
+    }
+    if chosen.isEmpty { fail("no benchmark's name contains \(arguments); try 'list'") }
+    printTable(chosen)
+  }
+
+  private static func fail(_ message: String) -> Never {
+    FileHandle.standardError.write(Data("benchmarks: \(message)\n".utf8))
+    exit(2)
+  }
+
+  private static func seconds(_ run: () -> Void) -> Double {
+    let clock = ContinuousClock()
+    let duration = clock.measure(run)
+    return Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+  }
+
+  private static func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    let middle = sorted.count / 2
+    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+  }
+
+  /// Median seconds of several runs after a warm-up, for about two seconds.
+  private static func measure(_ benchmark: BenchmarkCase) -> Double {
+    let prepare = benchmark.prepare()
+    var random = RandomStream(seed: 7, purpose: benchmark.name)
+    let warmUp = seconds(prepare(&random))
+    let runCount = max(5, min(51, Int(2 / max(warmUp, 1e-6))))
+    return median((0..<runCount).map { _ in seconds(prepare(&random)) })
+  }
+
+  private static func printTable(_ chosen: [BenchmarkCase]) {
+    let yardstick = (Yardstick.benchmark.operationCount ?? 0) / measure(Yardstick.benchmark)
+    print(
+      """
+      \(WorkerPool.shared.threadCount) threads; sgemm (OpenBLAS, 1024) \
+      \(String(format: "%.1f", yardstick * 1e-9)) GF/s
+
+      | what | median ms | GF/s | share of sgemm |
+      | --- | ---: | ---: | ---: |
+      """)
+    for benchmark in chosen where benchmark.name != Yardstick.benchmark.name {
+      let time = measure(benchmark)
+      let milliseconds = String(format: "%.3f", time * 1e3)
+      guard let operations = benchmark.operationCount else {
+        print("| \(benchmark.name) | \(milliseconds) | | |")
+        continue
+      }
+      let rate = operations / time
+      let share = String(format: "%.0f%%", 100 * rate / yardstick)
+      print(
+        "| \(benchmark.name) | \(milliseconds) | \(String(format: "%.1f", rate * 1e-9)) | \(share) |"
+      )
+    }
+  }
+
+  /// Runs the case named on each line of standard input once and prints its seconds.
+  private static func serve() {
+    var prepared: [String: (inout RandomStream) -> () -> Void] = [:]
+    var random = RandomStream(seed: UInt64.random(in: 0...UInt64.max), purpose: "serve")
+    while let name = readLine() {
+      guard let benchmark = cases.first(where: { $0.name == name }) else {
+        fail("no benchmark is named '\(name)'; try 'list'")
+      }
+      let prepare = prepared[name] ?? benchmark.prepare()
+      prepared[name] = prepare
+      FileHandle.standardOutput.write(Data("\(seconds(prepare(&random)))\n".utf8))
+    }
+  }
+}

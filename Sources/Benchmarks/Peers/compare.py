@@ -1,0 +1,77 @@
+"""`make bench-peers`: Attune and PyTorch in turn on the same inputs' sizes, A B A B ..., and the ratio of
+the medians. Usage: compare.py BENCHMARKS_PROGRAM PYTHON [--runs N] [--threads N] [NAME ...]"""
+
+import argparse
+import pathlib
+import statistics
+import subprocess
+
+CONVOLUTIONS = ["8x32x32-64", "8x16x16-128", "1x64x64-320", "1x512x512-128"]
+MICRO_BATCHES = [250, 500, 1000, 2500]
+
+# Attune's case, what it is compared with (the best variant counts), the ratio to reach.
+COMPARISONS = (
+    [("dppo-update-50000", "eager, whole minibatch", ["eager"], 2.5),
+     ("dppo-update-50000", "torch.compile, best micro-batch",
+      [f"compiled-{n}" for n in MICRO_BATCHES] + ["compiled"], 1.3),
+     ("policy-40x20", "eager", ["eager"], 4.0),
+     ("policy-40x20", "torch.compile", ["compiled"], 3.0)]
+    + [(f"conv3x3-{pass_}{size}", "better of NCHW and channels-last", ["nchw", "channels-last"], 1.2)
+       for pass_ in ("", "train-") for size in CONVOLUTIONS]
+    + [(f"attention-{size}", "scaled_dot_product_attention", ["sdpa"], 1.5)
+       for size in ("1x8x4096x40", "16x4x256x32")]
+    + [("groupnorm-silu-8x64x32x32", "better of NCHW and channels-last",
+        ["nchw", "channels-last"], 1.5)]
+    + [(f"attention-train-{size}", "scaled_dot_product_attention", ["sdpa"], None)
+       for size in ("1x8x4096x40", "16x4x256x32")]
+    + [("groupnorm-silu-train-8x64x32x32", "NCHW", ["nchw"], None)])
+
+
+class Server:
+    """A program that runs a named case once and answers with its seconds."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def seconds(self, name):
+        self.process.stdin.write(name + "\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("python")
+    parser.add_argument("--runs", type=int, default=11)
+    parser.add_argument("--threads", default="2")
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    attune = Server(arguments.program, "serve", "--threads", arguments.threads)
+    peer_script = str(pathlib.Path(__file__).with_name("peer.py"))
+    peer = Server(arguments.python, peer_script, arguments.threads)
+    print("| what | against | Attune ms | PyTorch ms | ratio | to reach |")
+    print("| --- | --- | ---: | ---: | ---: | ---: |", flush=True)
+    for name, against, variants, target in COMPARISONS:
+        if arguments.names and not any(part in name for part in arguments.names):
+            continue
+        for _ in range(2):  # warm-up, compilation
+            attune.seconds(name)
+            for variant in variants:
+                peer.seconds(f"{name}/{variant}")
+        ours, theirs = [], {variant: [] for variant in variants}
+        for _ in range(arguments.runs):
+            ours.append(attune.seconds(name))
+            for variant in variants:
+                theirs[variant].append(peer.seconds(f"{name}/{variant}"))
+        best = min(theirs, key=lambda variant: statistics.median(theirs[variant]))
+        our, their = statistics.median(ours), statistics.median(theirs[best])
+        reach = f"{target}x" if target else ""
+        chosen = f" ({best})" if len(variants) > 1 else ""
+        print(
+            f"| {name} | {against}{chosen} | {our * 1e3:.2f} | {their * 1e3:.2f} "
+            f"| {their / our:.2f}x | {reach} |", flush=True)
+
+
+main()

@@ -1,0 +1,162 @@
+"""PyTorch's side of `make bench-peers`: runs the case named on each line of standard input once and
+prints its seconds. A name is that of Attune's case, a slash, and the variant to run."""
+
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 2)
+
+
+class Block(nn.Module):
+    """Two layers with activations before them, around which the input is added."""
+
+    def __init__(self, width, activation):
+        super().__init__()
+        self.l1, self.l2, self.activation = nn.Linear(width, width), nn.Linear(width, width), activation
+
+    def forward(self, x):
+        return self.l2(self.activation(self.l1(self.activation(x)))) + x
+
+
+class HopperNetworks(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.policy = nn.Sequential(nn.Linear(39, 512), Block(512, nn.ReLU()), nn.Linear(512, 12))
+        self.critic = nn.Sequential(
+            nn.Linear(11, 256), nn.Mish(), nn.Linear(256, 256), nn.Mish(),
+            nn.Linear(256, 256), nn.Mish(), nn.Linear(256, 1))
+
+    def forward(self, x, target, state, value, count):
+        policy_error = self.policy(x) - target
+        critic_error = self.critic(state) - value
+        return policy_error.square().sum() / (12 * count) + critic_error.square().sum() / count
+
+
+def dppo_update(variant):
+    count = 50_000
+    networks = HopperNetworks()
+    optimizers = [
+        torch.optim.AdamW(networks.policy.parameters(), lr=1e-4),
+        torch.optim.AdamW(networks.critic.parameters(), lr=1e-3)]
+    kind, _, size = variant.partition("-")
+    loss_of = torch.compile(networks) if kind == "compiled" else networks
+    size = int(size or count)
+
+    def prepare():
+        parts = [torch.randn(count, n) for n in (39, 12, 11, 1)]
+
+        def run():
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            for start in range(0, count, size):
+                loss_of(*(part[start:start + size] for part in parts), count).backward()
+            for optimizer in optimizers:
+                optimizer.step()
+        return run
+    return prepare
+
+
+def policy_calls(variant):
+    policy = HopperNetworks().policy
+    call = torch.compile(policy) if variant == "compiled" else policy
+
+    def prepare():
+        inputs = [torch.randn(40, 39) for _ in range(20)]
+
+        @torch.inference_mode()
+        def run():
+            for x in inputs:
+                call(x)
+        return run
+    return prepare
+
+
+def convolution(name, variant):
+    parts = name.split("-")
+    trains = parts[1] == "train"
+    batch, side, _ = (int(n) for n in parts[-2].split("x"))
+    channels = int(parts[-1])
+    layout = torch.channels_last if variant == "channels-last" else torch.contiguous_format
+    layer = nn.Conv2d(channels, channels, 3, padding=1).to(memory_format=layout)
+
+    def prepare():
+        x = torch.randn(batch, channels, side, side).to(memory_format=layout)
+        if not trains:
+            @torch.inference_mode()
+            def run():
+                layer(x)
+            return run
+        upstream = torch.randn_like(x)
+        x.requires_grad_()
+        layer.zero_grad(set_to_none=True)
+
+        def run():
+            layer(x).backward(upstream)
+        return run
+    return prepare
+
+
+def trained_or_not(trains, shapes, upstream_shape, function):
+    """Times `function` of random tensors, with its backward pass if it is to be trained."""
+    def prepare():
+        inputs = [torch.randn(shape, requires_grad=trains) for shape in shapes]
+        if not trains:
+            @torch.inference_mode()
+            def run():
+                function(*inputs)
+            return run
+        upstream = torch.randn(upstream_shape)
+
+        def run():
+            function(*inputs).backward(upstream)
+        return run
+    return prepare
+
+
+def attention(name, variant):
+    batch, heads, tokens, size = (int(n) for n in name.split("-")[-1].split("x"))
+    shape = (batch, heads, tokens, size)
+
+    def naive(q, k, v):
+        return torch.softmax(q @ k.transpose(-1, -2) * size**-0.5, -1) @ v
+
+    function = naive if variant == "naive" else F.scaled_dot_product_attention
+    return trained_or_not("train" in name, [shape] * 3, shape, function)
+
+
+def group_norm(name, variant):
+    shape = (8, 64, 32, 32)
+
+    def function(x, weight, bias):
+        if variant == "channels-last":
+            x = x.to(memory_format=torch.channels_last)
+        return F.silu(F.group_norm(x, 32, weight, bias))
+    return trained_or_not("train" in name, [shape, (64,), (64,)], shape, function)
+
+
+def case(name):
+    name, _, variant = name.partition("/")
+    if name.startswith("dppo-update"):
+        return dppo_update(variant)
+    if name.startswith("policy"):
+        return policy_calls(variant)
+    if name.startswith("conv"):
+        return convolution(name, variant)
+    if name.startswith("attention"):
+        return attention(name, variant)
+    return group_norm(name, variant)
+
+
+cases = {}
+for line in sys.stdin:
+    name = line.strip()
+    if name not in cases:
+        cases[name] = case(name)
+    run = cases[name]()
+    start = time.perf_counter()
+    run()
+    print(time.perf_counter() - start, flush=True)

@@ -1,0 +1,51 @@
+import Glibc
+
+/// A file mapped into memory for reading; pages are loaded when they are looked at.
+///
+/// A file must not be shortened in place while it is mapped. Attune's own writers replace files.
+final class MappedFile: BytesOwner {
+  // The mapping is private, read-only, and lives until deinit.
+  nonisolated(unsafe) private let start: UnsafeMutableRawPointer?
+  private let count: Int
+
+  private init(start: UnsafeMutableRawPointer?, count: Int) {
+    self.start = start
+    self.count = count
+  }
+
+  deinit { if let start { munmap(start, count) } }
+
+  /// The contents of a regular file.
+  static func bytes(path: String) throws(FileError) -> Bytes {
+    // A pipe without a writer would block, hence O_NONBLOCK; it has no effect on regular files.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw .system(path: path, action: "opened") }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .system(path: path, action: "examined") }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      let isFolder = status.st_mode & S_IFMT == S_IFDIR
+      throw FileError(
+        .system, path: path, problem: isFolder ? "is a folder" : "is not a regular file",
+        advice: "name a file")
+    }
+    let count = Int(status.st_size)
+    guard count > 0 else { return Bytes(copying: []) }
+    let start = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0)
+    guard let start, start != MAP_FAILED else {
+      throw .system(path: path, action: "mapped into memory")
+    }
+    let file = MappedFile(start: start, count: count)
+    return Bytes(owner: file, start: UnsafeRawPointer(start), count: count)
+  }
+}
+
+extension FileError {
+  /// The failure of a system call, from `errno`.
+  static func system(path: String, action: String) -> FileError {
+    let code = errno
+    return FileError(
+      .system, path: path, problem: "cannot be \(action): \(String(cString: strerror(code)))",
+      advice: code == ENOENT ? "check the path" : nil)
+  }
+}

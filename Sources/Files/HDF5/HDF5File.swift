@@ -1,0 +1,203 @@
+import CHDF5Bridge
+
+/// An HDF5 file, read by libhdf5 in a child process.
+///
+/// libhdf5 is not safe against damaged or hostile files, hence the child: what crashes or hangs there
+/// is an error here. Opening a file lists it; each read of a dataset is a child of its own, which
+/// writes into memory shared with this process. It takes some 2 ms.
+public struct HDF5File: TensorFile {
+  /// The path that it was opened by.
+  public let path: String
+  /// The names of all datasets that can be read, sorted, as in `data/demo_0/actions`.
+  public let names: [String]
+  /// All datasets, sorted by name, also those that cannot be read.
+  public let datasets: [HDF5Dataset]
+  /// The names of all groups, sorted; the root is empty.
+  public let groups: [String]
+  /// Links that were not followed, with what they are: circles, links to nowhere or other files.
+  public let links: [String: String]
+
+  private let attributes: [String: [String: HDF5Attribute]]
+  private let datasetsByName: [String: HDF5Dataset]
+  private let limits: HDF5Limits?
+
+  private static let mostListingByteCount = 64 << 20
+  static let signature: [UInt8] = [0x89] + Array("HDF\r\n".utf8) + [0x1A, 0x0A]
+
+  /// Lists a file.
+  ///
+  /// - Throws: `FileError` if it cannot be opened or is damaged.
+  public init(path: String) throws(FileError) {
+    self = try HDF5File(path: path, limits: nil)
+  }
+
+  init(path: String, limits: HDF5Limits?) throws(FileError) {
+    guard HDF5File.isLikely(try MappedFile.bytes(path: path)) else {
+      throw FileError(
+        .malformed, path: path, problem: "does not begin like an HDF5 file",
+        advice: "the file is damaged or not what its name says")
+    }
+    let memory = try HDF5File.share(HDF5File.mostListingByteCount, path: path, item: nil)
+    let result = attune_hdf5_list(
+      path, (limits ?? .listing).bridged, memory.start, memory.count)
+    try HDF5File.check(result, path: path, item: nil)
+    let records = memory.bytes(count: min(Int(clamping: result.byte_count), memory.count))
+    let listing = try HDF5Listing(records: records, path: path)
+    self.path = path
+    self.limits = limits
+    groups = listing.groups.sorted()
+    links = listing.links
+    attributes = listing.attributes
+    datasetsByName = listing.datasets
+    datasets = listing.datasets.values.sorted { $0.name < $1.name }
+    names = datasets.filter { $0.problem == nil }.map(\.name)
+  }
+
+  /// Whether the signature is where one may be: at the start, or at 512, 1024, ... bytes.
+  static func isLikely(_ bytes: Bytes) -> Bool {
+    var position = 0
+    while position < bytes.count {
+      if bytes.matches(signature, at: position) { return true }
+      position = position == 0 ? 512 : position * 2
+    }
+    return false
+  }
+
+  /// The attributes of a group or dataset; the root group has an empty name.
+  public func attributes(of name: String) -> [String: HDF5Attribute] {
+    attributes[HDF5File.normalized(name)] ?? [:]
+  }
+
+  /// What the listing says of a dataset; nil if there is none of that name.
+  public func dataset(named name: String) -> HDF5Dataset? {
+    datasetsByName[HDF5File.normalized(name)]
+  }
+
+  /// Reads a whole dataset.
+  ///
+  /// - Throws: `FileError` if there is no such dataset or it cannot be read.
+  public func storedTensor(named name: String) throws(FileError) -> StoredTensor {
+    try storedTensor(named: name, rows: nil)
+  }
+
+  /// Reads a range of a dataset's first dimension.
+  ///
+  /// - Throws: `FileError` if there is no such dataset, it is shorter or cannot be read.
+  public func storedTensor(
+    named name: String, rows: Range<Int>
+  ) throws(FileError) -> StoredTensor {
+    try storedTensor(named: name, rows: Optional(rows))
+  }
+
+  private func storedTensor(
+    named name: String, rows: Range<Int>?
+  ) throws(FileError) -> StoredTensor {
+    guard let dataset = dataset(named: name) else { throw missing(name) }
+    guard dataset.problem == nil, let elementType = dataset.elementType,
+      let code = elementType.hdf5Code
+    else {
+      throw FileError(
+        .unsupported, path: path, item: name, problem: dataset.problem ?? "cannot be read",
+        advice: "store it as plain numbers, uncompressed or with gzip")
+    }
+    let rows = try check(rows, of: dataset)
+    let shape = rows.map { [$0.count] + dataset.shape.dropFirst() } ?? dataset.shape
+    // The whole dataset's size was checked by the listing.
+    let byteCount = Checked.byteCount(shape: shape, of: elementType) ?? 0
+    guard byteCount <= dataset.mostByteCount else {
+      throw FileError(
+        .malformed, path: path, item: name,
+        problem: "claims \(byteCount) bytes, which the \(dataset.storedByteCount) bytes that it "
+          + "has in the file cannot stand for",
+        advice: "the file is damaged, or the dataset was never filled")
+    }
+    guard byteCount > 0 else {
+      return StoredTensor(elementType, shape: shape, bytes: Bytes(copying: []))
+    }
+
+    let memory = try HDF5File.share(byteCount, path: path, item: name)
+    let wholeShape = dataset.shape.map { UInt64($0) }
+    let result = wholeShape.withUnsafeBufferPointer { wholeShape in
+      dataset.name.withCString { datasetName in
+        let selection = AttuneHDF5Selection(
+          dataset: datasetName, element_type: code, rank: UInt32(wholeShape.count),
+          shape: wholeShape.baseAddress, first_row: UInt64(rows?.lowerBound ?? 0),
+          row_count: UInt64(rows?.count ?? 0))
+        return attune_hdf5_read(
+          path, selection, (limits ?? .reading(byteCount: byteCount)).bridged, memory.start,
+          byteCount)
+      }
+    }
+    try HDF5File.check(result, path: path, item: name)
+    return StoredTensor(elementType, shape: shape, bytes: memory.bytes(count: byteCount))
+  }
+
+  /// The rows to read: all of them by default, none of a scalar.
+  private func check(
+    _ rows: Range<Int>?, of dataset: HDF5Dataset
+  ) throws(FileError) -> Range<Int>? {
+    guard let rowCount = dataset.shape.first else {
+      guard rows == nil else {
+        throw FileError(
+          .missing, path: path, item: dataset.name, problem: "is a scalar, without rows")
+      }
+      return nil
+    }
+    let rows = rows ?? 0..<rowCount
+    guard rows.lowerBound >= 0, rows.upperBound <= rowCount else {
+      throw FileError(
+        .missing, path: path, item: dataset.name,
+        problem: "has \(rowCount) rows, but rows \(rows) are asked for")
+    }
+    return rows
+  }
+
+  private static func normalized(_ name: String) -> String {
+    name.hasPrefix("/") ? String(name.dropFirst()) : name
+  }
+
+  private static func share(
+    _ count: Int, path: String, item: String?
+  ) throws(FileError) -> SharedMemory {
+    guard let memory = SharedMemory(count: count) else {
+      throw FileError(
+        .tooLarge, path: path, item: item,
+        problem: "takes \(count) bytes, more than there is memory")
+    }
+    return memory
+  }
+}
+
+extension HDF5File {
+  /// Throws unless the child ended as it should.
+  private static func check(
+    _ result: AttuneHDF5Result, path: String, item: String?
+  ) throws(FileError) {
+    let damaged = "the file is damaged or hostile"
+    switch result.outcome {
+    case attune_hdf5_done: return
+    case attune_hdf5_refused:
+      throw FileError(
+        .malformed, path: path, item: item, problem: result.text,
+        advice: "the file is damaged, or changed while it was read")
+    case attune_hdf5_out_of_time:
+      throw FileError(
+        .tooLarge, path: path, item: item, problem: "takes libhdf5 too long to read",
+        advice: damaged)
+    case attune_hdf5_not_started:
+      throw FileError(.system, path: path, item: item, problem: result.text)
+    default:
+      throw FileError(
+        .malformed, path: path, item: item, problem: "makes libhdf5 crash", advice: damaged)
+    }
+  }
+}
+
+extension AttuneHDF5Result {
+  /// The message as text.
+  fileprivate var text: String {
+    withUnsafeBytes(of: message) { bytes in
+      String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+}

@@ -1,0 +1,87 @@
+// Plain arrays and numbers of NumPy, which checkpoints contain where training code forgot to
+// convert them.
+
+extension Unpickler {
+  /// Stands for `_codecs.encode(text, 'latin1')`, by which old protocols write bytes.
+  func encoded(_ arguments: [PickleItem]) throws(FileError) -> Bytes {
+    guard case .text(let text)? = arguments.first, arguments.count == 2,
+      case .text("latin1") = arguments[1]
+    else { throw malformed("encodes something other than Latin-1 text") }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(text.utf8.count)
+    for scalar in text.unicodeScalars {
+      guard let byte = UInt8(exactly: scalar.value) else {
+        throw malformed("encodes something other than Latin-1 text")
+      }
+      bytes.append(byte)
+    }
+    return Bytes(copying: bytes)
+  }
+
+  /// Stands for `numpy.dtype('f8', False, True)`.
+  mutating func numPyType(_ arguments: [PickleItem]) throws(FileError) -> PickleItem {
+    guard case .text(let code)? = arguments.first else {
+      throw malformed("has a NumPy type without a code")
+    }
+    // The byte order follows as the type's state; one-byte types have none.
+    guard let type = ElementType(npyCode: "<" + code) else {
+      throw FileError(
+        .unsupported, path: archive.path, item: "data.pkl",
+        problem: "has a NumPy array of type '\(code.printable(most: 20))'",
+        advice: PickleReductions.advice)
+    }
+    return add(PickleObject(kind: .numPyType(type)))
+  }
+
+  func checkByteOrder(of type: ElementType, _ state: PickleItem) throws(FileError) {
+    let items = try tuple(state, "a NumPy type's state")
+    guard items.count >= 2, case .text(let order) = items[1] else {
+      throw malformed("has a NumPy type without a byte order")
+    }
+    guard order == "<" || (order == "|" && type.byteCount == 1) else {
+      throw FileError(
+        .unsupported, path: archive.path, item: "data.pkl",
+        problem: "has a NumPy array of byte order '\(order.printable(most: 4))'",
+        advice: "save it little-endian")
+    }
+  }
+
+  /// Stands for `scalar(dtype, bytes)`.
+  func numPyScalar(_ arguments: [PickleItem]) throws(FileError) -> PickleItem {
+    guard arguments.count == 2, case .object(let index) = arguments[0],
+      case .numPyType(let type) = objects[index].kind, case .bytes(let bytes) = arguments[1],
+      bytes.count == type.byteCount
+    else { throw malformed("has a NumPy number without its bytes") }
+    let stored = StoredTensor(type, shape: [], bytes: bytes)
+    if type == .bool { return .boolean(bytes[0] != 0) }
+    if let integer = stored.integers?.first { return .integer(integer) }
+    return .number(stored.doubles[0])
+  }
+
+  /// Stands for an array's state `(version, shape, dtype, is Fortran order, bytes)`.
+  func numPyArray(_ state: PickleItem) throws(FileError) -> PyTorchTensor {
+    let items = try tuple(state, "a NumPy array's state")
+    guard items.count == 5, case .object(let index) = items[2],
+      case .numPyType(let type) = objects[index].kind, case .boolean(let isFortran) = items[3],
+      case .bytes(let bytes) = items[4]
+    else { throw malformed("has a NumPy array other than of plain numbers") }
+    var shape: [Int] = []
+    for item in try tuple(items[1], "an array's shape") {
+      guard case .integer(let size) = item else { throw malformed("has an array without a shape") }
+      shape.append(size)
+    }
+    guard Checked.byteCount(shape: shape, of: type) == bytes.count else {
+      throw malformed("has an array of shape \(shape), which are not its \(bytes.count) bytes")
+    }
+    let strides =
+      isFortran
+      ? StridedTensor.fortranStrides(shape)
+      : Array(StridedTensor.fortranStrides(shape.reversed()).reversed())
+    let view = StridedTensor(type, shape: shape, strides: strides)
+    guard
+      let tensor = PyTorchTensor(
+        view: view, source: .bytes(bytes), offset: 0, sourceCount: bytes.count / type.byteCount)
+    else { throw malformed("has an array of too many dimensions") }
+    return tensor
+  }
+}

@@ -1,0 +1,113 @@
+import Tensors
+
+extension Tensor {
+  /// Converts stored elements to float32: narrower ones exactly, float64 and integers rounded to
+  /// nearest, booleans to 0 and 1.
+  public init(_ stored: StoredTensor) {
+    self.init(shape: stored.shape) { floats in
+      stored.withUnsafeBytes { bytes in
+        switch stored.elementType {
+        case .float32:
+          UnsafeMutableRawBufferPointer(floats).copyMemory(from: bytes)
+        case .float64: convert(bytes, to: floats) { Float(Double(bitPattern: $0)) }
+        case .float16: convert(bytes, to: floats, HalfPrecision.float(fromFloat16:))
+        case .bfloat16: convert(bytes, to: floats, HalfPrecision.float(fromBFloat16:))
+        case .int64: convert(bytes, to: floats) { (element: Int64) in Float(element) }
+        case .int32: convert(bytes, to: floats) { (element: Int32) in Float(element) }
+        case .int16: convert(bytes, to: floats) { (element: Int16) in Float(element) }
+        case .int8: convert(bytes, to: floats) { (element: Int8) in Float(element) }
+        case .uint8: convert(bytes, to: floats) { (element: UInt8) in Float(element) }
+        case .bool: convert(bytes, to: floats) { (element: UInt8) in element == 0 ? 0 : 1 }
+        }
+      }
+    }
+  }
+}
+
+extension StoredTensor {
+  /// Stores a tensor, rounding to nearest, ties to even, where the type is narrower than float32.
+  ///
+  /// - Parameter elementType: a floating-point type.
+  public init(_ tensor: Tensor, as elementType: ElementType = .float32) {
+    precondition(
+      elementType.isFloatingPoint, "a tensor of floats is not stored as \(elementType.rawValue)")
+    self.init(elementType, shape: tensor.shape, count: tensor.count) { bytes in
+      tensor.withUnsafeElements { floats in
+        switch elementType {
+        case .float32: bytes.copyMemory(from: UnsafeRawBufferPointer(floats))
+        case .float16: convert(floats, to: bytes, HalfPrecision.float16)
+        case .bfloat16: convert(floats, to: bytes, HalfPrecision.bfloat16)
+        default: convert(floats, to: bytes) { Double($0).bitPattern }
+        }
+      }
+    }
+  }
+
+  /// The elements of an integer or boolean tensor; nil for floating-point ones.
+  public var integers: [Int]? {
+    switch elementType {
+    case .int64: elements { (element: Int64) in Int(element) }
+    case .int32: elements { (element: Int32) in Int(element) }
+    case .int16: elements { (element: Int16) in Int(element) }
+    case .int8: elements { (element: Int8) in Int(element) }
+    case .uint8: elements { (element: UInt8) in Int(element) }
+    case .bool: elements { (element: UInt8) in element == 0 ? 0 : 1 }
+    case .float64, .float32, .float16, .bfloat16: nil
+    }
+  }
+
+  /// The elements in double precision, which is exact but for integers beyond 2^53.
+  public var doubles: [Double] {
+    switch elementType {
+    case .float64: elements { Double(bitPattern: $0) }
+    case .float32: elements { Double(Float(bitPattern: $0)) }
+    case .float16: elements { Double(HalfPrecision.float(fromFloat16: $0)) }
+    case .bfloat16: elements { Double(HalfPrecision.float(fromBFloat16: $0)) }
+    case .int64, .int32, .int16, .int8, .uint8, .bool: integers!.map { Double($0) }
+    }
+  }
+
+  private func elements<Stored: FixedWidthInteger, Element>(
+    _ element: (Stored) -> Element
+  ) -> [Element] {
+    withUnsafeBytes { bytes in
+      Array(unsafeUninitializedCapacity: count) { elements, initializedCount in
+        convert(bytes, to: elements, element)
+        initializedCount = count
+      }
+    }
+  }
+}
+
+/// Iterations that one worker takes at a time: enough to be worth waking it.
+private let blockSize = 1 << 18
+
+@inline(__always)
+private func convert<Stored: FixedWidthInteger, Element>(
+  _ bytes: UnsafeRawBufferPointer, to elements: UnsafeMutableBufferPointer<Element>,
+  _ element: (Stored) -> Element
+) {
+  guard let source = bytes.baseAddress, let target = elements.baseAddress else { return }
+  let count = bytes.count / MemoryLayout<Stored>.size
+  WorkerPool.shared.forEach((count + blockSize - 1) / blockSize) { block in
+    for index in (block * blockSize)..<min(count, (block + 1) * blockSize) {
+      let offset = index &* MemoryLayout<Stored>.size
+      let stored = source.loadUnaligned(fromByteOffset: offset, as: Stored.self)
+      (target + index).initialize(to: element(Stored(littleEndian: stored)))
+    }
+  }
+}
+
+@inline(__always)
+private func convert<Stored: FixedWidthInteger>(
+  _ floats: UnsafeBufferPointer<Float>, to bytes: UnsafeMutableRawBufferPointer,
+  _ stored: (Float) -> Stored
+) {
+  guard let source = floats.baseAddress, let target = bytes.baseAddress else { return }
+  let elements = target.bindMemory(to: Stored.self, capacity: floats.count)
+  WorkerPool.shared.forEach((floats.count + blockSize - 1) / blockSize) { block in
+    for index in (block * blockSize)..<min(floats.count, (block + 1) * blockSize) {
+      elements[index] = stored(source[index]).littleEndian
+    }
+  }
+}

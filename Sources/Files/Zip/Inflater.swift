@@ -1,0 +1,89 @@
+import CZlib
+
+/// Undoes raw deflate compression in steps: memory grows with what really comes out.
+enum Inflater {
+  private static let firstCapacity = 1 << 16
+  /// zlib counts input and output of one call in 32 bits.
+  private static let mostStep = 1 << 30
+
+  /// The most bytes that so many compressed ones can stand for: deflate cannot do better than 1032
+  /// to 1, and a stream has a few bits of its own.
+  static func mostByteCount(from compressedByteCount: Int) -> Int {
+    let (product, overflow) = compressedByteCount.multipliedReportingOverflow(by: 1032)
+    return overflow ? .max : product
+  }
+
+  /// Inflates a stream that must give exactly `byteCount` bytes.
+  static func inflate(
+    _ compressed: Bytes, byteCount: Int, path: String, part: String
+  ) throws(FileError) -> Bytes {
+    // One byte more shows a stream that gives more than it should.
+    let (bytes, isComplete) = try run(
+      compressed, most: byteCount == .max ? byteCount : byteCount + 1, path: path, part: part)
+    guard isComplete, bytes.count == byteCount else {
+      throw FileError(
+        .malformed, path: path, item: part,
+        problem: bytes.count > byteCount
+          ? "inflates to more than the \(byteCount) bytes it claims"
+          : "inflates to \(bytes.count) bytes, not the \(byteCount) it claims",
+        advice: "the file is damaged")
+    }
+    return bytes
+  }
+
+  /// Inflates the beginning of a stream: `byteCount` bytes, or fewer if it ends before.
+  static func prefix(
+    of compressed: Bytes, byteCount: Int, path: String, part: String
+  ) throws(FileError) -> Bytes {
+    try run(compressed, most: byteCount, path: path, part: part).bytes
+  }
+
+  private static func run(
+    _ compressed: Bytes, most: Int, path: String, part: String
+  ) throws(FileError) -> (bytes: Bytes, isComplete: Bool) {
+    var stream = z_stream()
+    // A negative window size means that there is no zlib header.
+    let status = inflateInit2_(
+      &stream, -MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+    guard status == Z_OK else {
+      throw FileError(.system, path: path, item: part, problem: "zlib does not start (\(status))")
+    }
+    defer { inflateEnd(&stream) }
+    let buffer = ByteBuffer(capacity: min(most, firstCapacity))
+    var count = 0
+    let isComplete = try compressed.withUnsafeBytes { source throws(FileError) in
+      var consumed = 0
+      while count < most {
+        if count == buffer.memory.count {
+          guard buffer.grow(to: min(most, buffer.memory.count * 2)) else {
+            throw FileError(
+              .tooLarge, path: path, item: part, problem: "inflates to more than fits in memory")
+          }
+        }
+        let input = min(source.count - consumed, mostStep)
+        let output = min(buffer.memory.count - count, mostStep)
+        // zlib does not write to its input, although its interface does not say so.
+        stream.next_in = UnsafeMutablePointer(
+          mutating: source.baseAddress?.advanced(by: consumed)
+            .assumingMemoryBound(to: UInt8.self))
+        stream.avail_in = uInt(input)
+        stream.next_out = buffer.memory.baseAddress?.advanced(by: count)
+          .assumingMemoryBound(to: UInt8.self)
+        stream.avail_out = uInt(output)
+        let status = CZlib.inflate(&stream, Z_NO_FLUSH)
+        consumed += input - Int(stream.avail_in)
+        count += output - Int(stream.avail_out)
+        if status == Z_STREAM_END { return true }
+        // Z_BUF_ERROR: the input is used up and the stream goes on.
+        guard status == Z_OK else {
+          throw FileError(
+            status == Z_BUF_ERROR ? .truncated : .malformed, path: path, item: part,
+            problem: "has damaged compressed data",
+            advice: "the file is incomplete or damaged: fetch or save it again")
+        }
+      }
+      return false
+    }
+    return (buffer.bytes(count: count), isComplete)
+  }
+}

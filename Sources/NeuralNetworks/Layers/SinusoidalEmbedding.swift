@@ -1,0 +1,47 @@
+import Foundation
+import Tensors
+
+/// Sines and cosines of a number at geometrically spaced frequencies (Vaswani et al.,
+/// arXiv:1706.03762, section 3.5), in the two forms that diffusion models use.
+public struct SinusoidalEmbedding: Sendable {
+  /// The width of an embedding, even.
+  public let size: Int
+  /// Frequencies are maximumPeriod^(-i / (size / 2 - frequencyShift)): 1 in the DPPO reference, 0 or 1 in
+  /// diffusers (`downscale_freq_shift`).
+  public let frequencyShift: Double
+  /// Cosines first, as diffusers' `flip_sin_to_cos`.
+  public let isCosineFirst: Bool
+  /// The longest wavelength over 2 pi.
+  public let maximumPeriod: Double
+
+  /// An embedding in the form of the DPPO reference unless told otherwise.
+  public init(
+    size: Int, frequencyShift: Double = 1, isCosineFirst: Bool = false,
+    maximumPeriod: Double = 10_000
+  ) {
+    precondition(
+      size > 0 && size % 2 == 0 && Double(size / 2) > frequencyShift,
+      "a sinusoidal embedding cannot have size \(size)")
+    self.size = size
+    self.frequencyShift = frequencyShift
+    self.isCosineFirst = isCosineFirst
+    self.maximumPeriod = maximumPeriod
+  }
+
+  /// `[values.count, size]`
+  public func callAsFunction(_ values: [Float]) -> Tensor {
+    let half = size / 2
+    let scale = Float(log(maximumPeriod) / (Double(half) - frequencyShift))
+    let frequencies = (0..<half).map { expf(Float($0) * -scale) }
+    return Tensor(shape: [values.count, size]) { result in
+      for (row, value) in values.enumerated() {
+        for (column, frequency) in frequencies.enumerated() {
+          let angle = value * frequency
+          let first = row * size + column
+          result[first] = isCosineFirst ? cosf(angle) : sinf(angle)
+          result[first + half] = isCosineFirst ? sinf(angle) : cosf(angle)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import CKernels
+
+extension Tensor {
+  /// Scaled dot-product attention, softmax(q k^T scale) v for each head, computed in blocks so that
+  /// memory grows with the number of tokens and not with its square.
+  ///
+  /// - Parameters:
+  ///   - keys: `[B, Lk, headCount * size]`; heads lie side by side in the last dimension.
+  ///   - values: `[B, Lk, headCount * size]`.
+  ///   - headCount: divides the width.
+  ///   - scale: 1 / sqrt(size) unless given.
+  ///   - isCausal: token i sees keys 0 ... i only.
+  /// - Returns: `[B, Lq, headCount * size]` for queries of that shape.
+  public func attention(
+    keys: Tensor, values: Tensor, headCount: Int, scale: Float? = nil, isCausal: Bool = false
+  ) -> Tensor {
+    let heads = AttentionHeads(
+      query: detached(), key: keys.detached(), value: values.detached(), headCount: headCount,
+      scale: scale, isCausal: isCausal)
+    let isRecorded = node != nil || keys.node != nil || values.node != nil
+    let logSums = isRecorded ? TensorStorage(count: heads.logSumCount) : nil
+    let result = Tensor(shape: shape) { heads.forward($0.baseAddress!, logSums: logSums) }
+    guard let logSums else { return result }
+    return result.recorded(from: self, keys, values) { [node] upstream, accumulator in
+      let gradients = heads.backward(result: result, logSums: logSums, upstream: upstream)
+      accumulator.add(gradients.query, to: node)
+      accumulator.add(gradients.key, to: keys.node)
+      accumulator.add(gradients.value, to: values.node)
+    }
+  }
+}
+
+/// The operands of one attention, cut into heads.
+private struct AttentionHeads: Sendable {
+  let query: Tensor
+  let key: Tensor
+  let value: Tensor
+  let batchSize: Int
+  let queryCount: Int
+  let keyCount: Int
+  let width: Int
+  let headCount: Int
+  let headSize: Int
+  let scale: Float
+  let isCausal: Bool
+  /// Queries that one task takes: enough to hide its start, few enough to keep all workers busy.
+  private let queriesPerTask = 224
+
+  init(
+    query: Tensor, key: Tensor, value: Tensor, headCount: Int, scale: Float?, isCausal: Bool
+  ) {
+    precondition(
+      query.rank == 3 && key.rank == 3 && key.shape == value.shape
+        && query.shape[0] == key.shape[0] && query.shape[2] == key.shape[2]
+        && headCount > 0 && query.shape[2] % headCount == 0,
+      """
+      attention: query \(query.shape), key \(key.shape) and value \(value.shape) do not fit \
+      \(headCount) heads
+      """)
+    self.query = query
+    self.key = key
+    self.value = value
+    self.headCount = headCount
+    self.isCausal = isCausal
+    batchSize = query.shape[0]
+    queryCount = query.shape[1]
+    keyCount = key.shape[1]
+    width = query.shape[2]
+    headSize = width / headCount
+    self.scale = scale ?? 1 / Float(headSize).squareRoot()
+  }
+
+  var logSumCount: Int { batchSize * headCount * queryCount }
+
+  private func head(_ index: Int) -> attune_attention_head {
+    let (item, head) = (index / headCount, index % headCount)
+    return attune_attention_head(
+      query_count: queryCount, key_count: keyCount, head_size: headSize,
+      query: query.pointer + item * queryCount * width + head * headSize,
+      key: key.pointer + item * keyCount * width + head * headSize,
+      value: value.pointer + item * keyCount * width + head * headSize, query_stride: width,
+      key_stride: width, value_stride: width, scale: scale, is_causal: isCausal)
+  }
+
+  private func offset(ofHead index: Int, tokenCount: Int) -> Int {
+    index / headCount * tokenCount * width + index % headCount * headSize
+  }
+
+  func forward(_ result: UnsafeMutablePointer<Float>, logSums: TensorStorage?) {
+    let tasksPerHead = (queryCount + queriesPerTask - 1) / queriesPerTask
+    let total = batchSize * headCount
+    // Several heads at a time, so that each one's packed keys are used while they are in cache.
+    let packedSize = attune_packed_keys_size(keyCount, headSize)
+    let headsAtOnce = max(1, min(total, max(WorkerPool.shared.threadCount, (1 << 22) / packedSize)))
+    let packed = TensorStorage(count: headsAtOnce * packedSize)
+    for first in stride(from: 0, to: total, by: headsAtOnce) {
+      let count = min(headsAtOnce, total - first)
+      WorkerPool.shared.forEach(count) { index in
+        var head = head(first + index)
+        attune_pack_keys(&head, packed.elements + index * packedSize)
+      }
+      WorkerPool.shared.forEach(count * tasksPerHead) { task in
+        let index = first + task / tasksPerHead
+        let start = task % tasksPerHead * queriesPerTask
+        let scratch = TensorStorage(count: attune_attention_scratch_size(headSize))
+        var head = head(index)
+        attune_attention(
+          &head, packed.elements + (index - first) * packedSize, start,
+          min(queriesPerTask, queryCount - start), scratch.elements,
+          result + offset(ofHead: index, tokenCount: queryCount), width,
+          logSums.map { $0.elements + index * queryCount })
+      }
+    }
+    withExtendedLifetime((query, key, value)) {}
+  }
+
+  /// Gradients at query, key and value.
+  func backward(
+    result: Tensor, logSums: TensorStorage, upstream: Tensor
+  ) -> (query: Tensor, key: Tensor, value: Tensor) {
+    var gradients = (
+      query: Tensor.zeros(query.shape), key: Tensor.zeros(key.shape),
+      value: Tensor.zeros(value.shape)
+    )
+    gradients.query.withUnsafeMutableElements { queryGradient in
+      gradients.key.withUnsafeMutableElements { keyGradient in
+        gradients.value.withUnsafeMutableElements { valueGradient in
+          WorkerPool.shared.forEach(batchSize * headCount) { index in
+            backward(
+              head: index, result: result, logSums: logSums, upstream: upstream,
+              queryGradient.baseAddress!, keyGradient.baseAddress!, valueGradient.baseAddress!)
+          }
+        }
+      }
+    }
+    return gradients
+  }
+
+  private func backward(
+    head index: Int, result: Tensor, logSums: TensorStorage, upstream: Tensor,
+    _ queryGradient: UnsafeMutablePointer<Float>, _ keyGradient: UnsafeMutablePointer<Float>,
+    _ valueGradient: UnsafeMutablePointer<Float>
+  ) {
+    // The kernel adds to dense blocks of one head, copied into place afterwards.
+    let scratch = TensorStorage(
+      count: attune_attention_backward_scratch_size(queryCount, keyCount, headSize))
+    let sums = TensorStorage(count: (queryCount + 2 * keyCount) * headSize)
+    sums.elements.update(repeating: 0, count: sums.count)
+    let querySums = sums.elements
+    let keySums = querySums + queryCount * headSize
+    let valueSums = keySums + keyCount * headSize
+    let queryOffset = offset(ofHead: index, tokenCount: queryCount)
+    let keyOffset = offset(ofHead: index, tokenCount: keyCount)
+    var head = head(index)
+    attune_attention_backward(
+      &head, result.pointer + queryOffset, width, logSums.elements + index * queryCount,
+      upstream.pointer + queryOffset, width, scratch.elements, querySums, keySums, valueSums)
+    copyRows(querySums, count: queryCount, to: queryGradient + queryOffset)
+    copyRows(keySums, count: keyCount, to: keyGradient + keyOffset)
+    copyRows(valueSums, count: keyCount, to: valueGradient + keyOffset)
+    withExtendedLifetime((query, key, value, result, upstream)) {}
+  }
+
+  private func copyRows(
+    _ rows: UnsafePointer<Float>, count: Int, to target: UnsafeMutablePointer<Float>
+  ) {
+    for row in 0..<count {
+      (target + row * width).update(from: rows + row * headSize, count: headSize)
+    }
+  }
+}

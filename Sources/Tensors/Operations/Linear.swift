@@ -1,0 +1,68 @@
+import CKernels
+
+extension Tensor {
+  /// `activation(x weight^T + bias)`: a linear layer and its activation in one pass.
+  ///
+  /// - Parameters:
+  ///   - weight: `[out, in]`, as in `torch.nn.Linear`.
+  ///   - bias: `[out]`.
+  /// - Returns: `[..., out]` for an input of shape `[..., in]`.
+  public func linear(
+    weight: Tensor, bias: Tensor? = nil, activation: Activation = .identity
+  ) -> Tensor {
+    precondition(
+      weight.rank == 2 && rank >= 1 && size(-1) == weight.shape[1],
+      "linear: input \(shape) and weight \(weight.shape) do not fit")
+    let (columns, inner) = (weight.shape[0], weight.shape[1])
+    precondition(
+      bias.map { $0.shape == [columns] } ?? true,
+      "linear: bias \(bias?.shape ?? []) does not fit weight \(weight.shape)")
+    let rows = count / max(inner, 1)
+    let (x, w) = (detached(), weight.detached())
+    let isRecorded = node != nil || weight.node != nil || bias?.node != nil
+    // A rectifier's derivative can be read off its result, so that one buffer is enough.
+    let keepsSum = isRecorded && activation != .relu && activation != .identity
+    let resultShape = Array(shape.dropLast()) + [columns]
+    let sum = keepsSum ? Tensor(shape: resultShape) { _ in } : nil
+    let result = Tensor(shape: resultShape) { result in
+      guard let elements = result.baseAddress, !result.isEmpty else { return }
+      let packed = w.packed(.transposed)
+      x.withUnsafeElements { x in
+        bias.withUnsafeElements { bias in
+          MatrixProducts.multiply(
+            .init(x.baseAddress ?? UnsafePointer(elements), width: inner), packed, rows: rows,
+            inner: inner, columns: columns, bias: bias, into: sum?.pointer ?? elements,
+            epilogue: activation.kernel.map { .init(kernel: $0, result: elements) })
+        }
+      }
+    }
+    guard isRecorded else { return result }
+    return result.recorded(from: [self, weight] + (bias.map { [$0] } ?? [])) {
+      [node, weightNode = weight.node, biasNode = bias?.node] upstream, accumulator in
+      let gradient =
+        activation.kernel.map {
+          Tensor.unaryGradient($0, source: sum ?? result, result: result, upstream: upstream)
+        } ?? upstream
+      accumulator.accumulate(into: weightNode, shape: w.shape) { sum, accumulates in
+        Tensor.accumulateOuterProducts(
+          gradient, x, rows: rows, into: sum, accumulates: accumulates)
+      }
+      accumulator.accumulate(into: biasNode, shape: [columns]) { sum, accumulates in
+        gradient.withUnsafeElements {
+          attune_sum_rows(rows, columns, $0.baseAddress, sum, accumulates ? 1 : 0)
+        }
+      }
+      accumulator.add(gradient.multiplied(by: w, .asStored), to: node)
+    }
+  }
+}
+
+extension Optional where Wrapped == Tensor {
+  /// Calls `body` with the first element, or nil without a tensor.
+  func withUnsafeElements<Result>(
+    _ body: (UnsafePointer<Float>?) throws -> Result
+  ) rethrows -> Result {
+    guard let self else { return try body(nil) }
+    return try self.withUnsafeElements { try body($0.baseAddress) }
+  }
+}

@@ -1,0 +1,232 @@
+import CKernels
+
+/// Products of strided matrices on the kernel's packed panels, spread over the worker pool.
+enum MatrixProducts {
+  /// A matrix as it lies in memory.
+  struct Matrix {
+    var elements: UnsafePointer<Float>
+    var rowStride: Int
+    var columnStride: Int
+
+    /// A row-major matrix of the given width.
+    init(_ elements: UnsafePointer<Float>, width: Int) {
+      self.elements = elements
+      rowStride = width
+      columnStride = 1
+    }
+
+    /// The same memory with rows and columns exchanged.
+    var transposed: Matrix {
+      var result = self
+      result.rowStride = columnStride
+      result.columnStride = rowStride
+      return result
+    }
+  }
+
+  private static let panelWidth = Int(attune_panel_width)
+  /// A block of rows that one thread should take at least, so that tiles stay full.
+  private static let rowGranularity = 28
+
+  static func panelCount(columns: Int) -> Int { (columns + panelWidth - 1) / panelWidth }
+
+  static func packedCount(inner: Int, columns: Int) -> Int {
+    inner * panelWidth * panelCount(columns: columns)
+  }
+
+  /// Packs a right operand `[inner, columns]` for `multiply`.
+  static func pack(_ matrix: Matrix, inner: Int, columns: Int) -> TensorStorage {
+    let packed = TensorStorage(count: packedCount(inner: inner, columns: columns))
+    Loops.overRows(panelCount(columns: columns), width: inner * panelWidth) { panels in
+      let first = panels.lowerBound * panelWidth
+      attune_pack_panels(
+        inner, first, min(columns, panels.upperBound * panelWidth) - first, matrix.elements,
+        matrix.rowStride, matrix.columnStride, packed.elements + first * inner)
+    }
+    return packed
+  }
+
+  /// An activation applied to a product while it is in cache, and where its values go.
+  struct Epilogue {
+    var kernel: attune_unary_kind
+    var result: UnsafeMutablePointer<Float>
+  }
+
+  /// Rows whose results are still in cache when the epilogue reads them.
+  private static let epilogueRowCount = 168
+
+  /// result `[rows, columns]` (+)= left `[rows, inner]` x right `[inner, columns]` + bias.
+  static func multiply(
+    _ left: Matrix, _ right: TensorStorage, rows: Int, inner: Int, columns: Int,
+    bias: UnsafePointer<Float>? = nil, into result: UnsafeMutablePointer<Float>,
+    accumulates: Bool = false, epilogue: Epilogue? = nil
+  ) {
+    let panels = panelCount(columns: columns)
+    func multiply(_ rowRange: Range<Int>, _ panelRange: Range<Int>) {
+      attune_matrix_product(
+        rowRange.count, columns, inner, left.elements + rowRange.lowerBound * left.rowStride,
+        left.rowStride, left.columnStride, right.elements, panelRange.lowerBound,
+        panelRange.count, bias, result + rowRange.lowerBound * columns, columns, accumulates)
+    }
+    func multiplyAndFinish(_ rowRange: Range<Int>, _ panelRange: Range<Int>) {
+      guard let epilogue else { return multiply(rowRange, panelRange) }
+      let first = panelRange.lowerBound * panelWidth
+      let width = min(columns, panelRange.upperBound * panelWidth) - first
+      for start in stride(from: rowRange.lowerBound, to: rowRange.upperBound, by: epilogueRowCount)
+      {
+        let rows = start..<min(start + epilogueRowCount, rowRange.upperBound)
+        multiply(rows, panelRange)
+        if width == columns {
+          let block = start * columns
+          attune_unary(
+            epilogue.kernel, rows.count * columns, result + block, epilogue.result + block)
+        } else {
+          for row in rows {
+            let run = row * columns + first
+            attune_unary(epilogue.kernel, width, result + run, epilogue.result + run)
+          }
+        }
+      }
+    }
+    let workers = WorkerPool.shared.threadCount
+    if rows * columns * inner < 1 << 18 {
+      multiplyAndFinish(0..<rows, 0..<panels)
+    } else if panels >= 2 * workers && rows < rowGranularity * 6 * workers {
+      WorkerPool.shared.forEachRange(panels) { multiplyAndFinish(0..<rows, $0) }
+    } else {
+      WorkerPool.shared.forEachRange(rows, granularity: rowGranularity) {
+        multiplyAndFinish($0, 0..<panels)
+      }
+    }
+  }
+}
+
+extension Tensor {
+  /// The matrix product over the last two dimensions, with NumPy's rules for the outer ones: a
+  /// right operand of rank 2 serves all of them, otherwise they must be equal.
+  public func matmul(_ other: Tensor) -> Tensor {
+    precondition(
+      rank >= 2 && other.rank >= 2 && size(-1) == other.size(-2),
+      "matmul: shapes \(shape) and \(other.shape) do not fit")
+    if other.rank == 2 { return matmulShared(other) }
+    precondition(
+      shape.dropLast(2) == other.shape.dropLast(2),
+      "matmul: shapes \(shape) and \(other.shape) differ in their outer dimensions")
+    return Tensor.batchedProduct(
+      .init(tensor: self, isTransposed: false), .init(tensor: other, isTransposed: false))
+  }
+
+  private func matmulShared(_ other: Tensor) -> Tensor {
+    let rows = count / max(other.shape[0], 1)
+    let (a, b) = (detached(), other.detached())
+    let result = a.multiplied(by: b, .asStored)
+    return result.recorded(from: self, other) { [node, otherNode = other.node] up, accumulator in
+      accumulator.add(up.multiplied(by: b, .transposed), to: node)
+      accumulator.accumulate(into: otherNode, shape: b.shape) { gradient, accumulates in
+        Tensor.accumulateOuterProducts(
+          a, up, rows: rows, into: gradient, accumulates: accumulates)
+      }
+    }
+  }
+
+  /// The product `[..., columns]` with a matrix as it is stored or with its transpose. Not recorded.
+  func multiplied(by matrix: Tensor, _ form: PackedForms.Form) -> Tensor {
+    let isTransposed = form == .transposed
+    let inner = isTransposed ? matrix.shape[1] : matrix.shape[0]
+    let columns = isTransposed ? matrix.shape[0] : matrix.shape[1]
+    return Tensor(shape: shape.dropLast() + [columns]) { result in
+      guard !result.isEmpty else { return }
+      let packed = matrix.packed(form)
+      withUnsafeElements { elements in
+        MatrixProducts.multiply(
+          .init(elements.baseAddress ?? UnsafePointer(result.baseAddress!), width: inner),
+          packed, rows: result.count / columns, inner: inner, columns: columns,
+          into: result.baseAddress!)
+      }
+    }
+  }
+
+  /// result `[I, J]` (+)= sum over rows of a `[rows, I]` and b `[rows, J]`: a weight's gradient.
+  static func accumulateOuterProducts(
+    _ a: Tensor, _ b: Tensor, rows: Int, into result: UnsafeMutablePointer<Float>,
+    accumulates: Bool
+  ) {
+    let (i, j) = (a.count / max(rows, 1), b.count / max(rows, 1))
+    a.withUnsafeElements { a in
+      b.withUnsafeElements { b in
+        let packed = MatrixProducts.pack(
+          .init(b.baseAddress!, width: j), inner: rows, columns: j)
+        MatrixProducts.multiply(
+          MatrixProducts.Matrix(a.baseAddress!, width: i).transposed, packed, rows: i,
+          inner: rows, columns: j, into: result, accumulates: accumulates)
+      }
+    }
+  }
+
+  /// This matrix in panels, kept with its storage if it is small enough to be worth it.
+  func packed(_ form: PackedForms.Form) -> TensorStorage {
+    let (rows, columns) = (shape[0], shape[1])
+    func make() -> TensorStorage {
+      withUnsafeElements { elements in
+        let matrix = MatrixProducts.Matrix(elements.baseAddress!, width: columns)
+        return form == .transposed
+          ? MatrixProducts.pack(matrix.transposed, inner: columns, columns: rows)
+          : MatrixProducts.pack(matrix, inner: rows, columns: columns)
+      }
+    }
+    return packedForm(form, make: make)
+  }
+
+  /// An arrangement of a weight that is kept with it: not with a slice, whose storage others share.
+  func packedForm(_ form: PackedForms.Form, make: () -> TensorStorage) -> TensorStorage {
+    guard offset == 0, storage.count == count else { return make() }
+    return storage.packedForms.form(form, make: make)
+  }
+
+  /// A stack of matrices, read as it lies or transposed.
+  private struct Operand {
+    var tensor: Tensor
+    var isTransposed: Bool
+    var rows: Int { isTransposed ? tensor.size(-1) : tensor.size(-2) }
+    var columns: Int { isTransposed ? tensor.size(-2) : tensor.size(-1) }
+    var transposed: Operand { Operand(tensor: tensor, isTransposed: !isTransposed) }
+
+    func matrix(_ elements: UnsafePointer<Float>, index: Int) -> MatrixProducts.Matrix {
+      let matrix = MatrixProducts.Matrix(
+        elements + index * rows * columns, width: tensor.size(-1))
+      return isTransposed ? matrix.transposed : matrix
+    }
+  }
+
+  private static func batchedProduct(_ a: Operand, _ b: Operand) -> Tensor {
+    let outer = Array(a.tensor.shape.dropLast(2))
+    let (rows, inner, columns) = (a.rows, a.columns, b.columns)
+    let result = Tensor(shape: outer + [rows, columns]) { result in
+      guard !result.isEmpty else { return }
+      a.tensor.withUnsafeElements { left in
+        b.tensor.withUnsafeElements { right in
+          WorkerPool.shared.forEach(outer.reduce(1, *)) { index in
+            guard inner > 0 else {
+              for position in 0..<(rows * columns) {
+                result[index * rows * columns + position] = 0
+              }
+              return
+            }
+            let packed = MatrixProducts.pack(
+              b.matrix(right.baseAddress!, index: index), inner: inner, columns: columns)
+            MatrixProducts.multiply(
+              a.matrix(left.baseAddress!, index: index), packed, rows: rows, inner: inner,
+              columns: columns, into: result.baseAddress! + index * rows * columns)
+          }
+        }
+      }
+    }
+    return result.recorded(from: a.tensor, b.tensor) { upstream, accumulator in
+      let up = Operand(tensor: upstream, isTransposed: false)
+      let left = Operand(tensor: a.tensor.detached(), isTransposed: a.isTransposed)
+      let right = Operand(tensor: b.tensor.detached(), isTransposed: b.isTransposed)
+      accumulator.add(batchedProduct(up, right.transposed), to: a.tensor.node)
+      accumulator.add(batchedProduct(left.transposed, up), to: b.tensor.node)
+    }
+  }
+}
