@@ -59,6 +59,7 @@ public enum EpisodeStart: Equatable, Sendable {
 
 /// What a step brings besides the observation.
 public struct StepOutcome: Equatable, Sendable {
+  /// What the step earned.
   public var reward: Float
   /// The task itself ended here: no future reward follows this state.
   public var isTerminated: Bool

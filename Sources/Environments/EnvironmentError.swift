@@ -15,6 +15,7 @@ public enum EnvironmentError: Error, Equatable {
 }
 
 extension EnvironmentError: CustomStringConvertible {
+  /// What is wrong, what was expected, and the nearest name if there is one.
   public var description: String {
     switch self {
     case .unknownEnvironment(let name, let nearest, let known):

@@ -1,6 +1,8 @@
 /// A picture: 8-bit red, green and blue, shape `[H, W, 3]`, the top row first.
 public struct Frame: Equatable, Sendable {
+  /// Pixels in a row.
   public let width: Int
+  /// Rows.
   public let height: Int
   /// Row-major, three bytes a pixel.
   public var pixels: [UInt8]

@@ -4,6 +4,7 @@ import Tensors
 public struct RandomActions: Sendable {
   /// Where they are drawn from; unbounded elements are drawn from -1000 ... 1000.
   public let space: BoxSpace
+  /// What decides them, together with the step.
   public let seed: UInt64
 
   /// The actions of one seed.

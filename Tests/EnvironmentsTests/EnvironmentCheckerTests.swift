@@ -29,12 +29,13 @@ import Testing
     #expect(report.problems == [])
   }
 
-  @Test(arguments: zip(
-    LineEnvironment.Fault.allCases.dropFirst(),
-    [
-      .spaces, .spaces, .observations, .observations, .seeding, .seeding, .independence, .saving,
-      .saving, .saving, .brokenNumbers, .pictures, .pictures, .pictures,
-    ] as [EnvironmentChecker.Check]))
+  @Test(
+    arguments: zip(
+      LineEnvironment.Fault.allCases.dropFirst(),
+      [
+        .spaces, .spaces, .observations, .observations, .seeding, .seeding, .independence, .saving,
+        .saving, .saving, .brokenNumbers, .pictures, .pictures, .pictures,
+      ] as [EnvironmentChecker.Check]))
   func everyFaultIsNamed(fault: LineEnvironment.Fault, check: EnvironmentChecker.Check) throws {
     let report = try EnvironmentChecker { () -> any Environment in
       let line = LineEnvironment(fault)

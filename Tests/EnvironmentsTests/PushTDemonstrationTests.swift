@@ -43,7 +43,8 @@ import Testing
     }
     let median = finalErrors.sorted()[finalErrors.count / 2]
     let closeCount = worstErrors.filter { $0 <= 0.01 }.count
-    print("Push-T replay: median final block error \(median) px; \(closeCount) of 206 within 0.01 px")
+    print(
+      "Push-T replay: median final block error \(median) px; \(closeCount) of 206 within 0.01 px")
     #expect(!(median > 1e-3))
     #expect(closeCount >= 180)
   }

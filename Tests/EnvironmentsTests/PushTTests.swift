@@ -84,7 +84,9 @@ import Testing
 
   @Test func sharedAreasOfSquares() {
     func shifted(_ x: Double, _ y: Double) -> [SIMD2<Double>] { square.map { $0 + SIMD2(x, y) } }
-    for (x, y, area) in [(0.0, 0.0, 1.0), (0.5, 0, 0.5), (0.25, 0.5, 0.375), (1, 0, 0), (1, 1, 0), (2, 0, 0)] {
+    for (x, y, area) in [
+      (0.0, 0.0, 1.0), (0.5, 0, 0.5), (0.25, 0.5, 0.375), (1, 0, 0), (1, 1, 0), (2, 0, 0),
+    ] {
       for other in [shifted(x, y), shifted(x, y).reversed()] {
         #expect(!(abs(ConvexPolygons.sharedArea(square, other) - area) > 1e-15))
         #expect(!(abs(ConvexPolygons.sharedArea(other, square) - area) > 1e-15))

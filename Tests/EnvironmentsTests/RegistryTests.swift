@@ -27,18 +27,19 @@ import Testing
     #expect(try registry.make("push-t", ["observation": "keypoints"]).observationSpace.count == 20)
   }
 
-  @Test(arguments: [
-    ("hoper", [:], "did you mean 'hopper'?"),
-    ("pusht", [:], "did you mean 'push-t'?"),
-    ("zzzzzzzz", [:], "known: hopper, walker2d, half-cheetah, push-t"),
-    ("hopper", ["timelimits": 3], "did you mean 'timeLimit'?"),
-    ("hopper", ["version": "v6"], "'version' is 'v6', expected v4 or v5"),
-    ("hopper", ["timeLimit": 0], "'timeLimit' is 0, expected a whole number from 1"),
-    ("hopper", ["timeLimit": "many"], "'timeLimit' is 'many', expected a number"),
-    ("hopper", ["resetNoiseScale": -1], "expected a number from 0"),
-    ("hopper", ["observesPosition": 1], "'observesPosition' is '1', expected true or false"),
-    ("push-t", ["version": "v4"], "no parameter 'version'"),
-  ] as [(String, [String: EnvironmentParameter], String)])
+  @Test(
+    arguments: [
+      ("hoper", [:], "did you mean 'hopper'?"),
+      ("pusht", [:], "did you mean 'push-t'?"),
+      ("zzzzzzzz", [:], "known: hopper, walker2d, half-cheetah, push-t"),
+      ("hopper", ["timelimits": 3], "did you mean 'timeLimit'?"),
+      ("hopper", ["version": "v6"], "'version' is 'v6', expected v4 or v5"),
+      ("hopper", ["timeLimit": 0], "'timeLimit' is 0, expected a whole number from 1"),
+      ("hopper", ["timeLimit": "many"], "'timeLimit' is 'many', expected a number"),
+      ("hopper", ["resetNoiseScale": -1], "expected a number from 0"),
+      ("hopper", ["observesPosition": 1], "'observesPosition' is '1', expected true or false"),
+      ("push-t", ["version": "v4"], "no parameter 'version'"),
+    ] as [(String, [String: EnvironmentParameter], String)])
   func wrongRequestsSayWhatIsRight(
     name: String, parameters: [String: EnvironmentParameter], words: String
   ) {

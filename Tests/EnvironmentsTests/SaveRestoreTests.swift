@@ -29,7 +29,9 @@ import Testing
     for step in 25..<75 {
       let outcome = environment.step(actions[step])
       bits += environment.observation.map(\.bitPattern)
-      bits += [outcome.reward.bitPattern, outcome.isTerminated ? 1 : 0, outcome.isTruncated ? 1 : 0]
+      bits += [
+        outcome.reward.bitPattern, outcome.isTerminated ? 1 : 0, outcome.isTruncated ? 1 : 0,
+      ]
     }
     return bits
   }

@@ -20,7 +20,9 @@ import Testing
     let (few, many) = (
       try rollOut("hopper", count: 2, stepCount: 60), try rollOut("hopper", count: 7, stepCount: 60)
     )
-    for (a, b) in zip(few.observations, many.observations) { #expect(a == Array(b.prefix(a.count))) }
+    for (a, b) in zip(few.observations, many.observations) {
+      #expect(a == Array(b.prefix(a.count)))
+    }
     #expect(few.finished == many.finished.filter { $0.environment < 2 })
     let first = few.observations[0]
     #expect(first.prefix(first.count / 2) != first.suffix(first.count / 2))
@@ -109,7 +111,8 @@ import Testing
       vector.step(Tensor(repeating: Float(step), shape: [3, 1]))
       #expect(vector.observations.allSatisfy { $0.isFinite })
       #expect(vector.finalObservations.allSatisfy { $0.isFinite })
-      #expect(vector.outcomes.allSatisfy { $0.reward.isFinite && $0.isTerminated == (step % 2 == 1) })
+      #expect(
+        vector.outcomes.allSatisfy { $0.reward.isFinite && $0.isTerminated == (step % 2 == 1) })
     }
   }
 }

@@ -125,7 +125,8 @@ final class CountingEnvironment: Environment {
       CountingEnvironment(),
       observations: MinMaxNormalization(minimum: [0, 0], maximum: [10, 100]),
       actions: MinMaxNormalization(minimum: [0], maximum: [100]))
-    #expect(environment.actionSpace.lowerBounds == [-1] && environment.actionSpace.upperBounds == [1])
+    #expect(
+      environment.actionSpace.lowerBounds == [-1] && environment.actionSpace.upperBounds == [1])
     environment.reset(seed: 0)
     #expect(environment.step([0]).reward == 50)
     #expect(environment.observation == [-0.8, 0])

@@ -6,6 +6,7 @@
 public struct EnvironmentChecker {
   /// The result of a check.
   public struct Report: Sendable {
+    /// The name of what was checked.
     public var environment: String
     /// What was checked and found right, in order.
     public var passed: [String] = []
@@ -23,6 +24,7 @@ public struct EnvironmentChecker {
     /// What was found where.
     public var finding: String
 
+    /// The promise and the finding in one line.
     public var description: String { "\(check.rawValue): \(finding)" }
   }
 

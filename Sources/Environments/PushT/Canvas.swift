@@ -52,7 +52,8 @@ struct Canvas {
     let high = pointwiseMax(start, end) + reach
     paint(color, from: low, to: high) { point in
       let line = end - start
-      let position = ((point - start) * line).sum() / max((line * line).sum(), .leastNormalMagnitude)
+      let position =
+        ((point - start) * line).sum() / max((line * line).sum(), .leastNormalMagnitude)
       return (point - start - min(max(position, 0), 1) * line).length - radius
     }
   }

@@ -14,9 +14,13 @@ public final class PushTEnvironment: Environment {
     case keypoints
   }
 
+  /// `push-t`
   public let name = "push-t"
+  /// `[5]`, or `[20]` with keypoints; in pixels of the 512 x 512 plane, y down.
   public let observationSpace: BoxSpace
+  /// The target's x and y, `[2]`; targets outside the bounds are followed too.
   public let actionSpace = BoxSpace(names: ["target x", "target y"], bounds: 0...512)
+  /// Decisions in a second; the physics makes ten steps in each.
   public let stepsPerSecond = 10.0
   /// The covered share of the goal above which the task is done.
   public static let successCoverage = 0.95
@@ -61,6 +65,7 @@ public final class PushTEnvironment: Environment {
     return [agent.x, agent.y, block.position.x, block.position.y, block.angle]
   }
 
+  /// The covered share of the goal, and whether that is success (1 or 0).
   public var info: [String: Double] {
     ["coverage": coverage, "isSuccess": coverage > PushTEnvironment.successCoverage ? 1 : 0]
   }
@@ -68,6 +73,7 @@ public final class PushTEnvironment: Environment {
   /// A demonstration's state; the block's angle need not be wrapped.
   public let startingStateNames = ["agent x", "agent y", "block x", "block y", "block angle"]
 
+  /// Starts an episode; a seed places agent and block at random whole pixels.
   public func reset(_ start: EpisodeStart) {
     switch start {
     case .seed(let seed):
@@ -97,8 +103,10 @@ public final class PushTEnvironment: Environment {
     coverage = PushTGeometry.coverage(of: simulation.blockPose)
   }
 
+  /// Lets the agent follow a target for a tenth of a second.
   public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
-    precondition(action.count == 2, "push-t takes actions of shape [2], not \(action.count) elements")
+    precondition(
+      action.count == 2, "push-t takes actions of shape [2], not \(action.count) elements")
     targets.append(contentsOf: action)
     isLost = isLost || !action.allSatisfy(\.isFinite)
     // Chipmunk stops the program when a position is no number.
@@ -112,6 +120,7 @@ public final class PushTEnvironment: Environment {
       isTerminated: coverage > PushTEnvironment.successCoverage)
   }
 
+  /// Writes the state or the keypoints; not-a-number once something was not finite.
   public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
     precondition(
       observation.count == observationSpace.count,
@@ -132,12 +141,14 @@ public final class PushTEnvironment: Environment {
     }
   }
 
+  /// Appends the way to the present state: its start and all targets since.
   public func save(to state: inout EnvironmentState) {
     state.appendTag("push-t \(kind)")
     state.append(contentsOf: initialState)
     state.append(contentsOf: targets)
   }
 
+  /// Plays a saved way again, about 40 microseconds for each of its steps.
   public func restore(from reader: inout EnvironmentState.Reader) throws {
     try reader.readTag("push-t \(kind)")
     let initialState = try reader.readDoubles(expectedCount: 5)
@@ -151,6 +162,7 @@ public final class PushTEnvironment: Environment {
     }
   }
 
+  /// Draws the plane from above, y down, with smooth edges.
   public func render(width: Int, height: Int) throws -> Frame {
     let (agent, block) = (simulation.agentPosition, simulation.blockPose)
     return PushTDrawing.frame(width: width, height: height, agent: agent, block: block)

@@ -19,6 +19,7 @@ extension EnvironmentParameter: ExpressibleByFloatLiteral, ExpressibleByIntegerL
 }
 
 extension EnvironmentParameter: CustomStringConvertible {
+  /// The value as a configuration would write it.
   public var description: String {
     switch self {
     case .number(let value):
@@ -31,6 +32,7 @@ extension EnvironmentParameter: CustomStringConvertible {
 
 /// A parameter that an environment understands.
 public struct EnvironmentParameterDescription: Equatable, Sendable {
+  /// What it is called, such as `timeLimit`.
   public var key: String
   /// The value where none is given; a given one must be of the same kind.
   public var defaultValue: EnvironmentParameter

@@ -2,9 +2,11 @@
 public struct EnvironmentRegistry: Sendable {
   /// An environment that can be made.
   public struct Entry: Sendable {
+    /// What it is called, such as `hopper`.
     public var name: String
     /// One line for `environment list`.
     public var summary: String
+    /// What it understands, `timeLimit` first.
     public var parameters: [EnvironmentParameterDescription]
     /// Makes the bare task.
     var make: @Sendable (EnvironmentParameters) throws -> any Environment

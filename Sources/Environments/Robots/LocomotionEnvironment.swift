@@ -4,9 +4,13 @@ import Tensors
 ///
 /// Observation: joint positions without x, then joint velocities. Action: motor signals in [-1, 1].
 public final class LocomotionEnvironment: Environment {
+  /// `hopper`, `walker2d` or `half-cheetah`.
   public let name: String
+  /// Its rewards, its health and its beginnings.
   public let rules: LocomotionRules
+  /// Joint positions, then joint velocities; in metres, radians and seconds.
   public let observationSpace: BoxSpace
+  /// A signal for each motor; beyond the bounds the motors saturate, the cost does not.
   public let actionSpace: BoxSpace
 
   private let simulation: MuJoCoSimulation
@@ -71,8 +75,10 @@ public final class LocomotionEnvironment: Environment {
   /// Seconds in a control step.
   public var stepDuration: Double { simulation.model.timestep * Double(rules.frameSkip) }
 
+  /// Control steps in a second of simulated time.
   public var stepsPerSecond: Double { 1 / stepDuration }
 
+  /// Position, velocity and the terms of the last reward.
   public var info: [String: Double] {
     var info = [
       "xPosition": simulation.positions[0], "xVelocity": terms.velocity,
@@ -92,6 +98,7 @@ public final class LocomotionEnvironment: Environment {
     return joints.map { "\($0) position" } + joints.map { "\($0) velocity" }
   }
 
+  /// Starts an episode; a seed disturbs the resting state a little.
   public func reset(_ start: EpisodeStart) {
     switch start {
     case .seed(let seed):
@@ -130,6 +137,7 @@ public final class LocomotionEnvironment: Environment {
     isLost = simulation.hasDiverged
   }
 
+  /// Holds the motor signals for a control step.
   public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
     precondition(
       action.count == actionSpace.count,
@@ -156,6 +164,7 @@ public final class LocomotionEnvironment: Environment {
       isTerminated: !isHealthy && rules.terminatesWhenUnhealthy)
   }
 
+  /// Writes positions and velocities; not-a-number once the simulator gave up.
   public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
     precondition(
       observation.count == observationSpace.count,
@@ -174,6 +183,7 @@ public final class LocomotionEnvironment: Environment {
     }
   }
 
+  /// Appends time, positions, velocities, signals and the solver's warm start.
   public func save(to state: inout EnvironmentState) {
     state.appendTag(name)
     simulation.save(to: &state)
@@ -181,6 +191,7 @@ public final class LocomotionEnvironment: Environment {
     state.append(contentsOf: [terms.velocity, terms.forward, terms.control, terms.healthy])
   }
 
+  /// Takes back a saved state, exactly.
   public func restore(from reader: inout EnvironmentState.Reader) throws {
     try reader.readTag(name)
     try simulation.restore(from: &reader)
@@ -190,13 +201,17 @@ public final class LocomotionEnvironment: Environment {
       velocity: values[0], forward: values[1], control: values[2], healthy: values[3])
   }
 
+  /// Draws the robot from the side; the camera follows it.
   public func render(width: Int, height: Int) throws -> Frame {
-    if renderer?.width != width || renderer?.height != height {
-      renderer = nil
-      renderer = try MuJoCoRenderer(
-        model: simulation.model, width: width, height: height, environment: name)
-    }
     simulation.updatePoses()
-    return try renderer?.draw(simulation) ?? Frame(width: 1, height: 1, pixels: [0, 0, 0])
+    return try renderer(width: width, height: height).draw(simulation)
+  }
+
+  private func renderer(width: Int, height: Int) throws -> MuJoCoRenderer {
+    if let renderer, renderer.width == width, renderer.height == height { return renderer }
+    let renderer = try MuJoCoRenderer(
+      model: simulation.model, width: width, height: height, environment: name)
+    self.renderer = renderer
+    return renderer
   }
 }

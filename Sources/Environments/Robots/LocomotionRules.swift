@@ -18,6 +18,7 @@ public struct LocomotionRules: Equatable, Sendable {
     case normal
   }
 
+  /// Which of Gymnasium's versions these rules follow.
   public var version: Version
   /// Simulation steps in a control step.
   public var frameSkip: Int
@@ -39,6 +40,7 @@ public struct LocomotionRules: Equatable, Sendable {
   public var velocityLimit = Double.infinity
   /// The size of the disturbance of an initial state.
   public var resetNoiseScale: Double
+  /// How initial velocities are drawn.
   public var velocityNoise = VelocityNoise.uniform
   /// Whether the observation begins with the x coordinate.
   public var observesPosition = false

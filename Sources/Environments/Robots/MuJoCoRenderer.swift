@@ -68,11 +68,7 @@ final class MuJoCoRenderer {
   /// Draws the world as its tracking camera sees it.
   func draw(_ simulation: MuJoCoSimulation) throws -> Frame {
     let area = mjrRect(left: 0, bottom: 0, width: Int32(width), height: Int32(height))
-    let pixels = [UInt8](unsafeUninitializedCapacity: 3 * width * height) { buffer, count in
-      buffer.initialize(repeating: 0)
-      count = buffer.count
-    }
-    var upsideDown = pixels
+    var upsideDown = [UInt8](repeating: 0, count: 3 * width * height)
     try withCurrentContext {
       simulation.update(scene, camera: &camera, options: &options)
       mjr_setBuffer(Int32(mjFB_OFFSCREEN.rawValue), resources)
@@ -81,13 +77,8 @@ final class MuJoCoRenderer {
     }
     // OpenGL's first row is the lowest one.
     let rowSize = 3 * width
-    var upright = pixels
-    for row in 0..<height {
-      let source = (height - 1 - row) * rowSize
-      upright.replaceSubrange(
-        row * rowSize..<(row + 1) * rowSize, with: upsideDown[source..<source + rowSize])
-    }
-    return Frame(width: width, height: height, pixels: upright)
+    let upright = (0..<height).reversed().map { upsideDown[$0 * rowSize..<($0 + 1) * rowSize] }
+    return Frame(width: width, height: height, pixels: Array(upright.joined()))
   }
 
   private func withCurrentContext<Result>(_ body: () -> Result) throws -> Result {

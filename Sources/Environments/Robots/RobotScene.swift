@@ -33,8 +33,8 @@ enum RobotScene {
   static func camera(distance: Double, height: Double, lookingBelow drop: Double) -> String {
     // The picture's up axis leans back by the slope of the view.
     """
-      <camera name="track" mode="trackcom" pos="0 \(-distance) \(height - drop)"
-        xyaxes="1 0 0 0 \(height / distance) 1"/>
-      """
+    <camera name="track" mode="trackcom" pos="0 \(-distance) \(height - drop)"
+      xyaxes="1 0 0 0 \(height / distance) 1"/>
+    """
   }
 }

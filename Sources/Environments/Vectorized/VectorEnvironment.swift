@@ -35,6 +35,7 @@ public final class VectorEnvironment {
     public var environment: Int
     /// How many episodes that environment had finished before.
     public var episode: Int
+    /// What it came to.
     public var statistics: EpisodeStatistics
   }
 

@@ -3,7 +3,9 @@
 /// The rewards are summed. An episode that ends within a chunk ends the chunk: its other actions are
 /// not executed.
 public final class ActionChunks: EnvironmentWrapper {
+  /// The environment inside.
   public let base: any Environment
+  /// `Ta` of the base's actions: `[Ta, Da]`.
   public let actionSpace: BoxSpace
   private let count: Int
 
@@ -15,8 +17,10 @@ public final class ActionChunks: EnvironmentWrapper {
     actionSpace = base.actionSpace.stacked(count)
   }
 
+  /// Chunks in a second.
   public var stepsPerSecond: Double { base.stepsPerSecond / Double(count) }
 
+  /// Executes a chunk, or its beginning if the episode ends in it.
   public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
     precondition(
       action.count == actionSpace.count,

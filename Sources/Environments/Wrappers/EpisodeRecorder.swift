@@ -15,6 +15,7 @@ public struct EpisodeStatistics: Equatable, Sendable {
 
 /// Keeps the statistics of the running episode.
 public final class EpisodeRecorder: EnvironmentWrapper {
+  /// The environment inside.
   public let base: any Environment
   /// The episode since the last reset.
   public private(set) var statistics = EpisodeStatistics()
@@ -22,11 +23,13 @@ public final class EpisodeRecorder: EnvironmentWrapper {
   /// Records an environment's episodes.
   public init(_ base: any Environment) { self.base = base }
 
+  /// Starts an episode and its statistics.
   public func reset(_ start: EpisodeStart) {
     statistics = EpisodeStatistics()
     base.reset(start)
   }
 
+  /// Steps the base and counts what it brings.
   public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
     let outcome = base.step(action)
     statistics.totalReward += Double(outcome.reward)
@@ -37,6 +40,7 @@ public final class EpisodeRecorder: EnvironmentWrapper {
     return outcome
   }
 
+  /// Appends this layer's part, then the base's.
   public func save(to state: inout EnvironmentState) {
     state.appendTag("episode recorder")
     state.append(statistics.totalReward)
@@ -46,6 +50,7 @@ public final class EpisodeRecorder: EnvironmentWrapper {
     base.save(to: &state)
   }
 
+  /// Takes back this layer's part, then the base's.
   public func restore(from reader: inout EnvironmentState.Reader) throws {
     try reader.readTag("episode recorder")
     var statistics = EpisodeStatistics()

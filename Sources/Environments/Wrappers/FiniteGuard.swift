@@ -3,6 +3,7 @@
 /// The episode terminates with reward 0 and the last good observation: what a broken simulator would
 /// have paid later is unknown, so nothing is assumed to follow.
 public final class FiniteGuard: EnvironmentWrapper {
+  /// The environment inside.
   public let base: any Environment
   /// What the caller sees while the base's own observation is unusable, or what it saw last.
   private let lastGood: UnsafeMutableBufferPointer<Float>
@@ -27,17 +28,20 @@ public final class FiniteGuard: EnvironmentWrapper {
     scratch.deallocate()
   }
 
+  /// The base's finite measurements, and `isBroken` = 1 once the episode broke.
   public var info: [String: Double] {
     guard isBroken else { return base.info }
     return base.info.filter(\.value.isFinite).merging(["isBroken": 1]) { _, new in new }
   }
 
+  /// Starts an episode afresh, broken only if its first observation is.
   public func reset(_ start: EpisodeStart) {
     base.reset(start)
     isBroken = false
     keepObservation(doing: "reset to \(start)")
   }
 
+  /// Steps the base unless something is not finite: then the episode is over.
   public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
     let broken = StepOutcome(reward: 0, isTerminated: true)
     // Once broken, always broken: the simulator may go on from nowhere in particular.
@@ -56,10 +60,12 @@ public final class FiniteGuard: EnvironmentWrapper {
     return isBroken ? broken : outcome
   }
 
+  /// Writes the last observation whose numbers were all finite.
   public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
     _ = observation.update(fromContentsOf: lastGood)
   }
 
+  /// Appends this layer's part, then the base's.
   public func save(to state: inout EnvironmentState) {
     state.appendTag("finite guard")
     state.append(isBroken)
@@ -67,6 +73,7 @@ public final class FiniteGuard: EnvironmentWrapper {
     base.save(to: &state)
   }
 
+  /// Takes back this layer's part, then the base's.
   public func restore(from reader: inout EnvironmentState.Reader) throws {
     try reader.readTag("finite guard")
     isBroken = try reader.readFlag()

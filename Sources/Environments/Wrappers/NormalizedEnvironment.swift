@@ -1,7 +1,10 @@
 /// Shows observations and takes actions in the range [-1, 1] of the data a policy was trained on.
 public final class NormalizedEnvironment: EnvironmentWrapper {
+  /// The environment inside.
   public let base: any Environment
+  /// The base's shape and names; unbounded where observations are normalized.
   public let observationSpace: BoxSpace
+  /// The base's shape and names; -1 ... 1 where actions are normalized.
   public let actionSpace: BoxSpace
   private let observations: MinMaxNormalization?
   private let actions: MinMaxNormalization?
@@ -33,6 +36,7 @@ public final class NormalizedEnvironment: EnvironmentWrapper {
 
   deinit { rawAction.deallocate() }
 
+  /// Steps the base with the action in its own units.
   public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
     guard let actions else { return base.step(action) }
     precondition(
@@ -43,6 +47,7 @@ public final class NormalizedEnvironment: EnvironmentWrapper {
     return base.step(UnsafeBufferPointer(rawAction))
   }
 
+  /// Writes the base's observation, normalized.
   public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
     base.observe(into: observation)
     observations?.normalize(observation)

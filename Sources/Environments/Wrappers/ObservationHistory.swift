@@ -2,7 +2,9 @@
 ///
 /// At an episode's start the first observation fills the places of those that were never made.
 public final class ObservationHistory: EnvironmentWrapper {
+  /// The environment inside.
   public let base: any Environment
+  /// `To` of the base's observations: `[To, Do]`.
   public let observationSpace: BoxSpace
   private let history: UnsafeMutableBufferPointer<Float>
   /// The size of one observation.
@@ -20,6 +22,7 @@ public final class ObservationHistory: EnvironmentWrapper {
 
   deinit { history.deallocate() }
 
+  /// Starts an episode, the history full of its first observation.
   public func reset(_ start: EpisodeStart) {
     base.reset(start)
     base.observe(into: newest)
@@ -29,6 +32,7 @@ public final class ObservationHistory: EnvironmentWrapper {
     }
   }
 
+  /// Steps the base and drops the oldest observation for the new one.
   public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
     let outcome = base.step(action)
     for index in 0..<history.count - size { history[index] = history[index + size] }
@@ -36,16 +40,19 @@ public final class ObservationHistory: EnvironmentWrapper {
     return outcome
   }
 
+  /// Writes the history, oldest observation first.
   public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
     _ = observation.update(fromContentsOf: history)
   }
 
+  /// Appends this layer's part, then the base's.
   public func save(to state: inout EnvironmentState) {
     state.appendTag("observation history")
     state.append(contentsOf: history)
     base.save(to: &state)
   }
 
+  /// Takes back this layer's part, then the base's.
   public func restore(from reader: inout EnvironmentState.Reader) throws {
     try reader.readTag("observation history")
     let values = try reader.readFloats(expectedCount: history.count)

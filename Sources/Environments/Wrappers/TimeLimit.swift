@@ -1,5 +1,6 @@
 /// Cuts an episode short after a number of steps.
 public final class TimeLimit: EnvironmentWrapper {
+  /// The environment inside.
   public let base: any Environment
   /// The steps after which an episode is truncated.
   public let stepLimit: Int
@@ -13,11 +14,13 @@ public final class TimeLimit: EnvironmentWrapper {
     self.stepLimit = stepLimit
   }
 
+  /// Starts an episode and its count.
   public func reset(_ start: EpisodeStart) {
     stepCount = 0
     base.reset(start)
   }
 
+  /// Steps the base; the step that reaches the limit is truncated.
   public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
     stepCount += 1
     var outcome = base.step(action)
@@ -26,12 +29,14 @@ public final class TimeLimit: EnvironmentWrapper {
     return outcome
   }
 
+  /// Appends this layer's part, then the base's.
   public func save(to state: inout EnvironmentState) {
     state.appendTag("time limit")
     state.append(stepCount)
     base.save(to: &state)
   }
 
+  /// Takes back this layer's part, then the base's.
   public func restore(from reader: inout EnvironmentState.Reader) throws {
     try reader.readTag("time limit")
     stepCount = try reader.readInteger()
