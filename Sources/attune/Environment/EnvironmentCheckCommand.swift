@@ -6,15 +6,21 @@ import Foundation
 struct EnvironmentCheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
-    abstract: "Look for what is wrong with an environment.",
-    discussion: "Example: attune environment check push-t observation=keypoints")
+    abstract: "Looks for what is wrong with an environment.",
+    discussion: """
+      Plays short episodes of random actions and checks spaces, seeds, saving and restoring, broken \
+      numbers and pictures. Exits with 1 if anything is wrong.
+
+      Example:
+        attune environment check push-t observation=keypoints
+      """)
 
   @OptionGroup var selection: EnvironmentSelection
 
   @Option(help: "Steps in a test episode.")
   var steps = 60
 
-  @Flag(help: "Print one JSON object.")
+  @Flag(help: "Print one JSON object: environment, isSound, passed, problems [{check, finding}].")
   var json = false
 
   private struct Report: Encodable {

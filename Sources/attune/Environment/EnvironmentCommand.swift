@@ -5,8 +5,13 @@ import Environments
 struct EnvironmentCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "environment",
-    abstract: "List, check and draw simulated environments.",
-    discussion: "Example: attune environment check hopper",
+    abstract: "Lists, checks and draws simulated environments.",
+    discussion: """
+      Example:
+        attune environment list
+        attune environment check hopper version=v5
+        attune environment render push-t --output push-t.mp4
+      """,
     subcommands: [
       EnvironmentListCommand.self, EnvironmentCheckCommand.self, EnvironmentRenderCommand.self,
     ])

@@ -6,10 +6,13 @@ import Foundation
 struct EnvironmentListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "Show the environments and their parameters.",
-    discussion: "Example: attune environment list --json")
+    abstract: "Shows the environments and their parameters.",
+    discussion: """
+      Example:
+        attune environment list --json
+      """)
 
-  @Flag(help: "Print one JSON object.")
+  @Flag(help: "Print one JSON object: environments [{name, summary, parameters}].")
   var json = false
 
   private struct Report: Encodable {

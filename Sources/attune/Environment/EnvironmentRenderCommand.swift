@@ -1,13 +1,15 @@
 import ArgumentParser
 import Environments
-import Foundation
 
 /// `attune environment render NAME --output PATH`
 struct EnvironmentRenderCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "render",
-    abstract: "Draw episodes of random actions.",
-    discussion: "Example: attune environment render hopper --episodes 2 --output hopper-frames")
+    abstract: "Draws episodes of random actions.",
+    discussion: """
+      Example:
+        attune environment render hopper --episodes 2 --output hopper.mp4
+      """)
 
   @OptionGroup var selection: EnvironmentSelection
 
@@ -46,7 +48,7 @@ struct EnvironmentRenderCommand: ParsableCommand {
     let sink = try FrameSink(
       path: output, framesPerSecond: environment.stepsPerSecond / Double(stride))
     for episode in 0..<episodes {
-      let seed = selection.seed + UInt64(episode)
+      let seed = selection.seed &+ UInt64(episode)
       let actions = RandomActions(space: environment.actionSpace, seed: seed)
       let statistics = try environment.playEpisode(
         from: .seed(seed), policy: { _, step in actions[step] }
@@ -56,10 +58,9 @@ struct EnvironmentRenderCommand: ParsableCommand {
         }
       }
       if !quiet {
-        let line =
+        StandardError.write(
           "episode \(episode + 1) of \(episodes): return \(statistics.totalReward), "
-          + "\(statistics.stepCount) steps\n"
-        FileHandle.standardError.write(Data(line.utf8))
+            + count(statistics.stepCount, "step"))
       }
     }
     try sink.finish()
