@@ -5,7 +5,9 @@ let package = Package(
   name: "Attune",
   products: [
     .executable(name: "attune", targets: ["attune"]),
-    .library(name: "Attune", targets: ["Tensors", "NeuralNetworks", "Files", "Environments"]),
+    .library(
+      name: "Attune",
+      targets: ["Tensors", "NeuralNetworks", "Files", "Media", "Environments"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -13,10 +15,15 @@ let package = Package(
   targets: [
     // System libraries: a module map and a shim each, no logic.
     .systemLibrary(name: "CChipmunk", providers: [.apt(["libchipmunk-dev"])]),
+    .systemLibrary(
+      name: "CFFmpeg", pkgConfig: "libavformat",
+      providers: [.apt(["libavcodec-dev", "libavformat-dev", "libswscale-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "CMuJoCo", providers: [.apt(["libmujoco-dev"])]),
     .systemLibrary(name: "COSMesa", pkgConfig: "osmesa", providers: [.apt(["libosmesa6-dev"])]),
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // The stack, lowest first; imports run downwards only (ArchitectureTests checks it).
@@ -25,26 +32,30 @@ let package = Package(
     .target(name: "NeuralNetworks", dependencies: ["Tensors"]),
     .target(
       name: "CHDF5Bridge", dependencies: ["CHDF5"], cSettings: [.define("_GNU_SOURCE")]),
-    .target(
-      name: "Environments", dependencies: ["Tensors", "CMuJoCo", "COSMesa", "CChipmunk"]),
     .target(name: "Files", dependencies: ["Tensors", "CHDF5Bridge", "CZlib"]),
+    .target(name: "CPNGBridge", dependencies: ["CPNG"]),  // keeps libpng's longjmp out of Swift
+    .target(name: "Media", dependencies: ["Tensors", "CPNGBridge", "CFFmpeg"]),
+    .target(
+      name: "Environments", dependencies: ["Tensors", "Media", "CMuJoCo", "COSMesa", "CChipmunk"]),
 
     // Programs.
     .executableTarget(
       name: "attune",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Files", "Environments",
+        "Tensors", "NeuralNetworks", "Files", "Media", "Environments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
-      name: "Benchmarks", dependencies: ["Tensors", "NeuralNetworks", "COpenBLAS"],
+      name: "Benchmarks", dependencies: ["Tensors", "NeuralNetworks", "Media", "COpenBLAS"],
       exclude: ["Peers"]),
 
     // Tests.
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"]),
     .testTarget(name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "Files"]),
     .testTarget(name: "FilesTests", dependencies: ["Files"]),
-    .testTarget(name: "EnvironmentsTests", dependencies: ["Environments", "Files", "CMuJoCo"]),
+    .testTarget(name: "MediaTests", dependencies: ["Media"]),
+    .testTarget(
+      name: "EnvironmentsTests", dependencies: ["Environments", "Files", "Media", "CMuJoCo"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

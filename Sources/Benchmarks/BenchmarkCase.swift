@@ -4,7 +4,9 @@ import Tensors
 struct BenchmarkCase {
   let name: String
   /// Floating-point operations of one run, where a share of the matrix product's rate means something.
-  let operationCount: Double?
+  var operationCount: Double?
+  /// Things that one run makes, where their rate is what counts.
+  var items: (count: Int, name: String)?
   /// Makes what the runs share and returns one run's preparation, which returns the run itself.
   let prepare: () -> (_ random: inout RandomStream) -> () -> Void
 }

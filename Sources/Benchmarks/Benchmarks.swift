@@ -6,7 +6,7 @@ import Tensors
 enum Benchmarks {
   static var cases: [BenchmarkCase] {
     [Yardstick.benchmark] + BenchmarkCase.policies + BenchmarkCase.convolutions
-      + BenchmarkCase.attentionsAndNorms
+      + BenchmarkCase.attentionsAndNorms + BenchmarkCase.videos
   }
 
   static func main() {
@@ -60,21 +60,20 @@ enum Benchmarks {
       \(WorkerPool.shared.threadCount) threads; sgemm (OpenBLAS, 1024) \
       \(String(format: "%.1f", yardstick * 1e-9)) GF/s
 
-      | what | median ms | GF/s | share of sgemm |
+      | what | median ms | rate | share of sgemm |
       | --- | ---: | ---: | ---: |
       """)
     for benchmark in chosen where benchmark.name != Yardstick.benchmark.name {
       let time = measure(benchmark)
       let milliseconds = String(format: "%.3f", time * 1e3)
-      guard let operations = benchmark.operationCount else {
-        print("| \(benchmark.name) | \(milliseconds) | | |")
-        continue
+      var (rate, share) = ("", "")
+      if let operations = benchmark.operationCount {
+        rate = String(format: "%.1f GF/s", operations / time * 1e-9)
+        share = String(format: "%.0f%%", 100 * operations / time / yardstick)
+      } else if let items = benchmark.items {
+        rate = String(format: "%.0f ", Double(items.count) / time) + items.name + "/s"
       }
-      let rate = operations / time
-      let share = String(format: "%.0f%%", 100 * rate / yardstick)
-      print(
-        "| \(benchmark.name) | \(milliseconds) | \(String(format: "%.1f", rate * 1e-9)) | \(share) |"
-      )
+      print("| \(benchmark.name) | \(milliseconds) | \(rate) | \(share) |")
     }
   }
 

@@ -45,53 +45,8 @@ long attune_attention_scratch_size(long head_size) {
   return query_block * (head_size + key_block + padded_head_size(head_size) + 2);
 }
 
-/// Copies rows times `scale` into a dense block.
-AUTO_VECTORIZED
-static void copy_scaled(
-    long rows, long columns, const float *x, long stride, float scale, float *result) {
-  for (long i = 0; i < rows; i++)
-    for (long j = 0; j < columns; j++) result[i * columns + j] = x[i * stride + j] * scale;
-}
-
-/// Folds one block of scores into the running softmax: scores become exp(score - maximum), and
-/// sums and earlier results are brought to the new maximum. Columns beyond `limit + i` of row i are
-/// hidden (causal attention); `limit` is negative to hide none.
-AUTO_VECTORIZED
-static void fold_scores(
-    long rows, long columns, bool is_causal, long limit, float *scores, float *maxima,
-    float *sums, float *results, long result_columns) {
-  const float lowest = -__builtin_inff();
-  for (long i = 0; i < rows; i++) {
-    float *row = scores + i * key_block;
-    if (is_causal)
-      for (long j = limit + i + 1 > 0 ? limit + i + 1 : 0; j < columns; j++) row[j] = lowest;
-    const long whole = columns & ~15L;
-    vector16 greatest_lanes = lowest, sum_lanes = 0.0f;
-    for (long j = 0; j < whole; j += 16)
-      greatest_lanes =
-          __builtin_elementwise_max(greatest_lanes, *(const vector16 *)(row + j));
-    float greatest = __builtin_reduce_max(greatest_lanes);
-    for (long j = whole; j < columns; j++) greatest = row[j] > greatest ? row[j] : greatest;
-    greatest = greatest > maxima[i] ? greatest : maxima[i];
-    // A row that has seen only hidden keys so far has nothing to bring to a new maximum.
-    if (greatest == lowest) {
-      for (long j = 0; j < columns; j++) row[j] = 0;
-      continue;
-    }
-    for (long j = 0; j < columns; j++) row[j] = exp_of(row[j] - greatest);
-    for (long j = 0; j < whole; j += 16) sum_lanes += *(const vector16 *)(row + j);
-    float sum = 0;
-    for (long q = 0; q < 16; q++) sum += sum_lanes[q];
-    for (long j = whole; j < columns; j++) sum += row[j];
-    if (greatest > maxima[i]) {
-      const float correction = exp_of(maxima[i] - greatest);
-      sums[i] *= correction;
-      for (long j = 0; j < result_columns; j++) results[i * result_columns + j] *= correction;
-      maxima[i] = greatest;
-    }
-    sums[i] += sum;
-  }
-}
+#define VARIANT_SOURCE "Attention.inc"
+#include "ForEachVariant.h"
 
 void attune_attention(
     const attune_attention_head *head, const float *packed, long first, long count,
@@ -102,9 +57,9 @@ void attune_attention(
   float *const maxima = results + query_block * padded, *const sums = maxima + query_block;
   for (long start = first; start < first + count; start += query_block) {
     const long rows = minimum(query_block, first + count - start);
-    copy_scaled(
-        rows, size, head->query + start * head->query_stride, head->query_stride, head->scale,
-        queries);
+    CALL_VARIANT(
+        copy_scaled, rows, size, head->query + start * head->query_stride, head->query_stride,
+        head->scale, queries);
     memset(results, 0, rows * padded * sizeof(float));
     for (long i = 0; i < rows; i++) {
       maxima[i] = -__builtin_inff();
@@ -120,43 +75,20 @@ void attune_attention(
       attune_matrix_product(
           rows, panels * 32, size, queries, size, 1, keys, 0, panels, 0, scores, key_block,
           false);
-      fold_scores(
-          rows, columns, head->is_causal, start - key, scores, maxima, sums, results, padded);
+      CALL_VARIANT(
+          fold_scores, rows, columns, head->is_causal, start - key, scores, maxima, sums,
+          results, padded);
       attune_matrix_product(
           rows, padded, columns, scores, key_block, 1, values, 0,
           rounded_up(size, 32) / 32, 0, results, padded, true);
       keys = values + value_block_size(size);
     }
     for (long i = 0; i < rows; i++) {
-      const float inverse = 1.0f / sums[i];
-      for (long j = 0; j < size; j++)
-        result[(start + i) * result_stride + j] = results[i * padded + j] * inverse;
+      CALL_VARIANT(
+          copy_scaled, 1, size, results + i * padded, padded, 1.0f / sums[i],
+          result + (start + i) * result_stride);
       if (log_sums) log_sums[start + i] = maxima[i] + log_of(sums[i]);
     }
-  }
-}
-
-/// Scores become probabilities by the saved logarithms of the sums.
-AUTO_VECTORIZED
-static void restore_probabilities(
-    long rows, long columns, bool is_causal, long limit, const float *log_sums, float *scores) {
-  for (long i = 0; i < rows; i++) {
-    float *row = scores + i * key_block;
-    for (long j = 0; j < columns; j++) row[j] = exp_of(row[j] - log_sums[i]);
-    if (is_causal)
-      for (long j = limit + i + 1 > 0 ? limit + i + 1 : 0; j < columns; j++) row[j] = 0;
-  }
-}
-
-/// gradients = probabilities (gradients - correction) scale
-AUTO_VECTORIZED
-static void score_gradients(
-    long rows, long columns, const float *probabilities, const float *corrections, float scale,
-    float *gradients) {
-  for (long i = 0; i < rows; i++) {
-    const float *p = probabilities + i * key_block;
-    float *g = gradients + i * key_block;
-    for (long j = 0; j < columns; j++) g[j] = p[j] * (g[j] - corrections[i]) * scale;
   }
 }
 
@@ -200,27 +132,27 @@ void attune_attention_backward(
       const long rows = minimum(backward_query_block, head->query_count - start);
       const float *query = head->query + start * head->query_stride;
       const float *up = upstream + start * upstream_stride;
-      copy_scaled(rows, size, query, head->query_stride, head->scale, queries);
+      CALL_VARIANT(
+          copy_scaled, rows, size, query, head->query_stride, head->scale, queries);
       attune_pack_panels(rows, 0, size, query, head->query_stride, 1, packed_queries);
       attune_pack_panels(rows, 0, size, up, upstream_stride, 1, packed_upstream);
-      for (long i = 0; i < rows; i++) {
-        float dot = 0;
-        for (long j = 0; j < size; j++)
-          dot += up[i * upstream_stride + j] * result[(start + i) * result_stride + j];
-        corrections[i] = dot;
-      }
+      CALL_VARIANT(
+          row_dots, rows, size, up, upstream_stride, result + start * result_stride,
+          result_stride, corrections);
       attune_matrix_product(
           rows, key_panels * 32, size, queries, size, 1, keys_by_column, 0, key_panels, 0,
           probabilities, key_block, false);
-      restore_probabilities(
-          rows, columns, head->is_causal, start - key, log_sums + start, probabilities);
+      CALL_VARIANT(
+          restore_probabilities, rows, columns, head->is_causal, start - key,
+          log_sums + start, probabilities);
       attune_matrix_product(
           columns, size, rows, probabilities, 1, key_block, packed_upstream, 0, panels, 0,
           value_gradient + key * size, size, true);
       attune_matrix_product(
           rows, key_panels * 32, size, up, upstream_stride, 1, values_by_column, 0,
           key_panels, 0, gradients, key_block, false);
-      score_gradients(rows, columns, probabilities, corrections, head->scale, gradients);
+      CALL_VARIANT(
+          score_gradients, rows, columns, probabilities, corrections, head->scale, gradients);
       attune_matrix_product(
           columns, size, rows, gradients, 1, key_block, packed_queries, 0, panels, 0,
           key_gradient + key * size, size, true);

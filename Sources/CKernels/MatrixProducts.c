@@ -23,20 +23,6 @@ ALWAYS_INLINE void pack_rows(long inner, const float *matrix, long row_stride, f
     memcpy(packed + p * 32, matrix + p * row_stride, 32 * sizeof(float));
 }
 
-/// Packs one full panel whose rows are contiguous in memory: a transposition in blocks that keep
-/// both sides in the first-level cache.
-ALWAYS_INLINE void pack_columns(
-    long inner, const float *matrix, long column_stride, float *packed) {
-  for (long p = 0; p < inner; p += 16) {
-    const long block = inner - p < 16 ? inner - p : 16;
-    for (long j = 0; j < 32; j++) {
-      const float *column = matrix + j * column_stride + p;
-      for (long q = 0; q < block; q++) packed[(p + q) * 32 + j] = column[q];
-    }
-  }
-}
-
-AUTO_VECTORIZED
 void attune_pack_panels(
     long inner, long first_column, long column_count, const float *matrix, long row_stride,
     long column_stride, float *packed) {
@@ -46,7 +32,7 @@ void attune_pack_panels(
     if (width == 32 && column_stride == 1) {
       pack_rows(inner, corner, row_stride, packed);
     } else if (width == 32 && row_stride == 1) {
-      pack_columns(inner, corner, column_stride, packed);
+      CALL_VARIANT(pack_columns, inner, corner, column_stride, packed);
     } else {
       for (long p = 0; p < inner; p++)
         for (long q = 0; q < 32; q++)

@@ -7,6 +7,9 @@
 /// Sixteen floats: one AVX-512 register, two AVX2 ones, four SSE or NEON ones.
 typedef float vector16 __attribute__((ext_vector_type(16), aligned(4)));
 
+/// Integers of the same width.
+typedef int32_t integers16 __attribute__((ext_vector_type(16), aligned(4)));
+
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /// Compiles a plain loop for several instruction sets and picks one when the program is loaded.

@@ -11,7 +11,7 @@ enum BufferPool {
   /// From this size on a buffer starts on a page and asks for huge pages.
   private static let hugePageSize = 2 << 20
   /// Freed bytes kept by each shelf before buffers go back to the system.
-  private static let keptByteLimit = 512 << 20
+  private static let keptByteLimit = 1 << 30
   private static let shelfCount = 16
 
   private struct Shelf {

@@ -12,6 +12,7 @@ public final class Adam: Optimizer {
     case penalty(Float)
   }
 
+  /// The learning rate of the next step.
   public var learningRate: Float
   private let beta1: Float
   private let beta2: Float
@@ -72,12 +73,16 @@ public final class Adam: Optimizer {
     }
   }
 
+  /// The step count and moments.
   public var state: OptimizerState {
     OptimizerState(
       stepCount: stepCount,
       moments: firstMoments.byName.merging(secondMoments.byName) { first, _ in first })
   }
 
+  /// Goes on from a saved state.
+  ///
+  /// - Throws: `ParameterError` if the state belongs to other parameters.
   public func restore(_ state: OptimizerState) throws {
     try firstMoments.restore(state)
     try secondMoments.restore(state)

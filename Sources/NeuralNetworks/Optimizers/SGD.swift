@@ -2,6 +2,7 @@ import Tensors
 
 /// Stochastic gradient descent, with the arithmetic of `torch.optim.SGD`.
 public final class SGD: Optimizer {
+  /// The learning rate of the next step.
   public var learningRate: Float
   private let momentum: Float
   private let dampening: Float
@@ -48,10 +49,14 @@ public final class SGD: Optimizer {
     stepCount += 1
   }
 
+  /// The step count and moments.
   public var state: OptimizerState {
     OptimizerState(stepCount: stepCount, moments: velocities?.byName ?? [:])
   }
 
+  /// Goes on from a saved state.
+  ///
+  /// - Throws: `ParameterError` if the state belongs to other parameters.
   public func restore(_ state: OptimizerState) throws {
     try velocities?.restore(state)
     stepCount = state.stepCount

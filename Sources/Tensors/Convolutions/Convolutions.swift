@@ -78,7 +78,8 @@ extension Tensor {
     let (out, inputs) = (weight.shape[0], weight.shape[1])
     precondition(
       size(-1) == inputs && (bias.map { $0.shape == [out] } ?? true),
-      "convolution: input \(shape), weight \(weight.shape) and bias \(bias?.shape ?? []) do not fit")
+      "convolution: input \(shape), weight \(weight.shape) and bias \(bias?.shape ?? []) do not fit"
+    )
     precondition(
       geometry.outputShape(shape).allSatisfy { $0 > 0 },
       "convolution: input \(shape) is smaller than the kernel of weight \(weight.shape)")

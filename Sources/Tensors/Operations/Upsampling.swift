@@ -1,7 +1,8 @@
 extension Tensor {
   /// Repeats every pixel of `[B, H, W, C]` `factor` times in both directions.
   public func upsampledNearest(by factor: Int) -> Tensor {
-    precondition(rank == 4 && factor > 0, "upsampling by \(factor) needs [B, H, W, C], not \(shape)")
+    precondition(
+      rank == 4 && factor > 0, "upsampling by \(factor) needs [B, H, W, C], not \(shape)")
     let (batch, height, width, channels) = (shape[0], shape[1], shape[2], shape[3])
     let result = Tensor(shape: [batch, height * factor, width * factor, channels]) { result in
       withUnsafeElements { source in

@@ -38,11 +38,14 @@ public final class WorkerPool: Sendable {
   private struct Job: @unchecked Sendable {
     var body: UnsafePointer<(Int) -> Void>
     var count: Int
+    /// Workers of an index below it take part; the number may change before the next loop.
+    var threadCount: Int
   }
 
   private struct State {
     var threadCount: Int
-    var startedThreadCount = 0
+    /// One for each thread started so far; worker i + 1 is at i.
+    var sleepers: [Sleeper] = []
     var job: Job?
     var generation = 0
   }
@@ -55,8 +58,6 @@ public final class WorkerPool: Sendable {
   private let nextIndex = Atomic<Int>(0)
   /// Workers that have not yet left the current loop.
   private let activeWorkerCount = Atomic<Int>(0)
-  private let sleepingWorkerCount = Atomic<Int>(0)
-  private let semaphore = Semaphore()
 
   private init() {
     state = Mutex(State(threadCount: WorkerPool.availableProcessorCount))
@@ -81,16 +82,19 @@ public final class WorkerPool: Sendable {
   public func forEach(_ count: Int, _ body: (Int) -> Void) {
     guard count > 0 else { return }
     let isInner = pthread_getspecific(WorkerPool.busyKey) != nil
-    let threadCount = isInner || count == 1 ? 1 : self.threadCount
-    guard threadCount > 1,
+    guard !isInner, count > 1,
       isTaken.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
     else {
       for index in 0..<count { body(index) }
       return
     }
     defer { isTaken.store(false, ordering: .releasing) }
+    // Read only now: while the pool is taken, nobody can change it.
+    let threadCount = self.threadCount
     withoutActuallyEscaping(body) { body in
-      withUnsafePointer(to: body) { run(Job(body: $0, count: count), threadCount: threadCount) }
+      withUnsafePointer(to: body) {
+        run(Job(body: $0, count: count, threadCount: threadCount))
+      }
     }
   }
 
@@ -111,17 +115,17 @@ public final class WorkerPool: Sendable {
     }
   }
 
-  private func run(_ job: Job, threadCount: Int) {
-    startThreads(threadCount - 1)
+  private func run(_ job: Job) {
+    startThreads(job.threadCount - 1)
     nextIndex.store(0, ordering: .relaxed)
-    activeWorkerCount.store(threadCount - 1, ordering: .relaxed)
-    state.withLock {
-      $0.job = job
-      $0.generation += 1
-      generation.store($0.generation, ordering: .sequentiallyConsistent)
+    activeWorkerCount.store(job.threadCount - 1, ordering: .relaxed)
+    let sleepers = state.withLock { state in
+      state.job = job
+      state.generation += 1
+      generation.store(state.generation, ordering: .sequentiallyConsistent)
+      return state.sleepers.prefix(job.threadCount - 1)
     }
-    // A worker that is about to sleep looks at the generation once more after it has said so.
-    for _ in 0..<sleepingWorkerCount.load(ordering: .sequentiallyConsistent) { semaphore.signal() }
+    for sleeper in sleepers { sleeper.wake() }
 
     pthread_setspecific(WorkerPool.busyKey, UnsafeRawPointer(bitPattern: 1))
     runIterations(of: job)
@@ -143,31 +147,33 @@ public final class WorkerPool: Sendable {
   }
 
   private func startThreads(_ count: Int) {
-    let started = state.withLock { $0.startedThreadCount }
+    let started = state.withLock { $0.sleepers.count }
     guard started < count else { return }
-    for index in started..<count {
-      startThread(index: index + 1)
-    }
-    state.withLock { $0.startedThreadCount = count }
+    for index in started..<count { startThread(index: index + 1) }
   }
 
   private final class ThreadStart {
     let pool: WorkerPool
     let index: Int
+    let sleeper: Sleeper
     let generation: Int
-    init(pool: WorkerPool, index: Int, generation: Int) {
+    init(pool: WorkerPool, index: Int, sleeper: Sleeper, generation: Int) {
       self.pool = pool
       self.index = index
+      self.sleeper = sleeper
       self.generation = generation
     }
   }
 
   private func startThread(index: Int) {
+    let sleeper = Sleeper()
+    state.withLock { $0.sleepers.append(sleeper) }
     let start = ThreadStart(
-      pool: self, index: index, generation: generation.load(ordering: .relaxed))
+      pool: self, index: index, sleeper: sleeper,
+      generation: generation.load(ordering: .relaxed))
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
-    // Graphs are released recursively; be as generous as the main thread's stack.
+    // Graphs are released recursively; be generous.
     pthread_attr_setstacksize(&attributes, 64 << 20)
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     var thread = pthread_t()
@@ -175,59 +181,66 @@ public final class WorkerPool: Sendable {
       &thread, &attributes,
       { argument in
         let start = Unmanaged<ThreadStart>.fromOpaque(argument!).takeRetainedValue()
-        start.pool.work(index: start.index, generation: start.generation)
+        start.pool.work(
+          index: start.index, sleeper: start.sleeper, generation: start.generation)
         return nil
       }, Unmanaged.passRetained(start).toOpaque())
     pthread_attr_destroy(&attributes)
     precondition(status == 0, "cannot start worker thread \(index): error \(status)")
   }
 
-  private func work(index: Int, generation initialGeneration: Int) {
+  private func work(index: Int, sleeper: Sleeper, generation initialGeneration: Int) {
     pthread_setspecific(WorkerPool.indexKey, UnsafeRawPointer(bitPattern: index))
     pthread_setspecific(WorkerPool.busyKey, UnsafeRawPointer(bitPattern: 1))
     var seen = initialGeneration
     while true {
-      waitForGeneration(after: seen)
-      let (job, isIdle) = state.withLock { state in
+      waitForGeneration(after: seen, sleeper)
+      let job = state.withLock { state in
         seen = state.generation
-        return (state.job, index >= state.threadCount)
+        return state.job
       }
       // Threads beyond a lowered thread count stay out, and were not counted as active.
-      if isIdle { continue }
-      if let job { runIterations(of: job) }
+      guard let job, index < job.threadCount else { continue }
+      runIterations(of: job)
       activeWorkerCount.subtract(1, ordering: .releasing)
     }
   }
 
-  private func waitForGeneration(after seen: Int) {
+  private func waitForGeneration(after seen: Int, _ sleeper: Sleeper) {
     // A loop usually follows the last one within microseconds: spin about 50 of them, then sleep.
     for _ in 0..<2_000 {
       if generation.load(ordering: .acquiring) > seen { return }
       attune_pause()
     }
-    while true {
-      sleepingWorkerCount.add(1, ordering: .sequentiallyConsistent)
-      if generation.load(ordering: .sequentiallyConsistent) > seen {
-        sleepingWorkerCount.subtract(1, ordering: .sequentiallyConsistent)
-        return
-      }
-      semaphore.wait()
-      sleepingWorkerCount.subtract(1, ordering: .sequentiallyConsistent)
-      if generation.load(ordering: .acquiring) > seen { return }
+    while generation.load(ordering: .acquiring) <= seen {
+      sleeper.sleep { generation.load(ordering: .sequentiallyConsistent) <= seen }
     }
   }
 }
 
-/// A counting semaphore.
-private final class Semaphore: @unchecked Sendable {
-  // Owned for the life of the object and used only through the thread-safe sem_* calls.
-  private let handle = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+/// Where one worker waits. Each has its own, so that none can take another's signal.
+private final class Sleeper: @unchecked Sendable {
+  // The semaphore lives as long as the object and is used only through the thread-safe sem_* calls.
+  private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+  private let isAsleep = Atomic<Bool>(false)
 
-  init() { sem_init(handle, 0, 0) }
+  init() { sem_init(semaphore, 0, 0) }
+
   deinit {
-    sem_destroy(handle)
-    handle.deallocate()
+    sem_destroy(semaphore)
+    semaphore.deallocate()
   }
-  func signal() { sem_post(handle) }
-  func wait() { while sem_wait(handle) != 0 {} }
+
+  /// Waits for a signal, unless there is no longer a reason to.
+  func sleep(while isNeeded: () -> Bool) {
+    isAsleep.store(true, ordering: .sequentiallyConsistent)
+    if !isNeeded(), isAsleep.exchange(false, ordering: .sequentiallyConsistent) { return }
+    // Asleep, or a signal is already on its way and must be taken.
+    while sem_wait(semaphore) != 0 {}
+  }
+
+  /// Sends a signal if the worker sleeps or is about to.
+  func wake() {
+    if isAsleep.exchange(false, ordering: .sequentiallyConsistent) { sem_post(semaphore) }
+  }
 }

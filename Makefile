@@ -1,0 +1,75 @@
+# Attune. `make` builds; `make help` lists the rest.
+
+PACKAGES := libopenblas-dev libhdf5-dev zlib1g-dev libpng-dev libavcodec-dev libavformat-dev libswscale-dev
+PYTHON ?= python3
+SWIFT ?= swift
+# Tests run optimized: the C kernels are a hundred times slower without.
+TEST_FLAGS := -c release -Xswiftc -enable-testing
+PEERS := .build/peers
+PEER_PACKAGES := torch numpy
+
+.PHONY: all help packages build test test-debug test-sanitized demo bench bench-peers format lint docs clean
+
+all: build
+
+help:
+	@echo "make              install missing Debian packages where possible, and build"
+	@echo "make test         run all tests (optimized); make test-debug: without optimization"
+	@echo "make test-sanitized  run the file readers' tests under the address sanitizer"
+	@echo "make demo         both main jobs on bundled checkpoints (not yet)"
+	@echo "make bench        time Attune's kernels; make bench-peers: side by side with PyTorch"
+	@echo "make format lint  rewrite, or check, the sources with swift-format"
+	@echo "make docs         build the API documentation's symbol graphs; warnings are errors"
+
+# Installs what is missing as root or by sudo without a password; otherwise prints the one command.
+packages:
+	@missing=; for package in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then run=; elif sudo -n true 2>/dev/null; then run=sudo; \
+	  else echo "Missing packages. Run: sudo apt-get install$$missing" >&2; exit 1; fi; \
+	  echo "Installing$$missing" && $$run apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq --no-install-recommends$$missing >/dev/null; \
+	fi
+
+build: packages
+	$(SWIFT) build -c release --product attune
+
+test: packages
+	$(SWIFT) build --build-tests $(TEST_FLAGS)
+	$(SWIFT) test --skip-build $(TEST_FLAGS)
+
+test-debug: packages
+	$(SWIFT) test
+
+test-sanitized: packages
+	$(SWIFT) test --scratch-path .build-sanitized --sanitize=address --filter FilesTests
+
+demo:
+	@echo "The demo follows with the checkpoints that it needs; see README.md for what works today."
+
+bench: packages
+	$(SWIFT) build -c release --product Benchmarks
+	.build/release/Benchmarks
+
+$(PEERS)/ready:
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install -q $(PEER_PACKAGES)
+	touch $@
+
+bench-peers: packages $(PEERS)/ready
+	$(SWIFT) build -c release --product Benchmarks
+	$(PEERS)/bin/python Sources/Benchmarks/Peers/compare.py .build/release/Benchmarks $(PEERS)/bin/python
+
+format:
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests
+
+lint:
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+
+docs: packages
+	$(SWIFT) package dump-symbol-graph --minimum-access-level public --skip-synthesized-members
+
+clean:
+	rm -rf .build .build-sanitized

@@ -1,0 +1,171 @@
+import Tensors
+
+extension Image {
+  /// The image at another size.
+  ///
+  /// Transparent pixels do not bleed: RGBA is averaged with its alpha.
+  public func resized(width: Int, height: Int, method: ResizeMethod) -> Image {
+    precondition(width > 0 && height > 0, "cannot resize to \(width)x\(height)")
+    if width == self.width && height == self.height { return self }
+    if method == .nearest { return nearest(width: width, height: height) }
+    if channelCount == 4 {
+      return premultiplied().resampled(width: width, height: height, method: method).straight()
+    }
+    return resampled(width: width, height: height, method: method)
+  }
+
+  /// The image resized to fit into `width` x `height` with its proportions kept, in the middle of a
+  /// `background`.
+  public func fitted(
+    width: Int, height: Int, background: Color = .black, method: ResizeMethod = .bicubic
+  ) -> Image {
+    let scale = min(Double(width) / Double(self.width), Double(height) / Double(self.height))
+    let picture = resized(
+      width: min(width, max(1, Int((Double(self.width) * scale).rounded()))),
+      height: min(height, max(1, Int((Double(self.height) * scale).rounded()))), method: method)
+    var result = Image(width: width, height: height, filledWith: background)
+    result.draw(picture, x: (width - picture.width) / 2, y: (height - picture.height) / 2)
+    return result
+  }
+
+  private func nearest(width: Int, height: Int) -> Image {
+    let columns = (0..<width).map {
+      Int((Double($0) + 0.5) * (Double(self.width) / Double(width)))
+    }
+    let rows = (0..<height).map {
+      Int((Double($0) + 0.5) * (Double(self.height) / Double(height)))
+    }
+    return Image(width: width, height: height, channelCount: channelCount) { target in
+      samples.withUnsafeBufferPointer { source in
+        var index = 0
+        for row in rows {
+          for column in columns {
+            let start = (row * self.width + column) * channelCount
+            for channel in 0..<channelCount {
+              target[index] = source[start + channel]
+              index += 1
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// One direction after the other, which for filters that are products gives the same picture.
+  private func resampled(width: Int, height: Int, method: ResizeMethod) -> Image {
+    var result = self
+    if width != self.width {
+      result = result.resampledRows(
+        ResampleWeights(from: self.width, to: width, method: method), width: width)
+    }
+    if height != self.height {
+      result = result.resampledColumns(
+        ResampleWeights(from: self.height, to: height, method: method), height: height)
+    }
+    return result
+  }
+
+  private func resampledRows(_ plan: ResampleWeights, width: Int) -> Image {
+    let (oldWidth, channelCount) = (self.width, channelCount)
+    return Image(width: width, height: height, channelCount: channelCount) { target in
+      samples.withUnsafeBufferPointer { source in
+        WorkerPool.shared.forEach(height) { row in
+          let from = UnsafeBufferPointer(
+            rebasing: source[row * oldWidth * channelCount..<(row + 1) * oldWidth * channelCount])
+          let to = UnsafeMutableBufferPointer(
+            rebasing: target[row * width * channelCount..<(row + 1) * width * channelCount])
+          plan.resampleRow(from, into: to, channelCount: channelCount)
+        }
+      }
+    }
+  }
+
+  private func resampledColumns(_ plan: ResampleWeights, height: Int) -> Image {
+    let rowSize = width * channelCount
+    return Image(width: width, height: height, channelCount: channelCount) { target in
+      samples.withUnsafeBufferPointer { source in
+        WorkerPool.shared.forEach(height) { row in
+          plan.blendRows(
+            source, rowSize: rowSize, row: row,
+            into: UnsafeMutableBufferPointer(
+              rebasing: target[row * rowSize..<(row + 1) * rowSize]))
+        }
+      }
+    }
+  }
+}
+
+extension ResampleWeights {
+  /// Half of the last kept bit, so that dropping the fraction rounds.
+  private static let half = Int32(1) << (fractionBits - 1)
+
+  private static func sample(_ sum: Int32) -> UInt8 {
+    UInt8(truncatingIfNeeded: max(0, min(255, sum >> fractionBits)))
+  }
+
+  fileprivate func resampleRow(
+    _ source: UnsafeBufferPointer<UInt8>, into target: UnsafeMutableBufferPointer<UInt8>,
+    channelCount: Int
+  ) {
+    for index in starts.indices {
+      for channel in 0..<channelCount {
+        var sum = ResampleWeights.half
+        var position = starts[index] * channelCount + channel
+        for term in 0..<counts[index] {
+          sum &+= weights[index * stride + term] &* Int32(source[position])
+          position += channelCount
+        }
+        target[index * channelCount + channel] = ResampleWeights.sample(sum)
+      }
+    }
+  }
+
+  /// Row `row` of the new image; its sums run along whole rows, which makes vector loops of them.
+  fileprivate func blendRows(
+    _ source: UnsafeBufferPointer<UInt8>, rowSize: Int, row: Int,
+    into target: UnsafeMutableBufferPointer<UInt8>
+  ) {
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: rowSize) { sums in
+      sums.initialize(repeating: ResampleWeights.half)
+      for term in 0..<counts[row] {
+        let weight = weights[row * stride + term]
+        let start = (starts[row] + term) * rowSize
+        for index in 0..<rowSize { sums[index] &+= weight &* Int32(source[start + index]) }
+      }
+      for index in 0..<rowSize { target[index] = ResampleWeights.sample(sums[index]) }
+    }
+  }
+}
+
+extension Image {
+  /// RGBA with the colors multiplied by alpha, rounded to nearest.
+  fileprivate func premultiplied() -> Image {
+    var result = self
+    result.withUnsafeMutableSamples { samples in
+      for index in 0..<samples.count / 4 {
+        let alpha = UInt32(samples[4 * index + 3])
+        for channel in 0..<3 {
+          let product = UInt32(samples[4 * index + channel]) * alpha
+          samples[4 * index + channel] = UInt8(truncatingIfNeeded: (product + 127) / 255)
+        }
+      }
+    }
+    return result
+  }
+
+  /// The reverse of `premultiplied`; a filter's overshoot beyond alpha is cut off.
+  fileprivate func straight() -> Image {
+    var result = self
+    result.withUnsafeMutableSamples { samples in
+      for index in 0..<samples.count / 4 {
+        let alpha = UInt32(samples[4 * index + 3])
+        if alpha == 0 || alpha == 255 { continue }
+        for channel in 0..<3 {
+          let ratio = UInt32(samples[4 * index + channel]) * 255 / alpha
+          samples[4 * index + channel] = UInt8(truncatingIfNeeded: min(255, ratio))
+        }
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+import Foundation
+
+/// `attune image`: work with pictures.
+struct ImageCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "image",
+    abstract: "Make grids and videos of pictures.",
+    subcommands: [ImageGridCommand.self, ImageVideoCommand.self])
+}
+
+/// What is wrong with the pictures named, in a sentence.
+struct ImageCommandError: Error, CustomStringConvertible {
+  var description: String
+}
+
+extension ImageCommand {
+  /// Writes a line on stderr, where everything goes that is not the result.
+  static func say(_ line: String) {
+    FileHandle.standardError.write(Data("\(line)\n".utf8))
+  }
+}

@@ -1,0 +1,53 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Tensors
+
+@Suite(.serialized) struct WorkerPoolTests {
+  @Test func runsEveryIterationOnce() {
+    let counts = (0..<1000).map { _ in Counter() }
+    for _ in 0..<200 { WorkerPool.shared.forEach(1000) { counts[$0].add() } }
+    #expect(counts.allSatisfy { $0.value == 200 })
+  }
+
+  @Test func nestedLoopsRunInPlace() {
+    let counter = Counter()
+    WorkerPool.shared.forEach(10) { _ in WorkerPool.shared.forEach(10) { _ in counter.add() } }
+    #expect(counter.value == 100)
+  }
+
+  @Test func severalThreadsMayStartLoops() {
+    let counter = Counter()
+    DispatchQueue.concurrentPerform(iterations: 8) { _ in
+      for _ in 0..<50 { WorkerPool.shared.forEach(20) { _ in counter.add() } }
+    }
+    #expect(counter.value == 8 * 50 * 20)
+  }
+
+  @Test func threadCountMayChange() {
+    let threadCount = WorkerPool.shared.threadCount
+    defer { WorkerPool.shared.threadCount = threadCount }
+    let counter = Counter()
+    for round in 0..<300 {
+      WorkerPool.shared.threadCount = 1 + round % 5
+      WorkerPool.shared.forEach(7) { _ in counter.add() }
+    }
+    #expect(counter.value == 2100)
+  }
+
+  @Test(arguments: [1, 5, 64, 1000]) func rangesCoverAllOnce(_ count: Int) {
+    let counts = (0..<count).map { _ in Counter() }
+    WorkerPool.shared.forEachRange(count, granularity: 14) { range in
+      #expect(range.lowerBound % 14 == 0)
+      for index in range { counts[index].add() }
+    }
+    #expect(counts.allSatisfy { $0.value == 1 })
+  }
+
+  private final class Counter: Sendable {
+    private let count = Atomic<Int>(0)
+    func add() { count.add(1, ordering: .relaxed) }
+    var value: Int { count.load(ordering: .relaxed) }
+  }
+}
