@@ -55,7 +55,8 @@ let package = Package(
     .testTarget(name: "FilesTests", dependencies: ["Files"]),
     .testTarget(name: "MediaTests", dependencies: ["Media"]),
     .testTarget(
-      name: "EnvironmentsTests", dependencies: ["Environments", "Files", "Media", "CMuJoCo"]),
+      name: "EnvironmentsTests",
+      dependencies: ["Environments", "Tensors", "Files", "Media", "CMuJoCo"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

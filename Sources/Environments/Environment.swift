@@ -1,3 +1,5 @@
+import Media
+
 /// A task that an agent acts in, one control step at a time.
 ///
 /// An environment is stepped by one thread at a time, but not always by the same one. It must draw
@@ -43,10 +45,10 @@ public protocol Environment: AnyObject {
   /// - Throws: `EnvironmentError` if the state was saved by another kind of environment.
   func restore(from reader: inout EnvironmentState.Reader) throws
 
-  /// Draws the current state.
+  /// Draws the current state as an RGB image.
   ///
   /// - Throws: `EnvironmentError.renderingUnavailable` if this environment has no picture.
-  func render(width: Int, height: Int) throws -> Frame
+  func render(width: Int, height: Int) throws -> Image
 }
 
 /// Where an episode starts.
@@ -96,7 +98,7 @@ extension Environment {
   }
 
   /// No picture unless an environment draws one.
-  public func render(width: Int, height: Int) throws -> Frame {
+  public func render(width: Int, height: Int) throws -> Image {
     throw EnvironmentError.renderingUnavailable(environment: name, reason: "it draws no picture")
   }
 

@@ -1,3 +1,4 @@
+import Media
 import Tensors
 
 @testable import Environments
@@ -77,11 +78,11 @@ final class LineEnvironment: Environment {
     if fault != .forgetsVelocity { velocity = try reader.readDouble() }
   }
 
-  func render(width: Int, height: Int) throws -> Frame {
+  func render(width: Int, height: Int) throws -> Image {
     if fault == .pictureDisturbs { position += 1e-3 }
     let size = fault == .wrongPicture ? (width: height, height: width) : (width, height)
     var pixels = [UInt8](repeating: 255, count: 3 * width * height)
     if fault != .plainPicture { pixels[0] = 0 }
-    return Frame(width: size.0, height: size.1, pixels: pixels)
+    return Image(width: size.0, height: size.1, channelCount: 3, samples: pixels)
   }
 }

@@ -1,3 +1,4 @@
+import Media
 import Testing
 
 @testable import Environments
@@ -5,14 +6,14 @@ import Testing
 @Suite struct RenderingTests {
   /// The mean colour of a part of a picture, given in shares of its width and height.
   private func meanColor(
-    _ frame: Frame, columns: ClosedRange<Double>, rows: ClosedRange<Double>
+    _ image: Image, columns: ClosedRange<Double>, rows: ClosedRange<Double>
   ) -> SIMD3<Double> {
     var sum = SIMD3<Double>(repeating: 0)
     var count = 0.0
-    for row in pixels(rows, of: frame.height) {
-      for column in pixels(columns, of: frame.width) {
-        let start = 3 * (row * frame.width + column)
-        sum += SIMD3((0..<3).map { Double(frame.pixels[start + $0]) })
+    for row in pixels(rows, of: image.height) {
+      for column in pixels(columns, of: image.width) {
+        let start = 3 * (row * image.width + column)
+        sum += SIMD3((0..<3).map { Double(image.samples[start + $0]) })
         count += 1
       }
     }
@@ -24,25 +25,25 @@ import Testing
   }
 
   /// Robots are orange; sky and floor are bluish.
-  private func isOrange(_ frame: Frame, column: Int, row: Int) -> Bool {
-    let start = 3 * (row * frame.width + column)
-    return Int(frame.pixels[start]) > Int(frame.pixels[start + 2]) + 60
+  private func isOrange(_ image: Image, column: Int, row: Int) -> Bool {
+    let start = 3 * (row * image.width + column)
+    return Int(image.samples[start]) > Int(image.samples[start + 2]) + 60
   }
 
   @Test(arguments: ["hopper", "walker2d", "half-cheetah"])
   func robotsStandUprightInTheMiddle(name: String) throws {
     let environment = try EnvironmentRegistry.standard.make(name)
     environment.reset(seed: 0)
-    let frame = try environment.render(width: 200, height: 160)
-    #expect(frame.width == 200 && frame.height == 160)
+    let image = try environment.render(width: 200, height: 160)
+    #expect(image.width == 200 && image.height == 160)
     // Sky above: blue. Floor below: darker, nearly gray, with bright and dark squares.
-    let sky = meanColor(frame, columns: 0...1, rows: 0...0.15)
-    let floor = meanColor(frame, columns: 0...1, rows: 0.85...1)
+    let sky = meanColor(image, columns: 0...1, rows: 0...0.15)
+    let floor = meanColor(image, columns: 0...1, rows: 0.85...1)
     #expect(sky.z > sky.x + 25 && sky.z > 150, "sky \(sky)")
     #expect(floor.z < floor.x + 40 && floor.sum() < sky.sum(), "floor \(floor)")
     // The robot lies within the middle of the picture.
     var orange: [(column: Int, row: Int)] = []
-    for index in 0..<200 * 160 where isOrange(frame, column: index % 200, row: index / 200) {
+    for index in 0..<200 * 160 where isOrange(image, column: index % 200, row: index / 200) {
       orange.append((index % 200, index / 200))
     }
     #expect(orange.count > 200)
@@ -58,10 +59,10 @@ import Testing
     var state = [Double](repeating: 0, count: 18)
     state[1] = 0.1
     cheetah.reset(.state(state))
-    let frame = try cheetah.render(width: 200, height: 160)
+    let image = try cheetah.render(width: 200, height: 160)
     func orangeCount(_ columns: Range<Int>, rows: Range<Int>) -> Int {
       rows.reduce(0) { sum, row in
-        sum + columns.filter { isOrange(frame, column: $0, row: row) }.count
+        sum + columns.filter { isOrange(image, column: $0, row: row) }.count
       }
     }
     let top = (0..<160).first { orangeCount(0..<200, rows: $0..<$0 + 1) > 0 } ?? 0
@@ -75,24 +76,24 @@ import Testing
     let hopper = try LocomotionEnvironment.hopper()
     func picture(x: Double) throws -> [UInt8] {
       hopper.reset(.state([x, 1.25, 0, 0, 0, 0] + [Double](repeating: 0, count: 6)))
-      return try hopper.render(width: 64, height: 64).pixels
+      return try hopper.render(width: 64, height: 64).samples
     }
     // Six metres are whole squares of the floor: the same picture but for rounding.
     let (here, there) = (try picture(x: 0), try picture(x: 6))
     let changed = zip(here, there).filter { abs(Int($0) - Int($1)) > 40 }.count
     #expect(changed < here.count / 50)
     hopper.reset(.state([0, 1.25, 0, -1, -1, 0.5] + [Double](repeating: 0, count: 6)))
-    #expect(try hopper.render(width: 64, height: 64).pixels != here)
+    #expect(try hopper.render(width: 64, height: 64).samples != here)
   }
 
   @Test(arguments: [96, 512])
   func pushTIsDrawnWhereThingsAre(size: Int) throws {
     let environment = PushTEnvironment()
     environment.reset(.state([100, 420, 400, 90, 0]))
-    let frame = try environment.render(width: size, height: size)
+    let image = try environment.render(width: size, height: size)
     func color(_ x: Double, _ y: Double) -> [UInt8] {
       let start = 3 * (Int(y / 512 * Double(size)) * size + Int(x / 512 * Double(size)))
-      return Array(frame.pixels[start..<start + 3])
+      return Array(image.samples[start..<start + 3])
     }
     #expect(color(100, 420) == [78, 126, 255])
     #expect(color(400, 105) == [143, 163, 184])
@@ -108,8 +109,8 @@ import Testing
     var canvas = Canvas(width: 20, height: 20, planeSize: 20, background: SIMD3(repeating: 0))
     canvas.paintPolygons(
       SIMD3(repeating: 200), [[SIMD2(2.5, 4), SIMD2(10, 4), SIMD2(10, 12), SIMD2(2.5, 12)]])
-    let frame = canvas.frame
-    func red(_ column: Int, _ row: Int) -> UInt8 { frame.pixels[3 * (20 * row + column)] }
+    let image = canvas.image
+    func red(_ column: Int, _ row: Int) -> UInt8 { image.samples[3 * (20 * row + column)] }
     #expect((1...11).map { red($0, 8) } == [0, 100, 200, 200, 200, 200, 200, 200, 200, 0, 0])
     #expect(red(6, 3) == 0 && red(6, 4) == 200 && red(6, 11) == 200 && red(6, 12) == 0)
   }

@@ -10,7 +10,7 @@ import Testing
     defer { WorkerPool.shared.threadCount = threadCount }
     let results = try [1, 8].map { workers in
       WorkerPool.shared.threadCount = workers
-      return try rollOut(name, count: 12, stepCount: 60)
+      return try rollOut(name, count: 10, stepCount: 40)
     }
     #expect(results[0] == results[1])
     #expect(name == "push-t" || !results[0].finished.isEmpty)

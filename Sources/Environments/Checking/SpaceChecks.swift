@@ -54,14 +54,13 @@ extension EnvironmentChecker {
     let actions = RandomActions(space: environment.actionSpace, seed: seed)
     do {
       // Odd sizes show rows that are mixed up.
-      let frame = try environment.render(width: 121, height: 96)
+      let image = try environment.render(width: 121, height: 96)
       var findings: [String] = []
-      if frame.width != 121 || frame.height != 96 {
-        findings.append("a picture of 121x96 came as \(frame.width)x\(frame.height)")
+      if image.width != 121 || image.height != 96 || image.channelCount != 3 {
+        findings.append("a picture of 121x96 came as \(image)")
       }
-      let first = frame.pixels.prefix(3)
-      let isEmpty = stride(from: 0, to: frame.pixels.count, by: 3).allSatisfy {
-        frame.pixels[$0..<$0 + 3].elementsEqual(first)
+      let isEmpty = (0..<image.height).allSatisfy { y in
+        (0..<image.width).allSatisfy { image[$0, y] == image[0, 0] }
       }
       if isEmpty { findings.append("the picture has one colour only") }
 

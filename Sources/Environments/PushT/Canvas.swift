@@ -1,3 +1,5 @@
+import Media
+
 /// A picture that shapes are painted on with smooth edges.
 ///
 /// A shape is its signed distance: negative inside, in units of the plane that the picture shows.
@@ -81,12 +83,14 @@ struct Canvas {
   }
 
   /// The finished picture.
-  var frame: Frame {
-    Frame(
-      width: width, height: height,
-      pixels: pixels.flatMap { color in
-        (0..<3).map { UInt8(min(max(color[$0], 0), 255).rounded()) }
-      })
+  var image: Image {
+    Image(width: width, height: height, channelCount: 3) { samples in
+      for (index, color) in pixels.enumerated() {
+        for channel in 0..<3 {
+          samples[3 * index + channel] = UInt8(min(max(color[channel], 0), 255).rounded())
+        }
+      }
+    }
   }
 
   /// The pixels that an interval touches, one more on each side for the smooth edge.

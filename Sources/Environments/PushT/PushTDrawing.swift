@@ -1,3 +1,5 @@
+import Media
+
 /// The picture of a Push-T state, in the colours of the benchmark.
 enum PushTDrawing {
   typealias Point = SIMD2<Double>
@@ -8,7 +10,7 @@ enum PushTDrawing {
   private static let royalBlue = Canvas.Color(65, 105, 225)
   private static let slateGray = Canvas.Color(119, 136, 153)
 
-  static func frame(width: Int, height: Int, agent: Point, block: PushTGeometry.Pose) -> Frame {
+  static func image(width: Int, height: Int, agent: Point, block: PushTGeometry.Pose) -> Image {
     var canvas = Canvas(
       width: width, height: height, planeSize: PushTGeometry.planeSize, background: white)
     canvas.paintPolygons(lightGreen, PushTGeometry.goalParts)
@@ -25,7 +27,7 @@ enum PushTDrawing {
         canvas.paintLine(slateGray, from: vertex, to: next, radius: 2)
       }
     }
-    return canvas.frame
+    return canvas.image
   }
 
   private static func light(_ color: Canvas.Color) -> Canvas.Color {

@@ -1,3 +1,4 @@
+import Media
 import Tensors
 
 /// Push a T-shaped block onto a painted one, as in the benchmark of Diffusion Policy (Chi et al.,
@@ -163,9 +164,9 @@ public final class PushTEnvironment: Environment {
   }
 
   /// Draws the plane from above, y down, with smooth edges.
-  public func render(width: Int, height: Int) throws -> Frame {
+  public func render(width: Int, height: Int) throws -> Image {
     let (agent, block) = (simulation.agentPosition, simulation.blockPose)
-    return PushTDrawing.frame(width: width, height: height, agent: agent, block: block)
+    return PushTDrawing.image(width: width, height: height, agent: agent, block: block)
   }
 
   private func write(

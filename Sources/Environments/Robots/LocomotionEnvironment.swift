@@ -1,3 +1,4 @@
+import Media
 import Tensors
 
 /// A planar robot that is to run to the right: Hopper, Walker2d or HalfCheetah on MuJoCo.
@@ -202,7 +203,7 @@ public final class LocomotionEnvironment: Environment {
   }
 
   /// Draws the robot from the side; the camera follows it.
-  public func render(width: Int, height: Int) throws -> Frame {
+  public func render(width: Int, height: Int) throws -> Image {
     simulation.updatePoses()
     return try renderer(width: width, height: height).draw(simulation)
   }

@@ -1,5 +1,6 @@
 import CMuJoCo
 import COSMesa
+import Media
 import Synchronization
 
 /// Draws a MuJoCo world into memory, without a display or a graphics card.
@@ -66,7 +67,7 @@ final class MuJoCoRenderer {
   }
 
   /// Draws the world as its tracking camera sees it.
-  func draw(_ simulation: MuJoCoSimulation) throws -> Frame {
+  func draw(_ simulation: MuJoCoSimulation) throws -> Image {
     let area = mjrRect(left: 0, bottom: 0, width: Int32(width), height: Int32(height))
     var upsideDown = [UInt8](repeating: 0, count: 3 * width * height)
     try withCurrentContext {
@@ -78,7 +79,7 @@ final class MuJoCoRenderer {
     // OpenGL's first row is the lowest one.
     let rowSize = 3 * width
     let upright = (0..<height).reversed().map { upsideDown[$0 * rowSize..<($0 + 1) * rowSize] }
-    return Frame(width: width, height: height, pixels: Array(upright.joined()))
+    return Image(width: width, height: height, channelCount: 3, samples: Array(upright.joined()))
   }
 
   private func withCurrentContext<Result>(_ body: () -> Result) throws -> Result {

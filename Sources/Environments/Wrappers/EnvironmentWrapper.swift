@@ -1,3 +1,5 @@
+import Media
+
 /// An environment around another one, which changes part of what goes in or comes out.
 ///
 /// What a wrapper does not implement itself is the inner environment's.
@@ -34,7 +36,7 @@ extension EnvironmentWrapper {
     try base.restore(from: &reader)
   }
   /// Draws the inner environment.
-  public func render(width: Int, height: Int) throws -> Frame {
+  public func render(width: Int, height: Int) throws -> Image {
     try base.render(width: width, height: height)
   }
 }

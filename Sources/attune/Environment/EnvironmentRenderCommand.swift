@@ -1,5 +1,6 @@
 import ArgumentParser
 import Environments
+import Media
 
 /// `attune environment render NAME --output PATH`
 struct EnvironmentRenderCommand: ParsableCommand {
@@ -13,7 +14,7 @@ struct EnvironmentRenderCommand: ParsableCommand {
 
   @OptionGroup var selection: EnvironmentSelection
 
-  @Option(help: "Where the pictures go.")
+  @Option(name: .shortAndLong, help: "The MP4 file to write.")
   var output: String
 
   @Option(help: "The number of episodes.")
@@ -45,8 +46,9 @@ struct EnvironmentRenderCommand: ParsableCommand {
     let environment = try selection.make()
     // Whole steps between pictures, so that the video runs in real time.
     let stride = max(1, Int((environment.stepsPerSecond / frameRate).rounded(.up)))
-    let sink = try FrameSink(
-      path: output, framesPerSecond: environment.stepsPerSecond / Double(stride))
+    let video = try VideoWriter(
+      path: output, width: width, height: height,
+      settings: VideoSettings(frameRate: environment.stepsPerSecond / Double(stride)))
     for episode in 0..<episodes {
       let seed = selection.seed &+ UInt64(episode)
       let actions = RandomActions(space: environment.actionSpace, seed: seed)
@@ -54,7 +56,7 @@ struct EnvironmentRenderCommand: ParsableCommand {
         from: .seed(seed), policy: { _, step in actions[step] }
       ) { step, outcome in
         if step % stride == 0 || outcome?.isFinished ?? false {
-          try sink.append(try environment.render(width: width, height: height))
+          try video.append(try environment.render(width: width, height: height))
         }
       }
       if !quiet {
@@ -63,6 +65,9 @@ struct EnvironmentRenderCommand: ParsableCommand {
             + count(statistics.stepCount, "step"))
       }
     }
-    try sink.finish()
+    try video.finish()
+    if !quiet {
+      StandardError.write("wrote \(output): \(count(video.frameCount, "frame"))")
+    }
   }
 }
