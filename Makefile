@@ -1,15 +1,16 @@
 # Attune. `make` builds; `make help` lists the rest.
 
-PACKAGES := libopenblas-dev libhdf5-dev zlib1g-dev libpng-dev libavcodec-dev libavformat-dev libswscale-dev
+PACKAGES := libopenblas-dev libhdf5-dev zlib1g-dev libpng-dev libavcodec-dev libavformat-dev libswscale-dev \
+  libmujoco-dev libosmesa6-dev libchipmunk-dev
 PYTHON ?= python3
 SWIFT ?= swift
 # Tests run optimized: the C kernels are a hundred times slower without.
 TEST_FLAGS := -c release -Xswiftc -enable-testing
 # The toolchain's documentation compiler, which lies beside the real swift.
 DOCC ?= $(or $(shell command -v docc),$(dir $(realpath $(shell command -v $(SWIFT))))docc)
-LIBRARIES := Tensors NeuralNetworks Diffusion Files Media
+LIBRARIES := Tensors NeuralNetworks Diffusion Files Media Environments DiffusionPolicies
 PEERS := .build/peers
-PEER_PACKAGES := torch numpy
+PEER_PACKAGES := torch numpy gymnasium[mujoco]
 
 .PHONY: all help packages build test test-debug test-sanitized demo bench bench-peers format lint docs clean
 

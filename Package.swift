@@ -6,17 +6,24 @@ let package = Package(
   products: [
     .executable(name: "attune", targets: ["attune"]),
     .library(
-      name: "Attune", targets: ["Tensors", "NeuralNetworks", "Diffusion", "Files", "Media"]),
+      name: "Attune",
+      targets: [
+        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
+        "DiffusionPolicies",
+      ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
   ],
   targets: [
     // System libraries: a module map and a shim each, no logic.
+    .systemLibrary(name: "CChipmunk", providers: [.apt(["libchipmunk-dev"])]),
     .systemLibrary(
       name: "CFFmpeg", pkgConfig: "libavformat",
       providers: [.apt(["libavcodec-dev", "libavformat-dev", "libswscale-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "CMuJoCo", providers: [.apt(["libmujoco-dev"])]),
+    .systemLibrary(name: "COSMesa", pkgConfig: "osmesa", providers: [.apt(["libosmesa6-dev"])]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
@@ -32,16 +39,24 @@ let package = Package(
     .target(name: "Files", dependencies: ["Tensors", "CHDF5Bridge", "CZlib"]),
     .target(name: "CPNGBridge", dependencies: ["CPNG"]),  // keeps libpng's longjmp out of Swift
     .target(name: "Media", dependencies: ["Tensors", "CPNGBridge", "CFFmpeg"]),
+    .target(
+      name: "Environments", dependencies: ["Tensors", "Media", "CMuJoCo", "COSMesa", "CChipmunk"]),
+    .target(
+      name: "DiffusionPolicies",
+      dependencies: ["Tensors", "NeuralNetworks", "Files", "Environments"]),
 
     // Programs.
     .executableTarget(
       name: "attune",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Files", "Media",
+        "Tensors", "NeuralNetworks", "Files", "Media", "Environments", "DiffusionPolicies",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
-      name: "Benchmarks", dependencies: ["Tensors", "NeuralNetworks", "Media", "COpenBLAS"],
+      name: "Benchmarks",
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Diffusion", "Media", "Environments", "COpenBLAS",
+      ],
       exclude: ["Peers"]),
 
     // Tests.
@@ -52,6 +67,12 @@ let package = Package(
     .testTarget(
       name: "DiffusionTests",
       dependencies: ["Diffusion", "Files", "Media", "NeuralNetworks", "Tensors"]),
+    .testTarget(
+      name: "EnvironmentsTests",
+      dependencies: ["Environments", "Tensors", "Files", "Media", "CMuJoCo"]),
+    .testTarget(
+      name: "DiffusionPoliciesTests",
+      dependencies: ["DiffusionPolicies", "Environments", "Files", "Tensors"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

@@ -6,7 +6,9 @@ struct Attune: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "attune",
     abstract: "Improves pretrained diffusion models by reinforcement learning.",
-    subcommands: [ImageCommand.self, InspectCommand.self])
+    subcommands: [
+      PolicyCommand.self, ImageCommand.self, EnvironmentCommand.self, InspectCommand.self,
+    ])
 
   /// 0 when all went well, 1 when the command failed, 2 when it was called wrongly; a command that
   /// was interrupted throws `ExitCode.interrupted`.

@@ -1,0 +1,137 @@
+import Media
+
+/// A task that an agent acts in, one control step at a time.
+///
+/// An environment is stepped by one thread at a time, but not always by the same one. It must draw
+/// all its randomness from the seed it is reset with, so that a seed and the actions decide a
+/// trajectory to the last bit.
+public protocol Environment: AnyObject {
+  /// The name it is registered under, such as `hopper`.
+  var name: String { get }
+
+  /// What `observe` writes.
+  var observationSpace: BoxSpace { get }
+
+  /// What `step` reads.
+  var actionSpace: BoxSpace { get }
+
+  /// Control steps in a second of simulated time: the frame rate of a video in real time.
+  var stepsPerSecond: Double { get }
+
+  /// Named measurements of the last step, such as the terms of the reward; they are no observation.
+  var info: [String: Double] { get }
+
+  /// What a starting state given to `reset` consists of; empty if only seeds will do.
+  var startingStateNames: [String] { get }
+
+  /// Starts an episode. A seed alone decides its initial state.
+  func reset(_ start: EpisodeStart)
+
+  /// Applies one action, which has as many elements as the action space.
+  ///
+  /// After an episode's last step, `observe` still gives that episode's final observation.
+  func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome
+
+  /// Writes the current observation, which has as many elements as the observation space.
+  func observe(into observation: UnsafeMutableBufferPointer<Float>)
+
+  /// Appends everything that the future of the episode depends on.
+  ///
+  /// Saving changes nothing: an episode goes on as if it had not been saved.
+  func save(to state: inout EnvironmentState)
+
+  /// Takes back what `save` wrote, so that the same actions give the same bits again.
+  ///
+  /// - Throws: `EnvironmentError` if the state was saved by another kind of environment.
+  func restore(from reader: inout EnvironmentState.Reader) throws
+
+  /// Draws the current state as an RGB image.
+  ///
+  /// - Throws: `EnvironmentError.renderingUnavailable` if this environment has no picture.
+  func render(width: Int, height: Int) throws -> Image
+}
+
+/// Where an episode starts.
+public enum EpisodeStart: Equatable, Sendable {
+  /// From a random state that the seed decides.
+  case seed(UInt64)
+  /// From a given state, such as a demonstration's first, named by `startingStateNames`.
+  case state([Double])
+}
+
+/// What a step brings besides the observation.
+public struct StepOutcome: Equatable, Sendable {
+  /// What the step earned.
+  public var reward: Float
+  /// The task itself ended here: no future reward follows this state.
+  public var isTerminated: Bool
+  /// The episode was cut short by a limit: the state's value does not end here.
+  public var isTruncated: Bool
+
+  /// Whether the environment has to be reset before the next step.
+  public var isFinished: Bool { isTerminated || isTruncated }
+
+  /// The outcome of a step.
+  public init(reward: Float, isTerminated: Bool = false, isTruncated: Bool = false) {
+    self.reward = reward
+    self.isTerminated = isTerminated
+    self.isTruncated = isTruncated
+  }
+}
+
+extension Environment {
+  /// Most environments have nothing to say beyond their observation.
+  public var info: [String: Double] { [:] }
+
+  /// Seeds only, unless an environment says otherwise.
+  public var startingStateNames: [String] { [] }
+
+  /// Starts an episode whose initial state depends on the seed alone.
+  public func reset(seed: UInt64) { reset(.seed(seed)) }
+
+  /// Stops the program when a starting state does not fit this environment.
+  func checkStartingState(_ state: [Double]) {
+    precondition(
+      state.count == startingStateNames.count && !state.isEmpty,
+      "\(name) starts from \(startingStateNames.count) numbers \(startingStateNames), not "
+        + "\(state.count)")
+  }
+
+  /// No picture unless an environment draws one.
+  public func render(width: Int, height: Int) throws -> Image {
+    throw EnvironmentError.renderingUnavailable(environment: name, reason: "it draws no picture")
+  }
+
+  /// The current observation, copied.
+  public var observation: [Float] {
+    [Float](unsafeUninitializedCapacity: observationSpace.count) { buffer, count in
+      count = observationSpace.count
+      observe(into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+    }
+  }
+
+  /// Applies one action given as an array.
+  @discardableResult
+  public func step(_ action: [Float]) -> StepOutcome {
+    precondition(
+      action.count == actionSpace.count,
+      "\(name) takes actions of shape \(actionSpace.shape), not \(action.count) elements")
+    return action.withUnsafeBufferPointer { step($0) }
+  }
+
+  /// Everything that the future of the episode depends on.
+  public func savedState() -> EnvironmentState {
+    var state = EnvironmentState()
+    save(to: &state)
+    return state
+  }
+
+  /// Takes back a saved state.
+  ///
+  /// - Throws: `EnvironmentError.stateMismatch` if another kind of environment saved it.
+  public func restore(_ state: EnvironmentState) throws {
+    var reader = EnvironmentState.Reader(state)
+    try restore(from: &reader)
+    try reader.finish()
+  }
+}

@@ -1,0 +1,39 @@
+extension Environment {
+  /// Plays one episode from a start to its end.
+  ///
+  /// - Parameters:
+  ///   - policy: gives the action for an observation and the number of the step.
+  ///   - visit: sees the environment at the start and after each step.
+  /// - Returns: the episode's statistics, counted in steps of this environment.
+  @discardableResult
+  public func playEpisode(
+    from start: EpisodeStart,
+    policy: (_ observation: [Float], _ step: Int) throws -> [Float],
+    visit: (_ step: Int, _ outcome: StepOutcome?) throws -> Void
+  ) rethrows -> EpisodeStatistics {
+    let recorder = EpisodeRecorder(self)
+    recorder.reset(start)
+    try visit(0, nil)
+    var step = 0
+    var isFinished = false
+    while !isFinished {
+      let outcome = recorder.step(try policy(recorder.observation, step))
+      step += 1
+      isFinished = outcome.isFinished
+      try visit(step, outcome)
+    }
+    return recorder.statistics
+  }
+
+  /// Plays one episode from a start to its end.
+  ///
+  /// - Parameter policy: gives the action for an observation and the number of the step.
+  /// - Returns: the episode's statistics, counted in steps of this environment.
+  @discardableResult
+  public func playEpisode(
+    from start: EpisodeStart,
+    policy: (_ observation: [Float], _ step: Int) throws -> [Float]
+  ) rethrows -> EpisodeStatistics {
+    try playEpisode(from: start, policy: policy) { _, _ in }
+  }
+}

@@ -1,0 +1,178 @@
+import Media
+import Tensors
+
+/// Push a T-shaped block onto a painted one, as in the benchmark of Diffusion Policy (Chi et al.,
+/// 2023): a 512 x 512 plane, a round agent that follows a target, ten decisions a second.
+///
+/// Action: the target's x and y. Reward: the covered share of the goal over 0.95, at most 1; covering
+/// more than 0.95 is success and ends the episode.
+public final class PushTEnvironment: Environment {
+  /// What an agent sees of the state.
+  public enum Observation: String, CaseIterable, Sendable {
+    /// Agent x and y, block x and y, block angle in [0, 2 pi).
+    case state
+    /// Nine points on the block, x and y each, then agent x and y: the order of the benchmark.
+    case keypoints
+  }
+
+  /// `push-t`
+  public let name = "push-t"
+  /// `[5]`, or `[20]` with keypoints; in pixels of the 512 x 512 plane, y down.
+  public let observationSpace: BoxSpace
+  /// The target's x and y, `[2]`; targets outside the bounds are followed too.
+  public let actionSpace = BoxSpace(names: ["target x", "target y"], bounds: 0...512)
+  /// Decisions in a second; the physics makes ten steps in each.
+  public let stepsPerSecond = 10.0
+  /// The covered share of the goal above which the task is done.
+  public static let successCoverage = 0.95
+
+  private let kind: Observation
+  private var simulation = PushTSimulation()
+  /// The covered share of the goal.
+  public private(set) var coverage = 0.0
+  private var isLost = false
+
+  /// How the episode came to be where it is.
+  ///
+  /// Chipmunk's contacts keep hidden memory (impulses, search starts, the order of its trees), so
+  /// the exact state is the way to it: the initial state and all targets since.
+  private var initialState: [Double] = []
+  private var targets: [Float] = []
+
+  /// Makes the task with one kind of observation.
+  public init(observing kind: Observation = .state) {
+    self.kind = kind
+    // Nothing holds positions in the plane: keypoints stick out of a block at its edge, and an agent
+    // that no force stops can squeeze the block through a wall.
+    let everywhere: ClosedRange<Float> = -.infinity ... .infinity
+    switch kind {
+    case .state:
+      let positions = BoxSpace(names: Array(startingStateNames.prefix(4)), bounds: everywhere)
+      observationSpace = BoxSpace(
+        names: startingStateNames, lowerBounds: positions.lowerBounds + [0],
+        upperBounds: positions.upperBounds + [2 * .pi])
+    case .keypoints:
+      let names = PushTGeometry.keypoints.indices.flatMap {
+        ["keypoint \($0) x", "keypoint \($0) y"]
+      }
+      observationSpace = BoxSpace(names: names + ["agent x", "agent y"], bounds: everywhere)
+    }
+    reset(seed: 0)
+  }
+
+  /// Agent x and y, block x and y, block angle as it is, not wrapped.
+  public var state: [Double] {
+    let (agent, block) = (simulation.agentPosition, simulation.blockPose)
+    return [agent.x, agent.y, block.position.x, block.position.y, block.angle]
+  }
+
+  /// The covered share of the goal, and whether that is success (1 or 0).
+  public var info: [String: Double] {
+    ["coverage": coverage, "isSuccess": coverage > PushTEnvironment.successCoverage ? 1 : 0]
+  }
+
+  /// A demonstration's state; the block's angle need not be wrapped.
+  public let startingStateNames = ["agent x", "agent y", "block x", "block y", "block angle"]
+
+  /// Starts an episode; a seed places agent and block at random whole pixels.
+  public func reset(_ start: EpisodeStart) {
+    switch start {
+    case .seed(let seed):
+      var random = RandomStream(seed: seed, purpose: name)
+      reset(to: [
+        Double(50 + random.integer(below: 400)), Double(50 + random.integer(below: 400)),
+        Double(100 + random.integer(below: 300)), Double(100 + random.integer(below: 300)),
+        random.standardNormal() * 2 * .pi - .pi,
+      ])
+    case .state(let state):
+      checkStartingState(state)
+      reset(to: state)
+    }
+  }
+
+  private func reset(to state: [Double]) {
+    // A new plane: the old one remembers contacts.
+    simulation = PushTSimulation()
+    initialState = state
+    targets.removeAll(keepingCapacity: true)
+    coverage = 0
+    isLost = !state.allSatisfy(\.isFinite)
+    guard !isLost else { return }
+    simulation.place(
+      agent: SIMD2(state[0], state[1]),
+      block: PushTGeometry.Pose(position: SIMD2(state[2], state[3]), angle: state[4]))
+    coverage = PushTGeometry.coverage(of: simulation.blockPose)
+  }
+
+  /// Lets the agent follow a target for a tenth of a second.
+  public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
+    precondition(
+      action.count == 2, "push-t takes actions of shape [2], not \(action.count) elements")
+    targets.append(contentsOf: action)
+    isLost = isLost || !action.allSatisfy(\.isFinite)
+    // Chipmunk stops the program when a position is no number.
+    guard !isLost else { return StepOutcome(reward: .nan) }
+    simulation.advance(towards: SIMD2(Double(action[0]), Double(action[1])))
+    isLost = !state.allSatisfy(\.isFinite)
+    guard !isLost else { return StepOutcome(reward: .nan) }
+    coverage = PushTGeometry.coverage(of: simulation.blockPose)
+    return StepOutcome(
+      reward: Float(min(max(coverage / PushTEnvironment.successCoverage, 0), 1)),
+      isTerminated: coverage > PushTEnvironment.successCoverage)
+  }
+
+  /// Writes the state or the keypoints; not-a-number once something was not finite.
+  public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
+    precondition(
+      observation.count == observationSpace.count,
+      "push-t observes \(observationSpace.shape), not \(observation.count) elements")
+    guard !isLost else { return observation.update(repeating: .nan) }
+    let (agent, block) = (simulation.agentPosition, simulation.blockPose)
+    switch kind {
+    case .state:
+      write(agent, to: observation, at: 0)
+      write(block.position, to: observation, at: 2)
+      let turn = block.angle.truncatingRemainder(dividingBy: 2 * .pi)
+      observation[4] = Float(turn < 0 ? turn + 2 * .pi : turn)
+    case .keypoints:
+      for (index, point) in PushTGeometry.keypoints.enumerated() {
+        write(block(point), to: observation, at: 2 * index)
+      }
+      write(agent, to: observation, at: 2 * PushTGeometry.keypoints.count)
+    }
+  }
+
+  /// Appends the way to the present state: its start and all targets since.
+  public func save(to state: inout EnvironmentState) {
+    state.appendTag("push-t \(kind)")
+    state.append(contentsOf: initialState)
+    state.append(contentsOf: targets)
+  }
+
+  /// Plays a saved way again, about 40 microseconds for each of its steps.
+  public func restore(from reader: inout EnvironmentState.Reader) throws {
+    try reader.readTag("push-t \(kind)")
+    let initialState = try reader.readDoubles(expectedCount: 5)
+    let targets = try reader.readFloats()
+    guard targets.count.isMultiple(of: 2) else {
+      throw EnvironmentError.stateMismatch(layer: name)
+    }
+    reset(to: initialState)
+    for start in stride(from: 0, to: targets.count, by: 2) {
+      step(Array(targets[start..<start + 2]))
+    }
+  }
+
+  /// Draws the plane from above, y down, with smooth edges.
+  public func render(width: Int, height: Int) throws -> Image {
+    let (agent, block) = (simulation.agentPosition, simulation.blockPose)
+    return PushTDrawing.image(width: width, height: height, agent: agent, block: block)
+  }
+
+  private func write(
+    _ point: SIMD2<Double>, to observation: UnsafeMutableBufferPointer<Float>, at index: Int
+  ) {
+    observation[index] = Float(point.x)
+    observation[index + 1] = Float(point.y)
+  }
+}

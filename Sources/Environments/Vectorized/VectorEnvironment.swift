@@ -1,0 +1,207 @@
+import Tensors
+
+/// Several environments of one kind, stepped side by side by the worker pool.
+///
+/// An environment whose episode ends starts its next one within the same step. Episode `e` of
+/// environment `i` starts from a seed made of (seed, i, e), so a trajectory depends on that and on
+/// its actions alone, not on the number of workers nor on what the others do.
+///
+/// The results of a step stay in place until the next one.
+public final class VectorEnvironment {
+  /// The number of environments, `B`.
+  public let count: Int
+  /// What one environment shows.
+  public let observationSpace: BoxSpace
+  /// What one environment takes.
+  public let actionSpace: BoxSpace
+  /// The seed of all episodes.
+  public let seed: UInt64
+
+  /// The environments, for questions that a vector of them does not answer; do not step them.
+  public let environments: [any Environment]
+
+  /// What the next actions are chosen from: `[B, Do]`, of new episodes where old ones ended.
+  public var observations: UnsafeBufferPointer<Float> { UnsafeBufferPointer(observed) }
+  /// What the last actions led to: `[B, Do]`, an episode's final observation where it ended.
+  public var finalObservations: UnsafeBufferPointer<Float> { UnsafeBufferPointer(reached) }
+  /// The outcome of the last step in each environment, `[B]`.
+  public var outcomes: UnsafeBufferPointer<StepOutcome> { UnsafeBufferPointer(stepOutcomes) }
+  /// The episodes that ended in the last step, by environment.
+  public private(set) var finishedEpisodes: [FinishedEpisode] = []
+
+  /// An episode that ended.
+  public struct FinishedEpisode: Equatable, Sendable {
+    /// Which environment played it.
+    public var environment: Int
+    /// How many episodes that environment had finished before.
+    public var episode: Int
+    /// What it came to.
+    public var statistics: EpisodeStatistics
+  }
+
+  private let recorders: [EpisodeRecorder]
+  private let observed: UnsafeMutableBufferPointer<Float>
+  private let reached: UnsafeMutableBufferPointer<Float>
+  private let stepOutcomes: UnsafeMutableBufferPointer<StepOutcome>
+  private let lastStatistics: UnsafeMutableBufferPointer<EpisodeStatistics>
+  private let episodes: UnsafeMutableBufferPointer<Int>
+
+  /// Makes `count` environments and starts their first episodes.
+  ///
+  /// An environment that lacks `FiniteGuard` or `EpisodeRecorder` is wrapped in it.
+  public init(
+    count: Int, seed: UInt64, make: () throws -> any Environment
+  ) throws {
+    precondition(count > 0, "a vector needs at least one environment, not \(count)")
+    var environments: [any Environment] = []
+    var recorders: [EpisodeRecorder] = []
+    for _ in 0..<count {
+      var environment = try make()
+      if environment.layer(FiniteGuard.self) == nil { environment = FiniteGuard(environment) }
+      if let recorder = environment.layer(EpisodeRecorder.self) {
+        recorders.append(recorder)
+      } else {
+        let recorder = EpisodeRecorder(environment)
+        recorders.append(recorder)
+        environment = recorder
+      }
+      environments.append(environment)
+    }
+    self.count = count
+    self.seed = seed
+    self.environments = environments
+    self.recorders = recorders
+    observationSpace = environments[0].observationSpace
+    actionSpace = environments[0].actionSpace
+    for environment in environments {
+      precondition(
+        environment.observationSpace == observationSpace && environment.actionSpace == actionSpace,
+        "the environments of a vector must share their spaces: \(environment.name) does not")
+    }
+    observed = .allocate(capacity: count * observationSpace.count)
+    reached = .allocate(capacity: count * observationSpace.count)
+    stepOutcomes = .allocate(capacity: count)
+    lastStatistics = .allocate(capacity: count)
+    episodes = .allocate(capacity: count)
+    observed.initialize(repeating: 0)
+    reached.initialize(repeating: 0)
+    stepOutcomes.initialize(repeating: StepOutcome(reward: 0))
+    lastStatistics.initialize(repeating: EpisodeStatistics())
+    episodes.initialize(repeating: 0)
+    startEpisodes()
+  }
+
+  deinit {
+    observed.deallocate()
+    reached.deallocate()
+    stepOutcomes.deallocate()
+    lastStatistics.deallocate()
+    episodes.deallocate()
+  }
+
+  /// Abandons all episodes and starts again from the first ones.
+  public func reset() {
+    episodes.update(repeating: 0)
+    startEpisodes()
+  }
+
+  /// Applies one action, or one chunk of them, in each environment: `[B, Da]`.
+  public func step(_ actions: UnsafeBufferPointer<Float>) {
+    let size = actionSpace.count
+    precondition(
+      actions.count == count * size,
+      "\(count) environments take actions of shape \([count] + actionSpace.shape), not "
+        + "\(actions.count) elements")
+    WorkerPool.shared.forEach(count) { index in
+      let environment = environments[index]
+      let action = UnsafeBufferPointer(rebasing: actions[index * size..<(index + 1) * size])
+      let outcome = environment.step(action)
+      stepOutcomes[index] = outcome
+      environment.observe(into: row(index, of: reached))
+      if outcome.isFinished {
+        lastStatistics[index] = recorders[index].statistics
+        episodes[index] += 1
+        environment.reset(seed: episodeSeed(index))
+        environment.observe(into: row(index, of: observed))
+      } else {
+        _ = row(index, of: observed).update(fromContentsOf: row(index, of: reached))
+      }
+    }
+    finishedEpisodes.removeAll(keepingCapacity: true)
+    for index in 0..<count where stepOutcomes[index].isFinished {
+      finishedEpisodes.append(
+        FinishedEpisode(
+          environment: index, episode: episodes[index] - 1, statistics: lastStatistics[index]))
+    }
+  }
+
+  /// Applies actions of shape `[B, Da]` or `[B, Ta, Da]`.
+  public func step(_ actions: Tensor) {
+    precondition(
+      actions.shape == [count] + actionSpace.shape,
+      "\(count) environments take actions of shape \([count] + actionSpace.shape), not "
+        + "\(actions.shape)")
+    actions.withUnsafeElements { step($0) }
+  }
+
+  /// What the next actions are chosen from, copied: `[B, Do]` or `[B, To, Do]`.
+  public var observationTensor: Tensor {
+    Tensor(shape: [count] + observationSpace.shape, elements: observations)
+  }
+
+  /// The states of all environments and their places in their seeds.
+  public func savedState() -> EnvironmentState {
+    var state = EnvironmentState()
+    state.appendTag("vector")
+    state.append(count)
+    state.append(seed)
+    for (environment, episode) in zip(environments, episodes) {
+      state.append(episode)
+      environment.save(to: &state)
+    }
+    return state
+  }
+
+  /// Takes back a saved state; the results of the step before it are not part of it.
+  ///
+  /// - Throws: `EnvironmentError.stateMismatch` if it is that of other environments, of another
+  ///   number of them or of another seed. The vector then has to be reset or restored again.
+  public func restore(_ state: EnvironmentState) throws {
+    var reader = EnvironmentState.Reader(state)
+    try reader.readTag("vector")
+    guard try reader.readInteger() == count, try reader.readWord() == seed else {
+      throw EnvironmentError.stateMismatch(layer: "a vector of \(count) with seed \(seed)")
+    }
+    for (index, environment) in environments.enumerated() {
+      episodes[index] = try reader.readInteger()
+      try environment.restore(from: &reader)
+      environment.observe(into: row(index, of: observed))
+    }
+    try reader.finish()
+    _ = reached.update(fromContentsOf: observed)
+    stepOutcomes.update(repeating: StepOutcome(reward: 0))
+    finishedEpisodes.removeAll()
+  }
+
+  private func startEpisodes() {
+    WorkerPool.shared.forEach(count) { index in
+      environments[index].reset(seed: episodeSeed(index))
+      environments[index].observe(into: row(index, of: observed))
+    }
+    _ = reached.update(fromContentsOf: observed)
+    stepOutcomes.update(repeating: StepOutcome(reward: 0))
+    finishedEpisodes.removeAll()
+  }
+
+  private func episodeSeed(_ index: Int) -> UInt64 {
+    var stream = RandomStream(seed: seed, purpose: "episodes", index: index).split(episodes[index])
+    return stream.next()
+  }
+
+  private func row(
+    _ index: Int, of matrix: UnsafeMutableBufferPointer<Float>
+  ) -> UnsafeMutableBufferPointer<Float> {
+    let size = observationSpace.count
+    return UnsafeMutableBufferPointer(rebasing: matrix[index * size..<(index + 1) * size])
+  }
+}

@@ -1,0 +1,66 @@
+/// Shows the last `To` observations, oldest first: shape `[To, Do]`.
+///
+/// At an episode's start the first observation fills the places of those that were never made.
+public final class ObservationHistory: EnvironmentWrapper {
+  /// The environment inside.
+  public let base: any Environment
+  /// `To` of the base's observations: `[To, Do]`.
+  public let observationSpace: BoxSpace
+  private let history: UnsafeMutableBufferPointer<Float>
+  /// The size of one observation.
+  private let size: Int
+
+  /// Keeps the last `count` observations.
+  public init(_ base: any Environment, count: Int) {
+    precondition(count > 0, "a history holds at least one observation, not \(count)")
+    self.base = base
+    size = base.observationSpace.count
+    observationSpace = base.observationSpace.stacked(count)
+    history = .allocate(capacity: observationSpace.count)
+    history.initialize(repeating: 0)
+  }
+
+  deinit { history.deallocate() }
+
+  /// Starts an episode, the history full of its first observation.
+  public func reset(_ start: EpisodeStart) {
+    base.reset(start)
+    base.observe(into: newest)
+    for start in stride(from: 0, to: history.count - size, by: size) {
+      _ = UnsafeMutableBufferPointer(rebasing: history[start..<start + size])
+        .update(fromContentsOf: newest)
+    }
+  }
+
+  /// Steps the base and drops the oldest observation for the new one.
+  public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
+    let outcome = base.step(action)
+    for index in 0..<history.count - size { history[index] = history[index + size] }
+    base.observe(into: newest)
+    return outcome
+  }
+
+  /// Writes the history, oldest observation first.
+  public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
+    _ = observation.update(fromContentsOf: history)
+  }
+
+  /// Appends this layer's part, then the base's.
+  public func save(to state: inout EnvironmentState) {
+    state.appendTag("observation history")
+    state.append(contentsOf: history)
+    base.save(to: &state)
+  }
+
+  /// Takes back this layer's part, then the base's.
+  public func restore(from reader: inout EnvironmentState.Reader) throws {
+    try reader.readTag("observation history")
+    let values = try reader.readFloats(expectedCount: history.count)
+    try base.restore(from: &reader)
+    _ = history.update(fromContentsOf: values)
+  }
+
+  private var newest: UnsafeMutableBufferPointer<Float> {
+    UnsafeMutableBufferPointer(rebasing: history[(history.count - size)...])
+  }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import Environments
+
+/// `attune environment`: what there is to act in.
+struct EnvironmentCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "environment",
+    abstract: "Lists, checks and draws simulated environments.",
+    discussion: """
+      Example:
+        attune environment list
+        attune environment check hopper version=v5
+        attune environment render push-t --output push-t.mp4
+      """,
+    subcommands: [
+      EnvironmentListCommand.self, EnvironmentCheckCommand.self, EnvironmentRenderCommand.self,
+    ])
+}
+
+/// What the commands about one environment share.
+struct EnvironmentSelection: ParsableArguments {
+  @Argument(help: "The environment's name, as 'attune environment list' shows it.")
+  var name: String
+
+  @Argument(help: "Parameters of the environment, such as version=v5 or timeLimit=200.")
+  var parameters: [String] = []
+
+  @Option(help: "The seed of the first episode.")
+  var seed: UInt64 = 0
+
+  /// Makes the environment.
+  func make() throws -> any Environment {
+    try EnvironmentRegistry.standard.make(name, try parsedParameters())
+  }
+
+  private func parsedParameters() throws -> [String: EnvironmentParameter] {
+    var values: [String: EnvironmentParameter] = [:]
+    for parameter in parameters {
+      let parts = parameter.split(separator: "=", maxSplits: 1)
+      guard parts.count == 2 else {
+        throw ValidationError("'\(parameter)' is no parameter: write key=value")
+      }
+      values[String(parts[0])] = .text(String(parts[1]))
+    }
+    return values
+  }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import DiffusionPolicies
+import Environments
+import Media
+
+/// `attune environment render NAME --output PATH`
+struct EnvironmentRenderCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "render",
+    abstract: "Draws episodes of random actions or of a policy.",
+    discussion: """
+      Example:
+        attune environment render hopper --episodes 2 --output hopper.mp4
+      """)
+
+  @OptionGroup var selection: EnvironmentSelection
+
+  @Option(name: .shortAndLong, help: "The MP4 file to write.")
+  var output: String
+
+  @Option(help: "The safetensors file of an actor; random actions unless given.")
+  var policy: String?
+
+  @Option(help: "The number of episodes.")
+  var episodes = 1
+
+  @Option(help: "The width of a picture in pixels.")
+  var width = 480
+
+  @Option(help: "The height of a picture in pixels.")
+  var height = 480
+
+  @Option(help: "The most pictures in a second of simulated time.")
+  var frameRate = 50.0
+
+  @Flag(help: "Say nothing but errors.")
+  var quiet = false
+
+  func validate() throws {
+    guard episodes > 0 else {
+      throw ValidationError("--episodes is \(episodes), expected at least 1")
+    }
+    guard (16...4096).contains(width), (16...4096).contains(height) else {
+      throw ValidationError("a picture of \(width)x\(height) pixels; both must be 16 to 4096")
+    }
+    guard frameRate > 0 else { throw ValidationError("--frame-rate must be above 0") }
+  }
+
+  func run() throws {
+    let environment = try selection.make()
+    let actor = try policy.map { try BehaviourPolicy(path: $0) }
+    // Whole steps between pictures, so that the video runs in real time.
+    let stride = max(1, Int((environment.stepsPerSecond / frameRate).rounded(.up)))
+    let video = try VideoWriter(
+      path: output, width: width, height: height,
+      settings: VideoSettings(frameRate: environment.stepsPerSecond / Double(stride)))
+    for episode in 0..<episodes {
+      let seed = selection.seed &+ UInt64(episode)
+      let random = RandomActions(space: environment.actionSpace, seed: seed)
+      let act =
+        try actor?.player(in: environment, choice: .deterministic, seed: seed)
+        ?? { _, step in random[step] }
+      let statistics = try environment.playEpisode(from: .seed(seed), policy: act) {
+        step, outcome in
+        if step % stride == 0 || outcome?.isFinished ?? false {
+          try video.append(try environment.render(width: width, height: height))
+        }
+      }
+      if !quiet {
+        StandardError.write(
+          "episode \(episode + 1) of \(episodes): return \(statistics.totalReward), "
+            + count(statistics.stepCount, "step"))
+      }
+    }
+    try video.finish()
+    if !quiet {
+      StandardError.write("wrote \(output): \(count(video.frameCount, "frame"))")
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import ArgumentParser
+import DiffusionPolicies
+import Environments
+import Foundation
+import Tensors
+
+/// `attune policy collect --environment NAME --policy FILE --episodes N --output PATH`
+struct PolicyCollectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "collect",
+    abstract: "Plays episodes of a behaviour policy and writes them as demonstrations.",
+    discussion: """
+      The policy is a squashed Gaussian actor (SAC, TQC) in safetensors; the demonstrations are \
+      DPPO's npz: states, actions, traj_lengths, rewards, terminals.
+
+      Example:
+        attune policy collect --environment hopper --policy sac-hopper.safetensors \\
+          --episodes 100 --output hopper.npz
+      """)
+
+  @Option(help: "The environment's name, as 'attune environment list' shows it.")
+  var environment: String
+
+  @Option(help: "The safetensors file of the actor.")
+  var policy: String
+
+  @Option(help: "The number of episodes.")
+  var episodes: Int
+
+  @Option(name: .shortAndLong, help: "The npz file to write.")
+  var output: String
+
+  @Flag(help: "Act by the mean instead of drawing from the policy's distribution.")
+  var deterministic = false
+
+  @Option(help: "The seed of the first episode; the next ones follow it.")
+  var seed: UInt64 = 0
+
+  @Option(help: "Threads to use; all processors unless given.")
+  var threads: Int?
+
+  @Flag(help: "Say nothing but errors.")
+  var quiet = false
+
+  @Flag(help: "Report as JSON on standard output.")
+  var json = false
+
+  func validate() throws {
+    guard (1...1_000_000).contains(episodes) else {
+      throw ValidationError("--episodes is \(episodes), expected 1 to 1,000,000")
+    }
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads is \(threads), expected 1 to 1024")
+    }
+  }
+
+  func run() throws {
+    if let threads { WorkerPool.shared.threadCount = threads }
+    // Fails before the work, not after it.
+    let name = environment
+    _ = try EnvironmentRegistry.standard.make(name)
+    let collector = DemonstrationCollector(
+      policy: try BehaviourPolicy(path: policy),
+      choice: deterministic ? .deterministic : .sampled, seed: seed,
+      makeEnvironment: { try EnvironmentRegistry.standard.make(name) })
+    var progress = Progress("collect", total: episodes, unit: "episode", isQuiet: quiet)
+    var demonstrations: Demonstrations?
+    let batch = WorkerPool.shared.threadCount
+    for first in stride(from: 0, to: episodes, by: batch) {
+      let range = first..<min(episodes, first + batch)
+      let part = try collector.collect(range)
+      if demonstrations == nil { demonstrations = part } else { demonstrations?.append(part) }
+      progress.update(range.upperBound)
+    }
+    guard let demonstrations else { return }
+    try demonstrations.write(to: output)
+    try report(demonstrations)
+  }
+
+  private struct Report: Encodable {
+    let environment: String
+    let episodes: Int
+    let steps: Int
+    let meanReturn: Double
+    let standardError: Double
+    let output: String
+  }
+
+  private func report(_ demonstrations: Demonstrations) throws {
+    let returns = demonstrations.returns
+    let count = Double(returns.count)
+    let mean = returns.reduce(0, +) / count
+    let variance =
+      returns.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(count - 1, 1)
+    let error = (variance / count).squareRoot()
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      let report = Report(
+        environment: environment, episodes: returns.count, steps: demonstrations.stepCount,
+        meanReturn: mean, standardError: error, output: output)
+      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+    } else {
+      let numbers = String(format: "mean return %.1f +- %.1f", mean, error)
+      print(
+        "\(attune.count(returns.count, "episode")), "
+          + "\(attune.count(demonstrations.stepCount, "step")), \(numbers): \(output)")
+    }
+  }
+}

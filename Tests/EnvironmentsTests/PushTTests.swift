@@ -1,0 +1,104 @@
+import Testing
+
+@testable import Environments
+
+@Suite struct PushTTests {
+  /// Three episodes that pymunk played, with contacts, walls and a jammed block.
+  @Test func playsLikePymunk() throws {
+    let initial = try Goldens.array("push-t-initial.npy")
+    let steps = try Goldens.array("push-t-steps.npy")
+    #expect(initial.shape == [3, 5] && steps.shape == [3, 60, 8])
+    let environment = PushTEnvironment()
+    var worst = 0.0
+    for episode in 0..<3 {
+      environment.reset(.state(Array(initial[episode])))
+      for step in 0..<60 {
+        let row = Array(steps[episode, step])
+        let outcome = environment.step([Float(row[0]), Float(row[1])])
+        let found = environment.state + [environment.coverage]
+        for (mine, theirs) in zip(found, row[2...]) { worst = max(worst, abs(mine - theirs)) }
+        let isClose = zip(found, row[2...]).allSatisfy { abs($0 - $1) <= 1e-7 }
+        #expect(isClose, "episode \(episode) step \(step): \(found), pymunk \(row[2...])")
+        #expect(outcome.reward == Float(min(environment.coverage / 0.95, 1)))
+        guard isClose else { break }
+      }
+    }
+    print("push-t: greatest difference from pymunk \(worst) px")
+  }
+
+  @Test func coverageIsThatOfExactPolygons() throws {
+    let golden = try Goldens.array("coverage.npy")
+    #expect(golden.shape == [200, 4])
+    for index in 0..<200 {
+      let row = Array(golden[index])
+      let found = PushTGeometry.coverage(
+        of: PushTGeometry.Pose(position: SIMD2(row[0], row[1]), angle: row[2]))
+      #expect(!(abs(found - row[3]) > 1e-10), "pose \(row): \(found)")
+    }
+  }
+
+  @Test func endsWhenTheBlockIsHome() {
+    let environment = PushTEnvironment()
+    environment.reset(.state([60, 60, 256, 256, .pi / 4]))
+    let outcome = environment.step([60, 60])
+    #expect(outcome == StepOutcome(reward: 1, isTerminated: true))
+    #expect(environment.info["isSuccess"] == 1)
+    environment.reset(.state([60, 60, 256, 270, .pi / 4]))
+    let near = environment.step([60, 60])
+    #expect(near.reward > 0.5 && near.reward < 1 && !near.isFinished)
+  }
+
+  @Test func observesTheAngleWithinOneTurn() {
+    let environment = PushTEnvironment()
+    for turns in [-2.0, 0, 3] {
+      environment.reset(.state([60, 60, 300, 200, 1 + turns * 2 * .pi]))
+      let observation = environment.observation
+      #expect(observation.count == 5 && observation[..<4] == [60, 60, 300, 200])
+      #expect(!(abs(observation[4] - 1) > 1e-5))
+    }
+  }
+
+  @Test func keypointsTurnWithTheBlock() {
+    let environment = PushTEnvironment(observing: .keypoints)
+    environment.reset(.state([60, 70, 300, 200, .pi / 2]))
+    let observation = environment.observation
+    #expect(observation.count == 20 && observation[18...] == [60, 70])
+    // A quarter turn takes (x, y) of the block to (-y, x).
+    let first = PushTGeometry.keypoints[0]
+    #expect(!(abs(Double(observation[0]) - (300 - first.y)) > 1e-4))
+    #expect(!(abs(Double(observation[1]) - (200 + first.x)) > 1e-4))
+  }
+
+  @Test func survivesTargetsThatMakeNoSense() {
+    let environment = PushTEnvironment()
+    for target in [Float.infinity, -.infinity, .nan, .greatestFiniteMagnitude, 1e30] {
+      environment.reset(seed: 3)
+      for _ in 0..<5 { environment.step([target, 256]) }
+      let observation = environment.observation
+      #expect(observation.allSatisfy(\.isFinite) == target.isFinite)
+    }
+  }
+}
+
+@Suite struct ConvexPolygonTests {
+  private let square = [SIMD2(0.0, 0), SIMD2(1, 0), SIMD2(1, 1), SIMD2(0, 1)]
+
+  @Test func sharedAreasOfSquares() {
+    func shifted(_ x: Double, _ y: Double) -> [SIMD2<Double>] { square.map { $0 + SIMD2(x, y) } }
+    for (x, y, area) in [
+      (0.0, 0.0, 1.0), (0.5, 0, 0.5), (0.25, 0.5, 0.375), (1, 0, 0), (1, 1, 0), (2, 0, 0),
+    ] {
+      for other in [shifted(x, y), shifted(x, y).reversed()] {
+        #expect(!(abs(ConvexPolygons.sharedArea(square, other) - area) > 1e-15))
+        #expect(!(abs(ConvexPolygons.sharedArea(other, square) - area) > 1e-15))
+      }
+    }
+  }
+
+  @Test func sharedAreaOfAStarIsAnOctagon() {
+    let diamond = [SIMD2(0.5, -0.2), SIMD2(1.2, 0.5), SIMD2(0.5, 1.2), SIMD2(-0.2, 0.5)]
+    // Four corners with legs of 0.3 are cut off the square.
+    let area = 1 - 4 * 0.3 * 0.3 / 2
+    #expect(!(abs(ConvexPolygons.sharedArea(square, diamond) - area) > 1e-14))
+  }
+}

@@ -1,0 +1,118 @@
+import Tensors
+import Testing
+
+@testable import Environments
+
+@Suite(.serialized) struct VectorEnvironmentTests {
+  @Test(arguments: ["hopper", "push-t"])
+  func workersDoNotMatter(name: String) throws {
+    let threadCount = WorkerPool.shared.threadCount
+    defer { WorkerPool.shared.threadCount = threadCount }
+    let results = try [1, 8].map { workers in
+      WorkerPool.shared.threadCount = workers
+      return try rollOut(name, count: 10, stepCount: 40)
+    }
+    #expect(results[0] == results[1])
+    #expect(name == "push-t" || !results[0].finished.isEmpty)
+  }
+
+  @Test func neighboursDoNotMatter() throws {
+    let (few, many) = (
+      try rollOut("hopper", count: 2, stepCount: 60), try rollOut("hopper", count: 7, stepCount: 60)
+    )
+    for (a, b) in zip(few.observations, many.observations) {
+      #expect(a == Array(b.prefix(a.count)))
+    }
+    #expect(few.finished == many.finished.filter { $0.environment < 2 })
+    let first = few.observations[0]
+    #expect(first.prefix(first.count / 2) != first.suffix(first.count / 2))
+  }
+
+  private struct Result: Equatable {
+    var observations: [[UInt32]] = []
+    var finished: [VectorEnvironment.FinishedEpisode] = []
+  }
+
+  private func rollOut(_ name: String, count: Int, stepCount: Int) throws -> Result {
+    let vector = try VectorEnvironment(count: count, seed: 3) {
+      try EnvironmentRegistry.standard.make(name)
+    }
+    var result = Result()
+    result.observations.append(vector.observations.map(\.bitPattern))
+    for step in 0..<stepCount {
+      // Each environment's actions depend on its index alone.
+      let actions = (0..<count).flatMap {
+        RandomActions(space: vector.actionSpace, seed: UInt64($0))[step]
+      }
+      vector.step(Tensor(shape: [count] + vector.actionSpace.shape, elements: actions))
+      result.observations.append(vector.observations.map(\.bitPattern))
+      result.finished += vector.finishedEpisodes
+    }
+    return result
+  }
+
+  @Test func keepsTheFinalObservationAndStartsTheNextEpisode() throws {
+    let vector = try VectorEnvironment(count: 2, seed: 0) {
+      ActionChunks(TimeLimit(CountingEnvironment(lastStep: 5), stepLimit: 4), count: 3)
+    }
+    #expect(vector.finalObservations.elementsEqual(vector.observations))
+    let starts = Array(vector.observations)
+    #expect(starts[0] == 0 && starts[1] != starts[3])
+    vector.step(Tensor(repeating: 1, shape: [2, 3, 1]))
+    #expect(vector.outcomes.allSatisfy { $0 == StepOutcome(reward: 3) })
+    #expect(Array(vector.observations) == [3, 1, 3, 1] && vector.finishedEpisodes.isEmpty)
+    vector.step(Tensor(repeating: 2, shape: [2, 3, 1]))
+    #expect(vector.outcomes.allSatisfy { $0 == StepOutcome(reward: 2, isTruncated: true) })
+    #expect(Array(vector.finalObservations) == [4, 2, 4, 2])
+    #expect(vector.observations[0] == 0 && vector.observations[1] != starts[1])
+    #expect(vector.finishedEpisodes.map(\.environment) == [0, 1])
+    #expect(vector.finishedEpisodes.map(\.episode) == [0, 0])
+    #expect(vector.finishedEpisodes[0].statistics.totalReward == 5)
+    vector.reset()
+    #expect(Array(vector.observations) == starts)
+  }
+
+  @Test func aSavedVectorGoesOnBitByBit() throws {
+    func make(seed: UInt64 = 5) throws -> VectorEnvironment {
+      try VectorEnvironment(count: 4, seed: seed) {
+        ActionChunks(
+          ObservationHistory(try EnvironmentRegistry.standard.make("walker2d"), count: 2), count: 4)
+      }
+    }
+    func play(_ vector: VectorEnvironment, _ steps: Range<Int>) -> [[UInt32]] {
+      steps.map { step in
+        let actions = (0..<4).flatMap {
+          RandomActions(space: vector.actionSpace, seed: UInt64($0))[step]
+        }
+        vector.step(Tensor(shape: [4, 4, 6], elements: actions))
+        return vector.observations.map(\.bitPattern) + vector.outcomes.map(\.reward.bitPattern)
+          + vector.finishedEpisodes.map { UInt32($0.statistics.stepCount) }
+      }
+    }
+    let vector = try make()
+    _ = play(vector, 0..<15)
+    let saved = vector.savedState()
+    let first = play(vector, 15..<40)
+    let resumed = try make()
+    try resumed.restore(saved)
+    #expect(play(resumed, 15..<40) == first)
+    let other = try make(seed: 6)
+    #expect(throws: EnvironmentError.self) { try other.restore(saved) }
+    #expect(vector.observationTensor.shape == [4, 2, 17])
+  }
+
+  @Test func brokenNumbersNeverReachTheObservations() throws {
+    let vector = try VectorEnvironment(count: 3, seed: 0) {
+      let environment = CountingEnvironment()
+      environment.brokenStep = 2
+      return FiniteGuard(environment, warn: { _ in })
+    }
+    for step in 0..<6 {
+      vector.step(Tensor(repeating: Float(step), shape: [3, 1]))
+      #expect(vector.observations.allSatisfy { $0.isFinite })
+      #expect(vector.finalObservations.allSatisfy { $0.isFinite })
+      #expect(
+        vector.outcomes.allSatisfy { $0.reward.isFinite && $0.isTerminated == (step % 2 == 1) })
+    }
+  }
+}
