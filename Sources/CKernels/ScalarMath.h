@@ -18,6 +18,16 @@ ALWAYS_INLINE uint32_t bits_of_float(float value) {
   return bits;
 }
 
+/// e^r - 1 for |r| <= ln 2 / 2.
+ALWAYS_INLINE float exp_minus_one(float r) {
+  float p = 0.0013950834f;
+  p = p * r + 0.008369088f;
+  p = p * r + 0.041666202f;
+  p = p * r + 0.16666517f;
+  p = p * r + 0.5f;
+  return p * r * r + r;
+}
+
 /// e^x: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial for e^r, and 2^n by its exponent bits.
 ALWAYS_INLINE float exp_of(float x) {
   const float clamped = x > 88.72283f ? 88.72283f : x < -87.33654f ? -87.33654f : x;
@@ -25,12 +35,7 @@ ALWAYS_INLINE float exp_of(float x) {
   const float shifted = clamped * 1.44269504f + shifter;
   const float n = shifted - shifter;
   const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 0.0013950834f;
-  p = p * r + 0.008369088f;
-  p = p * r + 0.041666202f;
-  p = p * r + 0.16666517f;
-  p = p * r + 0.5f;
-  p = p * r * r + r;
+  const float p = exp_minus_one(r);
   // n reaches 128, where 2^n is not a float: multiply by 2^(n-1) and then by 2.
   const float power = float_from_bits((bits_of_float(shifted) + 126u) << 23);
   const float value = (p * power + power) * 2.0f;
@@ -80,7 +85,19 @@ ALWAYS_INLINE float tanh_of(float x) {
   return magnitude < 0.625f ? near : x < 0.0f ? -far : far;
 }
 
-ALWAYS_INLINE float sigmoid_of(float x) { return 1.0f / (1.0f + exp_of(-x)); }
+/// e^x with x clamped to +-80: for sums with 1, to which what lies beyond adds nothing.
+ALWAYS_INLINE float moderate_exp_of(float x) {
+  const float clamped = x > 80.0f ? 80.0f : x < -80.0f ? -80.0f : x;
+  const float shifter = 12582912.0f;
+  const float shifted = clamped * 1.44269504f + shifter;
+  const float n = shifted - shifter;
+  const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
+  const float p = exp_minus_one(r);
+  const float power = float_from_bits((bits_of_float(shifted) + 127u) << 23);
+  return p * power + power;
+}
+
+ALWAYS_INLINE float sigmoid_of(float x) { return 1.0f / (1.0f + moderate_exp_of(-x)); }
 
 /// erf(x): an odd polynomial up to 1, then 1 - e^-q(x).
 ALWAYS_INLINE float erf_of(float x) {

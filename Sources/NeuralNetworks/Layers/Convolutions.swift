@@ -1,5 +1,18 @@
 import Tensors
 
+/// A convolution's weight and bias, drawn as PyTorch draws them.
+private func convolutionParameters(
+  weightShape: [Int], outputChannels: Int, hasBias: Bool, random: inout some RandomSource
+) -> (weight: Parameter, bias: Parameter?) {
+  // PyTorch counts the fan of the second dimension; in a transposed convolution those are the outputs.
+  let fanIn = weightShape.dropFirst().reduce(1, *)
+  let weight = Initializers.fanInUniform(weightShape, fanIn: fanIn, random: &random)
+  let bias =
+    hasBias
+    ? Initializers.fanInUniform([outputChannels], fanIn: fanIn, random: &random) : nil
+  return (Parameter(weight), bias.map(Parameter.init))
+}
+
 /// A one-dimensional convolution on `[B, L, C]`, with the weights of `torch.nn.Conv1d`.
 public final class Conv1d: Module {
   /// `[outputChannels, inputChannels, kernelSize]`
@@ -14,14 +27,9 @@ public final class Conv1d: Module {
     inputChannels: Int, outputChannels: Int, kernelSize: Int, stride: Int = 1,
     padding: Int = 0, hasBias: Bool = true, random: inout some RandomSource
   ) {
-    let fanIn = inputChannels * kernelSize
-    weight = Parameter(
-      Initializers.fanInUniform(
-        [outputChannels, inputChannels, kernelSize], fanIn: fanIn, random: &random))
-    bias =
-      hasBias
-      ? Parameter(Initializers.fanInUniform([outputChannels], fanIn: fanIn, random: &random))
-      : nil
+    (weight, bias) = convolutionParameters(
+      weightShape: [outputChannels, inputChannels, kernelSize], outputChannels: outputChannels,
+      hasBias: hasBias, random: &random)
     self.stride = stride
     self.padding = padding
   }
@@ -53,15 +61,9 @@ public final class ConvTranspose1d: Module {
     inputChannels: Int, outputChannels: Int, kernelSize: Int, stride: Int = 1,
     padding: Int = 0, hasBias: Bool = true, random: inout some RandomSource
   ) {
-    // PyTorch counts the fan of the second dimension, which here are the outputs.
-    let fanIn = outputChannels * kernelSize
-    weight = Parameter(
-      Initializers.fanInUniform(
-        [inputChannels, outputChannels, kernelSize], fanIn: fanIn, random: &random))
-    bias =
-      hasBias
-      ? Parameter(Initializers.fanInUniform([outputChannels], fanIn: fanIn, random: &random))
-      : nil
+    (weight, bias) = convolutionParameters(
+      weightShape: [inputChannels, outputChannels, kernelSize], outputChannels: outputChannels,
+      hasBias: hasBias, random: &random)
     self.stride = stride
     self.padding = padding
   }
@@ -93,15 +95,10 @@ public final class Conv2d: Module {
     inputChannels: Int, outputChannels: Int, kernelSize: Int, stride: Int = 1,
     padding: Int = 0, hasBias: Bool = true, random: inout some RandomSource
   ) {
-    let fanIn = inputChannels * kernelSize * kernelSize
-    weight = Parameter(
-      Initializers.fanInUniform(
-        [outputChannels, inputChannels, kernelSize, kernelSize], fanIn: fanIn,
-        random: &random))
-    bias =
-      hasBias
-      ? Parameter(Initializers.fanInUniform([outputChannels], fanIn: fanIn, random: &random))
-      : nil
+    (weight, bias) = convolutionParameters(
+      weightShape: [outputChannels, inputChannels, kernelSize, kernelSize],
+      outputChannels: outputChannels,
+      hasBias: hasBias, random: &random)
     self.stride = stride
     self.padding = padding
   }
