@@ -6,7 +6,8 @@ import Tensors
 enum Benchmarks {
   static var cases: [BenchmarkCase] {
     [Yardstick.benchmark] + BenchmarkCase.policies + BenchmarkCase.convolutions
-      + BenchmarkCase.attentionsAndNorms + BenchmarkCase.videos
+      + BenchmarkCase.attentionsAndNorms + BenchmarkCase.denoisingSteps
+      + BenchmarkCase.environments + BenchmarkCase.videos
   }
 
   static func main() {

@@ -28,7 +28,8 @@ enum Shapes {
 
   /// The shape that both shapes broadcast to, by NumPy's rules.
   static func broadcast(_ a: [Int], _ b: [Int], operation: String) -> [Int] {
-    if a == b { return a }
+    if a == b || b.isEmpty { return a }
+    if a.isEmpty { return b }
     let rank = max(a.count, b.count)
     var result = [Int](repeating: 1, count: rank)
     for index in 0..<rank {

@@ -25,7 +25,8 @@ COMPARISONS = (
         ["nchw", "channels-last"], 1.5)]
     + [(f"attention-train-{size}", "scaled_dot_product_attention", ["sdpa"], None)
        for size in ("1x8x4096x40", "16x4x256x32")]
-    + [("groupnorm-silu-train-8x64x32x32", "NCHW", ["nchw"], None)])
+    + [("groupnorm-silu-train-8x64x32x32", "NCHW", ["nchw"], None)]
+    + [("environments-hopper-40x25", "Gymnasium's AsyncVectorEnv", ["async"], 4.0)])
 
 
 class Server:

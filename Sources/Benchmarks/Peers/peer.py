@@ -138,8 +138,27 @@ def group_norm(name, variant):
     return trained_or_not("train" in name, [shape, (64,), (64,)], shape, function)
 
 
+def environments(name):
+    """40 Hoppers for 25 steps each; the environments' processes start with the first run."""
+    import gymnasium
+    count, step_count = (int(n) for n in name.split("-")[-1].split("x"))
+    vector = gymnasium.vector.AsyncVectorEnv([lambda: gymnasium.make("Hopper-v4")] * count)
+    vector.reset(seed=1)
+
+    def prepare():
+        actions = torch.empty(step_count, count, 3).uniform_(-1, 1).numpy()
+
+        def run():
+            for action in actions:
+                vector.step(action)
+        return run
+    return prepare
+
+
 def case(name):
     name, _, variant = name.partition("/")
+    if name.startswith("environments"):
+        return environments(name)
     if name.startswith("dppo-update"):
         return dppo_update(variant)
     if name.startswith("policy"):

@@ -11,6 +11,15 @@ private struct BroadcastPlan {
   var loops: [Loop] = []
 
   init(_ shapeA: [Int], _ shapeB: [Int], result: [Int]) {
+    // Nearly every call: equal shapes, or a number.
+    if shapeA == shapeB || shapeA.isEmpty || shapeB.isEmpty {
+      loops = [
+        Loop(
+          size: result.reduce(1, *), strideA: shapeA == result ? 1 : 0,
+          strideB: shapeB == result ? 1 : 0)
+      ]
+      return
+    }
     let stridesA = Shapes.strides(shapeA)
     let stridesB = Shapes.strides(shapeB)
     for (index, size) in result.enumerated() where size != 1 {
@@ -50,10 +59,10 @@ extension Tensor {
     let shape = Shapes.broadcast(a.shape, b.shape, operation: operation)
     let plan = BroadcastPlan(a.shape, b.shape, result: shape)
     return Tensor(shape: shape) { result in
-      guard let result = result.baseAddress, !shape.contains(0) else { return }
+      guard let elements = result.baseAddress, !result.isEmpty else { return }
       a.withUnsafeElements { a in
         b.withUnsafeElements { b in
-          run(kind, plan, a.baseAddress!, b.baseAddress!, result)
+          run(kind, plan, a.baseAddress!, b.baseAddress!, elements)
         }
       }
     }

@@ -207,8 +207,9 @@ public final class WorkerPool: Sendable {
   }
 
   private func waitForGeneration(after seen: Int, _ sleeper: Sleeper) {
-    // A loop usually follows the last one within microseconds: spin about 50 of them, then sleep.
-    for _ in 0..<2_000 {
+    // A loop usually follows the last one within microseconds, and waking a thread takes as long as many
+    // a loop: spin for about half a millisecond, then sleep.
+    for _ in 0..<20_000 {
       if generation.load(ordering: .acquiring) > seen { return }
       attune_pause()
     }

@@ -1,0 +1,60 @@
+import Environments
+import Tensors
+
+extension BenchmarkCase {
+  /// Environment steps: 1,000 in 40 environments side by side, or 1,000 in one on one thread.
+  static var environments: [BenchmarkCase] {
+    ["hopper", "walker2d", "half-cheetah"].map { vectorized($0, count: 40) }
+      + [vectorized("push-t", count: 50), single("push-t"), single("hopper")]
+  }
+
+  private static func vectorized(_ name: String, count: Int) -> BenchmarkCase {
+    let stepCount = 1000 / count
+    return BenchmarkCase(
+      name: "environments-\(name)-\(count)x\(stepCount)", items: (count * stepCount, "steps")
+    ) {
+      guard
+        let vector = try? VectorEnvironment(
+          count: count, seed: 1, make: { try EnvironmentRegistry.standard.make(name) })
+      else { preconditionFailure("no environment '\(name)'") }
+      return { random in
+        let actions = (0..<stepCount).map { _ in
+          scaled(&random, [count], to: vector.actionSpace)
+        }
+        return { for action in actions { vector.step(action) } }
+      }
+    }
+  }
+
+  private static func single(_ name: String) -> BenchmarkCase {
+    BenchmarkCase(name: "environment-\(name)-1000", items: (1000, "steps")) {
+      guard let environment = try? EnvironmentRegistry.standard.make(name) else {
+        preconditionFailure("no environment '\(name)'")
+      }
+      environment.reset(seed: 1)
+      var seed: UInt64 = 1
+      return { random in
+        let actions = scaled(&random, [1000], to: environment.actionSpace)
+        return {
+          let size = environment.actionSpace.count
+          actions.withUnsafeElements { actions in
+            for start in stride(from: 0, to: actions.count, by: size) {
+              let action = UnsafeBufferPointer(rebasing: actions[start..<start + size])
+              if environment.step(action).isFinished {
+                seed += 1
+                environment.reset(seed: seed)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Uniform draws from a space with the same bounds for all elements.
+  private static func scaled(
+    _ random: inout RandomStream, _ leading: [Int], to space: BoxSpace
+  ) -> Tensor {
+    random.uniform(leading + space.shape, in: space.lowerBounds[0]..<space.upperBounds[0])
+  }
+}
