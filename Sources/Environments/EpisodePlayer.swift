@@ -2,6 +2,7 @@ extension Environment {
   /// Plays one episode from a start to its end.
   ///
   /// - Parameters:
+  ///   - start: a seed or a state.
   ///   - policy: gives the action for an observation and the number of the step.
   ///   - visit: sees the environment at the start and after each step.
   /// - Returns: the episode's statistics, counted in steps of this environment.
@@ -27,7 +28,9 @@ extension Environment {
 
   /// Plays one episode from a start to its end.
   ///
-  /// - Parameter policy: gives the action for an observation and the number of the step.
+  /// - Parameters:
+  ///   - start: a seed or a state.
+  ///   - policy: gives the action for an observation and the number of the step.
   /// - Returns: the episode's statistics, counted in steps of this environment.
   @discardableResult
   public func playEpisode(

@@ -87,6 +87,8 @@ public struct DenoisingProcess: Sendable {
   /// differentiable with respect to the network's parameters and a learned eta.
   ///
   /// - Parameters:
+  ///   - states: `[M, ...]`
+  ///   - nextStates: `[M, ...]`, what the states became.
   ///   - indices: where the transitions stand among the sampler's time steps.
   ///   - denoiser: the network, with the condition of these `M` rows.
   public func logProbabilities(

@@ -17,6 +17,7 @@ public struct TransitionBatch: Sendable {
   /// random permutation of all N K' of them.
   ///
   /// - Parameters:
+  ///   - transitions: which transitions of which samples.
   ///   - stackedStates: `[N, K' + 1, ...]`
   ///   - firstIndex: the first kept transition's index among the sampler's time steps.
   public init(stackedStates: Tensor, firstIndex: Int, transitions: some Sequence<Int>) {

@@ -41,6 +41,14 @@ public struct DDIMSampler: MarkovSampler {
   private let fullDeviations: [Float]
 
   /// - Parameters:
+  ///   - schedule: the noise levels of training.
+  ///   - predictionType: what the network predicts.
+  ///   - spacing: how time steps are chosen from those of training.
+  ///   - eta: how much of DDPM's noise is drawn.
+  ///   - estimateLimit: estimates of x_0 are clamped to +- this.
+  ///   - recomputesNoise: whether the noise follows the clamped estimate of x_0.
+  ///   - noiseLimit: estimates of the noise are clamped to +- this.
+  ///   - previousTimeStep: where a step leads.
   ///   - count: the number of denoising steps.
   ///   - offset: `steps_offset` in diffusers.
   ///   - endsAtCleanSample: whether the last step leads to alphaBar = 1 rather than alphaBar_0;

@@ -29,6 +29,11 @@ public struct DDPMSampler: MarkovSampler {
   private let deviations: [Float]
 
   /// - Parameters:
+  ///   - schedule: the noise levels of training.
+  ///   - predictionType: what the network predicts.
+  ///   - spacing: how time steps are chosen from those of training.
+  ///   - variance: the deviation of the transitions.
+  ///   - estimateLimit: estimates of x_0 are clamped to +- this.
   ///   - count: the number of denoising steps; all of the schedule's unless given.
   ///   - offset: `steps_offset` in diffusers.
   public init(

@@ -28,6 +28,11 @@ public struct DPMSolverSampler: Sampler {
   private let logRatios: [Float]
 
   /// - Parameters:
+  ///   - schedule: the noise levels of training.
+  ///   - predictionType: what the network predicts.
+  ///   - spacing: how time steps are chosen from those of training.
+  ///   - offset: added to the time steps; `steps_offset` in diffusers.
+  ///   - order: the order of the solver.
   ///   - count: the number of steps.
   ///   - usesKarrasSigmas: spaces noise levels by Karras et al., arXiv:2206.00364, equation 5.
   ///   - lowersOrderAtEnd: makes the last of fewer than 15 steps one of first order; `lower_order_final`.

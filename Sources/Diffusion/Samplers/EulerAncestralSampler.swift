@@ -17,7 +17,12 @@ public struct EulerAncestralSampler: MarkovSampler {
   /// Where the Euler step ends.
   private let downward: [Float]
 
-  /// - Parameter count: the number of steps.
+  /// - Parameters:
+  ///   - schedule: the noise levels of training.
+  ///   - predictionType: what the network predicts.
+  ///   - spacing: how time steps are chosen from those of training.
+  ///   - offset: added to the time steps; `steps_offset` in diffusers.
+  ///   - count: the number of steps.
   public init(
     _ schedule: NoiseSchedule, count: Int, predictionType: PredictionType = .noise,
     spacing: TimeStepSpacing = .linspace, offset: Int = 0

@@ -15,6 +15,10 @@ public struct EulerSampler: MarkovSampler {
   let sigmas: [Float]
 
   /// - Parameters:
+  ///   - schedule: the noise levels of training.
+  ///   - predictionType: what the network predicts.
+  ///   - spacing: how time steps are chosen from those of training.
+  ///   - offset: added to the time steps; `steps_offset` in diffusers.
   ///   - count: the number of steps.
   ///   - usesKarrasSigmas: spaces noise levels by equation 5 of the paper.
   public init(

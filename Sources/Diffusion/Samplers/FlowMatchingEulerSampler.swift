@@ -8,7 +8,9 @@ public struct FlowMatchingEulerSampler: MarkovSampler {
   /// sigma before each step, and 0.
   public let noiseLevels: [Float]
 
-  /// - Parameter count: the number of steps.
+  /// - Parameters:
+  ///   - schedule: the noise levels of training.
+  ///   - count: the number of steps.
   public init(_ schedule: FlowSchedule, count: Int) {
     precondition(count > 0, "a sampler needs at least one step")
     noiseLevels = schedule.noiseLevels(count: count)

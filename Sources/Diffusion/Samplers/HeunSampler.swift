@@ -19,6 +19,11 @@ public struct HeunSampler: Sampler {
   private let sigmas: [Float]
 
   /// - Parameters:
+  ///   - schedule: the noise levels of training.
+  ///   - predictionType: what the network predicts.
+  ///   - spacing: how time steps are chosen from those of training.
+  ///   - offset: added to the time steps; `steps_offset` in diffusers.
+  ///   - estimateLimit: estimates of x_0 are clamped to +- this.
   ///   - count: the number of steps N.
   ///   - usesKarrasSigmas: spaces noise levels by equation 5 of the paper.
   public init(

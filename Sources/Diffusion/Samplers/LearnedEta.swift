@@ -11,6 +11,7 @@ public final class LearnedEta: Module {
   private let range: ClosedRange<Float>
 
   /// - Parameters:
+  ///   - range: the bounds of eta.
   ///   - size: 1, or the action size.
   ///   - initial: strictly inside `range`.
   public init(size: Int = 1, initial: Float = 0.5, range: ClosedRange<Float> = 0.1...1) {

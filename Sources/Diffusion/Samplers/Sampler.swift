@@ -16,7 +16,11 @@ public protocol Sampler: Sendable {
 
   /// The transition from a sample of the index-th time step, given the network's prediction.
   ///
-  /// - Parameter memory: what the sampler keeps between calls of one chain; empty at the start.
+  /// - Parameters:
+  ///   - sample: the current one.
+  ///   - prediction: the network's, for the sample.
+  ///   - index: which of the time steps.
+  ///   - memory: what the sampler keeps between calls of one chain; empty at the start.
   func transition(
     from sample: Tensor, prediction: Tensor, at index: Int, memory: inout SamplerMemory
   ) -> Transition

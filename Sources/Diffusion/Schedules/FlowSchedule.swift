@@ -36,6 +36,7 @@ public struct FlowSchedule: Sendable, Equatable {
   /// (1 - sigma) x_0 + sigma e
   ///
   /// - Parameters:
+  ///   - noiseLevels: those to come near to.
   ///   - sample: x_0 `[B, ...]`
   ///   - noise: e `[B, ...]`
   public func noisySample(

@@ -65,7 +65,9 @@ public final class BehaviourPolicy: Module {
 
   /// Actions `[B, Da]` in -1 ... 1 for observations `[B, Do]`.
   ///
-  /// - Parameter noise: `[B, Da]` from N(0, I), or nil for the mean action.
+  /// - Parameters:
+  ///   - observations: `[B, Do]`
+  ///   - noise: `[B, Da]` from N(0, I), or nil for the mean action.
   public func actions(_ observations: Tensor, noise: Tensor? = nil) -> Tensor {
     let features = hidden.reduce(observations) { $1($0, activation: .relu) }  // [B, D]
     let mean = mean(features)
