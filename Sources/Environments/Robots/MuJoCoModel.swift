@@ -34,6 +34,7 @@ final class MuJoCoModel: @unchecked Sendable {
     guard mj_makeEmptyFileVFS(files, "model.xml", Int32(bytes.count)) == 0 else {
       throw EnvironmentError.badModel(environment: environment, reason: "no memory for its text")
     }
+    // Swift sees a C array as a tuple, which lies in memory just as the array does.
     withUnsafePointer(to: &files.pointee.filedata) { contents in
       UnsafeRawPointer(contents).assumingMemoryBound(to: UnsafeMutableRawPointer.self)[0]
         .copyMemory(from: bytes, byteCount: bytes.count)

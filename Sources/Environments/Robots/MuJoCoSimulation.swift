@@ -51,6 +51,7 @@ final class MuJoCoSimulation {
   /// It then goes on from the model's resting state as if nothing had happened.
   var hasDiverged: Bool {
     [mjWARN_BADQPOS, mjWARN_BADQVEL, mjWARN_BADQACC, mjWARN_BADCTRL].contains { warning in
+      // Swift sees a C array as a tuple, which lies in memory just as the array does.
       withUnsafePointer(to: &data.pointee.warning) { warnings in
         UnsafeRawPointer(warnings).assumingMemoryBound(to: mjWarningStat.self)[
           Int(warning.rawValue)

@@ -24,6 +24,7 @@ enum Deflater {
         repeat {
           let input = min(source.count - consumed, mostStep)
           let flush = isLast && consumed + input == source.count ? Z_FINISH : Z_NO_FLUSH
+          // Plain bytes; zlib does not write to its input, although its interface does not say so.
           stream.next_in = UnsafeMutablePointer(
             mutating: source.baseAddress?.advanced(by: consumed)
               .assumingMemoryBound(to: UInt8.self))
