@@ -43,7 +43,7 @@ let package = Package(
       name: "Environments", dependencies: ["Tensors", "Media", "CMuJoCo", "COSMesa", "CChipmunk"]),
     .target(
       name: "DiffusionPolicies",
-      dependencies: ["Tensors", "NeuralNetworks", "Files", "Environments"]),
+      dependencies: ["Tensors", "NeuralNetworks", "Diffusion", "Files", "Environments"]),
 
     // Programs.
     .executableTarget(
@@ -72,7 +72,9 @@ let package = Package(
       dependencies: ["Environments", "Tensors", "Files", "Media", "CMuJoCo"]),
     .testTarget(
       name: "DiffusionPoliciesTests",
-      dependencies: ["DiffusionPolicies", "Environments", "Files", "Tensors"]),
+      dependencies: [
+        "DiffusionPolicies", "Diffusion", "Environments", "Files", "NeuralNetworks", "Tensors",
+      ]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],
