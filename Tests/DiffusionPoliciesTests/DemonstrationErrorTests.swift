@@ -58,7 +58,7 @@ import Testing
       { $0["traj_lengths"] = StoredTensor(shape: [values.count], integers: values) }
     }
     try expectError(["'traj_lengths'", "adds up to 2", "3"], changing: lengths([1, 1]))
-    try expectError(["'traj_lengths'", "episode 1", "-1 steps"], changing: lengths([4, -1]))
+    try expectError(["'traj_lengths'", "episode 1", "-1 steps"], changing: lengths([2, -1]))
     try expectError(["'traj_lengths'", "episode 0"], changing: lengths([.max, .max]))
     try expectError(["no whole episode"], changing: lengths([]))
     try expectError(["'traj_lengths'", "float32", "integers"]) {
@@ -83,14 +83,14 @@ import Testing
         path: endless, reason: "no step is marked in 'terminals' or 'timeouts'")
     ) { try Demonstrations(contentsOf: endless) }
     let unknown = DemonstrationGoldens.path("unknown.hdf5")
-    #expect(throws: DemonstrationError.unknownLayout(path: unknown, names: ["temperatures"])) {
+    #expect(throws: DemonstrationError.unknownFormat(path: unknown, names: ["temperatures"])) {
       try Demonstrations(contentsOf: unknown)
     }
     #expect(throws: DemonstrationError.self) {
-      try Demonstrations(contentsOf: unknown, layout: .robomimic)
+      try Demonstrations(contentsOf: unknown, format: .robomimic)
     }
-    #expect(throws: FileError.self) { try Demonstrations(contentsOf: unknown, layout: .d4rl) }
-    #expect(throws: FileError.self) { try Demonstrations(contentsOf: unknown, layout: .dppo) }
+    #expect(throws: FileError.self) { try Demonstrations(contentsOf: unknown, format: .d4rl) }
+    #expect(throws: FileError.self) { try Demonstrations(contentsOf: unknown, format: .dppo) }
     #expect(throws: FileError.self) { try Demonstrations(contentsOf: unknown + ".missing") }
   }
 }

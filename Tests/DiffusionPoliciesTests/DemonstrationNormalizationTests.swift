@@ -40,13 +40,22 @@ import Testing
       try JSONDecoder().decode(DemonstrationNormalization.self, from: encoded) == normalization)
   }
 
+  /// What the reference normalized, and a constant, which it makes -1.
   @Test func normalizedFilesAreTakenBack() throws {
+    let file = try NPZFile(path: DemonstrationGoldens.path("normalized.npz"))
     var normalized = demonstrations
-    normalized.states = normalization.observations.normalized(demonstrations.states)
-    normalized.actions = normalization.actions.normalized(demonstrations.actions)
+    normalized.states = try file.tensor(named: "states").elements
+    normalized.actions = try file.tensor(named: "actions").elements
     let back = normalized.denormalized(by: normalization)
-    #expect(largestDifference(back.states, demonstrations.states) <= 1e-5)
-    #expect(largestDifference(back.actions, demonstrations.actions) <= 1e-5)
+    #expect(largestDifference(back.states, demonstrations.states) <= 2e-6)
+    #expect(largestDifference(back.actions, demonstrations.actions) <= 5e-7)
+    let ranges = MinMaxNormalization(minimum: [7], maximum: [7])
+    var constant = DemonstrationGoldens.counting(lengths: [2])
+    constant.states = [-1, -1]
+    let taken = constant.denormalized(
+      by: DemonstrationNormalization(
+        observations: ranges, actions: MinMaxNormalization(minimum: [-1], maximum: [1])))
+    #expect(taken.states == [7, 7])
   }
 
   @Test func constantsBecomeZero() throws {

@@ -9,10 +9,10 @@ import Testing
     try NPZFile(path: DemonstrationGoldens.path(name))
   }
 
-  @Test(arguments: [DemonstrationLayout.automatic, .dppo])
-  func readsDPPO(_ layout: DemonstrationLayout) throws {
+  @Test(arguments: [DemonstrationFormat.automatic, .dppo])
+  func readsDPPO(_ format: DemonstrationFormat) throws {
     let path = DemonstrationGoldens.path("dppo.npz")
-    let read = try Demonstrations(contentsOf: path, layout: layout)
+    let read = try Demonstrations(contentsOf: path, format: format)
     let file = try NPZFile(path: path)
     #expect((read.stateSize, read.actionSize, read.stepCount) == (3, 2, 23))
     #expect(read.states == (try file.tensor(named: "states").elements))
@@ -24,10 +24,10 @@ import Testing
     #expect(read.notes.count == 1 && read.notes[0].contains("'images'"))
   }
 
-  @Test(arguments: [DemonstrationLayout.automatic, .robomimic])
-  func readsRobomimic(_ layout: DemonstrationLayout) throws {
+  @Test(arguments: [DemonstrationFormat.automatic, .robomimic])
+  func readsRobomimic(_ format: DemonstrationFormat) throws {
     let path = DemonstrationGoldens.path("robomimic.hdf5")
-    let read = try Demonstrations(contentsOf: path, layout: layout)
+    let read = try Demonstrations(contentsOf: path, format: format)
     let expected = try golden("robomimic-expected.npz")
     #expect((read.stateSize, read.actionSize) == (9, 2))
     #expect(read.states == (try expected.tensor(named: "states").elements))
@@ -60,10 +60,10 @@ import Testing
     ) { try Demonstrations(contentsOf: path, observations: ["agentview_image"]) }
   }
 
-  @Test(arguments: [DemonstrationLayout.automatic, .d4rl])
-  func readsD4RL(_ layout: DemonstrationLayout) throws {
+  @Test(arguments: [DemonstrationFormat.automatic, .d4rl])
+  func readsD4RL(_ format: DemonstrationFormat) throws {
     let path = DemonstrationGoldens.path("d4rl.hdf5")
-    let read = try Demonstrations(contentsOf: path, layout: layout)
+    let read = try Demonstrations(contentsOf: path, format: format)
     let expected = try golden("d4rl-expected.npz")
     #expect(read.states == (try expected.tensor(named: "observations").elements))
     #expect(read.actions == (try expected.tensor(named: "actions").elements))
@@ -71,7 +71,7 @@ import Testing
     #expect(read.lengths == [4, 3, 1] && read.returns == [6, 15, 7])
     #expect(read.terminals == [false, false, false, true, false, false, false, true])
     #expect(read.notes.count == 1 && read.notes[0].contains("last 2 steps"))
-    let limited = try Demonstrations(contentsOf: path, layout: layout, episodeLimit: 2)
+    let limited = try Demonstrations(contentsOf: path, format: format, episodeLimit: 2)
     #expect(limited.lengths == [4, 3] && limited.states == Array(read.states[..<21]))
   }
 

@@ -1,7 +1,7 @@
 /// Demonstrations that cannot be learned from.
 public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
   /// The file's tensors are those of no known layout.
-  case unknownLayout(path: String, names: [String])
+  case unknownFormat(path: String, names: [String])
   /// A tensor has another shape than the layout wants.
   case shape(path: String, tensor: String, found: [Int], expected: String)
   /// A value is infinite or not a number.
@@ -20,7 +20,7 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
   /// What is wrong, and what to do.
   public var description: String {
     switch self {
-    case .unknownLayout(let path, let names):
+    case .unknownFormat(let path, let names):
       """
       \(path): expected states, actions and traj_lengths (npz), data/demo_<n> groups (robomimic) or \
       observations, actions, terminals and timeouts (D4RL), found \(Self.list(names)); convert it \

@@ -66,16 +66,26 @@ public struct DemonstrationNormalization: Equatable, Sendable, Codable {
 }
 
 extension Demonstrations {
-  /// The demonstrations in their own units, where a file holds normalized ones as DPPO's scripts
-  /// write them.
+  /// The reference adds it to every range.
+  private static let referenceRangeOffset: Float = 1e-6
+
+  /// The demonstrations in their own units, where a file holds them as DPPO's scripts write them:
+  /// 2 (x - min) / (max - min + 1e-6) - 1, by which constants are -1.
   public func denormalized(by normalization: DemonstrationNormalization) -> Demonstrations {
     precondition(
       normalization.observations.size == stateSize && normalization.actions.size == actionSize,
       "ranges of \((normalization.observations.size, normalization.actions.size)) components for "
         + "\((stateSize, actionSize))")
+    func denormalize(_ values: inout [Float], _ ranges: MinMaxNormalization) {
+      for index in values.indices {
+        let low = ranges.minimum[index % ranges.size]
+        let range = ranges.maximum[index % ranges.size] - low + Self.referenceRangeOffset
+        values[index] = (values[index] + 1) / 2 * range + low
+      }
+    }
     var result = self
-    result.states.withUnsafeMutableBufferPointer { normalization.observations.denormalize($0) }
-    result.actions.withUnsafeMutableBufferPointer { normalization.actions.denormalize($0) }
+    denormalize(&result.states, normalization.observations)
+    denormalize(&result.actions, normalization.actions)
     return result
   }
 }

@@ -1,7 +1,7 @@
 import Files
 
 /// How episodes lie in a file.
-public enum DemonstrationLayout: String, Sendable, CaseIterable, Codable {
+public enum DemonstrationFormat: String, Sendable, CaseIterable, Codable {
   /// Whatever the file's content says.
   case automatic
   /// An npz: `states`, `actions`, `traj_lengths`; `rewards` and `terminals` may be missing.
@@ -17,20 +17,20 @@ extension Demonstrations {
   ///
   /// - Parameters:
   ///   - path: an npz or HDF5 file.
-  ///   - layout: how episodes lie in it.
+  ///   - format: how episodes lie in it.
   ///   - observations: which tensors make the observation, joined in this order; nil for the usual
   ///     ones: `states`, `observations`, or those robomimic's low-dimensional policies see.
   ///   - episodeLimit: reads no more than that many of the first episodes.
   /// - Throws: `FileError` if the file or a tensor cannot be read, `DemonstrationError` if tensors do
   ///   not fit together or have values that are not finite.
   public init(
-    contentsOf path: String, layout: DemonstrationLayout = .automatic,
+    contentsOf path: String, format: DemonstrationFormat = .automatic,
     observations: [String]? = nil, episodeLimit: Int? = nil
   ) throws {
     precondition(episodeLimit ?? 1 > 0, "an episode limit of \(episodeLimit ?? 0)")
     precondition(observations?.isEmpty != true, "no observations are asked for")
     let request = DemonstrationRequest(observations: observations, episodeLimit: episodeLimit)
-    switch layout {
+    switch format {
     case .automatic: self = try Self.recognize(path, request)
     case .dppo: self = try Self.dppo(try NPZFile(path: path), request)
     case .robomimic: self = try Self.robomimic(try HDF5File(path: path), request)
@@ -45,18 +45,18 @@ extension Demonstrations {
     case .npz:
       let file = try NPZFile(path: path)
       guard Set(file.names).isSuperset(of: ["actions", "traj_lengths"]) else {
-        throw DemonstrationError.unknownLayout(path: path, names: file.names)
+        throw DemonstrationError.unknownFormat(path: path, names: file.names)
       }
       return try dppo(file, request)
     case .hdf5:
       let file = try HDF5File(path: path)
       if !robomimicEpisodes(in: file).isEmpty { return try robomimic(file, request) }
       guard file.names.contains("actions"), file.names.contains("terminals") else {
-        throw DemonstrationError.unknownLayout(path: path, names: file.names)
+        throw DemonstrationError.unknownFormat(path: path, names: file.names)
       }
       return try d4rl(file, request)
     case let kind:
-      throw DemonstrationError.unknownLayout(path: path, names: ["a \(kind.rawValue) file"])
+      throw DemonstrationError.unknownFormat(path: path, names: ["a \(kind.rawValue) file"])
     }
   }
 }
