@@ -9,7 +9,7 @@ let package = Package(
       name: "Attune",
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "DiffusionPolicies",
+        "ReinforcementLearning", "DiffusionPolicies",
       ]),
   ],
   dependencies: [
@@ -41,9 +41,12 @@ let package = Package(
     .target(name: "Media", dependencies: ["Tensors", "CPNGBridge", "CFFmpeg"]),
     .target(
       name: "Environments", dependencies: ["Tensors", "Media", "CMuJoCo", "COSMesa", "CChipmunk"]),
+    .target(name: "ReinforcementLearning", dependencies: ["Tensors", "NeuralNetworks"]),
     .target(
       name: "DiffusionPolicies",
-      dependencies: ["Tensors", "NeuralNetworks", "Diffusion", "Files", "Environments"]),
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Environments", "ReinforcementLearning",
+      ]),
 
     // Programs.
     .executableTarget(
@@ -70,6 +73,9 @@ let package = Package(
     .testTarget(
       name: "EnvironmentsTests",
       dependencies: ["Environments", "Tensors", "Files", "Media", "CMuJoCo"]),
+    .testTarget(
+      name: "ReinforcementLearningTests",
+      dependencies: ["ReinforcementLearning", "Files", "Tensors"]),
     .testTarget(
       name: "DiffusionPoliciesTests",
       dependencies: [

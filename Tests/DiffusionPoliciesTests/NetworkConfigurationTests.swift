@@ -40,7 +40,7 @@ import Testing
   ) throws {
     var configuration = NetworkConfiguration()
     change(&configuration)
-    let error = #expect(throws: NetworkConfigurationError.self) {
+    let error = #expect(throws: SettingError.self) {
       try configuration.makeDenoiser(
         actionSize: 2, predictionCount: 4, observationSize: 3, observationCount: 1,
         random: &random)

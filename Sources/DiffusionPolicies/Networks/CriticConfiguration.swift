@@ -17,7 +17,7 @@ public struct CriticConfiguration: Sendable, Hashable, Codable {
 
   /// A critic of observations `[B, To, Do]`.
   ///
-  /// - Throws: `NetworkConfigurationError` if the numbers cannot make one.
+  /// - Throws: `SettingError` if the numbers cannot make one.
   public func makeCritic(
     observationSize: Int, observationCount: Int, random: inout some RandomSource
   ) throws -> Critic {

@@ -69,7 +69,7 @@ public struct NetworkConfiguration: Sendable, Hashable, Codable {
 
   /// A diffusion policy's network.
   ///
-  /// - Throws: `NetworkConfigurationError` if the numbers cannot make one.
+  /// - Throws: `SettingError` if the numbers cannot make one.
   public func makeDenoiser(
     actionSize: Int, predictionCount: Int, observationSize: Int, observationCount: Int,
     random: inout some RandomSource
@@ -88,22 +88,22 @@ public struct NetworkConfiguration: Sendable, Hashable, Codable {
         actionSize: actionSize, conditionSize: conditionSize, options: unetOptions,
         random: &random)
     case .gaussian:
-      throw NetworkConfigurationError(
-        field: "kind", found: "gaussian", expected: "mlp or unet for a diffusion policy")
+      throw SettingError(
+        key: "kind", found: "gaussian", expected: "mlp or unet for a diffusion policy")
     }
   }
 
   /// A Gaussian policy's network.
   ///
-  /// - Throws: `NetworkConfigurationError` if the numbers cannot make one.
+  /// - Throws: `SettingError` if the numbers cannot make one.
   public func makeGaussian(
     actionSize: Int, predictionCount: Int, observationSize: Int, observationCount: Int,
     random: inout some RandomSource
   ) throws -> GaussianMLP {
     try validate(predictionCount: predictionCount)
     guard kind == .gaussian else {
-      throw NetworkConfigurationError(
-        field: "kind", found: kind.rawValue, expected: "gaussian for a Gaussian policy")
+      throw SettingError(
+        key: "kind", found: kind.rawValue, expected: "gaussian for a Gaussian policy")
     }
     let deviation: GaussianMLP.Deviation =
       switch deviationKind {

@@ -1,24 +1,9 @@
-/// A network configuration that cannot make a network.
-public struct NetworkConfigurationError: Error, Hashable, CustomStringConvertible {
-  /// The field at fault.
-  public let field: String
-  /// Its value.
-  public let found: String
-  /// What it should be.
-  public let expected: String
-
-  /// The field, its value and what to set it to.
-  public var description: String {
-    "network configuration: \(field) is \(found); set it to \(expected)"
-  }
-}
-
 extension NetworkConfiguration {
   /// Checks the numbers that a configuration file may get wrong.
   func validate(predictionCount: Int) throws {
     func require(_ holds: Bool, _ field: String, _ found: Any, _ expected: String) throws {
       guard holds else {
-        throw NetworkConfigurationError(field: field, found: "\(found)", expected: expected)
+        throw SettingError(key: field, found: "\(found)", expected: expected)
       }
     }
     if kind != .gaussian {
@@ -67,13 +52,13 @@ extension NetworkConfiguration {
   /// Checks a perceptron's layers; `blockSizes` are those that must form residual blocks.
   static func validatePerceptron(_ sizes: [Int], blockSizes: [Int]?, field: String) throws {
     guard !sizes.isEmpty, sizes.allSatisfy({ $0 > 0 }) else {
-      throw NetworkConfigurationError(
-        field: field, found: "\(sizes)", expected: "one or more positive sizes")
+      throw SettingError(
+        key: field, found: "\(sizes)", expected: "one or more positive sizes")
     }
     guard let blockSizes else { return }
     guard blockSizes.count % 2 == 1, Set(blockSizes).count == 1 else {
-      throw NetworkConfigurationError(
-        field: field, found: "\(sizes)",
+      throw SettingError(
+        key: field, found: "\(sizes)",
         expected: "an odd number of equal sizes for residual blocks, or set isResidual to false")
     }
   }
