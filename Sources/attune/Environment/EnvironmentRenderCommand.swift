@@ -2,6 +2,7 @@ import ArgumentParser
 import DiffusionPolicies
 import Environments
 import Media
+import Runs
 
 /// `attune environment render NAME --output PATH`
 struct EnvironmentRenderCommand: ParsableCommand {
@@ -69,12 +70,12 @@ struct EnvironmentRenderCommand: ParsableCommand {
       if !quiet {
         StandardError.write(
           "episode \(episode + 1) of \(episodes): return \(statistics.totalReward), "
-            + count(statistics.stepCount, "step"))
+            + statistics.stepCount.counting("step"))
       }
     }
     try video.finish()
     if !quiet {
-      StandardError.write("wrote \(output): \(count(video.frameCount, "frame"))")
+      StandardError.write("wrote \(output): \(video.frameCount.counting("frame"))")
     }
   }
 }
