@@ -9,11 +9,13 @@ let package = Package(
       name: "Attune",
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "ReinforcementLearning", "DiffusionPolicies",
+        "ReinforcementLearning", "DiffusionPolicies", "Runs",
       ]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.29.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
   ],
   targets: [
     // System libraries: a module map and a shim each, no logic.
@@ -47,13 +49,20 @@ let package = Package(
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Environments", "ReinforcementLearning",
       ]),
+    .target(
+      name: "Runs",
+      dependencies: [
+        "Tensors", "Files", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        .product(name: "Yams", package: "Yams"),
+      ],
+      exclude: ["TensorBoard/event.proto"]),
 
     // Programs.
     .executableTarget(
       name: "attune",
       dependencies: [
         "Tensors", "NeuralNetworks", "Files", "Media", "Environments", "DiffusionPolicies",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Runs", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "Benchmarks",
@@ -81,6 +90,7 @@ let package = Package(
       dependencies: [
         "DiffusionPolicies", "Diffusion", "Environments", "Files", "NeuralNetworks", "Tensors",
       ]),
+    .testTarget(name: "RunsTests", dependencies: ["Runs", "Files", "Tensors"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

@@ -77,6 +77,8 @@ public struct PolicyEvaluation: Sendable {
       on: observations, mode: mode, streams: slots.map(\.stream))
     let executed = decisions.chunks.slice(
       0..<environment.configuration.executedCount, along: 1)
+    // A single one stays on this thread, where it may be drawing.
+    if slots.count == 1 { return slots[0].step(executed[0]) }
     WorkerPool.shared.forEach(slots.count) { slots[$0].step(executed[$0]) }
   }
 }

@@ -76,7 +76,7 @@ public final class FineTuning {
 
   /// Rolls out, judges and improves once.
   ///
-  /// - Throws: what the communicator throws.
+  /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
   public func iterate() throws -> IterationReport {
     if configuration.startsEpisodesAnew && iteration > 0 { collector.restartEpisodes() }
     let (buffer, summary) = collector.collect(
@@ -160,6 +160,8 @@ public final class FineTuning {
     let limit = configuration.gradientNormLimit
     let (scale, norm) = gradients.clippingScale(
       maximumNorm: limit > 0 ? limit : .infinity, parameters: policy.parameters)
+    try NonFiniteGradient.check(
+      loss: result.policyLoss, "policy loss", norm: norm, gradients, of: policy.parameters)
     policyOptimizer.step(gradients, gradientScale: limit > 0 ? scale : 1)
     if let etaOptimizer, let parameters = policy.explorationParameters,
       number % configuration.etaUpdateInterval == 0
@@ -183,9 +185,12 @@ public final class FineTuning {
   ) throws {
     let result = update.criticGradients(batch)
     let gradients = try communicator.sum(result.gradients, of: critic.parameters)
+    let norm = gradients.globalNorm(of: critic.parameters)
+    try NonFiniteGradient.check(
+      loss: result.loss, "value loss", norm: norm, gradients, of: critic.parameters)
     criticOptimizer.step(gradients)
     losses.value += result.loss
-    losses.criticGradientNorm += gradients.globalNorm(of: critic.parameters)
+    losses.criticGradientNorm += norm
   }
 
   private func annealTransitionCount() throws {

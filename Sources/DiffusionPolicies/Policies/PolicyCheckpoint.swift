@@ -49,6 +49,9 @@ public struct PolicyCheckpoint: Sendable {
   /// The key of the metadata under which everything but the weights is, as JSON.
   private static let key = "attune.policy"
 
+  /// What files of a training hold besides the policy is under this prefix.
+  public static let trainingPrefix = "training."
+
   /// Everything but the weights, for the metadata of a file that holds more than a policy.
   ///
   /// - Throws: `EncodingError` if a number is not finite.
@@ -89,7 +92,7 @@ public struct PolicyCheckpoint: Sendable {
   public init(path: String) throws {
     let file = try SafetensorsFile(path: path)
     var weights: [String: Tensor] = [:]
-    for name in file.names where !name.hasPrefix("training.") {
+    for name in file.names where !name.hasPrefix(Self.trainingPrefix) {
       weights[name] = try file.tensor(named: name)
     }
     try self.init(path: path, weights: weights, metadata: file.metadata)

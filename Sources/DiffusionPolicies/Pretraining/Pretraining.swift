@@ -113,23 +113,22 @@ public final class Pretraining {
 
   /// Trains on the next batch.
   ///
-  /// - Throws: what the communicator throws.
+  /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
   public func step() throws -> Report {
     let batch = dataset.batch(order.next())
     let rate = learningRate(at: batchIndex)
     let count = batch.chunks.shape[0]
     let draws = draws.split(batchIndex)
-    let (loss, gradients) = { [loss] in
-      let result = shardedValueAndGradients(
-        count: count, shardSize: max(16, (count + Self.laneCount - 1) / Self.laneCount),
-        laneCount: Self.laneCount
-      ) { rows in ShardResult(loss: loss(batch, rows: rows, draws: draws)) }
-      return (result.loss, result.gradients)
-    }()
+    let cloning = self.loss
+    let (loss, _, gradients) = shardedValueAndGradients(
+      count: count, shardSize: max(16, (count + Self.laneCount - 1) / Self.laneCount),
+      laneCount: Self.laneCount
+    ) { rows in ShardResult(loss: cloning(batch, rows: rows, draws: draws)) }
     let sum = try communicator.sum(gradients, of: parameters)
     let limit = configuration.gradientNormLimit
     let (scale, norm) = sum.clippingScale(
       maximumNorm: limit > 0 ? limit : .infinity, parameters: parameters)
+    try NonFiniteGradient.check(loss: loss, "loss", norm: norm, sum, of: parameters)
     optimizer.learningRate = Float(rate)
     optimizer.step(sum, gradientScale: limit > 0 ? scale : 1)
     batchIndex += 1
@@ -180,9 +179,6 @@ public final class Pretraining {
       configuration: policy, normalization: normalization,
       weights: average.values.prefixed("network"), origin: origin)
   }
-
-  /// The weights as they are, for the name of one that is not finite.
-  public var currentWeights: [String: Tensor] { parameters.values }
 
   // MARK: Going on later
 
