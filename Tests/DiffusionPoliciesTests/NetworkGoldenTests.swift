@@ -146,7 +146,7 @@ import Testing
     try checkDenoiser(
       "unet-usual",
       network(predictionCount: 8) {
-        $0.multipliers = [1, 2, 4]
+        $0.multipliers = [1, 2, 1]
         $0.groupNormEpsilon = 1e-4
       }, relative: 1e-4)
     try checkDenoiser(
