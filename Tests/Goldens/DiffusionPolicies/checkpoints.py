@@ -53,7 +53,8 @@ for role in ("model", "ema"):
 write("pretrained.pt", epoch=3000, **states)
 
 unet = Unet1D(action_dim=DA, cond_dim=TO * DO, diffusion_step_embed_dim=8, dim=4, dim_mults=[1, 2],
-              n_groups=2, cond_predict_scale=True, groupnorm_eps=1e-4)
+              n_groups=2, cond_predict_scale=True, smaller_encoder=True,
+              groupnorm_eps=1e-4)
 model = Pretrained(network=unet, randn_clip_value=3, final_action_clip_value=1.0,
                    **COMMON, **DDIM)
 perturb(model)
