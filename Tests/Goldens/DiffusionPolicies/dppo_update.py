@@ -24,13 +24,13 @@ goldens = {}
 
 def put(prefix, module):
     for name, value in module.state_dict().items():
-        goldens[f"{prefix}.{name}"] = value
+        goldens[f"{prefix}.{name}"] = value.clone()
 
 
 def put_gradients(prefix, module):
     for name, parameter in module.named_parameters():
         if parameter.requires_grad and parameter.grad is not None:
-            goldens[f"{prefix}.{name}"] = parameter.grad
+            goldens[f"{prefix}.{name}"] = parameter.grad.clone()
 
 
 def diffusion(fine_tuned_steps, **options):
