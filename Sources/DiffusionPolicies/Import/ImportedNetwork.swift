@@ -33,7 +33,7 @@ extension ReferenceCheckpoint {
       } else {
         shapes.gaussianMLP(completing: configuration)
       }
-    guard var network else {
+    guard var network, network.conditionSize > 0 else {
       throw ReferenceCheckpointError(
         path: path, .unknownNetwork(part, tensor: shapes.firstName ?? "nothing"))
     }
