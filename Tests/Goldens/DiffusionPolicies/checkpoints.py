@@ -59,7 +59,7 @@ model = Pretrained(network=unet, randn_clip_value=3, final_action_clip_value=1.0
                    **COMMON, **DDIM)
 perturb(model)
 sample("unet-ddim", model)
-write("unet.pt", epoch=1, model=model.state_dict(), ema=model.state_dict())
+write("unet.pt", epoch=1, model=model.state_dict())
 
 fine_tuning = {
     "randn_clip_value": 3, "final_action_clip_value": 1.0, "min_sampling_denoising_std": 0.1,

@@ -78,18 +78,18 @@ def mlp(**options):
     return DiffusionMLP(horizon_steps=TP, **options)
 
 
-denoiser("mlp-residual", mlp, time_dim=16, mlp_dims=[16, 16, 16], activation_type="ReLU",
+denoiser("mlp-residual", mlp, time_dim=16, mlp_dims=[8, 8, 8], activation_type="ReLU",
          residual_style=True)
 denoiser("mlp-plain", mlp, time_dim=8, mlp_dims=[20, 12], activation_type="Mish")
-denoiser("mlp-encoded", mlp, time_dim=16, mlp_dims=[16, 16, 16], activation_type="ReLU",
+denoiser("mlp-encoded", mlp, time_dim=16, mlp_dims=[8, 8, 8], activation_type="ReLU",
          cond_mlp_dims=[12, 6], residual_style=True, use_layernorm=True)
 denoiser("mlp-norm", mlp, time_dim=8, mlp_dims=[16, 12], cond_mlp_dims=[10, 7],
          use_layernorm=True)
 
-denoiser("unet-usual", Unet1D, tp=8, diffusion_step_embed_dim=8, dim=4, dim_mults=[1, 2, 1],
+denoiser("unet-usual", Unet1D, tp=8, diffusion_step_embed_dim=8, dim=4, dim_mults=[1, 1, 1],
          kernel_size=5, n_groups=2, cond_predict_scale=True, smaller_encoder=False,
          groupnorm_eps=1e-4)
-denoiser("unet-two-levels", Unet1D, diffusion_step_embed_dim=8, dim=4, dim_mults=[1, 2],
+denoiser("unet-two-levels", Unet1D, tp=8, diffusion_step_embed_dim=8, dim=4, dim_mults=[1, 1],
          kernel_size=5, n_groups=2, cond_predict_scale=True, smaller_encoder=True)
 denoiser("unet-encoded", Unet1D, diffusion_step_embed_dim=8, dim=4, dim_mults=[1, 2],
          kernel_size=3, n_groups=2, cond_predict_scale=False, cond_mlp_dims=[12, 6])
