@@ -99,7 +99,7 @@ import Testing
         actionSize: 2, predictionCount: 4, observationSize: 3, observationCount: 2,
         random: &random)
     }
-    try checkDenoiser("mlp-residual", network { $0.hiddenSizes = [16, 16, 16] })
+    try checkDenoiser("mlp-residual", network { $0.hiddenSizes = [8, 8, 8] })
     try checkDenoiser(
       "mlp-plain",
       network {
@@ -111,7 +111,7 @@ import Testing
     try checkDenoiser(
       "mlp-encoded",
       network {
-        $0.hiddenSizes = [16, 16, 16]
+        $0.hiddenSizes = [8, 8, 8]
         $0.usesLayerNorm = true
         $0.observationSizes = [12, 6]
       })
@@ -146,11 +146,15 @@ import Testing
     try checkDenoiser(
       "unet-usual",
       network(predictionCount: 8) {
-        $0.multipliers = [1, 2, 4]
+        $0.multipliers = [1, 1, 1]
         $0.groupNormEpsilon = 1e-4
       }, relative: 1e-4)
     try checkDenoiser(
-      "unet-two-levels", network { $0.usesSmallConditionEncoder = true }, relative: 1e-4)
+      "unet-two-levels",
+      network(predictionCount: 8) {
+        $0.multipliers = [1, 1]
+        $0.usesSmallConditionEncoder = true
+      }, relative: 1e-4)
     try checkDenoiser(
       "unet-encoded",
       network {

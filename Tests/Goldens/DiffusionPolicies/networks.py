@@ -7,31 +7,18 @@ output (outputs of a Gaussian: mean and deviation), upstream, gradient.<paramete
 shared-output: the output when every row is at time 7. Gradients are of sum(output * upstream).
 """
 
-import pathlib
-import sys
-
 import torch
-from safetensors.torch import save_file
 
-sys.path.insert(0, sys.argv[1])
+from reference import DA, TP, perturb, save
+
 from model.common.critic import CriticObs  # noqa: E402
 from model.common.mlp_gaussian import Gaussian_MLP  # noqa: E402
 from model.diffusion.mlp_diffusion import DiffusionMLP  # noqa: E402
 from model.diffusion.unet import Unet1D  # noqa: E402
 
-HERE = pathlib.Path(__file__).parent
-torch.set_num_threads(1)
 torch.manual_seed(5)
-B, TO, DO, TP, DA = 5, 2, 3, 4, 2
+B, TO, DO = 5, 2, 3
 goldens = {}
-
-
-def perturb(module):
-    """Moves norms and learned deviations off their initial values, so that all of them count."""
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            if parameter.requires_grad:
-                parameter += 0.1 * torch.randn_like(parameter)
 
 
 def record(case, module, outputs, inputs):
@@ -91,18 +78,18 @@ def mlp(**options):
     return DiffusionMLP(horizon_steps=TP, **options)
 
 
-denoiser("mlp-residual", mlp, time_dim=16, mlp_dims=[16, 16, 16], activation_type="ReLU",
+denoiser("mlp-residual", mlp, time_dim=16, mlp_dims=[8, 8, 8], activation_type="ReLU",
          residual_style=True)
 denoiser("mlp-plain", mlp, time_dim=8, mlp_dims=[20, 12], activation_type="Mish")
-denoiser("mlp-encoded", mlp, time_dim=16, mlp_dims=[16, 16, 16], activation_type="ReLU",
+denoiser("mlp-encoded", mlp, time_dim=16, mlp_dims=[8, 8, 8], activation_type="ReLU",
          cond_mlp_dims=[12, 6], residual_style=True, use_layernorm=True)
 denoiser("mlp-norm", mlp, time_dim=8, mlp_dims=[16, 12], cond_mlp_dims=[10, 7],
          use_layernorm=True)
 
-denoiser("unet-usual", Unet1D, tp=8, diffusion_step_embed_dim=8, dim=4, dim_mults=[1, 2, 4],
+denoiser("unet-usual", Unet1D, tp=8, diffusion_step_embed_dim=8, dim=4, dim_mults=[1, 1, 1],
          kernel_size=5, n_groups=2, cond_predict_scale=True, smaller_encoder=False,
          groupnorm_eps=1e-4)
-denoiser("unet-two-levels", Unet1D, diffusion_step_embed_dim=8, dim=4, dim_mults=[1, 2],
+denoiser("unet-two-levels", Unet1D, tp=8, diffusion_step_embed_dim=8, dim=4, dim_mults=[1, 1],
          kernel_size=5, n_groups=2, cond_predict_scale=True, smaller_encoder=True)
 denoiser("unet-encoded", Unet1D, diffusion_step_embed_dim=8, dim=4, dim_mults=[1, 2],
          kernel_size=3, n_groups=2, cond_predict_scale=False, cond_mlp_dims=[12, 6])
@@ -121,5 +108,4 @@ gaussian("gaussian-predicted-plain", mlp_dims=[16, 12], activation_type="Tanh",
 critic("critic", mlp_dims=[16, 16, 16], activation_type="Mish", residual_style=True)
 critic("critic-plain", mlp_dims=[16, 12], activation_type="ReLU", use_layernorm=True)
 
-save_file({k: v.detach().float().clone().contiguous() for k, v in goldens.items()},
-          HERE / "networks.safetensors")
+save(goldens, "networks.safetensors")
