@@ -88,7 +88,8 @@ let package = Package(
     .testTarget(
       name: "DiffusionPoliciesTests",
       dependencies: [
-        "DiffusionPolicies", "Diffusion", "Environments", "Files", "NeuralNetworks", "Tensors",
+        "DiffusionPolicies", "Diffusion", "Environments", "Files", "NeuralNetworks",
+        "ReinforcementLearning", "Tensors",
       ]),
     .testTarget(name: "RunsTests", dependencies: ["Runs", "Files", "Tensors"]),
     .testTarget(name: "ArchitectureTests"),

@@ -45,6 +45,6 @@ import Testing
         actionSize: 2, predictionCount: 4, observationSize: 3, observationCount: 1,
         random: &random)
     }
-    #expect(error?.field == field)
+    #expect(error?.key == field)
   }
 }

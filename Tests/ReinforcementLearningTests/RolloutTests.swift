@@ -67,7 +67,7 @@ import Testing
       rewards: [1, 100], values: [10, 20], nextValues: [5, 0], isTerminated: [false, true],
       isFinished: [true, true], environmentCount: 1)
     let (advantages, _) = rollout.generalizedAdvantages(discount: 0.5, traceDecay: 0.5)
-    #expect(advantages == [1 + 0.5 * 5 - 10, 100 - 20])
+    #expect(advantages == [-6.5, 80] as [Float])
   }
 
   @Test func theCriticIsJudged() {
@@ -81,6 +81,7 @@ import Testing
     expectClose(AdvantageScaling()(advantages), try golden("scaling.normalized"))
     expectClose(
       AdvantageScaling(quantiles: 0.05...0.93)(advantages), try golden("scaling.clamped"))
-    #expect(AdvantageScaling(isNormalized: false)([3, 1]) == [3, 1])
+    let raw: [Float] = AdvantageScaling(isNormalized: false)([3, 1])
+    #expect(raw == [3, 1] as [Float])
   }
 }

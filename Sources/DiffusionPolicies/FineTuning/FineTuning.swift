@@ -153,7 +153,9 @@ public final class FineTuning {
     _ batch: Minibatch, _ total: Int, number: Int, cloning: RandomStream,
     _ losses: inout IterationReport.Losses
   ) throws -> Double {
-    let result = update.policyGradients(batch, totalCount: total, cloningStreams: cloning)
+    let result = update.policyGradients(batch, totalCount: total) { [policy] rows, observations in
+      policy.frozenStates(on: observations, streams: rows.map { cloning.split($0) })
+    }
     let gradients = try communicator.sum(result.gradients, of: policy.parameters)
     let statistics = ProximalPolicyLoss.Statistics(
       numbers: try communicator.sum(result.statistics.numbers))

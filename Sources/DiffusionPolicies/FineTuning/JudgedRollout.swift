@@ -23,7 +23,6 @@ struct JudgedRollout {
     _ buffer: RolloutBuffer, critic: Critic, configuration: FineTuningConfiguration,
     policy: any ChunkPolicy, scaler: inout RewardScaler
   ) {
-    self.buffer = buffer
     func value(_ observations: Tensor) -> [Float] {
       shardedMap(count: observations.shape[0], shardSize: 512) {
         critic(observations.slice($0))
@@ -42,9 +41,22 @@ struct JudgedRollout {
       },
       isTerminated: buffer.isTerminated, isFinished: buffer.isFinished,
       environmentCount: buffer.environmentCount)
-    self.values = values
-    (advantages, returns) = rewards.generalizedAdvantages(
+    let (advantages, returns) = rewards.generalizedAdvantages(
       discount: Float(configuration.discount), traceDecay: Float(configuration.traceDecay))
+    self.init(
+      buffer, values: values, advantages: advantages, returns: returns,
+      configuration: configuration, policy: policy)
+  }
+
+  /// A rollout that has been judged.
+  init(
+    _ buffer: RolloutBuffer, values: [Float], advantages: [Float], returns: [Float],
+    configuration: FineTuningConfiguration, policy: any ChunkPolicy
+  ) {
+    self.buffer = buffer
+    self.values = values
+    self.advantages = advantages
+    self.returns = returns
     transitionCount = policy.transitionCount
     firstTransition = policy.firstTransition
     discounts = denoisingDiscounts(configuration.denoisingDiscount, count: transitionCount)

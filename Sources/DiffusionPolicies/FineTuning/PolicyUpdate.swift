@@ -32,9 +32,11 @@ struct PolicyUpdate: Sendable {
   /// - Parameters:
   ///   - batch: the transitions.
   ///   - totalCount: of all processes together; losses are divided by it.
-  ///   - cloningStreams: split for each row to draw the frozen policy's chains.
+  ///   - frozenStates: what the frozen policy does on the observations of some rows; asked for with a
+  ///     cloning coefficient only.
   func policyGradients(
-    _ batch: Minibatch, totalCount: Int, cloningStreams: RandomStream
+    _ batch: Minibatch, totalCount: Int,
+    frozenStates: @Sendable (_ rows: Range<Int>, _ observations: Tensor) -> Tensor
   ) -> PolicyResult {
     let scale = 1 / Float(totalCount)
     let result = shardedValueAndGradients(count: batch.count, shardSize: Self.shardSize) { rows in
@@ -52,8 +54,8 @@ struct PolicyUpdate: Sendable {
         entropySum = Double(entropy.scalar * share)
       }
       if cloningCoefficient != 0 {
-        let cloning = -policy.logProbabilitiesOfFrozenPolicy(
-          on: shard.observations, streams: rows.map { cloningStreams.split($0) }
+        let cloning = -policy.cloningLogProbabilities(
+          of: frozenStates(rows, shard.observations), observations: shard.observations
         ).sum()
         total = total + cloning * (cloningCoefficient * scale)
         cloningSum = Double(cloning.scalar * scale)

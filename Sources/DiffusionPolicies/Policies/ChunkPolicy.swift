@@ -47,12 +47,13 @@ public protocol ChunkPolicy: AnyObject, Sendable {
   /// A scalar to be kept high with PPO's entropy coefficient, differentiable; nil where it is constant.
   func entropy(observations: Tensor) -> Tensor?
 
-  /// The log-probabilities `[M]` under this policy of what the policy before fine-tuning does on
-  /// observations `[M, To, Do]`, differentiable: the behaviour-cloning term of the DPPO reference
-  /// (arXiv:2403.03949, equation 2).
-  func logProbabilitiesOfFrozenPolicy(
-    on observations: Tensor, streams: [RandomStream]
-  ) -> Tensor
+  /// What the policy before fine-tuning does on observations `[M, To, Do]`: the states around the
+  /// transitions `[M, K' + 1, Tp, Da]`. Not recorded.
+  func frozenStates(on observations: Tensor, streams: [RandomStream]) -> Tensor
+
+  /// The log-probabilities `[M]` of such states under this policy, averaged over transitions,
+  /// differentiable: the behaviour-cloning term of the DPPO reference (arXiv:2403.03949, equation 2).
+  func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor
 
   /// Weights by name, with the prefixes of the DPPO reference.
   var weights: [String: Tensor] { get }

@@ -19,7 +19,7 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
     public var actionLimit: Float = 1
     /// DDIM's eta in training; evaluation takes 0.
     public var eta: Float = 1
-    /// Whether eta is learned, between `leastEta` and 1, from `eta`.
+    /// Whether eta is learned for each action dimension, between `leastEta` and 1, from `eta`.
     public var learnsEta = false
     /// The least learned eta.
     public var leastEta: Float = 0.1
@@ -83,6 +83,7 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
     learnedEta =
       exploration.learnsEta && denoising.sampler == .ddim
       ? LearnedEta(
+        size: actionSize,
         initial: min(max(exploration.eta, exploration.leastEta + 1e-3), 1 - 1e-3),
         range: exploration.leastEta...1)
       : nil
@@ -180,17 +181,24 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
   /// The learned eta; transitions have no other entropy that could change.
   public func entropy(observations: Tensor) -> Tensor? { learnedEta?.value.mean() }
 
-  /// The mean log-probability of the last K' transitions of the frozen network's chains.
-  ///
-  /// As in the reference the whole chunk counts, not only what is executed.
-  public func logProbabilitiesOfFrozenPolicy(
-    on observations: Tensor, streams: [RandomStream]
-  ) -> Tensor {
-    let chain = withoutRecording {
-      self.chain(
+  /// The last K' transitions of the frozen network's chains, with the noise of training.
+  public func frozenStates(on observations: Tensor, streams: [RandomStream]) -> Tensor {
+    withoutRecording {
+      chain(
         on: observations, mode: .exploring, streams: streams,
-        denoiser: StagedDenoiser(frozen.bound(to: observations)))
+        denoiser: StagedDenoiser(frozen.bound(to: observations))
+      ).stackedStates
     }
+  }
+
+  /// Log-densities clamped per element and averaged over the whole chunk, as in the reference: not only
+  /// over what is executed.
+  public func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor {
+    let chain = DenoisingChain(
+      states: (0..<states.shape[1]).map {
+        states.slice($0..<($0 + 1), along: 1).reshaped(to: [states.shape[0]] + states.shape[2...])
+      },
+      firstIndex: firstTransition)
     let denoiser: Denoiser = { [fineTuned] chunks, timeSteps in
       fineTuned(chunks, timeSteps: timeSteps, observations: observations)
     }

@@ -58,11 +58,15 @@ public final class GaussianPolicy: ChunkPolicy {
   ) -> ChunkDecisions {
     let distribution = network(observations)
     let draw = mode == .exploring ? draw(distribution, streams) : distribution.mean
-    let start = Tensor.zeros(draw.shape).expandingDimension(at: 1)
     return ChunkDecisions(
-      chunks: draw.clamped(to: -actionLimit, actionLimit),
-      states: .concatenated([start, draw.expandingDimension(at: 1)], along: 1),
+      chunks: draw.clamped(to: -actionLimit, actionLimit), states: states(of: draw),
       logProbabilities: judged(distribution, draw).expandingDimension(at: 1))
+  }
+
+  /// Nothing, then the chunk: `[B, 2, Tp, Da]`.
+  private func states(of chunks: Tensor) -> Tensor {
+    let start = Tensor.zeros(chunks.shape).expandingDimension(at: 1)
+    return .concatenated([start, chunks.expandingDimension(at: 1)], along: 1)
   }
 
   private func draw(_ distribution: Transition, _ streams: [RandomStream]) -> Tensor {
@@ -90,11 +94,14 @@ public final class GaussianPolicy: ChunkPolicy {
     return deviation.log().mean() + 1.418_938_5
   }
 
-  /// The log-probabilities of the frozen network's draws.
-  public func logProbabilitiesOfFrozenPolicy(
-    on observations: Tensor, streams: [RandomStream]
-  ) -> Tensor {
-    let chunks = withoutRecording { draw(frozen(observations), streams) }
+  /// The frozen network's draws.
+  public func frozenStates(on observations: Tensor, streams: [RandomStream]) -> Tensor {
+    withoutRecording { states(of: draw(frozen(observations), streams)) }
+  }
+
+  /// The log-probabilities of such draws.
+  public func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor {
+    let chunks = states.slice(1..<2, along: 1).reshaped(to: [states.shape[0]] + chunkShape)
     return judged(network(observations), chunks)
   }
 

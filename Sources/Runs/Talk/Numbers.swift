@@ -13,8 +13,13 @@ extension Int {
 
   /// The number with what it counts, in the plural unless it is one.
   public func counting(_ noun: String) -> String {
-    "\(grouped) \(noun)\(self == 1 ? "" : "s")"
+    "\(grouped) \(self == 1 ? noun : noun.plural)"
   }
+}
+
+extension String {
+  /// A noun in the plural: `episodes`, `batches`.
+  var plural: String { self + (hasSuffix("ch") || hasSuffix("s") ? "es" : "s") }
 }
 
 /// Spans of time as people say them.

@@ -54,7 +54,7 @@ public struct ProgressBar {
     let rate = Double(done - alreadyDone) / max(elapsed, 1e-9)
     let left = rate > 0 ? Double(total - done) / rate : .infinity
     let numbers =
-      "\(done.grouped)/\(total.grouped) \(unit)s, \(Self.text(rate)) \(unit)s/s, "
+      "\(done.grouped)/\(total.grouped) \(unit.plural), \(Self.text(rate)) \(unit.plural)/s, "
       + (isLast ? "took \(TimeText.rounded(elapsed))" : "\(TimeText.rounded(left)) left")
       + (note.isEmpty ? "" : ", \(note)")
     guard isTerminal else { return write("\(label): \(numbers)\n") }

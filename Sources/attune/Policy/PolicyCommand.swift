@@ -14,6 +14,6 @@ struct PolicyCommand: ParsableCommand {
       """,
     subcommands: [
       PolicyPretrainCommand.self, PolicyFinetuneCommand.self, PolicyEvaluateCommand.self,
-      PolicyCollectCommand.self,
+      PolicyCollectCommand.self, PolicyImportCommand.self,
     ])
 }
