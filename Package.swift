@@ -82,7 +82,11 @@ let package = Package(
     .testTarget(
       name: "DiffusionPoliciesTests",
       dependencies: ["DiffusionPolicies", "Environments", "Files", "Tensors"]),
-    .testTarget(name: "RunsTests", dependencies: ["Runs", "Files", "Tensors"]),
+    .testTarget(
+      name: "RunsTests",
+      dependencies: [
+        "Runs", "Files", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],
