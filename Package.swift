@@ -87,11 +87,12 @@ let package = Package(
       dependencies: ["ReinforcementLearning", "Files", "Tensors"]),
     .testTarget(
       name: "DiffusionPoliciesTests",
+      dependencies: ["DiffusionPolicies", "Environments", "Files", "Tensors"]),
+    .testTarget(
+      name: "RunsTests",
       dependencies: [
-        "DiffusionPolicies", "Diffusion", "Environments", "Files", "NeuralNetworks",
-        "ReinforcementLearning", "Tensors",
+        "Runs", "Files", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
-    .testTarget(name: "RunsTests", dependencies: ["Runs", "Files", "Tensors"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

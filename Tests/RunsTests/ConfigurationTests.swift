@@ -67,7 +67,7 @@ import Testing
   func writtenConfigurationDecodesToTheSame(text: String) throws {
     var configuration = SampleConfiguration.defaults
     configuration.environment = text
-    configuration.parameters = ["1": .infinity, "a b": -0.1, "small": 5e-324]
+    configuration.parameters = ["1": .infinity, "a b": -0.1, "small": .leastNonzeroMagnitude]
     configuration.learningRate = 0.1
     configuration.network.dropout = 1e-10
     configuration.stages = [.defaults]
@@ -79,22 +79,40 @@ import Testing
     #expect(yaml.contains("dropout: 1.0e-10\n"))
   }
 
+  /// Nil is written as null: left out, it would come back as the default.
+  @Test func nilIsWritten() throws {
+    struct Optionals: RunConfiguration {
+      var number: Double? = 1
+      var count: Int32? = 1
+      var text: String? = "a"
+      var flag: Bool? = true
+      var list: [Int]? = [1]
+      var section: SampleConfiguration.Network? = .defaults
+      static let defaults = Optionals()
+    }
+    let none = Optionals(
+      number: nil, count: nil, text: nil, flag: nil, list: nil, section: nil)
+    let yaml = try none.yaml()
+    #expect(yaml.matches(of: #/: null\n/#).count == 6)
+    #expect(try Optionals.decode(yaml: yaml) == none)
+  }
+
   @Test func unknownKeyNamesLineAndNearest() {
     #expect(
       message("environment: hopper\nlearning_rate: 1\n")
-        == "sample.yaml:2: 'learning_rate' is not a setting; did you mean 'learningRate'?")
+        == "sample.yaml:2: 'learning_rate': is not a setting; did you mean 'learningRate'?")
     #expect(
       message("network:\n  widths: [1]\n  dropuot: 0.1\n")
-        == "sample.yaml:3: 'network.dropuot' is not a setting; did you mean 'network.dropout'?")
+        == "sample.yaml:3: 'network.dropuot': is not a setting; did you mean 'network.dropout'?")
     #expect(
       message("dropout: 0.1\n")
-        == "sample.yaml:1: 'dropout' is not a setting; did you mean 'network.dropout'?")
+        == "sample.yaml:1: 'dropout': is not a setting; did you mean 'network.dropout'?")
     #expect(
       message("stages:\n- every: 1\n- evry: 2\n")
-        == "sample.yaml:3: 'stages.1.evry' is not a setting; did you mean 'stages.1.every'?")
+        == "sample.yaml:3: 'stages.1.evry': is not a setting; did you mean 'stages.1.every'?")
     #expect(
       message("evaluation:\n  qqqqqq: 2\n")
-        == "sample.yaml:2: 'evaluation.qqqqqq' is not a setting; choose from episodes, every")
+        == "sample.yaml:2: 'evaluation.qqqqqq': is not a setting; choose from episodes, every")
   }
 
   @Test func badValueNamesLineFoundAndExpected() {
@@ -143,7 +161,7 @@ import Testing
         == "override 'network.=1': a part of the key is empty; write key.path=value")
     #expect(
       message("", "network.width=1")
-        == "override 'network.width=1': 'network.width' is not a setting; did you mean "
+        == "override 'network.width=1': 'network.width': is not a setting; did you mean "
         + "'network.widths'?")
     #expect(
       message("", "learningRate.x=1")

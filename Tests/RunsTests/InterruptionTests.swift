@@ -6,7 +6,7 @@ import Testing
 @Suite struct InterruptionTests {
   @Test func firstSignalAsksAndSecondExits() async {
     await #expect(processExitsWith: .exitCode(130)) {
-      Interruption.install()
+      listen()
       guard !Interruption.isRequested else { exit(1) }
       raise(SIGINT)
       guard Interruption.isRequested else { exit(2) }
@@ -17,7 +17,7 @@ import Testing
 
   @Test func terminationCountsToo() async {
     await #expect(processExitsWith: .exitCode(143)) {
-      Interruption.install()
+      listen()
       raise(SIGINT)
       raise(SIGTERM)
       exit(3)
@@ -26,7 +26,7 @@ import Testing
 
   @Test func uninstallingLetsSignalsEndTheProgram() async {
     await #expect(processExitsWith: .signal(SIGTERM)) {
-      Interruption.install()
+      listen()
       raise(SIGINT)
       Interruption.uninstall()
       guard !Interruption.isRequested else { exit(1) }
@@ -39,11 +39,19 @@ import Testing
     let result = await #expect(
       processExitsWith: .success, observing: [\.standardErrorContent]
     ) {
-      Interruption.install()
+      listen()
       raise(SIGTERM)
       exit(0)
     }
     let said = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
     #expect(said.contains("finishing the iteration; press Ctrl-C again to stop at once\n"))
   }
+}
+
+/// Listens as a program does; the testing library starts processes with all signals blocked.
+private func listen() {
+  var all = sigset_t()
+  sigfillset(&all)
+  pthread_sigmask(SIG_UNBLOCK, &all, nil)
+  Interruption.install()
 }

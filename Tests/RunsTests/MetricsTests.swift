@@ -21,7 +21,7 @@ import Testing
     var record = record(1)
     record["klDivergence"] = .nan
     record["gradientNorm"] = -.infinity
-    record["tiny"] = 5e-324
+    record["tiny"] = .leastNonzeroMagnitude
     try writer.write(record)
     // Read while the writer is open: every line is handed over at once.
     #expect(
@@ -32,7 +32,7 @@ import Testing
     #expect(back.records.count == 1)
     #expect(back.records[0].values["klDivergence"]?.isNaN == true)
     #expect(back.records[0]["meanReturn"] == 1.0 / 3)
-    #expect(back.records[0]["tiny"] == 5e-324)
+    #expect(back.records[0]["tiny"] == .leastNonzeroMagnitude)
     #expect(back.names == ["gradientNorm", "klDivergence", "loss", "meanReturn", "tiny"])
     #expect(back.curve(of: "loss").steps == [100])
     #expect(back.curve(of: "loss").values == [0.1])

@@ -24,11 +24,6 @@ struct ConfigurationKeys<Key: CodingKey>: KeyedDecodingContainerProtocol {
       type, from: try existing(key), at: path + [key.stringValue], record: record)
   }
 
-  func decodeIfPresent<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value? {
-    guard contains(key), try !decodeNil(forKey: key) else { return nil }
-    return try decode(type, forKey: key)
-  }
-
   func nestedContainer<Nested: CodingKey>(
     keyedBy type: Nested.Type, forKey key: Key
   ) throws -> KeyedDecodingContainer<Nested> {
