@@ -5,7 +5,7 @@
 
 enum {
   query_panel = 32,
-  forward_key_block = 168,  // twelve tiles of the matrix product; a panel's scores stay in the first-level cache
+  forward_key_block = 168,  // twelve tiles; a panel of scores stays in the first-level cache
   key_block = 256,
 };
 
@@ -18,37 +18,62 @@ static long rounded_up(long count, long multiple) {
 static long minimum(long a, long b) { return a < b ? a : b; }
 
 long attune_attention_scratch_size(long count, long head_size) {
-  const long panels = rounded_up(count, query_panel) / query_panel;
-  return 2 * forward_key_block * head_size + query_panel * forward_key_block +
-         panels * query_panel * (2 * head_size + 2);
+  return forward_key_block * (2 * head_size + query_panel) +
+         rounded_up(count, query_panel) * (2 * head_size + 2);
 }
 
 #define VARIANT_SOURCE "Attention.inc"
 #include "ForEachVariant.h"
 
-/// Fetches rows that the next block will copy: in a matrix of several heads they lie too far apart for the
-/// processor to foresee.
+/// Fetches rows that the next block will copy: in a matrix of several heads they lie too far apart
+/// for the processor to foresee.
 static void prefetch_rows(long rows, long columns, const float *x, long stride) {
   for (long i = 0; i < rows; i++)
     for (long j = 0; j < columns; j += 16) __builtin_prefetch(x + i * stride + j, 0, 2);
 }
 
+/// A panel of queries, `[size][32]`, and what is known of their results, `[size][32]`, and of their
+/// softmax. Only the first `columns` lanes, 16 or 32, are in use.
+typedef struct {
+  long size, columns;
+  const float *queries;
+  float *results, *maxima, *sums;
+} panel_state;
+
+/// Folds a block of keys and values, `[keys][size]`, into a panel. Lane q sees keys up to `limit` +
+/// q if attention is causal.
+static void fold_keys(
+    const panel_state *panel, long count, const float *keys, const float *values, bool is_causal,
+    long limit, float *scores) {
+  if (is_causal && limit + panel->columns <= 0) return;
+  attune_matrix_product(
+      count, panel->columns, panel->size, keys, panel->size, 1, panel->queries, 0, 1, 0, scores,
+      query_panel, false);
+  for (long q = 0; q < panel->columns; q += 16) {
+    if (is_causal) CALL_VARIANT(hide_later_keys, count, limit + q, scores + q);
+    CALL_VARIANT(
+        fold_scores, count, panel->size, scores + q, panel->maxima + q, panel->sums + q,
+        panel->results + q);
+  }
+  attune_matrix_product(
+      panel->size, panel->columns, count, values, 1, panel->size, scores, 0, 1, 0,
+      panel->results, query_panel, true);
+}
+
 void attune_attention(
     const attune_attention_head *head, long first, long count, float *scratch, float *result,
     long result_stride, float *log_sums) {
-  // Everything is transposed, with 32 queries side by side: scores [keys, 32] = keys x queries, which
-  // is just the form of a packed panel, and results [head_size, 32] = values transposed x scores. Maxima
-  // and sums are then those of lanes, and no head size needs padding.
-  const long size = head->head_size;
-  const long panels = rounded_up(count, query_panel) / query_panel;
-  const long width = panels * query_panel;
+  // Everything is transposed, with 32 queries side by side: scores [keys, 32] = keys x queries,
+  // which is just the form of a packed panel, and results [size, 32] = values transposed x scores.
+  // Maxima and sums are then those of lanes, and no head size needs padding.
+  const long size = head->head_size, width = rounded_up(count, query_panel);
+  const long key_stride = head->key_stride, value_stride = head->value_stride;
   float *const keys = scratch, *const values = keys + forward_key_block * size;
   float *const scores = values + forward_key_block * size;
   float *const queries = scores + query_panel * forward_key_block;
   float *const results = queries + width * size;
   float *const maxima = results + width * size, *const sums = maxima + width;
-  attune_pack_panels(
-      size, first, count, head->query, 1, head->query_stride, queries);
+  attune_pack_panels(size, first, count, head->query, 1, head->query_stride, queries);
   CALL_VARIANT(copy_scaled, 1, width * size, queries, 0, head->scale * log2_e, queries);
   memset(results, 0, width * size * sizeof(float));
   for (long q = 0; q < width; q++) {
@@ -59,41 +84,27 @@ void attune_attention(
       head->is_causal ? minimum(head->key_count, first + count) : head->key_count;
   for (long key = 0; key < end; key += forward_key_block) {
     const long block = minimum(forward_key_block, end - key);
+    CALL_VARIANT(copy_scaled, block, size, head->key + key * key_stride, key_stride, 1, keys);
     CALL_VARIANT(
-        copy_scaled, block, size, head->key + key * head->key_stride, head->key_stride, 1, keys);
-    CALL_VARIANT(
-        copy_scaled, block, size, head->value + key * head->value_stride, head->value_stride, 1,
-        values);
-    const long next = key + block, next_block = minimum(forward_key_block, end - next);
-    for (long panel = 0; panel < width; panel += query_panel) {
-      const long from = next_block * panel / width;
-      const long to = next_block * (panel + query_panel) / width;
-      prefetch_rows(
-          to - from, size, head->key + (next + from) * head->key_stride, head->key_stride);
-      prefetch_rows(
-          to - from, size, head->value + (next + from) * head->value_stride, head->value_stride);
-      const long columns = count - panel > 16 ? 32 : 16;
-      attune_matrix_product(
-          block, columns, size, keys, size, 1, queries + panel * size, 0, 1, 0, scores,
-          query_panel, false);
-      for (long q = 0; q < columns; q += 16) {
-        if (head->is_causal)
-          CALL_VARIANT(hide_later_keys, block, first + panel + q - key, scores + q);
-        CALL_VARIANT(
-            fold_scores, block, size, scores + q, maxima + panel + q, sums + panel + q,
-            results + panel * size + q);
-      }
-      attune_matrix_product(
-          size, columns, block, values, 1, size, scores, 0, 1, 0, results + panel * size,
-          query_panel, true);
+        copy_scaled, block, size, head->value + key * value_stride, value_stride, 1, values);
+    const float *next_key = head->key + (key + block) * key_stride;
+    const float *next_value = head->value + (key + block) * value_stride;
+    const long next_block = minimum(forward_key_block, end - key - block);
+    for (long q = 0; q < width; q += query_panel) {
+      const long from = next_block * q / width, to = next_block * (q + query_panel) / width;
+      prefetch_rows(to - from, size, next_key + from * key_stride, key_stride);
+      prefetch_rows(to - from, size, next_value + from * value_stride, value_stride);
+      const panel_state panel = {
+          size, count - q > 16 ? 32 : 16, queries + q * size, results + q * size, maxima + q,
+          sums + q};
+      fold_keys(&panel, block, keys, values, head->is_causal, first + q - key, scores);
     }
   }
-  for (long q = 0; q < count; q += 16) {
-    const long panel = q / query_panel * query_panel;
+  for (long q = 0; q < count; q += 16)
     CALL_VARIANT(
-        store_results, minimum(16, count - q), size, sums + q, results + panel * size + q - panel,
-        result + (first + q) * result_stride, result_stride);
-  }
+        store_results, minimum(16, count - q), size, sums + q,
+        results + (q & ~31L) * size + (q & 16), result + (first + q) * result_stride,
+        result_stride);
   if (log_sums)
     for (long q = 0; q < count; q++)
       log_sums[first + q] = maxima[q] * ln_2 + log_of(sums[q]);
