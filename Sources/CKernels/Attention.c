@@ -25,8 +25,8 @@ long attune_attention_scratch_size(long count, long head_size) {
 #define VARIANT_SOURCE "Attention.inc"
 #include "ForEachVariant.h"
 
-/// Fetches rows that the next block will copy: in a matrix of several heads they lie too far apart
-/// for the processor to foresee.
+/// Fetches rows that will soon be in use: in a matrix of several heads they lie too far apart for
+/// the processor to foresee.
 static void prefetch_rows(long rows, long columns, const float *x, long stride) {
   for (long i = 0; i < rows; i++)
     for (long j = 0; j < columns; j += 16) __builtin_prefetch(x + i * stride + j, 0, 2);
@@ -73,6 +73,12 @@ void attune_attention(
   float *const queries = scores + query_panel * forward_key_block;
   float *const results = queries + width * size;
   float *const maxima = results + width * size, *const sums = maxima + width;
+  const long first_block = minimum(forward_key_block, head->key_count);
+  const float *first_query = head->query + first * head->query_stride;
+  prefetch_rows(count, size, first_query, head->query_stride);
+  prefetch_rows(first_block, size, head->key, key_stride);
+  prefetch_rows(first_block, size, head->value, value_stride);
+  prefetch_rows(count, size, result + first * result_stride, result_stride);
   attune_pack_panels(size, first, count, head->query, 1, head->query_stride, queries);
   CALL_VARIANT(copy_scaled, 1, width * size, queries, 0, head->scale * log2_e, queries);
   memset(results, 0, width * size * sizeof(float));
