@@ -87,7 +87,10 @@ let package = Package(
       dependencies: ["ReinforcementLearning", "Files", "Tensors"]),
     .testTarget(
       name: "DiffusionPoliciesTests",
-      dependencies: ["DiffusionPolicies", "Environments", "Files", "Tensors"]),
+      dependencies: [
+        "DiffusionPolicies", "Diffusion", "Environments", "Files", "NeuralNetworks",
+        "ReinforcementLearning", "Tensors",
+      ]),
     .testTarget(
       name: "RunsTests",
       dependencies: [

@@ -23,7 +23,8 @@ public struct RolloutRewards: Sendable {
     precondition(
       environmentCount > 0 && rewards.count.isMultiple(of: environmentCount)
         && counts.allSatisfy { $0 == rewards.count },
-      "a rollout of \(rewards.count) rewards in \(environmentCount) environments has parts of \(counts)")
+      "a rollout of \(rewards.count) rewards in \(environmentCount) environments has parts of "
+        + "\(counts)")
     self.rewards = rewards
     self.values = values
     self.nextValues = nextValues

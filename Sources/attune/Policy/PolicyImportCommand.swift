@@ -25,7 +25,9 @@ struct PolicyImportCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "The safetensors file to write.")
   var output: String
 
-  @Flag(inversion: .prefixedNo, help: "Take the moving average; what the reference does if given neither.")
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Whether to take the moving average; given neither, it is taken if there is one.")
   var average: Bool?
 
   @Flag(help: "Say nothing but errors.")
