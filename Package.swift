@@ -96,6 +96,9 @@ let package = Package(
       dependencies: [
         "Runs", "Files", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: ["DiffusionPolicies", "Environments", "NeuralNetworks", "Tensors", "attune"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

@@ -34,11 +34,12 @@ public final class FineTuning {
   ///   - checkpoint: the policy to start from.
   ///   - configuration: how to improve it.
   ///   - seed: decides the critic's first weights, starts, noise and minibatches.
+  ///   - registry: knows the environment.
   ///   - communicator: sums gradients over processes, which need different seeds for their rollouts.
   /// - Throws: `SettingError`, `ParameterError` or `EnvironmentError` for parts that do not fit.
   public init(
     _ checkpoint: PolicyCheckpoint, configuration: FineTuningConfiguration, seed: UInt64,
-    communicator: any Communicator = SingleProcess()
+    registry: EnvironmentRegistry = .standard, communicator: any Communicator = SingleProcess()
   ) throws {
     try configuration.validate()
     start = checkpoint
@@ -53,7 +54,8 @@ public final class FineTuning {
       observationSize: checkpoint.observationSize,
       observationCount: checkpoint.configuration.observationCount, random: &random)
     collector = try RolloutCollector(
-      try PolicyEnvironment(checkpoint.configuration, normalization: checkpoint.normalization),
+      try PolicyEnvironment(
+        checkpoint.configuration, normalization: checkpoint.normalization, registry: registry),
       count: configuration.environmentCount, seed: seed &+ UInt64(communicator.rank))
     func optimizer(_ parameters: NamedParameters) -> Adam {
       .withDecoupledDecay(parameters, weightDecay: Float(configuration.weightDecay))

@@ -6,15 +6,22 @@ public struct PolicyEnvironment: Sendable {
   public let configuration: PolicyConfiguration
   /// What maps observations and actions to [-1, 1].
   public let normalization: DemonstrationNormalization
+  private let registry: EnvironmentRegistry
 
+  /// - Parameters:
+  ///   - configuration: names the environment.
+  ///   - normalization: of the policy.
+  ///   - registry: knows the environment.
   /// - Throws: `EnvironmentError` if there is no such environment; `PolicyError.sizes` if it has other
   ///   sizes than the normalization.
   public init(
-    _ configuration: PolicyConfiguration, normalization: DemonstrationNormalization
+    _ configuration: PolicyConfiguration, normalization: DemonstrationNormalization,
+    registry: EnvironmentRegistry = .standard
   ) throws {
     self.configuration = configuration
     self.normalization = normalization
-    let environment = try configuration.environment.make()
+    self.registry = registry
+    let environment = try configuration.environment.make(in: registry)
     let (observation, action) = (environment.observationSpace.count, environment.actionSpace.count)
     guard observation == normalization.observations.size, action == normalization.actions.size
     else {
@@ -29,7 +36,7 @@ public struct PolicyEnvironment: Sendable {
   public func make(
     visit: ((any Environment, StepOutcome?) -> Void)? = nil
   ) throws -> any Environment {
-    var environment = try configuration.environment.make()
+    var environment = try configuration.environment.make(in: registry)
     if let visit { environment = StepVisitor(environment, visit: visit) }
     environment = NormalizedEnvironment(
       environment, observations: normalization.observations, actions: normalization.actions)
@@ -42,7 +49,7 @@ extension EnvironmentConfiguration {
   /// The bare environment with its time limit, statistics and guard.
   ///
   /// - Throws: `EnvironmentError` naming what is unknown or wrong.
-  public func make() throws -> any Environment {
-    try EnvironmentRegistry.standard.make(name, parameters.mapValues { .text($0) })
+  public func make(in registry: EnvironmentRegistry = .standard) throws -> any Environment {
+    try registry.make(name, parameters.mapValues { .text($0) })
   }
 }

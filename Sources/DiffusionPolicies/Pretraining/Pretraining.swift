@@ -121,7 +121,8 @@ public final class Pretraining {
     let draws = draws.split(batchIndex)
     let cloning = self.loss
     let (loss, _, gradients) = shardedValueAndGradients(
-      count: count, shardSize: max(16, (count + Self.laneCount - 1) / Self.laneCount),
+      count: count,
+      shardSize: max(Self.leastShardSize, (count + Self.laneCount - 1) / Self.laneCount),
       laneCount: Self.laneCount
     ) { rows in ShardResult(loss: cloning(batch, rows: rows, draws: draws)) }
     let sum = try communicator.sum(gradients, of: parameters)
@@ -138,6 +139,8 @@ public final class Pretraining {
 
   /// Parts of a batch, whatever the number of workers.
   private static let laneCount = 8
+  /// Fewer rows leave a matrix product's tiles half empty.
+  private static let leastShardSize = 64
 
   private func learningRate(at batch: Int) -> Double {
     let rate = schedule.rate(atStep: batch)

@@ -20,7 +20,14 @@ public enum Interruption {
     action.__sigaction_handler.sa_handler = { signal in Interruption.receive(signal) }
     // System calls go on; a handler of their own is what child programs do not inherit.
     action.sa_flags = SA_RESTART
-    for signal in [SIGINT, SIGTERM] { sigaction(signal, &action, nil) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for signal in [SIGINT, SIGTERM] {
+      sigaction(signal, &action, nil)
+      sigaddset(&signals, signal)
+    }
+    // A parent's thread that blocks signals hands that on to the programs it starts.
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   /// Forgets earlier requests and lets signals end the program again.

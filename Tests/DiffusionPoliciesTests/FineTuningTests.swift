@@ -1,0 +1,250 @@
+import Environments
+import Foundation
+import NeuralNetworks
+import Tensors
+import Testing
+
+@testable import DiffusionPolicies
+
+/// The loop of DPPO on a task that takes milliseconds.
+@Suite(.serialized) struct FineTuningTests {
+  /// A policy that has learned nothing yet.
+  private func start(
+    _ change: (inout PolicyConfiguration) -> Void = { _ in }
+  ) throws -> PolicyCheckpoint {
+    var policy = PolicyConfiguration()
+    policy.environment.name = "target"
+    policy.observationCount = 2
+    policy.predictionCount = 4
+    policy.executedCount = 2
+    policy.network.hiddenSizes = [32, 32, 32]
+    policy.denoising.stepCount = 5
+    change(&policy)
+    let normalization = DemonstrationNormalization(
+      observations: MinMaxNormalization(minimum: [-2], maximum: [2]),
+      actions: MinMaxNormalization(minimum: [-1], maximum: [1]))
+    var random = RandomStream(seed: 5)
+    let network: any Module =
+      policy.network.kind == .gaussian
+      ? try policy.network.makeGaussian(
+        actionSize: 1, predictionCount: 4, observationSize: 1, observationCount: 2,
+        random: &random)
+      : try policy.network.makeDenoiser(
+        actionSize: 1, predictionCount: 4, observationSize: 1, observationCount: 2,
+        random: &random)
+    return PolicyCheckpoint(
+      configuration: policy, normalization: normalization,
+      weights: network.parameters.values.prefixed("network"))
+  }
+
+  private func tuning(
+    _ change: (inout FineTuningConfiguration) -> Void = { _ in }
+  ) -> FineTuningConfiguration {
+    var tuning = FineTuningConfiguration()
+    tuning.iterationCount = 4
+    tuning.environmentCount = 6
+    tuning.decisionCount = 10
+    tuning.fineTunedCount = 3
+    tuning.epochCount = 2
+    tuning.batchSize = 50
+    tuning.critic.hiddenSizes = [16, 16, 16]
+    change(&tuning)
+    return tuning
+  }
+
+  private func make(
+    _ checkpoint: PolicyCheckpoint? = nil, _ tuning: FineTuningConfiguration
+  ) throws -> FineTuning {
+    try FineTuning(
+      try checkpoint ?? start(), configuration: tuning, seed: 3,
+      registry: TargetEnvironment.registry)
+  }
+
+  /// Everything of a report that must not depend on the clock.
+  private func numbers(_ report: IterationReport) -> [Double] {
+    let losses = report.losses
+    return [
+      Double(report.iteration), Double(report.environmentSteps), losses.policy, losses.value,
+      losses.divergence, losses.clipFraction, losses.ratio, losses.policyGradientNorm,
+      losses.criticGradientNorm, losses.cloning, losses.entropy, report.rewardScale,
+      report.explainedVariance ?? -1, Double(report.fineTunedCount),
+    ] + report.episodes.flatMap { [$0.totalReward, $0.bestReward, Double($0.stepCount)] }
+  }
+
+  private func expectSameWeights(_ one: FineTuning, _ other: FineTuning) {
+    let (first, second) = (one.checkpoint().weights, other.checkpoint().weights)
+    #expect(first.count == second.count && !first.isEmpty)
+    for (name, value) in first {
+      #expect(value.elements == second[name]?.elements, "\(name)")
+    }
+  }
+
+  @Test func goesOnExactly() throws {
+    let changes: [(inout FineTuningConfiguration) -> Void] = [
+      { _ in },
+      { $0.annealingInterval = 2 },
+      { $0.cloningCoefficient = 0.1 },
+    ]
+    for change in changes {
+      let whole = try make(nil, tuning(change))
+      let wholeNumbers = try (0..<4).map { _ in numbers(try whole.iterate()) }
+      let first = try make(nil, tuning(change))
+      let firstNumbers = try (0..<2).map { _ in numbers(try first.iterate()) }
+      let (weights, state) = (first.checkpoint().weights, try first.trainingState())
+      let second = try make(nil, tuning(change))
+      try second.restore(weights, state)
+      let secondNumbers = try (0..<2).map { _ in numbers(try second.iterate()) }
+      #expect(firstNumbers + secondNumbers == wholeNumbers)
+      expectSameWeights(whole, second)
+    }
+  }
+
+  @Test func doesNotDependOnTheNumberOfThreads() throws {
+    let threads = WorkerPool.shared.threadCount
+    defer { WorkerPool.shared.threadCount = threads }
+    WorkerPool.shared.threadCount = 1
+    let one = try make(nil, tuning())
+    let oneNumbers = try (0..<2).map { _ in numbers(try one.iterate()) }
+    WorkerPool.shared.threadCount = 3
+    let three = try make(nil, tuning())
+    let threeNumbers = try (0..<2).map { _ in numbers(try three.iterate()) }
+    #expect(threeNumbers == oneNumbers)
+    expectSameWeights(one, three)
+  }
+
+  /// Log-probabilities are kept from sampling: before the first step every ratio is 1, up to the order
+  /// in which the first layer sums.
+  @Test func theFirstRatiosAreOne() throws {
+    let single = tuning {
+      $0.epochCount = 1
+      $0.batchSize = 180
+    }
+    let losses = try make(nil, single).iterate().losses
+    #expect(abs(losses.ratio - 1) < 1e-5 && abs(losses.divergence) < 1e-6)
+    #expect(losses.clipFraction == 0)
+    #expect(losses.minibatchCount == 1)
+  }
+
+  @Test func allNumbersOfStepsWork() throws {
+    for count in [1, 5] {
+      let training = try make(nil, tuning { $0.fineTunedCount = count })
+      let report = try training.iterate()
+      #expect(report.fineTunedCount == count && report.losses.policyGradientNorm > 0)
+      #expect(numbers(report).allSatisfy { $0.isFinite })
+    }
+    #expect(throws: SettingError.self) {
+      try make(nil, tuning { $0.fineTunedCount = 6 })
+    }
+  }
+
+  @Test func implicitModelsWorkWithALearnedEta() throws {
+    let checkpoint = try start {
+      $0.denoising.stepCount = 20
+      $0.denoising.sampler = .ddim
+      $0.denoising.ddimStepCount = 4
+    }
+    let training = try make(
+      checkpoint,
+      tuning {
+        $0.exploration.learnsEta = true
+        $0.entropyCoefficient = 0.1
+        $0.etaLearningRate = CyclicLearningRate(maximum: 0.01, minimum: 0.01)
+      })
+    let before = try #require(training.policy.weights["eta.eta_logit"])
+    for _ in 0..<2 {
+      let report = try training.iterate()
+      #expect(numbers(report).allSatisfy { $0.isFinite })
+    }
+    #expect(training.policy.weights["eta.eta_logit"]?.elements != before.elements)
+  }
+
+  @Test func stepsAreAnnealed() throws {
+    let training = try make(
+      nil,
+      tuning {
+        $0.annealingInterval = 1
+        $0.annealingStep = 2
+      })
+    let counts = try (0..<3).map { _ in try training.iterate().fineTunedCount }
+    #expect(counts == [3, 1, 1])
+    // What ran before the reduction runs the first steps after it.
+    let name = "mlp_mean.layers.0.weight"
+    let frozen = try #require(training.policy.weights.under("actor")[name])
+    let original = try #require(try start().weights["network.\(name)"])
+    #expect(frozen.elements != original.elements)
+  }
+
+  @Test func onlyTheCriticWarmsUp() throws {
+    let training = try make(nil, tuning { $0.criticWarmUpCount = 1 })
+    let before = training.policy.weights
+    let report = try training.iterate()
+    #expect(report.losses.value > 0 && report.losses.minibatchCount > 0)
+    for (name, value) in training.policy.weights {
+      #expect(value.elements == before[name]?.elements, "\(name)")
+    }
+    let later = try training.iterate()
+    #expect(later.losses.policyGradientNorm > 0)
+  }
+
+  @Test func aLargeDivergenceStopsTheUpdate() throws {
+    let training = try make(
+      nil,
+      tuning {
+        $0.divergenceLimit = 1e-9
+        $0.epochCount = 5
+      })
+    // The first minibatch has none; the second is the first to pass any limit, and is the last.
+    let report = try training.iterate()
+    #expect(report.losses.minibatchCount == 2)
+  }
+
+  @Test func aNetworkThatBreaksStopsBeforeItsWeights() throws {
+    var checkpoint = try start()
+    let name = try #require(checkpoint.weights.keys.sorted().first)
+    let shape = checkpoint.weights[name]!.shape
+    checkpoint.weights[name] = Tensor(repeating: .nan, shape: shape)
+    let training = try make(checkpoint, tuning())
+    #expect(throws: NonFiniteGradient.self) { try training.iterate() }
+  }
+
+  @Test(.enabled(if: isOptimized, "learning takes minutes without optimization"))
+  func itLearns() throws {
+    for kind in [NetworkConfiguration.Kind.mlp, .gaussian] {
+      let checkpoint = try start {
+        $0.network.kind = kind
+        $0.network.isResidual = true
+      }
+      let training = try make(
+        checkpoint,
+        tuning {
+          $0.environmentCount = 32
+          $0.decisionCount = 24
+          $0.epochCount = 5
+          $0.batchSize = 500
+          $0.clipRange = 0.1
+          $0.clipRangeBase = 0.1
+          $0.policyLearningRate = CyclicLearningRate(maximum: 1e-3, minimum: 1e-3)
+        })
+      let first = EvaluationSummary(environment: "", try training.iterate().episodes)
+      var last = first
+      for _ in 0..<25 {
+        last = EvaluationSummary(environment: "", try training.iterate().episodes)
+      }
+      // 12 steps of at most 1 each.
+      print("\(kind): mean return \(first.meanReturn) -> \(last.meanReturn)")
+      #expect(last.meanReturn > first.meanReturn + 2)
+      #expect(last.meanReturn > 8)
+    }
+  }
+}
+
+/// Whether the tests are compiled with optimization.
+private var isOptimized: Bool {
+  var isDebug = false
+  assert(
+    {
+      isDebug = true
+      return true
+    }())
+  return !isDebug
+}

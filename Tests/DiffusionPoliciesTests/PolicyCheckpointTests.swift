@@ -1,0 +1,86 @@
+import Environments
+import Foundation
+import NeuralNetworks
+import Tensors
+import Testing
+
+@testable import DiffusionPolicies
+
+@Suite struct PolicyCheckpointTests {
+  private func pretrained() throws -> PolicyCheckpoint {
+    var policy = PolicyConfiguration()
+    policy.environment.name = "push-t"
+    policy.network.hiddenSizes = [16, 16, 16]
+    policy.denoising.stepCount = 4
+    var random = RandomStream(seed: 5)
+    let network = try policy.network.makeDenoiser(
+      actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 1,
+      random: &random)
+    return PolicyCheckpoint(
+      configuration: policy,
+      normalization: DemonstrationNormalization(
+        observations: MinMaxNormalization(
+          minimum: [13.456171, 32.938293, 57.471767, 108.27995, 0.00021559125],
+          maximum: [496.14618, 510.9579, 439.9153, 454.20206, 6.2831855]),
+        actions: MinMaxNormalization(minimum: [12, 25], maximum: [511, 511])),
+      weights: network.parameters.values.prefixed("network"), origin: ["seed": "5"])
+  }
+
+  @Test func allThatIsNeededIsInTheFile() throws {
+    let checkpoint = try pretrained()
+    let path = FileManager.default.temporaryDirectory
+      .appendingPathComponent("policy-\(UUID().uuidString).safetensors").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try checkpoint.write(to: path)
+    let read = try PolicyCheckpoint(path: path)
+    #expect(read.configuration == checkpoint.configuration)
+    #expect(read.normalization == checkpoint.normalization)
+    #expect(read.origin == ["seed": "5"] && read.fineTunedCount == 0 && read.critic == nil)
+    #expect(read.weights.count == checkpoint.weights.count)
+    for (name, value) in checkpoint.weights {
+      #expect(read.weights[name]?.elements == value.elements)
+    }
+  }
+
+  @Test func evaluationDoesNotDependOnWhatIsPlayedBeside() throws {
+    let checkpoint = try pretrained()
+    let environment = try PolicyEnvironment(
+      checkpoint.configuration, normalization: checkpoint.normalization)
+    let policy = try checkpoint.makePolicy()
+    let one = try PolicyEvaluation(environment, seed: 9, sideBySide: 1)
+      .play(policy, episodeCount: 3)
+    let all = try PolicyEvaluation(environment, seed: 9, sideBySide: 2)
+      .play(policy, episodeCount: 3)
+    #expect(one == all && one.allSatisfy { $0.stepCount > 0 })
+    var stepCount = 0
+    try PolicyEvaluation(environment, seed: 9).show(policy, episode: 1) { _, outcome in
+      if outcome != nil { stepCount += 1 }
+    }
+    #expect(stepCount == one[1].stepCount)
+  }
+
+  @Test func sizesMustFit() throws {
+    var checkpoint = try pretrained()
+    checkpoint.configuration.environment.name = "hopper"
+    #expect(throws: PolicyError.self) {
+      try PolicyEnvironment(
+        checkpoint.configuration, normalization: checkpoint.normalization)
+    }
+    checkpoint.configuration.network.hiddenSizes = [32, 32, 32]
+    #expect(throws: ParameterError.self) { try checkpoint.makePolicy() }
+  }
+
+  @Test func settingsAreChecked() throws {
+    var tuning = FineTuningConfiguration()
+    tuning.clipRange = -1
+    #expect(throws: SettingError(key: "clipRange", found: "-1.0", expected: "a number from 0")) {
+      try tuning.validate()
+    }
+    var policy = PolicyConfiguration()
+    policy.executedCount = 5
+    #expect(throws: SettingError.self) { try policy.validate() }
+    policy = PolicyConfiguration()
+    policy.network.hiddenSizes = [16, 8, 16]
+    #expect(throws: SettingError.self) { try policy.validate() }
+  }
+}
