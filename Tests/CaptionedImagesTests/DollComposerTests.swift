@@ -89,7 +89,7 @@ import Testing
       try message("captions.tsv", replacing: "hand1\taxe.png\taxe\taxe\t", with: "hand1\taxe.png"),
       has: "captions.tsv: row 15", "2 values, expected 5")
     expect(
-      try message("captions.tsv", replacing: "boots\tred", with: "\nshoes\tred"),
+      try message("captions.tsv", replacing: "boots\tred.png", with: "\nshoes\tred.png"),
       has: "captions.tsv: row 9", "no layer 'shoes'", "boots")
     expect(
       try message("captions.tsv", replacing: "phrase\t", with: "words\t"),
