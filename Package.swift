@@ -9,7 +9,7 @@ let package = Package(
       name: "Attune",
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "ReinforcementLearning", "DiffusionPolicies", "Runs",
+        "ReinforcementLearning", "DiffusionPolicies", "Runs", "CaptionedImages",
       ]),
   ],
   dependencies: [
@@ -41,6 +41,7 @@ let package = Package(
     .target(name: "Files", dependencies: ["Tensors", "CHDF5Bridge", "CZlib"]),
     .target(name: "CPNGBridge", dependencies: ["CPNG"]),  // keeps libpng's longjmp out of Swift
     .target(name: "Media", dependencies: ["Tensors", "CPNGBridge", "CFFmpeg"]),
+    .target(name: "CaptionedImages", dependencies: ["Tensors", "Files", "Media"]),
     .target(
       name: "Environments", dependencies: ["Tensors", "Media", "CMuJoCo", "COSMesa", "CChipmunk"]),
     .target(name: "ReinforcementLearning", dependencies: ["Tensors", "NeuralNetworks"]),
@@ -76,6 +77,8 @@ let package = Package(
     .testTarget(name: "NeuralNetworksTests", dependencies: ["Tensors", "NeuralNetworks", "Files"]),
     .testTarget(name: "FilesTests", dependencies: ["Tensors", "Files", "CHDF5Bridge", "attune"]),
     .testTarget(name: "MediaTests", dependencies: ["Tensors", "Media"]),
+    .testTarget(
+      name: "CaptionedImagesTests", dependencies: ["CaptionedImages", "Files", "Media", "Tensors"]),
     .testTarget(
       name: "DiffusionTests",
       dependencies: ["Diffusion", "Files", "Media", "NeuralNetworks", "Tensors"]),

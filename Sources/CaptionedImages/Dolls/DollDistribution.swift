@@ -1,0 +1,64 @@
+import Foundation
+import Tensors
+
+/// How often a drawn doll has what, and how much of it a caption tells.
+public struct DollDistribution: Codable, Hashable, Sendable {
+  /// An item's weight is its rank to the power of minus this; 0 draws evenly.
+  public var exponent = 0.7
+  /// Decides the rank of each phrase in its slot.
+  ///
+  /// With the default, humans, swords, blue round shields and red robes are common, and the black
+  /// hooded robe, which hides most of a doll, is rare.
+  public var rankSeed: UInt64 = 51_997
+  /// How many times as often as its rank says a phrase of the slot `base` is drawn.
+  ///
+  /// Hair and closed helmets go with humans only.
+  public var baseEmphasis: [String: Double] = ["human": 3]
+  /// The probability that an optional slot is filled, where anything in it is allowed.
+  public var presence: [DollSlot: Double] = [
+    .legs: 0.25, .boots: 0.25, .cloak: 0.4, .hair: 0.15, .head: 0.45, .hand1: 0.7, .hand2: 0.7,
+  ]
+  /// The probability that a caption mentions an optional item.
+  public var mentionProbability = 0.6
+
+  /// The defaults: those of the data's README, made uneven.
+  public init() {}
+
+  /// - Throws: `CaptionedDataError` if a setting is out of its range.
+  func validate() throws(CaptionedDataError) {
+    func check(_ isSound: Bool, _ problem: String) throws(CaptionedDataError) {
+      if !isSound { throw CaptionedDataError(file: "doll distribution", problem: problem) }
+    }
+    try check(exponent.isFinite, "exponent is \(exponent), expected a number")
+    try check(
+      (0...1).contains(mentionProbability),
+      "mentionProbability is \(mentionProbability), expected 0 to 1")
+    for (slot, probability) in presence {
+      try check(
+        (0...1).contains(probability),
+        "presence.\(slot.rawValue) is \(probability), expected 0 to 1")
+      try check(slot.isOptional, "presence.\(slot.rawValue): every doll has one, remove the key")
+    }
+    for (phrase, factor) in baseEmphasis {
+      try check(
+        factor > 0 && factor.isFinite,
+        "baseEmphasis.\(phrase) is \(factor), expected a number above 0")
+    }
+  }
+
+  /// The phrases of a slot from the most frequent to the rarest, before emphasis: a random order
+  /// that depends on `rankSeed`, the slot and the set of phrases alone.
+  public func rankedPhrases(of slot: DollSlot, in catalog: DollCatalog) -> [String] {
+    let phrases = catalog.phrases(of: slot)
+    var random = RandomStream(seed: rankSeed, purpose: "doll ranks of \(slot.rawValue)")
+    return random.permutation(phrases.count).map { phrases[$0] }
+  }
+
+  /// The weight of each phrase of a slot, the most frequent first.
+  func weights(of slot: DollSlot, in catalog: DollCatalog) -> [(phrase: String, weight: Double)] {
+    rankedPhrases(of: slot, in: catalog).enumerated().map { rank, phrase in
+      let emphasis = slot == .base ? baseEmphasis[phrase] ?? 1 : 1
+      return (phrase, pow(Double(rank + 1), -exponent) * emphasis)
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import Tensors
+
+/// Draws dolls: slot after slot, each phrase by its weight among those that what was drawn before
+/// allows, then one of the phrase's allowed files evenly.
+struct DollSampler: Sendable {
+  /// A phrase that can be drawn.
+  struct Choice: Sendable {
+    let weight: Double
+    /// Positions of its files in the catalog.
+    let files: [Int]
+  }
+
+  /// The order of drawing. Hair comes before headgear, which excludes it.
+  static let order: [DollSlot] = [
+    .base, .body, .legs, .boots, .cloak, .hair, .head, .hand1, .hand2,
+  ]
+
+  let items: [DollItem]
+  private var choices: [[Choice]] = []
+  private var presence: [Double] = []
+  private var forbidden: [ItemSet]
+  private var forbiddenOrHeldOut: [ItemSet]
+  /// The files of each held-out pair that may go together.
+  private var heldOutFiles: [[(body: Int, hand2: Int)]] = []
+
+  init(catalog: DollCatalog, distribution: DollDistribution) {
+    items = catalog.items
+    forbidden = Array(repeating: ItemSet(capacity: items.count), count: items.count)
+    for pair in catalog.forbiddenPairs {
+      forbidden[pair.first].insert(pair.second)
+      forbidden[pair.second].insert(pair.first)
+    }
+    forbiddenOrHeldOut = forbidden
+    for slot in DollSampler.order {
+      presence.append(slot.isOptional ? distribution.presence[slot] ?? 0 : 1)
+      choices.append(
+        distribution.weights(of: slot, in: catalog).map { phrase, weight in
+          Choice(
+            weight: weight,
+            files: items.indices.filter { items[$0].slot == slot && items[$0].phrase == phrase })
+        })
+    }
+    for pair in catalog.heldOutPairs {
+      let bodies = items.indices.filter { items[$0].slot == .body && items[$0].phrase == pair.body }
+      let hands = items.indices.filter {
+        items[$0].slot == .hand2 && items[$0].phrase == pair.hand2
+      }
+      let pairs = bodies.flatMap { body in hands.map { (body: body, hand2: $0) } }
+      for (body, hand2) in pairs {
+        forbiddenOrHeldOut[body].insert(hand2)
+        forbiddenOrHeldOut[hand2].insert(body)
+      }
+      let allowed = pairs.filter { !forbidden[$0.body].contains($0.hand2) }
+      if !allowed.isEmpty { heldOutFiles.append(allowed) }
+    }
+  }
+
+  /// Whether there is any held-out pair to draw.
+  var hasHeldOutPairs: Bool { !heldOutFiles.isEmpty }
+
+  /// The positions of the items of a random doll.
+  func draw(_ pairs: DollPairs, random: inout RandomStream) -> [Int] {
+    let masks = pairs == .training ? forbiddenOrHeldOut : forbidden
+    var blocked = ItemSet(capacity: items.count)
+    var fixed: [DollSlot: Int] = [:]
+    if pairs == .heldOut {
+      precondition(hasHeldOutPairs, "these dolls have no held-out pairs to draw")
+      let files = heldOutFiles[random.integer(below: heldOutFiles.count)]
+      let pair = files[random.integer(below: files.count)]
+      fixed = [.body: pair.body, .hand2: pair.hand2]
+      for position in fixed.values { blocked.formUnion(masks[position]) }
+    }
+    var chosen: [Int] = []
+    for (place, slot) in DollSampler.order.enumerated() {
+      if let position = fixed[slot] {
+        chosen.append(position)
+        continue
+      }
+      guard Double.random(in: 0..<1, using: &random) < presence[place],
+        let position = pick(choices[place], blocked: blocked, random: &random)
+      else { continue }
+      chosen.append(position)
+      blocked.formUnion(masks[position])
+    }
+    return chosen
+  }
+
+  private func pick(
+    _ choices: [Choice], blocked: ItemSet, random: inout RandomStream
+  ) -> Int? {
+    var total = 0.0
+    for choice in choices where choice.files.contains(where: { !blocked.contains($0) }) {
+      total += choice.weight
+    }
+    guard total > 0 else { return nil }
+    var rest = Double.random(in: 0..<total, using: &random)
+    var last: Choice?
+    for choice in choices where choice.files.contains(where: { !blocked.contains($0) }) {
+      last = choice
+      rest -= choice.weight
+      if rest < 0 { break }
+    }
+    // Rounding may leave a rest above 0 after the last choice, which is then the one.
+    guard let files = last?.files.filter({ !blocked.contains($0) }) else { return nil }
+    return files[random.integer(below: files.count)]
+  }
+}
+
+/// A set of positions as bits.
+struct ItemSet: Sendable {
+  private var words: [UInt64]
+
+  init(capacity: Int) { words = Array(repeating: 0, count: (capacity + 63) / 64) }
+
+  func contains(_ position: Int) -> Bool { words[position / 64] >> (position % 64) & 1 != 0 }
+
+  mutating func insert(_ position: Int) { words[position / 64] |= 1 << (position % 64) }
+
+  mutating func formUnion(_ other: ItemSet) {
+    for index in words.indices { words[index] |= other.words[index] }
+  }
+}

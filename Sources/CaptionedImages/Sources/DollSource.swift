@@ -1,0 +1,56 @@
+import Media
+import Tensors
+
+/// Random paper dolls with captions, without end.
+public struct DollSource: CaptionedImageSource {
+  /// Makes the dolls.
+  public let composer: DollComposer
+  /// Decides everything, together with a pair's number.
+  public let seed: UInt64
+  /// Which dolls are drawn.
+  public let pairs: DollPairs
+  /// The size of the pictures in pixels.
+  public let width: Int, height: Int
+
+  /// Draws from a composer; without a size, pictures have that of the layers.
+  ///
+  /// - Throws: `CaptionedDataError` if held-out pairs are asked for and the composer has none.
+  public init(
+    _ composer: DollComposer, seed: UInt64, pairs: DollPairs = .training, width: Int? = nil,
+    height: Int? = nil
+  ) throws(CaptionedDataError) {
+    guard pairs != .heldOut || composer.hasHeldOutPairs else {
+      throw CaptionedDataError(
+        file: "heldout_pairs.tsv", problem: "there are no held-out pairs to draw",
+        advice: "put that file into the folder of the layers")
+    }
+    self.composer = composer
+    self.seed = seed
+    self.pairs = pairs
+    self.width = width ?? composer.width
+    self.height = height ?? composer.height
+    precondition(self.width > 0 && self.height > 0, "pictures of \(self.width)x\(self.height)")
+  }
+
+  /// Nil: there is a doll for every number.
+  public var count: Int? { nil }
+
+  /// The doll of a number.
+  public func doll(at index: Int) -> Doll {
+    composer.doll(seed: seed, index: index, pairs: pairs)
+  }
+
+  /// The dolls of the given numbers, painted and captioned.
+  public func batch(at indices: [Int]) -> CaptionedImages {
+    let dolls = indices.map(doll)
+    let images = dolls.map {
+      composer.image(of: $0).fitted(
+        width: width, height: height, background: composer.background)
+    }
+    let captions = zip(indices, dolls).map { index, doll in
+      composer.caption(of: doll, seed: seed, index: index)
+    }
+    return CaptionedImages(
+      images: SampleTable.batch(images, width: width, height: height), captions: captions)
+  }
+}

@@ -1,0 +1,118 @@
+import Files
+import Foundation
+import Media
+import Tensors
+
+/// An npz file of pictures, `images` uint8 `[N, H, W, 3]`, and captions.
+///
+/// The captions are the lines of a text file beside it, `pictures.txt` for `pictures.npz`, or the
+/// array `captions` of UTF-8 bytes, uint8 `[N, L]` padded with zeros, which
+/// `numpy.array([text.encode() for text in captions]).view("u1").reshape(N, -1)` makes.
+public struct ImageArraySource: CaptionedImageSource {
+  /// The size of the pictures in pixels.
+  public let width: Int, height: Int
+  private let stored: StoredTensor
+  private let captions: [String]
+
+  /// The number of pairs.
+  public var count: Int? { captions.count }
+
+  /// Reads a file. Pictures are scaled to cover the size and cut around the middle; without a
+  /// size, they keep theirs.
+  ///
+  /// - Throws: `FileError` or `CaptionedDataError`, which name file and array.
+  public init(path: String, width: Int? = nil, height: Int? = nil) throws {
+    let file = try ImageArraySource.open(path)
+    let images = try file.storedTensor(named: "images")
+    guard images.elementType == .uint8, images.shape.count == 4, images.shape[3] == 3,
+      !images.shape.contains(0)
+    else {
+      throw CaptionedDataError(
+        file: path, problem: "images is \(images), expected uint8 [N, H, W, 3]")
+    }
+    stored = images
+    self.height = height ?? images.shape[1]
+    self.width = width ?? images.shape[2]
+    precondition(self.width > 0 && self.height > 0, "pictures of \(self.width)x\(self.height)")
+    let sidecar = (path.hasSuffix(".npz") ? String(path.dropLast(4)) : path) + ".txt"
+    if FileManager.default.fileExists(atPath: sidecar) {
+      captions = try ImageArraySource.lines(of: sidecar, count: images.shape[0])
+    } else if file.names.contains("captions") {
+      captions = try ImageArraySource.texts(
+        in: file.storedTensor(named: "captions"), path: path, count: images.shape[0])
+    } else {
+      throw CaptionedDataError(
+        file: path, problem: "has no captions",
+        advice: "write them to \(sidecar), one a line, or add the array 'captions'")
+    }
+  }
+
+  /// The pairs of the given numbers.
+  public func batch(at indices: [Int]) -> CaptionedImages {
+    let (oldHeight, oldWidth) = (stored.shape[1], stored.shape[2])
+    let size = oldHeight * oldWidth * 3
+    let images = stored.withUnsafeBytes { bytes in
+      indices.map { index in
+        precondition(captions.indices.contains(index), "pair \(index) of \(captions.count)")
+        let image = Image(width: oldWidth, height: oldHeight, channelCount: 3) { samples in
+          UnsafeMutableRawBufferPointer(samples).copyMemory(
+            from: UnsafeRawBufferPointer(rebasing: bytes[index * size..<(index + 1) * size]))
+        }
+        return image.fitted(width: width, height: height, background: .white)
+      }
+    }
+    return CaptionedImages(
+      images: SampleTable.batch(images, width: width, height: height),
+      captions: indices.map { captions[$0] })
+  }
+
+  private static func open(_ path: String) throws -> NPZFile {
+    do throws(FileError) {
+      return try NPZFile(path: path)
+    } catch {
+      // NumPy's own arrays of text have types that Files does not read.
+      guard error.kind == .unsupported, error.item == "captions" else { throw error }
+      throw CaptionedDataError(
+        file: path, problem: "captions \(error.problem)",
+        advice: "leave them out and write them to a .txt file of the same name, one a line")
+    }
+  }
+
+  private static func lines(of path: String, count: Int) throws -> [String] {
+    var lines = try TextFile.read(path: path).split(
+      omittingEmptySubsequences: false, whereSeparator: \.isNewline
+    ).map(String.init)
+    if lines.last == "" { lines.removeLast() }
+    guard lines.count == count else {
+      throw CaptionedDataError(
+        file: path, problem: "has \(lines.count) lines, expected one for each of \(count) pictures")
+    }
+    return lines
+  }
+
+  private static func texts(
+    in stored: StoredTensor, path: String, count: Int
+  ) throws(CaptionedDataError) -> [String] {
+    guard stored.elementType == .uint8, stored.shape.count == 2, stored.shape[0] == count else {
+      throw CaptionedDataError(
+        file: path,
+        problem: "captions is \(stored), expected UTF-8 bytes, uint8 [\(count), L]")
+    }
+    let length = stored.shape[1]
+    let texts = stored.withUnsafeBytes { bytes in
+      (0..<count).map { row in
+        let text = bytes[row * length..<(row + 1) * length]
+        let end = text.lastIndex { $0 != 0 }.map { $0 + 1 } ?? text.startIndex
+        return String(validating: text[text.startIndex..<end], as: UTF8.self)
+      }
+    }
+    var captions: [String] = []
+    for (row, text) in texts.enumerated() {
+      guard let text else {
+        throw CaptionedDataError(file: path, row: row + 1, problem: "captions is not UTF-8")
+      }
+      captions.append(text)
+    }
+    return captions
+  }
+}

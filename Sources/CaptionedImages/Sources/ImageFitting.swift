@@ -1,0 +1,19 @@
+import Media
+
+extension Image {
+  /// The picture as RGB of another size: scaled until it covers it, and cut around the middle.
+  ///
+  /// Pictures that grow by a whole factor keep hard edges, as sprites should.
+  func fitted(width: Int, height: Int, background: Color) -> Image {
+    if self.width == width && self.height == height { return rgb(over: background) }
+    let scale = max(Double(width) / Double(self.width), Double(height) / Double(self.height))
+    let newWidth = max(width, Int((Double(self.width) * scale).rounded()))
+    let newHeight = max(height, Int((Double(self.height) * scale).rounded()))
+    let isWhole = newWidth % self.width == 0 && newHeight % self.height == 0
+    let scaled = resized(
+      width: newWidth, height: newHeight, method: isWhole ? .nearest : .bicubic)
+    var result = Image(width: width, height: height, filledWith: background)
+    result.draw(scaled, x: (width - newWidth) / 2, y: (height - newHeight) / 2)
+    return result
+  }
+}

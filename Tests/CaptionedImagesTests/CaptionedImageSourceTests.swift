@@ -1,0 +1,154 @@
+import CaptionedImages
+import Files
+import Foundation
+import Media
+import Tensors
+import Testing
+
+@Suite struct CaptionedImageSourceTests {
+  private func picture(_ index: Int, width: Int = 8, height: Int = 8) -> Image {
+    Image(width: width, height: height, filledWith: Color(UInt32(index * 20 + 5) << 8))
+  }
+
+  /// Whether a batch has `picture(_:)` of these numbers.
+  private func expect(_ batch: CaptionedImages, shows numbers: [Int], size: Int) {
+    #expect(batch.images.shape == [numbers.count, size, size, 3])
+    let images = Image.batch(batch.images, range: .minusOneToOne)
+    #expect(images == numbers.map { picture($0, width: size, height: size) })
+    #expect(batch.captions == numbers.map { "picture \($0)" })
+  }
+
+  @Test func dollsComeAsComposedFromAnyThread() throws {
+    let composer = try DollComposer(folder: Goldens.dolls)
+    let source = try DollSource(composer, seed: 7)
+    #expect(source.count == nil)
+    let indices = [5, 0, 1_000_000, 5]
+    let batch = source.batch(at: indices)
+    #expect(batch.images.shape == [4, 32, 32, 3])
+    let images = Image.batch(batch.images, range: .minusOneToOne)
+    for (place, index) in indices.enumerated() {
+      let doll = composer.doll(seed: 7, index: index)
+      #expect(images[place] == composer.image(of: doll))
+      #expect(batch.captions[place] == composer.caption(of: doll, seed: 7, index: index))
+    }
+    WorkerPool.shared.forEach(16) { _ in
+      let again = source.batch(at: indices)
+      #expect(again.images.elements == batch.images.elements)
+      #expect(again.captions == batch.captions)
+    }
+    let large = try DollSource(composer, seed: 7, width: 64, height: 64).batch(at: [0])
+    let doubled = composer.image(of: source.doll(at: 0)).resized(
+      width: 64, height: 64, method: .nearest)
+    #expect(Image.batch(large.images, range: .minusOneToOne) == [doubled])
+  }
+
+  @Test func foldersGiveTheirPicturesInThreeForms() throws {
+    let folder = try ScratchFolder()
+    for index in 0..<4 {
+      try picture(index, width: index == 1 ? 16 : 8).writePNG(to: folder.path("\(index).png"))
+      try folder.write("picture \(index)\n", to: "\(index).txt")
+    }
+    func source(_ size: Int = 8, limit: Int = 1 << 30) throws -> ImageFolderSource {
+      try ImageFolderSource(path: folder.path, width: size, height: size, memoryLimit: limit)
+    }
+    #expect(try source().count == 4)
+    expect(try source().batch(at: [3, 1, 1]), shows: [3, 1, 1], size: 8)
+    expect(try source(5).batch(at: [0, 1, 2]), shows: [0, 1, 2], size: 5)
+    expect(try source(16, limit: 0).batch(at: [0, 1, 2]), shows: [0, 1, 2], size: 16)
+
+    try folder.write("file\tcaption\n2.png\tpicture 2\n0.png\tpicture 0\n", to: "captions.tsv")
+    expect(try source().batch(at: [0, 1]), shows: [2, 0], size: 8)
+
+    try folder.write(
+      "{\"file_name\": \"1.png\", \"text\": \"picture 1\", \"more\": [1]}\n\n"
+        + "{\"text\": \"picture 3\", \"file_name\": \"3.png\"}\n", to: "metadata.jsonl")
+    expect(try source().batch(at: [1, 0]), shows: [3, 1], size: 8)
+  }
+
+  @Test func picturesKeepTheirProportions() throws {
+    let folder = try ScratchFolder()
+    var wide = Image(width: 16, height: 8, filledWith: .black)
+    wide.draw(Image(width: 8, height: 8, filledWith: .white), x: 4, y: 0)
+    try wide.writePNG(to: folder.path("wide.png"))
+    try folder.write("wide", to: "wide.txt")
+    let source = try ImageFolderSource(path: folder.path, width: 8, height: 8)
+    #expect(try source.batch(at: [0]).images.elements.allSatisfy { $0 == 1 })
+  }
+
+  @Test func brokenFoldersAreRefusedByFileAndRow() throws {
+    let folder = try ScratchFolder()
+    func message() -> String {
+      do {
+        _ = try ImageFolderSource(path: folder.path, width: 8, height: 8)
+      } catch {
+        return "\(error)"
+      }
+      return "nothing was refused"
+    }
+    #expect(message().contains("has no captioned pictures"))
+    try picture(0).writePNG(to: folder.path("0.png"))
+    #expect(message().contains("0.png: has no caption"))
+    try folder.write("name\ttext\n", to: "captions.tsv")
+    #expect(message().contains("captions.tsv: row 1: the header has no column 'file'"))
+    try folder.write("file\tcaption\n0.png\ta\n9.png\tb\n", to: "captions.tsv")
+    #expect(message().contains("captions.tsv: row 3: there is no file"))
+    try folder.write("{\"file_name\": \"0.png\"}", to: "metadata.jsonl")
+    #expect(message().contains("metadata.jsonl: row 1: has no texts file_name and text"))
+    try folder.write("\n{\"file_name\"", to: "metadata.jsonl")
+    #expect(message().contains("metadata.jsonl: row 2: is not a JSON object"))
+    try folder.write("{\"file_name\": \"0.png\", \"text\": \"\"}", to: "metadata.jsonl")
+    try folder.write("no picture", to: "0.png")
+    #expect(message().contains("0.png is not a PNG"))
+  }
+
+  @Test func arraysGiveTheirPictures() throws {
+    let folder = try ScratchFolder()
+    let pictures = (0..<3).map { picture($0) }
+    let images = StoredTensor(shape: [3, 8, 8, 3], uint8s: pictures.flatMap(\.samples))
+    let texts: [UInt8] = (0..<3).flatMap { Array("picture \($0)\0\0".utf8) }
+    let path = folder.path("pictures.npz")
+    try NPZFile.write(
+      ["images": images, "captions": StoredTensor(shape: [3, 11], uint8s: texts)], to: path)
+    #expect(try ImageArraySource(path: path).count == 3)
+    expect(try ImageArraySource(path: path).batch(at: [2, 0]), shows: [2, 0], size: 8)
+    expect(
+      try ImageArraySource(path: path, width: 4, height: 4).batch(at: [1]), shows: [1], size: 4)
+
+    // Lines beside the file win.
+    try folder.write("one\ntwo\n\n", to: "pictures.txt")
+    #expect(try ImageArraySource(path: path).batch(at: [2, 1]).captions == ["", "two"])
+    try folder.write("one\n", to: "pictures.txt")
+    #expect(throws: CaptionedDataError.self) { try ImageArraySource(path: path) }
+
+    let bare = folder.path("bare.npz")
+    try NPZFile.write(["images": images], to: bare)
+    #expect { try ImageArraySource(path: bare) } throws: { "\($0)".contains("bare.txt") }
+    let wrong = folder.path("wrong.npz")
+    try NPZFile.write(
+      [
+        "images": StoredTensor(
+          shape: [3, 8, 8], uint8s: texts + texts + Array(repeating: 0, count: 126))
+      ], to: wrong)
+    #expect { try ImageArraySource(path: wrong) } throws: { "\($0)".contains("[3, 8, 8]") }
+  }
+
+  @Test func epochsHaveEveryPairOnce() throws {
+    var order = PairOrder(count: 10, batchSize: 4, seed: 1)
+    let numbers = (0..<5).flatMap { _ in order.next() }
+    #expect(numbers.count == 20)
+    #expect(Set(numbers[..<10]).count == 10 && Set(numbers[10...]).count == 10)
+    #expect(numbers[..<10] != numbers[10...])
+    #expect(order.nextBatch == 5)
+
+    var again = PairOrder(count: 10, batchSize: 4, seed: 1)
+    again.nextBatch = 2
+    #expect(again.next() == Array(numbers[8..<12]))
+    let copy = try JSONDecoder().decode(PairOrder.self, from: JSONEncoder().encode(again))
+    var decoded = copy
+    #expect(decoded.next() == Array(numbers[12..<16]))
+
+    var endless = PairOrder(count: nil, batchSize: 3, seed: 1)
+    endless.nextBatch = 2
+    #expect(endless.next() == [6, 7, 8])
+  }
+}

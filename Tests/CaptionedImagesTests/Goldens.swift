@@ -1,0 +1,67 @@
+import CaptionedImages
+import Foundation
+import Media
+
+/// The files beside the script that made them, Tests/Goldens/CaptionedImages/make_goldens.py.
+enum Goldens {
+  static let folder = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("Goldens/CaptionedImages")
+  /// A few synthetic layers.
+  static var dolls: String { folder.appendingPathComponent("dolls").path }
+
+  /// The real layers; nil, and a line of output, if they are not beside the repository.
+  static var realDolls: String? {
+    let path = folder.appendingPathComponent("../../../../shared/data/dolls").standardized.path
+    if FileManager.default.fileExists(atPath: path + "/captions.tsv") { return path }
+    print("skipped: there is no ../shared/data/dolls beside the repository")
+    return nil
+  }
+
+  /// The folders of layers at hand.
+  static var dollFolders: [String] { [dolls] + (realDolls.map { [$0] } ?? []) }
+
+  /// A doll composed by Pillow.
+  struct Composition: Decodable {
+    var files: [String: String]
+    var background: [UInt8]
+    var caption: String
+    /// Base64 in the file.
+    var samples: Data
+
+    func doll(in catalog: DollCatalog) -> Doll {
+      Doll(catalog.items.filter { files[$0.slot.rawValue] == $0.file })
+    }
+  }
+
+  static func compositions() throws -> [Composition] {
+    try JSONDecoder().decode(
+      [Composition].self, from: Data(contentsOf: folder.appendingPathComponent("dolls.json")))
+  }
+}
+
+/// A folder for one test's files, removed afterwards.
+final class ScratchFolder {
+  let url: URL
+
+  init() throws {
+    url = FileManager.default.temporaryDirectory.appendingPathComponent("attune-\(UUID())")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  }
+
+  /// Starts as a copy of a folder.
+  init(copying path: String) throws {
+    url = FileManager.default.temporaryDirectory.appendingPathComponent("attune-\(UUID())")
+    try FileManager.default.copyItem(atPath: path, toPath: url.path)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  var path: String { url.path }
+
+  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+
+  func write(_ text: String, to name: String) throws {
+    try text.write(to: url.appendingPathComponent(name), atomically: true, encoding: .utf8)
+  }
+}

@@ -1,0 +1,82 @@
+import CaptionedImages
+import Testing
+
+@Suite struct PromptAttributesTests {
+  @Test(arguments: Goldens.dollFolders) func captionsParseBack(folder: String) throws {
+    let composer = try DollComposer(folder: folder)
+    let parser = PromptParser(composer.catalog)
+    for index in 0..<5_000 {
+      let doll = composer.doll(seed: 2, index: index, pairs: .all)
+      let mentioned = Set(
+        DollSlot.allCases.enumerated().filter { place, slot in
+          !slot.isOptional || (index >> place) & 1 == 1
+        }.map(\.element))
+      let caption = doll.caption(mentioning: mentioned)
+      let attributes = parser.attributes(in: caption).attributes
+      let expected = doll.items.filter { mentioned.contains($0.slot) }
+      #expect(attributes.map(\.phrase) == expected.map(\.phrase), "\(caption)")
+      for (attribute, item) in zip(attributes, expected) {
+        #expect(attribute.slots.contains(item.slot), "\(caption)")
+        #expect(attribute.slots.count == 1 || item.phrase == "dagger", "\(caption)")
+        #expect(attribute.isPresent(in: doll))
+      }
+    }
+  }
+
+  @Test func captionsMentionASharedPartOfTheItems() throws {
+    let composer = try DollComposer(folder: Goldens.dolls)
+    var (mentioned, present) = (0, 0)
+    for index in 0..<20_000 {
+      let doll = composer.doll(seed: 2, index: index)
+      let caption = composer.caption(of: doll, seed: 2, index: index)
+      mentioned += PromptParser(composer.catalog).attributes(in: caption).attributes.count - 2
+      present += doll.items.count - 2
+    }
+    #expect(abs(Double(mentioned) / Double(present) - 0.6) < 0.01)
+  }
+
+  @Test func longestPhrasesWinAndOtherWordsAreIgnored() throws {
+    let catalog = try DollCatalog(folder: Goldens.dolls)
+    func parsed(_ prompt: String) -> [String] {
+      PromptAttributes(parsing: prompt, catalog: catalog).attributes.map { attribute in
+        attribute.slots.map(\.rawValue).joined(separator: "/") + " " + attribute.phrase
+      }
+    }
+    #expect(parsed("") == [])
+    #expect(parsed("a photo of a cat, 4k 🙂") == [])
+    #expect(
+      parsed("An ELF in black and gold plate armour!") == [
+        "base elf", "body black and gold plate armour",
+      ])
+    #expect(
+      parsed("a human in gold plate armour, black") == ["base human", "body gold plate armour"])
+    #expect(
+      parsed("a skull staff and a skull shield") == ["hand1 skull staff", "hand2 skull shield"])
+    #expect(parsed("a skull, a shield") == ["hand1 skull"])
+    #expect(parsed("a human, an elf") == ["base human"])
+    // A dagger may be in either hand until the other one has something.
+    #expect(parsed("holding a dagger") == ["hand1/hand2 dagger"])
+    #expect(parsed("holding a dagger and a red book") == ["hand1 dagger", "hand2 red book"])
+    #expect(parsed("holding an axe and a dagger") == ["hand1 axe", "hand2 dagger"])
+    #expect(parsed("holding a dagger and a dagger") == ["hand1 dagger", "hand2 dagger"])
+  }
+
+  @Test func attributesAreFoundInDolls() throws {
+    let catalog = try DollCatalog(folder: Goldens.dolls)
+    let doll = Doll(
+      catalog.items.filter {
+        ["base/elf.png", "body/coat.png", "hand2/dagger.png"].contains(
+          "\($0.slot.rawValue)/\($0.file)")
+      })
+    func share(_ prompt: String) -> Double {
+      PromptAttributes(parsing: prompt, catalog: catalog).share(presentIn: doll)
+    }
+    #expect(share("an elf in a dark blue coat holding a dagger") == 1)
+    #expect(share("an elf in a blue robe holding a dagger and a red book") == 0.25)
+    #expect(share("a skull") == 0)
+    #expect(share("hello") == 1)
+    let attributes = PromptAttributes(parsing: "an elf with a dagger", catalog: catalog)
+    #expect(attributes[.base] == "elf")
+    #expect(attributes[.hand2] == nil && attributes[.body] == nil)
+  }
+}
