@@ -9,7 +9,7 @@ let package = Package(
       name: "Attune",
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "DiffusionPolicies",
+        "DiffusionPolicies", "TextToImage",
       ]),
   ],
   dependencies: [
@@ -44,6 +44,8 @@ let package = Package(
     .target(
       name: "DiffusionPolicies",
       dependencies: ["Tensors", "NeuralNetworks", "Files", "Environments"]),
+    .target(
+      name: "TextToImage", dependencies: ["Tensors", "NeuralNetworks", "Diffusion", "Files"]),
 
     // Programs.
     .executableTarget(
@@ -73,6 +75,9 @@ let package = Package(
     .testTarget(
       name: "DiffusionPoliciesTests",
       dependencies: ["DiffusionPolicies", "Environments", "Files", "Tensors"]),
+    .testTarget(
+      name: "TextToImageTests",
+      dependencies: ["TextToImage", "Diffusion", "Files", "NeuralNetworks", "Tensors"]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],
