@@ -1,8 +1,8 @@
 import NeuralNetworks
 import Tensors
 
-/// The autoencoder whose latents Stable Diffusion works on (Rombach et al., arXiv:2112.10752; Kingma and
-/// Welling, arXiv:1312.6114), with the weight names of diffusers.
+/// The autoencoder whose latents Stable Diffusion works on (Rombach et al., arXiv:2112.10752;
+/// Kingma and Welling, arXiv:1312.6114), with the weight names of diffusers.
 public final class AutoencoderKL: Module {
   /// What the network is made of.
   public let configuration: AutoencoderConfiguration

@@ -75,8 +75,8 @@ struct ConfigurationReader {
     return string
   }
 
-  /// The greatest size that a configuration may ask for: well above any model, low enough that products
-  /// of sizes stay in range.
+  /// The greatest size that a configuration may ask for: well above any model, low enough that
+  /// products of sizes stay in range.
   static let greatestSize = 1 << 20
 
   mutating func integer(

@@ -2,7 +2,8 @@ import Files
 import NeuralNetworks
 import Tensors
 
-/// The sizes of a CLIP text encoder, as in its `config.json`; the defaults are Stable Diffusion 1's.
+/// The sizes of a CLIP text encoder, as in its `config.json`; the defaults are Stable Diffusion
+/// 1's.
 public struct CLIPTextConfiguration: Sendable, Equatable {
   /// The number of tokens.
   public var vocabularySize = 49_408
@@ -61,8 +62,10 @@ public struct CLIPTextConfiguration: Sendable, Equatable {
     maximumLength = try reader.integer("max_position_embeddings", in: 1...65_536) ?? 77
     activation = try reader.choice("hidden_act", ActivationName.self)?.activation ?? .geluQuick
     normEpsilon = Float(try reader.number("layer_norm_eps") ?? 1e-5)
-    endToken = try reader.integer("eos_token_id", in: 0...ConfigurationReader.greatestSize) ?? 49_407
-    startToken = try reader.integer("bos_token_id", in: 0...ConfigurationReader.greatestSize) ?? 49_406
+    endToken =
+      try reader.integer("eos_token_id", in: 0...ConfigurationReader.greatestSize) ?? 49_407
+    startToken =
+      try reader.integer("bos_token_id", in: 0...ConfigurationReader.greatestSize) ?? 49_406
     projectionSize = hasProjection ? try reader.integer("projection_dim") ?? 512 : nil
     try reader.require("use_attention_mask", false)
     guard hiddenSize % headCount == 0 else {

@@ -81,7 +81,8 @@ final class CLIPLayer: Module {
   }
 }
 
-/// The layers that CLIP's text and image towers share, with transformers' weight names (`layers.<i>.*`).
+/// The layers that CLIP's text and image towers share, with transformers' weight names
+/// (`layers.<i>.*`).
 public final class CLIPTransformer: Module {
   /// The sizes of a tower.
   public struct Sizes: Sendable {

@@ -1,5 +1,5 @@
-/// The characters by which byte-level vocabularies write bytes: printable ones stand for themselves, the
-/// others for characters from U+0100 on (Radford et al. 2019, GPT-2).
+/// The characters by which byte-level vocabularies write bytes: printable ones stand for
+/// themselves, the others for characters from U+0100 on (Radford et al. 2019, GPT-2).
 enum ByteAlphabet {
   /// Bytes in the order of their characters' numbers in a vocabulary: printable ones first.
   static let order: [UInt8] = printable + (0...255).filter { !printable.contains($0) }

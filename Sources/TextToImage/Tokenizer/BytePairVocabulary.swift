@@ -1,4 +1,5 @@
-/// The tokens of a byte-pair encoding (Sennrich et al., arXiv:1508.07909) with the merges that make them.
+/// The tokens of a byte-pair encoding (Sennrich et al., arXiv:1508.07909) with the merges that make
+/// them.
 ///
 /// Tokens that end a word are written with `</w>`, as in CLIP's vocabulary.
 public struct BytePairVocabulary: Sendable {

@@ -6,7 +6,8 @@ public struct CLIPTokenizer: Sendable {
   public let vocabulary: BytePairVocabulary
   /// The most tokens of a text, the first and last included; 77 in CLIP.
   public let maximumLength: Int
-  /// The text of the token that fills up short texts: the end marker in Stable Diffusion 1, `!` in 2.
+  /// The text of the token that fills up short texts: the end marker in Stable Diffusion 1, `!` in
+  /// 2.
   public let padding: String
   /// The number of the first token of every text.
   public let startToken: Int
@@ -41,7 +42,8 @@ public struct CLIPTokenizer: Sendable {
       guard let token = vocabulary.identifiers[text] else { throw MissingToken(text: text) }
       return token
     }
-    precondition(maximumLength >= 2, "a text of \(maximumLength) tokens has no room for its markers")
+    precondition(
+      maximumLength >= 2, "a text of \(maximumLength) tokens has no room for its markers")
     self.vocabulary = vocabulary
     self.maximumLength = maximumLength
     self.padding = padding

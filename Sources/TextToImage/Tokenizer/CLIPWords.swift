@@ -1,7 +1,7 @@
 import Foundation
 
-/// Cuts a text into the words that CLIP's byte-pair encoding works on: runs of letters, single digits, runs
-/// of anything else that is not space, and the English contractions.
+/// Cuts a text into the words that CLIP's byte-pair encoding works on: runs of letters, single
+/// digits, runs of anything else that is not space, and the English contractions.
 enum CLIPWords {
   /// The words of a text as UTF-8, after normalization: composed (NFC), lower case.
   static func words(_ text: some StringProtocol) -> [[UInt8]] {

@@ -2,8 +2,8 @@ import Files
 import Foundation
 
 extension CLIPTokenizer {
-  /// Reads a `tokenizer/` folder: `vocab.json` and `merges.txt`, or `tokenizer.json`, with the padding and
-  /// length of `tokenizer_config.json` and `special_tokens_map.json`.
+  /// Reads a `tokenizer/` folder: `vocab.json` and `merges.txt`, or `tokenizer.json`, with the
+  /// padding and length of `tokenizer_config.json` and `special_tokens_map.json`.
   ///
   /// - Throws: `FileError` if a file is missing or does not fit the others.
   public init(folder: String) throws {

@@ -13,7 +13,8 @@ extension BytePairVocabulary {
 
   /// Reads the model in a `tokenizer.json`.
   init(tokenizerPath path: String) throws {
-    guard case .object(let root) = try JSONValue(path: path), case .object(let model) = root["model"],
+    guard case .object(let root) = try JSONValue(path: path),
+      case .object(let model) = root["model"],
       let vocabulary = model["vocab"], case .array(let values) = model["merges"]
     else {
       throw FileError(
@@ -24,7 +25,8 @@ extension BytePairVocabulary {
       switch value {
       case .string(let line): return try Self.pair(line, path: path, line: index + 1)
       case .array(let parts):
-        guard parts.count == 2, case .string(let left) = parts[0], case .string(let right) = parts[1]
+        guard parts.count == 2, case .string(let left) = parts[0],
+          case .string(let right) = parts[1]
         else { fallthrough }
         return Pair(left, right)
       default:

@@ -32,7 +32,8 @@ final class Downsampling: Module {
   func collect(into parameters: inout NamedParameters) { parameters.add("conv", convolution) }
 }
 
-/// Doubles an image by repeating pixels, and smooths it by a convolution; `Upsample2D` in diffusers.
+/// Doubles an image by repeating pixels, and smooths it by a convolution; `Upsample2D` in
+/// diffusers.
 final class Upsampling: Module {
   private let convolution: Conv2d
 

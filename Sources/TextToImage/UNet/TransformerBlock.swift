@@ -1,8 +1,8 @@
 import NeuralNetworks
 import Tensors
 
-/// Attention to the image, attention to the prompt and a gated perceptron; `BasicTransformerBlock` in
-/// diffusers.
+/// Attention to the image, attention to the prompt and a gated perceptron; `BasicTransformerBlock`
+/// in diffusers.
 final class TransformerBlock: Module {
   private let firstNorm: LayerNorm
   private let firstAttention: Attention
@@ -128,8 +128,9 @@ final class ImageTransformer: Module {
     let projected = project(norm(x), by: input)
     let tokens = projected.reshaped(to: [batch, height * width, projected.size(-1)])
     let transformed = blocks.reduce(tokens) { $1($0, prompt: prompt) }
-    return x + project(
-      transformed.reshaped(to: [batch, height, width, projected.size(-1)]), by: output)
+    return x
+      + project(
+        transformed.reshaped(to: [batch, height, width, projected.size(-1)]), by: output)
   }
 
   private func project(_ x: Tensor, by layer: any Module) -> Tensor {

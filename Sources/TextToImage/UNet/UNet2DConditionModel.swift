@@ -106,7 +106,8 @@ public final class UNet2DConditionModel: Module {
     return outputConvolution(normed)
   }
 
-  /// What residual blocks see of the time: `[1, T]` if the batch shares it, else `[B, T]`; activated.
+  /// What residual blocks see of the time: `[1, T]` if the batch shares it, else `[B, T]`;
+  /// activated.
   private func embeddedTime(
     _ timeSteps: Rowwise<Float>, count: Int, classes: ClassCondition?
   ) -> Tensor {

@@ -96,8 +96,8 @@ final class MidBlock: Module {
   }
 }
 
-/// Residual blocks that also see what the way down left at their size, each followed by a transformer or
-/// not, and doubling at the end; `UpBlock2D` and `CrossAttnUpBlock2D` in diffusers.
+/// Residual blocks that also see what the way down left at their size, each followed by a
+/// transformer or not, and doubling at the end; `UpBlock2D` and `CrossAttnUpBlock2D` in diffusers.
 final class UpBlock: Module {
   private let residuals: [ResidualBlock]
   private let transformers: [ImageTransformer]

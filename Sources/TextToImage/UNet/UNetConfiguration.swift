@@ -1,8 +1,8 @@
 import NeuralNetworks
 import Tensors
 
-/// What `UNet2DConditionModel` is made of, as in its `config.json`; the defaults are Stable Diffusion
-/// 1's.
+/// What `UNet2DConditionModel` is made of, as in its `config.json`; the defaults are Stable
+/// Diffusion 1's.
 public struct UNetConfiguration: Sendable, Equatable {
   /// The blocks on the way down.
   public enum DownBlock: String, Sendable, CaseIterable {
@@ -94,7 +94,8 @@ public struct UNetConfiguration: Sendable, Equatable {
   public var headCounts = [8, 8, 8, 8]
   /// Whether transformers begin and end with linear layers rather than convolutions.
   public var usesLinearProjection = false
-  /// The prompt's width before a linear layer brings it to `crossAttentionSizes`; nil for no such layer.
+  /// The prompt's width before a linear layer brings it to `crossAttentionSizes`; nil for no such
+  /// layer.
   public var promptSize: Int?
   /// Nil for no classes.
   public var classEmbedding: ClassEmbedding?

@@ -46,9 +46,14 @@ extension UNetConfiguration {
     guard count > 0, downBlocks.count == count, upBlocks.count == count else {
       throw reader.error(
         "block_out_channels",
-        "has \(count) blocks, down_block_types \(downBlocks.count), up_block_types \(upBlocks.count)")
+        """
+        has \(count) blocks, down_block_types \(downBlocks.count), up_block_types \
+        \(upBlocks.count)
+        """
+      )
     }
-    layerCounts = try reader.integers("layers_per_block", count: count, in: 1...100)
+    layerCounts =
+      try reader.integers("layers_per_block", count: count, in: 1...100)
       ?? [Int](repeating: 2, count: count)
     onlyCrossAttention = try reader.booleans("only_cross_attention", count: count)
     downsamplePadding = try reader.integer("downsample_padding", in: 0...1) ?? 1
@@ -58,14 +63,17 @@ extension UNetConfiguration {
       throw reader.error("norm_num_groups", "is null, but Attune's blocks are normalized")
     }
     normEpsilon = Float(try reader.number("norm_eps") ?? 1e-5)
-    crossAttentionSizes = try reader.integers("cross_attention_dim", count: count)
+    crossAttentionSizes =
+      try reader.integers("cross_attention_dim", count: count)
       ?? [Int](repeating: 1_280, count: count)
-    transformerLayerCounts = try reader.integers(
-      "transformer_layers_per_block", count: count, in: 1...100)
+    transformerLayerCounts =
+      try reader.integers(
+        "transformer_layers_per_block", count: count, in: 1...100)
       ?? [Int](repeating: 1, count: count)
     upTransformerLayerCounts = try reader.integers(
       "reverse_transformer_layers_per_block", count: count, in: 1...100)
-    headCounts = try reader.integers("attention_head_dim", count: count)
+    headCounts =
+      try reader.integers("attention_head_dim", count: count)
       ?? [Int](repeating: 8, count: count)
     usesLinearProjection = try reader.boolean("use_linear_projection") ?? false
   }
@@ -140,7 +148,8 @@ extension UNetConfiguration {
       }
     }
     guard blockChannels[0] % 2 == 0, blockChannels[0] / 2 > frequencyShift else {
-      throw fail("block_out_channels", "begins with \(blockChannels[0]), which has no time embedding")
+      throw fail(
+        "block_out_channels", "begins with \(blockChannels[0]), which has no time embedding")
     }
     guard inputKernelSize % 2 == 1, outputKernelSize % 2 == 1 else {
       throw fail("conv_in_kernel", "or conv_out_kernel is even, which changes the sample's size")

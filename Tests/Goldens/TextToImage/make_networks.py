@@ -177,4 +177,5 @@ def main():
     save_file({k: v.clone().contiguous() for k, v in results.items()}, HERE / "networks.safetensors")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -141,4 +141,5 @@ def main():
         dump(public, "public.json")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -16,8 +16,8 @@ enum Goldens {
   }
 }
 
-/// The greatest difference over the greatest expected magnitude; NaN if any element is, infinite if the
-/// shapes differ.
+/// The greatest difference over the greatest expected magnitude; NaN if any element is, infinite if
+/// the shapes differ.
 func relativeError(_ actual: Tensor, _ expected: Tensor) -> Float {
   guard actual.shape == expected.shape else { return .infinity }
   let scale = expected.elements.map { abs($0) }.max() ?? 0

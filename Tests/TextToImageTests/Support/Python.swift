@@ -17,7 +17,8 @@ struct Python {
     self.interpreter = interpreter
     do {
       _ = try run(
-        "import sys, importlib.util as u; assert all(u.find_spec(p) for p in sys.argv[1:])", packages)
+        "import sys, importlib.util as u; assert all(u.find_spec(p) for p in sys.argv[1:])",
+        packages)
     } catch {
       print("skipped: \(test): \(interpreter) lacks one of \(packages.joined(separator: ", "))")
       return nil
