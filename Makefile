@@ -8,11 +8,12 @@ SWIFT ?= swift
 TEST_FLAGS := -c release -Xswiftc -enable-testing
 # The toolchain's documentation compiler, which lies beside the real swift.
 DOCC ?= $(or $(shell command -v docc),$(dir $(realpath $(shell command -v $(SWIFT))))docc)
-LIBRARIES := Tensors NeuralNetworks Diffusion Files Media Environments DiffusionPolicies TextToImage
+LIBRARIES := Tensors NeuralNetworks Diffusion Files Media Environments ReinforcementLearning \
+  DiffusionPolicies TextToImage Runs
 PEERS := .build/peers
 PEER_PACKAGES := torch numpy gymnasium[mujoco]
 
-.PHONY: all help packages build test test-debug test-sanitized demo bench bench-peers format lint docs clean
+.PHONY: all help packages build test test-debug test-sanitized demo bench bench-peers format lint docs protobuf clean
 
 all: build
 
@@ -23,6 +24,7 @@ help:
 	@echo "make demo         both main jobs on bundled checkpoints (not yet)"
 	@echo "make bench        time Attune's kernels; make bench-peers: side by side with PyTorch"
 	@echo "make format lint  rewrite, or check, the sources with swift-format"
+	@echo "make protobuf     make the Swift code of TensorBoard's events from event.proto anew"
 	@echo "make docs         build the API documentation in .build/docs; warnings are errors"
 
 # Installs what is missing as root or by sudo without a password; otherwise prints the one command.
@@ -87,6 +89,14 @@ docs: packages
 	    --additional-symbol-graph-dir .build/docs/graphs/$$module \
 	    --output-path .build/docs/$$module.doccarchive || exit 1; \
 	done
+
+# Only after event.proto changed: wants protoc (protobuf-compiler) and swift-protobuf's plugin.
+PROTOBUF := Sources/Runs/TensorBoard
+protobuf:
+	$(SWIFT) build -c release --product protoc-gen-swift --package-path .build/checkouts/swift-protobuf \
+	  --scratch-path .build/protoc-gen-swift
+	protoc --plugin=.build/protoc-gen-swift/release/protoc-gen-swift --swift_opt=Visibility=Internal \
+	  --swift_out=$(PROTOBUF) --proto_path=$(PROTOBUF) event.proto
 
 clean:
 	rm -rf .build .build-sanitized

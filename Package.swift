@@ -9,11 +9,13 @@ let package = Package(
       name: "Attune",
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "DiffusionPolicies", "TextToImage",
+        "ReinforcementLearning", "DiffusionPolicies", "TextToImage", "Runs",
       ]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.29.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
   ],
   targets: [
     // System libraries: a module map and a shim each, no logic.
@@ -41,18 +43,28 @@ let package = Package(
     .target(name: "Media", dependencies: ["Tensors", "CPNGBridge", "CFFmpeg"]),
     .target(
       name: "Environments", dependencies: ["Tensors", "Media", "CMuJoCo", "COSMesa", "CChipmunk"]),
+    .target(name: "ReinforcementLearning", dependencies: ["Tensors", "NeuralNetworks"]),
     .target(
       name: "DiffusionPolicies",
-      dependencies: ["Tensors", "NeuralNetworks", "Files", "Environments"]),
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Environments", "ReinforcementLearning",
+      ]),
     .target(
       name: "TextToImage", dependencies: ["Tensors", "NeuralNetworks", "Diffusion", "Files"]),
+    .target(
+      name: "Runs",
+      dependencies: [
+        "Tensors", "Files", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        .product(name: "Yams", package: "Yams"),
+      ],
+      exclude: ["TensorBoard/event.proto"]),
 
     // Programs.
     .executableTarget(
       name: "attune",
       dependencies: [
         "Tensors", "NeuralNetworks", "Files", "Media", "Environments", "DiffusionPolicies",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Runs", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "Benchmarks",
@@ -73,11 +85,22 @@ let package = Package(
       name: "EnvironmentsTests",
       dependencies: ["Environments", "Tensors", "Files", "Media", "CMuJoCo"]),
     .testTarget(
+      name: "ReinforcementLearningTests",
+      dependencies: ["ReinforcementLearning", "Files", "Tensors"]),
+    .testTarget(
       name: "DiffusionPoliciesTests",
-      dependencies: ["DiffusionPolicies", "Environments", "Files", "Tensors"]),
+      dependencies: [
+        "DiffusionPolicies", "Diffusion", "Environments", "Files", "NeuralNetworks",
+        "ReinforcementLearning", "Tensors",
+      ]),
     .testTarget(
       name: "TextToImageTests",
       dependencies: ["TextToImage", "Diffusion", "Files", "NeuralNetworks", "Tensors"]),
+    .testTarget(
+      name: "RunsTests",
+      dependencies: [
+        "Runs", "Files", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

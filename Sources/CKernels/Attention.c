@@ -4,92 +4,116 @@
 #include "include/MatrixProducts.h"
 
 enum {
-  query_block = 56,  // four tiles of the matrix product
+  query_panel = 32,
+  forward_key_block = 168,  // twelve tiles; a panel of scores stays in the first-level cache
   key_block = 256,
 };
+
+static const float log2_e = 1.44269504f, ln_2 = 0.69314718f;
 
 static long rounded_up(long count, long multiple) {
   return (count + multiple - 1) / multiple * multiple;
 }
 
-/// The columns of a block of results: padded so that the product never meets a ragged edge.
-static long padded_head_size(long head_size) { return rounded_up(head_size, 16); }
-
-/// Keys are packed by blocks of `key_block`, each as `[head_size]` x panels of keys; values likewise
-/// as `[keys]` x panels of the head's elements.
-static long key_block_size(long head_size) { return head_size * key_block; }
-static long value_block_size(long head_size) { return key_block * rounded_up(head_size, 32); }
-
-static long block_count(long key_count) { return rounded_up(key_count, key_block) / key_block; }
-
-long attune_packed_keys_size(long key_count, long head_size) {
-  return block_count(key_count) * (key_block_size(head_size) + value_block_size(head_size));
-}
-
 static long minimum(long a, long b) { return a < b ? a : b; }
 
-void attune_pack_keys(const attune_attention_head *head, float *packed) {
-  for (long first = 0; first < head->key_count; first += key_block) {
-    const long keys = minimum(key_block, head->key_count - first);
-    attune_pack_panels(
-        head->head_size, first, keys, head->key, 1, head->key_stride, packed);
-    packed += key_block_size(head->head_size);
-    attune_pack_panels(
-        keys, 0, head->head_size, head->value + first * head->value_stride,
-        head->value_stride, 1, packed);
-    packed += value_block_size(head->head_size);
-  }
-}
-
-long attune_attention_scratch_size(long head_size) {
-  return query_block * (head_size + key_block + padded_head_size(head_size) + 2);
+long attune_attention_scratch_size(long count, long head_size) {
+  return forward_key_block * (2 * head_size + query_panel) +
+         rounded_up(count, query_panel) * (2 * head_size + 2);
 }
 
 #define VARIANT_SOURCE "Attention.inc"
 #include "ForEachVariant.h"
 
-void attune_attention(
-    const attune_attention_head *head, const float *packed, long first, long count,
-    float *scratch, float *result, long result_stride, float *log_sums) {
-  const long size = head->head_size, padded = padded_head_size(size);
-  float *const queries = scratch, *const scores = queries + query_block * size;
-  float *const results = scores + query_block * key_block;
-  float *const maxima = results + query_block * padded, *const sums = maxima + query_block;
-  for (long start = first; start < first + count; start += query_block) {
-    const long rows = minimum(query_block, first + count - start);
+/// Fetches rows that will soon be in use: in a matrix of several heads they lie too far apart for
+/// the processor to foresee.
+static void prefetch_rows(long rows, long columns, const float *x, long stride) {
+  for (long i = 0; i < rows; i++)
+    for (long j = 0; j < columns; j += 16) __builtin_prefetch(x + i * stride + j, 0, 2);
+}
+
+/// A panel of queries, `[size][32]`, and what is known of their results, `[size][32]`, and of their
+/// softmax. Only the first `columns` lanes, 16 or 32, are in use.
+typedef struct {
+  long size, columns;
+  const float *queries;
+  float *results, *maxima, *sums;
+} panel_state;
+
+/// Folds a block of keys and values, `[keys][size]`, into a panel. Lane q sees keys up to `limit` +
+/// q if attention is causal.
+static void fold_keys(
+    const panel_state *panel, long count, const float *keys, const float *values, bool is_causal,
+    long limit, float *scores) {
+  if (is_causal && limit + panel->columns <= 0) return;
+  attune_matrix_product(
+      count, panel->columns, panel->size, keys, panel->size, 1, panel->queries, 0, 1, 0, scores,
+      query_panel, false);
+  for (long q = 0; q < panel->columns; q += 16) {
+    if (is_causal) CALL_VARIANT(hide_later_keys, count, limit + q, scores + q);
     CALL_VARIANT(
-        copy_scaled, rows, size, head->query + start * head->query_stride, head->query_stride,
-        head->scale, queries);
-    memset(results, 0, rows * padded * sizeof(float));
-    for (long i = 0; i < rows; i++) {
-      maxima[i] = -__builtin_inff();
-      sums[i] = 0;
-    }
-    const float *keys = packed;
-    const long end =
-        head->is_causal ? minimum(head->key_count, start + rows) : head->key_count;
-    for (long key = 0; key < end; key += key_block) {
-      const long columns = minimum(key_block, head->key_count - key);
-      const float *values = keys + key_block_size(size);
-      const long panels = rounded_up(columns, 32) / 32;
-      attune_matrix_product(
-          rows, panels * 32, size, queries, size, 1, keys, 0, panels, 0, scores, key_block,
-          false);
-      CALL_VARIANT(
-          fold_scores, rows, columns, head->is_causal, start - key, scores, maxima, sums,
-          results, padded);
-      attune_matrix_product(
-          rows, padded, columns, scores, key_block, 1, values, 0,
-          rounded_up(size, 32) / 32, 0, results, padded, true);
-      keys = values + value_block_size(size);
-    }
-    for (long i = 0; i < rows; i++) {
-      CALL_VARIANT(
-          copy_scaled, 1, size, results + i * padded, padded, 1.0f / sums[i],
-          result + (start + i) * result_stride);
-      if (log_sums) log_sums[start + i] = maxima[i] + log_of(sums[i]);
+        fold_scores, count, panel->size, scores + q, panel->maxima + q, panel->sums + q,
+        panel->results + q);
+  }
+  attune_matrix_product(
+      panel->size, panel->columns, count, values, 1, panel->size, scores, 0, 1, 0,
+      panel->results, query_panel, true);
+}
+
+void attune_attention(
+    const attune_attention_head *head, long first, long count, float *scratch, float *result,
+    long result_stride, float *log_sums) {
+  // Everything is transposed, with 32 queries side by side: scores [keys, 32] = keys x queries,
+  // which is just the form of a packed panel, and results [size, 32] = values transposed x scores.
+  // Maxima and sums are then those of lanes, and no head size needs padding.
+  const long size = head->head_size, width = rounded_up(count, query_panel);
+  const long key_stride = head->key_stride, value_stride = head->value_stride;
+  float *const keys = scratch, *const values = keys + forward_key_block * size;
+  float *const scores = values + forward_key_block * size;
+  float *const queries = scores + query_panel * forward_key_block;
+  float *const results = queries + width * size;
+  float *const maxima = results + width * size, *const sums = maxima + width;
+  const long first_block = minimum(forward_key_block, head->key_count);
+  const float *first_query = head->query + first * head->query_stride;
+  prefetch_rows(count, size, first_query, head->query_stride);
+  prefetch_rows(first_block, size, head->key, key_stride);
+  prefetch_rows(first_block, size, head->value, value_stride);
+  prefetch_rows(count, size, result + first * result_stride, result_stride);
+  attune_pack_panels(size, first, count, head->query, 1, head->query_stride, queries);
+  CALL_VARIANT(copy_scaled, 1, width * size, queries, 0, head->scale * log2_e, queries);
+  memset(results, 0, width * size * sizeof(float));
+  for (long q = 0; q < width; q++) {
+    maxima[q] = -1e30f;
+    sums[q] = 0;
+  }
+  const long end =
+      head->is_causal ? minimum(head->key_count, first + count) : head->key_count;
+  for (long key = 0; key < end; key += forward_key_block) {
+    const long block = minimum(forward_key_block, end - key);
+    CALL_VARIANT(copy_scaled, block, size, head->key + key * key_stride, key_stride, 1, keys);
+    CALL_VARIANT(
+        copy_scaled, block, size, head->value + key * value_stride, value_stride, 1, values);
+    const float *next_key = head->key + (key + block) * key_stride;
+    const float *next_value = head->value + (key + block) * value_stride;
+    const long next_block = minimum(forward_key_block, end - key - block);
+    for (long q = 0; q < width; q += query_panel) {
+      const long from = next_block * q / width, to = next_block * (q + query_panel) / width;
+      prefetch_rows(to - from, size, next_key + from * key_stride, key_stride);
+      prefetch_rows(to - from, size, next_value + from * value_stride, value_stride);
+      const panel_state panel = {
+          size, count - q > 16 ? 32 : 16, queries + q * size, results + q * size, maxima + q,
+          sums + q};
+      fold_keys(&panel, block, keys, values, head->is_causal, first + q - key, scores);
     }
   }
+  for (long q = 0; q < count; q += 16)
+    CALL_VARIANT(
+        store_results, minimum(16, count - q), size, sums + q,
+        results + (q & ~31L) * size + (q & 16), result + (first + q) * result_stride,
+        result_stride);
+  if (log_sums)
+    for (long q = 0; q < count; q++)
+      log_sums[first + q] = maxima[q] * ln_2 + log_of(sums[q]);
 }
 
 enum { backward_query_block = 112 };

@@ -8,6 +8,8 @@
 #define VARIANT(name) VARIANT_JOIN(name, VARIANT_SUFFIX)
 
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #pragma clang attribute push( \
     __attribute__((target("arch=x86-64-v4"), min_vector_width(512))), apply_to = function)
 #define VARIANT_SUFFIX v4

@@ -182,6 +182,38 @@ ALWAYS_INLINE void channel_scales(
 }
 
 AUTO_VECTORIZED
+static void narrow_totals(
+    long positions, long channels, const float *x, const float *centers, double *totals) {
+  if (centers)
+    CHANNEL_TOTALS(
+        totals, const float *row = x + i * channels,
+        (row[j] - centers[j]) * (row[j] - centers[j]))
+  else
+    CHANNEL_TOTALS(totals, const float *row = x + i * channels, row[j])
+}
+
+AUTO_VECTORIZED
+static void scale_narrow_channels(
+    long positions, long channels, const float *x, const float *scales, const float *shifts,
+    bool applies_silu, float *result) {
+  for (long i = 0; i < positions; i++, x += channels, result += channels)
+    for (long j = 0; j < channels; j++) {
+      const float y = x[j] * scales[j] + shifts[j];
+      result[j] = applies_silu ? y * sigmoid_of(y) : y;
+    }
+}
+
+#define VARIANT_SOURCE "Normalizations.inc"
+#include "ForEachVariant.h"
+
+static void channel_totals(
+    long positions, long channels, const float *x, const float *centers, double *totals) {
+  if (channels < 16)
+    narrow_totals(positions, channels, x, centers, totals);
+  else
+    CALL_VARIANT(channel_totals, positions, channels, x, centers, totals);
+}
+
 void attune_group_norm(
     long positions, long channels, long groups, const float *x, const float *weight,
     const float *bias, float epsilon, bool applies_silu, float *means,
@@ -191,31 +223,24 @@ void attune_group_norm(
   double *const totals = malloc((size_t)channels * (sizeof(double) + 3 * sizeof(float)));
   float *const scales = (float *)(totals + channels);
   float *const shifts = scales + channels, *const centers = shifts + channels;
-  CHANNEL_TOTALS(totals, const float *row = x + i * channels, row[j]);
+  channel_totals(positions, channels, x, 0, totals);
   for (long g = 0; g < groups; g++) {
     means[g] = (float)(group_total(totals, g * width, width) / count);
     for (long j = g * width; j < (g + 1) * width; j++) centers[j] = means[g];
   }
-  CHANNEL_TOTALS(
-      totals, const float *row = x + i * channels,
-      (row[j] - centers[j]) * (row[j] - centers[j]));
+  channel_totals(positions, channels, x, centers, totals);
   for (long g = 0; g < groups; g++) {
     const double variance = group_total(totals, g * width, width) / count;
     inverse_deviations[g] = (float)(1.0 / __builtin_sqrt(variance + epsilon));
   }
   channel_scales(
       channels, groups, weight, bias, means, inverse_deviations, scales, shifts);
-  for (long i = 0; i < positions; i++) {
-    const float *row = x + i * channels;
-    float *out = result + i * channels;
-    if (applies_silu)
-      for (long j = 0; j < channels; j++) {
-        const float y = row[j] * scales[j] + shifts[j];
-        out[j] = y * sigmoid_of(y);
-      }
-    else
-      for (long j = 0; j < channels; j++) out[j] = row[j] * scales[j] + shifts[j];
-  }
+  if (channels < 16)
+    scale_narrow_channels(
+        positions, channels, x, scales, shifts, applies_silu, result);
+  else
+    CALL_VARIANT(
+        scale_channels, positions, channels, x, scales, shifts, applies_silu, result);
   free(totals);
 }
 

@@ -28,17 +28,21 @@ ALWAYS_INLINE float exp_minus_one(float r) {
   return p * r * r + r;
 }
 
-/// e^x: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial for e^r, and 2^n by its exponent bits.
+/// e^x 2^(bias - 127): x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial for e^r, and the power of
+/// two by its exponent bits.
+ALWAYS_INLINE float biased_exp(float x, uint32_t bias) {
+  const float shifter = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  const float shifted = x * 1.44269504f + shifter;
+  const float n = shifted - shifter;
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  const float power = float_from_bits((bits_of_float(shifted) + bias) << 23);
+  return exp_minus_one(r) * power + power;
+}
+
 ALWAYS_INLINE float exp_of(float x) {
   const float clamped = x > 88.72283f ? 88.72283f : x < -87.33654f ? -87.33654f : x;
-  const float shifter = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  const float shifted = clamped * 1.44269504f + shifter;
-  const float n = shifted - shifter;
-  const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
-  const float p = exp_minus_one(r);
   // n reaches 128, where 2^n is not a float: multiply by 2^(n-1) and then by 2.
-  const float power = float_from_bits((bits_of_float(shifted) + 126u) << 23);
-  const float value = (p * power + power) * 2.0f;
+  const float value = biased_exp(clamped, 126u) * 2.0f;
   return x > 88.72283f ? float_from_bits(0x7f800000u) : x < -87.33654f ? 0.0f : value;
 }
 
@@ -87,14 +91,7 @@ ALWAYS_INLINE float tanh_of(float x) {
 
 /// e^x with x clamped to +-80: for sums with 1, to which what lies beyond adds nothing.
 ALWAYS_INLINE float moderate_exp_of(float x) {
-  const float clamped = x > 80.0f ? 80.0f : x < -80.0f ? -80.0f : x;
-  const float shifter = 12582912.0f;
-  const float shifted = clamped * 1.44269504f + shifter;
-  const float n = shifted - shifter;
-  const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
-  const float p = exp_minus_one(r);
-  const float power = float_from_bits((bits_of_float(shifted) + 127u) << 23);
-  return p * power + power;
+  return biased_exp(x > 80.0f ? 80.0f : x < -80.0f ? -80.0f : x, 127u);
 }
 
 ALWAYS_INLINE float sigmoid_of(float x) { return 1.0f / (1.0f + moderate_exp_of(-x)); }

@@ -37,7 +37,7 @@ extension TensorFile {
 
   /// The error for a name that is not in the file.
   func missing(_ name: String) -> FileError {
-    let nearest = nearest(to: name, among: names)
+    let nearest = name.nearest(among: names)
     let has = names.isEmpty ? "the file has no tensors" : "the file has \(names.count) others"
     return FileError(
       .missing, path: path, item: name, problem: "is not in the file (\(has))",

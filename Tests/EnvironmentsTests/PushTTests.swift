@@ -48,6 +48,14 @@ import Testing
     #expect(near.reward > 0.5 && near.reward < 1 && !near.isFinished)
   }
 
+  @Test func successMayBeWorthMore() throws {
+    let environment = try EnvironmentRegistry.standard.make("push-t", ["successReward": 50])
+    environment.reset(.state([60, 60, 256, 256, .pi / 4]))
+    #expect(environment.step([60, 60]) == StepOutcome(reward: 51, isTerminated: true))
+    environment.reset(.state([60, 60, 256, 300, .pi / 4]))
+    #expect(environment.step([60, 60]).reward < 1)
+  }
+
   @Test func observesTheAngleWithinOneTurn() {
     let environment = PushTEnvironment()
     for turns in [-2.0, 0, 3] {

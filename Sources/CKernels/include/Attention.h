@@ -14,20 +14,14 @@ typedef struct {
   bool is_causal;
 } attune_attention_head;
 
-/// Floats of scratch that `attune_pack_keys` fills.
-long attune_packed_keys_size(long key_count, long head_size);
-
-/// Arranges a head's keys and values for `attune_attention`.
-void attune_pack_keys(const attune_attention_head *head, float *packed);
-
-/// Floats of scratch that `attune_attention` needs.
-long attune_attention_scratch_size(long head_size);
+/// Floats of scratch that `attune_attention` needs for `count` queries.
+long attune_attention_scratch_size(long count, long head_size);
 
 /// result[query, head_size] for queries [first, first + count), and the logarithm of each row's
 /// sum of exponentials unless `log_sums` is null.
 void attune_attention(
-    const attune_attention_head *head, const float *packed, long first, long count,
-    float *scratch, float *result, long result_stride, float *log_sums);
+    const attune_attention_head *head, long first, long count, float *scratch, float *result,
+    long result_stride, float *log_sums);
 
 /// Floats of scratch that `attune_attention_backward` needs.
 long attune_attention_backward_scratch_size(long query_count, long key_count, long head_size);

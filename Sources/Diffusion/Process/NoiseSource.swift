@@ -45,6 +45,34 @@ public struct RecordedNoise: NoiseSource, Sendable {
   /// Hands out the tensors in order.
   public init(_ tensors: [Tensor]) { remaining = tensors[...] }
 
+  /// Draws `count` tensors at once from a stream for each row: the noise of a row does not depend on the
+  /// batch it is in, and a chain does not stop for it.
+  ///
+  /// - Parameters:
+  ///   - count: the tensors.
+  ///   - rowShape: of one row of a tensor.
+  ///   - streams: one for each row.
+  public init(drawing count: Int, ofRowShape rowShape: [Int], from streams: [RandomStream]) {
+    let rows = streams.map { stream in
+      var stream = stream
+      return stream.normal([count] + rowShape)
+    }
+    let size = rowShape.reduce(1, *)
+    let all = Tensor(shape: [count, streams.count] + rowShape) { result in
+      guard let target = result.baseAddress else { return }
+      for (row, noise) in rows.enumerated() {
+        noise.withUnsafeElements { source in
+          guard let source = source.baseAddress else { return }
+          for index in 0..<count {
+            (target + (index * rows.count + row) * size).update(
+              from: source + index * size, count: size)
+          }
+        }
+      }
+    }
+    self.init((0..<count).map { all[$0] })
+  }
+
   /// The number of tensors not yet used.
   public var remainingCount: Int { remaining.count }
 

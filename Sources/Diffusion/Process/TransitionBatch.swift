@@ -36,4 +36,44 @@ public struct TransitionBatch: Sendable {
     nextStates = flat.gather(rows.map { $0 + 1 })
     indices = .perRow(positions.map { firstIndex + $0 })
   }
+
+  /// Transitions given one by one.
+  ///
+  /// - Parameters:
+  ///   - states: `[M, ...]`
+  ///   - nextStates: `[M, ...]`
+  ///   - firstIndex: the first kept transition's index among the sampler's time steps.
+  ///   - sampleRows: the sample that each transition belongs to.
+  ///   - positions: the place of each transition among its chain's kept ones.
+  public init(
+    states: Tensor, nextStates: Tensor, firstIndex: Int, sampleRows: [Int], positions: [Int]
+  ) {
+    precondition(
+      states.shape == nextStates.shape && states.shape[0] == positions.count
+        && sampleRows.count == positions.count,
+      "transitions from \(states.shape) to \(nextStates.shape) with \(positions.count) positions")
+    self.states = states
+    self.nextStates = nextStates
+    self.sampleRows = sampleRows
+    self.positions = positions
+    indices = .perRow(positions.map { firstIndex + $0 })
+  }
+
+  private init(
+    states: Tensor, nextStates: Tensor, indices: Rowwise<Int>, sampleRows: [Int], positions: [Int]
+  ) {
+    self.states = states
+    self.nextStates = nextStates
+    self.indices = indices
+    self.sampleRows = sampleRows
+    self.positions = positions
+  }
+
+  /// Some of the transitions.
+  public func slice(_ rows: Range<Int>) -> TransitionBatch {
+    TransitionBatch(
+      states: states.slice(rows), nextStates: nextStates.slice(rows),
+      indices: .perRow(Array(indices.values(count: positions.count)[rows])),
+      sampleRows: Array(sampleRows[rows]), positions: Array(positions[rows]))
+  }
 }

@@ -130,12 +130,13 @@ public struct DDIMSampler: MarkovSampler {
         isDeterministic ? nil : deviations.tensor(rank: rank), directions.tensor(rank: rank)
       )
     case .learned(let eta):
-      // As in the reference, never quite 0, where the gradient of a square root has no limit.
+      // As in the reference, never quite 0.
       let deviation = Tensor.maximum(
         indices.entries(of: fullDeviations, rank: rank) * eta.value, Tensor(1e-10))
       let previousAlphaBar = indices.entries(of: previousAlphaBars, rank: rank)
       let left = 1 - previousAlphaBar - deviation.squared()
-      return (deviation, Tensor.maximum(left, Tensor(0)).squareRoot())
+      // Nor is this: at 0, the gradient of a square root has no limit.
+      return (deviation, Tensor.maximum(left, Tensor(1e-20)).squareRoot())
     }
   }
 }

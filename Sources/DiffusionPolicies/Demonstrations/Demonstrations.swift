@@ -7,12 +7,14 @@ public struct Demonstrations: Sendable {
   public var states: [Float] = []
   /// Actions of each step, `Da` to a row.
   public var actions: [Float] = []
-  /// What each step earned.
+  /// What each step earned; empty if that is not known.
   public var rewards: [Float] = []
   /// Whether the task itself ended with the step; a time-out is no terminal.
   public var terminals: [Bool] = []
   /// The number of steps of each episode.
   public var lengths: [Int] = []
+  /// What a reader left out of its file, one sentence each.
+  public var notes: [String] = []
   /// `Do`
   public let stateSize: Int
   /// `Da`
@@ -25,41 +27,50 @@ public struct Demonstrations: Sendable {
   }
 
   /// The number of steps of all episodes.
-  public var stepCount: Int { rewards.count }
+  public var stepCount: Int { actions.count / actionSize }
 
-  /// The undiscounted return of each episode.
+  /// The undiscounted return of each episode; empty if rewards are not known.
   public var returns: [Double] {
+    guard !rewards.isEmpty else { return [] }
+    return steps.map { rewards[$0].reduce(0) { $0 + Double($1) } }
+  }
+
+  /// The steps of each episode.
+  var steps: [Range<Int>] {
     var start = 0
     return lengths.map { length in
       defer { start += length }
-      return rewards[start..<(start + length)].reduce(0) { $0 + Double($1) }
+      return start..<(start + length)
     }
   }
 
-  /// Adds the episodes of others after these.
+  /// Adds the episodes of others after these. Rewards are forgotten unless both have them.
   public mutating func append(_ other: Demonstrations) {
     precondition(
       stateSize == other.stateSize && actionSize == other.actionSize,
       "demonstrations of sizes \((other.stateSize, other.actionSize)) after "
         + "\((stateSize, actionSize))")
+    let haveRewards =
+      rewards.count == stepCount && other.rewards.count == other.stepCount
     states += other.states
     actions += other.actions
-    rewards += other.rewards
+    rewards = haveRewards ? rewards + other.rewards : []
     terminals += other.terminals
     lengths += other.lengths
+    notes += other.notes
   }
 
-  /// Writes DPPO's npz: `states`, `actions`, `traj_lengths`, `rewards`, `terminals`.
+  /// Writes DPPO's npz: `states`, `actions`, `traj_lengths`, `terminals`, and `rewards` if known.
   ///
   /// - Throws: `FileError` if the system refuses.
   public func write(to path: String) throws(FileError) {
-    let tensors = [
+    var tensors = [
       "states": StoredTensor(Tensor(shape: [stepCount, stateSize], elements: states)),
       "actions": StoredTensor(Tensor(shape: [stepCount, actionSize], elements: actions)),
-      "rewards": StoredTensor(Tensor(rewards)),
       "terminals": StoredTensor(shape: [stepCount], booleans: terminals),
       "traj_lengths": StoredTensor(shape: [lengths.count], integers: lengths),
     ]
+    if !rewards.isEmpty { tensors["rewards"] = StoredTensor(Tensor(rewards)) }
     try NPZFile.write(tensors, to: path, isCompressed: true)
   }
 }

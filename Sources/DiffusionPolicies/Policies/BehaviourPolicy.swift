@@ -109,33 +109,3 @@ public final class BehaviourPolicy: Module {
     }
   }
 }
-
-/// A policy that cannot be used as asked.
-public enum PolicyError: Error, Equatable, CustomStringConvertible {
-  /// The file lacks a layer that every actor has.
-  case notAnActor(path: String, missing: String)
-  /// The file's tensors do not make a network.
-  case unfitting(path: String, reason: String)
-  /// The environment is another one than the policy was trained in.
-  case sizes(
-    environment: String, observation: Int, action: Int, policyObservation: Int,
-    policyAction: Int)
-
-  /// What is wrong, and what to do.
-  public var description: String {
-    switch self {
-    case .notAnActor(let path, let missing):
-      """
-      \(path): no tensor '\(missing)', so this is no behaviour policy; look at it with 'attune \
-      inspect'
-      """
-    case .unfitting(let path, let reason):
-      "\(path): not a behaviour policy that Attune knows: \(reason)"
-    case .sizes(let environment, let observation, let action, let hisObservation, let hisAction):
-      """
-      the policy takes \(hisObservation) observations and gives \(hisAction) actions, but \
-      '\(environment)' has \(observation) and \(action): choose the environment it was trained in
-      """
-    }
-  }
-}

@@ -26,6 +26,9 @@ public final class PushTEnvironment: Environment {
   /// The covered share of the goal above which the task is done.
   public static let successCoverage = 0.95
 
+  /// Added to the reward of the step that does the task, which ends the episode: what the rest of it
+  /// would have been worth. Without it an agent that maximizes its return had better never be done.
+  public let successReward: Float
   private let kind: Observation
   private var simulation = PushTSimulation()
   /// The covered share of the goal.
@@ -39,9 +42,12 @@ public final class PushTEnvironment: Environment {
   private var initialState: [Double] = []
   private var targets: [Float] = []
 
-  /// Makes the task with one kind of observation.
-  public init(observing kind: Observation = .state) {
+  /// - Parameters:
+  ///   - kind: what an agent sees.
+  ///   - successReward: added to the reward of the step that does the task; 0 in the benchmark.
+  public init(observing kind: Observation = .state, successReward: Float = 0) {
     self.kind = kind
+    self.successReward = successReward
     // Nothing holds positions in the plane: keypoints stick out of a block at its edge, and an agent
     // that no force stops can squeeze the block through a wall.
     let everywhere: ClosedRange<Float> = -.infinity ... .infinity
@@ -116,9 +122,9 @@ public final class PushTEnvironment: Environment {
     isLost = !state.allSatisfy(\.isFinite)
     guard !isLost else { return StepOutcome(reward: .nan) }
     coverage = PushTGeometry.coverage(of: simulation.blockPose)
-    return StepOutcome(
-      reward: Float(min(max(coverage / PushTEnvironment.successCoverage, 0), 1)),
-      isTerminated: coverage > PushTEnvironment.successCoverage)
+    let isDone = coverage > PushTEnvironment.successCoverage
+    let reward = Float(min(max(coverage / PushTEnvironment.successCoverage, 0), 1))
+    return StepOutcome(reward: isDone ? reward + successReward : reward, isTerminated: isDone)
   }
 
   /// Writes the state or the keypoints; not-a-number once something was not finite.

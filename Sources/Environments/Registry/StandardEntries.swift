@@ -17,11 +17,15 @@ extension EnvironmentRegistry.Entry {
       EnvironmentParameterDescription(
         "observation", default: "state",
         choices: PushTEnvironment.Observation.allCases.map(\.rawValue),
-        "state: agent and block pose; keypoints: nine points on the block, then the agent")
+        "state: agent and block pose; keypoints: nine points on the block, then the agent"),
+      EnvironmentParameterDescription(
+        "successReward", default: .number(0),
+        "added to the reward of the step that does the task, which ends the episode"),
     ]
   ) { parameters in
     PushTEnvironment(
-      observing: PushTEnvironment.Observation(rawValue: parameters.text("observation")) ?? .state)
+      observing: PushTEnvironment.Observation(rawValue: parameters.text("observation")) ?? .state,
+      successReward: Float(try parameters.number("successReward")))
   }
 
   private static func locomotion(

@@ -42,10 +42,23 @@ final class MappedFile: BytesOwner {
 
 extension FileError {
   /// The failure of a system call, from `errno`.
-  static func system(path: String, action: String) -> FileError {
+  ///
+  /// - Parameters:
+  ///   - path: the file that the call was about.
+  ///   - action: what was tried, as in "written".
+  public static func system(path: String, action: String) -> FileError {
     let code = errno
     return FileError(
       .system, path: path, problem: "cannot be \(action): \(String(cString: strerror(code)))",
-      advice: code == ENOENT ? "check the path" : nil)
+      advice: advice(for: code))
+  }
+
+  private static func advice(for code: Int32) -> String? {
+    switch code {
+    case ENOENT: "check the path"
+    case ENOSPC, EDQUOT: "free some space there, or write elsewhere"
+    case EROFS, EACCES, EPERM: "check the permissions, or choose another path"
+    default: nil
+    }
   }
 }

@@ -13,8 +13,12 @@ public final class MLP: Module {
     }
 
     func callAsFunction(_ x: Tensor, activation: Activation) -> Tensor {
-      guard let norm else { return linear(x, activation: activation) }
-      return norm(linear(x)).applying(activation)
+      guard norm != nil else { return linear(x, activation: activation) }
+      return continuing(from: linear(x), activation: activation)
+    }
+
+    func continuing(from sum: Tensor, activation: Activation) -> Tensor {
+      (norm.map { $0(sum) } ?? sum).applying(activation)
     }
 
     func collect(into parameters: inout NamedParameters) {
@@ -32,10 +36,12 @@ public final class MLP: Module {
   ///   - activation: between layers.
   ///   - outputActivation: after the last layer.
   ///   - usesLayerNorm: normalizes each hidden layer before its activation.
+  ///   - usesFinalLayerNorm: normalizes the last layer too.
   ///   - random: draws the first weights.
   public init(
     sizes: [Int], activation: Activation, outputActivation: Activation = .identity,
-    usesLayerNorm: Bool = false, random: inout some RandomSource
+    usesLayerNorm: Bool = false, usesFinalLayerNorm: Bool = false,
+    random: inout some RandomSource
   ) {
     precondition(sizes.count >= 2, "an MLP needs an input and an output size, not \(sizes)")
     var blocks: [Block] = []
@@ -44,7 +50,7 @@ public final class MLP: Module {
       blocks.append(
         Block(
           linear: Linear(inputSize: input, outputSize: output, random: &random),
-          norm: usesLayerNorm && !isLast ? LayerNorm(size: output) : nil))
+          norm: (isLast ? usesFinalLayerNorm : usesLayerNorm) ? LayerNorm(size: output) : nil))
     }
     self.blocks = blocks
     self.activation = activation
@@ -54,6 +60,19 @@ public final class MLP: Module {
   /// `[..., sizes.first]` to `[..., sizes.last]`.
   public func callAsFunction(_ x: Tensor) -> Tensor {
     let hidden = blocks.dropLast().reduce(x) { $1($0, activation: activation) }
+    return blocks[blocks.count - 1](hidden, activation: outputActivation)
+  }
+
+  /// The first layer, for callers that compute its sum in parts.
+  public var firstLinear: Linear { blocks[0].linear }
+
+  /// The rest of the network, from the sum that `firstLinear` gives before norm and activation.
+  public func continuing(fromFirstSum sum: Tensor) -> Tensor {
+    guard blocks.count > 1 else {
+      return blocks[0].continuing(from: sum, activation: outputActivation)
+    }
+    let entered = blocks[0].continuing(from: sum, activation: activation)
+    let hidden = blocks.dropFirst().dropLast().reduce(entered) { $1($0, activation: activation) }
     return blocks[blocks.count - 1](hidden, activation: outputActivation)
   }
 

@@ -36,6 +36,7 @@ public final class ResidualMLP: Module {
   private let input: Linear
   private let blocks: [Block]
   private let output: Linear
+  private let outputNorm: LayerNorm?
   private let activation: Activation
   private let outputActivation: Activation
 
@@ -45,10 +46,12 @@ public final class ResidualMLP: Module {
   ///   - activation: between layers.
   ///   - outputActivation: after the last layer.
   ///   - usesLayerNorm: normalizes before each of a block's activations.
+  ///   - usesFinalLayerNorm: normalizes the output before its activation.
   ///   - random: draws the first weights.
   public init(
     sizes: [Int], activation: Activation, outputActivation: Activation = .identity,
-    usesLayerNorm: Bool = false, random: inout some RandomSource
+    usesLayerNorm: Bool = false, usesFinalLayerNorm: Bool = false,
+    random: inout some RandomSource
   ) {
     precondition(
       sizes.count >= 3 && (sizes.count - 3) % 2 == 0
@@ -62,18 +65,27 @@ public final class ResidualMLP: Module {
     }
     self.blocks = blocks
     output = Linear(inputSize: width, outputSize: sizes[sizes.count - 1], random: &random)
+    outputNorm = usesFinalLayerNorm ? LayerNorm(size: sizes[sizes.count - 1]) : nil
     self.activation = activation
     self.outputActivation = outputActivation
   }
 
   /// `[..., sizes.first]` to `[..., sizes.last]`.
-  public func callAsFunction(_ x: Tensor) -> Tensor {
-    let hidden = blocks.reduce(input(x)) { $1($0, activation: activation) }
-    return output(hidden, activation: outputActivation)
+  public func callAsFunction(_ x: Tensor) -> Tensor { continuing(fromFirstSum: input(x)) }
+
+  /// The first layer, for callers that compute its sum in parts.
+  public var firstLinear: Linear { input }
+
+  /// The rest of the network, from the sum that `firstLinear` gives.
+  public func continuing(fromFirstSum sum: Tensor) -> Tensor {
+    let hidden = blocks.reduce(sum) { $1($0, activation: activation) }
+    guard let outputNorm else { return output(hidden, activation: outputActivation) }
+    return outputNorm(output(hidden)).applying(outputActivation)
   }
 
   /// `layers.<i>.*`
   public func collect(into parameters: inout NamedParameters) {
-    parameters.add("layers", [input] + blocks + [output])
+    let norms = outputNorm.map { [$0] } ?? []
+    parameters.add("layers", [input] + blocks + [output] + norms)
   }
 }

@@ -43,8 +43,9 @@ private struct AttentionHeads: Sendable {
   let headSize: Int
   let scale: Float
   let isCausal: Bool
-  /// Queries that one task takes: enough to hide its start, few enough to keep all workers busy.
-  private let queriesPerTask = 224
+  /// Queries that one task takes: enough to make up for its copies of keys and values, few enough to keep
+  /// all workers busy.
+  private let queriesPerTask = 256
 
   init(
     query: Tensor, key: Tensor, value: Tensor, headCount: Int, scale: Float?, isCausal: Bool
@@ -88,28 +89,16 @@ private struct AttentionHeads: Sendable {
 
   func forward(_ result: UnsafeMutablePointer<Float>, logSums: TensorStorage?) {
     let tasksPerHead = (queryCount + queriesPerTask - 1) / queriesPerTask
-    let total = batchSize * headCount
-    // Several heads at a time, so that each one's packed keys are used while they are in cache.
-    let packedSize = attune_packed_keys_size(keyCount, headSize)
-    let headsAtOnce = max(1, min(total, max(WorkerPool.shared.threadCount, (1 << 22) / packedSize)))
-    let packed = TensorStorage(count: headsAtOnce * packedSize)
-    for first in stride(from: 0, to: total, by: headsAtOnce) {
-      let count = min(headsAtOnce, total - first)
-      WorkerPool.shared.forEach(count) { index in
-        var head = head(first + index)
-        attune_pack_keys(&head, packed.elements + index * packedSize)
-      }
-      WorkerPool.shared.forEach(count * tasksPerHead) { task in
-        let index = first + task / tasksPerHead
-        let start = task % tasksPerHead * queriesPerTask
-        let scratch = TensorStorage(count: attune_attention_scratch_size(headSize))
-        var head = head(index)
-        attune_attention(
-          &head, packed.elements + (index - first) * packedSize, start,
-          min(queriesPerTask, queryCount - start), scratch.elements,
-          result + offset(ofHead: index, tokenCount: queryCount), width,
-          logSums.map { $0.elements + index * queryCount })
-      }
+    WorkerPool.shared.forEach(batchSize * headCount * tasksPerHead) { task in
+      let index = task / tasksPerHead
+      let start = task % tasksPerHead * queriesPerTask
+      let count = min(queriesPerTask, queryCount - start)
+      let scratch = TensorStorage(count: attune_attention_scratch_size(count, headSize))
+      var head = head(index)
+      attune_attention(
+        &head, start, count, scratch.elements,
+        result + offset(ofHead: index, tokenCount: queryCount), width,
+        logSums.map { $0.elements + index * queryCount })
     }
     withExtendedLifetime((query, key, value)) {}
   }

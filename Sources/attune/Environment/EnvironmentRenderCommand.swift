@@ -1,7 +1,7 @@
 import ArgumentParser
 import DiffusionPolicies
 import Environments
-import Media
+import Runs
 
 /// `attune environment render NAME --output PATH`
 struct EnvironmentRenderCommand: ParsableCommand {
@@ -49,11 +49,8 @@ struct EnvironmentRenderCommand: ParsableCommand {
   func run() throws {
     let environment = try selection.make()
     let actor = try policy.map { try BehaviourPolicy(path: $0) }
-    // Whole steps between pictures, so that the video runs in real time.
-    let stride = max(1, Int((environment.stepsPerSecond / frameRate).rounded(.up)))
-    let video = try VideoWriter(
-      path: output, width: width, height: height,
-      settings: VideoSettings(frameRate: environment.stepsPerSecond / Double(stride)))
+    let film = try EpisodeFilm(
+      path: output, of: environment, width: width, height: height, frameRate: frameRate)
     for episode in 0..<episodes {
       let seed = selection.seed &+ UInt64(episode)
       let random = RandomActions(space: environment.actionSpace, seed: seed)
@@ -62,19 +59,17 @@ struct EnvironmentRenderCommand: ParsableCommand {
         ?? { _, step in random[step] }
       let statistics = try environment.playEpisode(from: .seed(seed), policy: act) {
         step, outcome in
-        if step % stride == 0 || outcome?.isFinished ?? false {
-          try video.append(try environment.render(width: width, height: height))
-        }
+        try film.visit(environment, step: step, outcome: outcome)
       }
       if !quiet {
         StandardError.write(
           "episode \(episode + 1) of \(episodes): return \(statistics.totalReward), "
-            + count(statistics.stepCount, "step"))
+            + statistics.stepCount.counting("step"))
       }
     }
-    try video.finish()
+    let frameCount = try film.finish()
     if !quiet {
-      StandardError.write("wrote \(output): \(count(video.frameCount, "frame"))")
+      StandardError.write("wrote \(output): \(frameCount.counting("frame"))")
     }
   }
 }

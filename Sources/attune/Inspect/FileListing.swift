@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Runs
 
 /// The files that an argument of `inspect` stands for: itself, or what is in the folder.
 struct FileListing {
@@ -60,11 +61,11 @@ struct FileListing {
   }
 
   private static func line(_ root: String, tensorFileCount: Int, others: [String]) -> String {
-    var line = "\(root.printable): folder, \(count(tensorFileCount, "tensor file"))"
+    var line = "\(root.printable): folder, \(tensorFileCount.counting("tensor file"))"
     guard !others.isEmpty else { return line }
     let shown = others.prefix(mostOtherCount).map { path in
       let name = String(path.dropFirst(root.count)).drop { $0 == "/" }
-      return "\(String(name).printable) (\(count(byteCount(path), "byte")))"
+      return "\(String(name).printable) (\(byteCount(path).counting("byte")))"
     }
     line += "; also \(shown.joined(separator: ", "))"
     if others.count > shown.count { line += " and \(others.count - shown.count) more" }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Files
+import Runs
 
 /// `attune inspect FILE...`
 struct InspectCommand: ParsableCommand {

@@ -1,4 +1,5 @@
 import Files
+import Runs
 
 /// A summary as text for people.
 struct SummaryTable {
@@ -31,7 +32,7 @@ struct SummaryTable {
       + tensors.map { tensor in
         [
           tensor.name.isEmpty ? "(array)" : tensor.name.printable, tensor.type.printable,
-          "\(tensor.shape)", tensor.byteCount.map(grouped) ?? "-",
+          "\(tensor.shape)", tensor.byteCount.map(\.grouped) ?? "-",
         ]
       }
     let widths = (0..<4).map { column in cells.map { $0[column].count }.max() ?? 0 }
@@ -45,7 +46,7 @@ struct SummaryTable {
     let byteCount = tensors.reduce(0) { total, tensor in
       total.addingReportingOverflow(tensor.byteCount ?? 0).partialValue
     }
-    return "\(count(tensors.count, "tensor")), \(count(byteCount, "byte"))"
+    return "\(tensors.count.counting("tensor")), \(byteCount.counting("byte"))"
   }
 
   private static func spaces(_ count: Int) -> String { String(repeating: " ", count: count) }

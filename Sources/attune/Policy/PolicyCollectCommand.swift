@@ -2,6 +2,7 @@ import ArgumentParser
 import DiffusionPolicies
 import Environments
 import Foundation
+import Runs
 import Tensors
 
 /// `attune policy collect --environment NAME --policy FILE --episodes N --output PATH`
@@ -63,7 +64,7 @@ struct PolicyCollectCommand: ParsableCommand {
       policy: try BehaviourPolicy(path: policy),
       choice: deterministic ? .deterministic : .sampled, seed: seed,
       makeEnvironment: { try EnvironmentRegistry.standard.make(name) })
-    var progress = Progress("collect", total: episodes, unit: "episode", isQuiet: quiet)
+    var progress = ProgressBar("collect", total: episodes, unit: "episode", isQuiet: quiet)
     var demonstrations: Demonstrations?
     let batch = WorkerPool.shared.threadCount
     for first in stride(from: 0, to: episodes, by: batch) {
@@ -103,8 +104,8 @@ struct PolicyCollectCommand: ParsableCommand {
     } else {
       let numbers = String(format: "mean return %.1f +- %.1f", mean, error)
       print(
-        "\(attune.count(returns.count, "episode")), "
-          + "\(attune.count(demonstrations.stepCount, "step")), \(numbers): \(output)")
+        "\(returns.count.counting("episode")), "
+          + "\(demonstrations.stepCount.counting("step")), \(numbers): \(output)")
     }
   }
 }

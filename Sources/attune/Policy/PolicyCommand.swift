@@ -4,11 +4,16 @@ import ArgumentParser
 struct PolicyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "policy",
-    abstract: "Collects demonstrations of policies.",
+    abstract: "Trains, improves and judges policies for robots.",
     discussion: """
       Example:
-        attune policy collect --environment hopper --policy sac-hopper.safetensors \\
-          --episodes 100 --output hopper.npz
+        attune policy pretrain --config samples/push-t/pretrain.yaml --output runs/push-t
+        attune policy finetune --config samples/push-t/finetune.yaml \\
+          --checkpoint runs/push-t/policy.safetensors --output runs/push-t-dppo
+        attune policy evaluate --checkpoint runs/push-t-dppo/policy.safetensors --video t.mp4
       """,
-    subcommands: [PolicyCollectCommand.self])
+    subcommands: [
+      PolicyPretrainCommand.self, PolicyFinetuneCommand.self, PolicyEvaluateCommand.self,
+      PolicyCollectCommand.self, PolicyImportCommand.self,
+    ])
 }

@@ -1,0 +1,59 @@
+/// Demonstrations that cannot be learned from.
+public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
+  /// The file's tensors are those of no known layout.
+  case unknownFormat(path: String, names: [String])
+  /// A tensor has another shape than the layout wants.
+  case shape(path: String, tensor: String, found: [Int], expected: String)
+  /// A value is infinite or not a number.
+  case notFinite(path: String, tensor: String, row: Int, column: Int, value: String)
+  /// The numbers in a tensor contradict the rest of the file.
+  case inconsistent(path: String, tensor: String, found: String, expected: String)
+  /// The file holds no whole episode.
+  case noEpisodes(path: String, reason: String)
+  /// A robomimic file has none of the observations that are read by default.
+  case noObservations(path: String, available: [String])
+  /// Every episode is shorter than a chunk.
+  case tooShort(longestEpisode: Int, chunkLength: Int, padding: ChunkPadding)
+  /// Episodes cannot be weighted by what nobody recorded.
+  case noRewards
+
+  /// What is wrong, and what to do.
+  public var description: String {
+    switch self {
+    case .unknownFormat(let path, let names):
+      """
+      \(path): expected states, actions and traj_lengths (npz), data/demo_<n> groups (robomimic) or \
+      observations, actions, terminals and timeouts (D4RL), found \(Self.list(names)); convert it \
+      to one of these
+      """
+    case .shape(let path, let tensor, let found, let expected):
+      "\(path): '\(tensor)': has shape \(found), expected \(expected)"
+    case .notFinite(let path, let tensor, let row, let column, let value):
+      """
+      \(path): '\(tensor)': is \(value) in row \(row), column \(column), expected finite float32; \
+      remove that episode
+      """
+    case .inconsistent(let path, let tensor, let found, let expected):
+      "\(path): '\(tensor)': \(found), expected \(expected)"
+    case .noEpisodes(let path, let reason):
+      "\(path): no whole episode: \(reason)"
+    case .noObservations(let path, let available):
+      """
+      \(path): none of robomimic's usual observations; name some of those it has: \
+      \(Self.list(available))
+      """
+    case .tooShort(let longest, let chunkLength, let padding):
+      """
+      the longest episode has \(longest) steps, a chunk takes \(chunkLength) of which \
+      \(padding.before) and \(padding.after) may be padding; use shorter chunks or more padding
+      """
+    case .noRewards:
+      "these demonstrations have no rewards to weight episodes by; sample uniformly"
+    }
+  }
+
+  private static func list(_ names: [String]) -> String {
+    let shown = names.prefix(12).joined(separator: ", ")
+    return names.isEmpty ? "nothing" : shown + (names.count > 12 ? ", ..." : "")
+  }
+}

@@ -1,0 +1,84 @@
+import Environments
+import Foundation
+import Tensors
+
+/// Plays a policy on fixed seeds.
+///
+/// Episode i starts from, and draws its noise by, seed and i alone: not the number of episodes played
+/// side by side, nor that of workers.
+public struct PolicyEvaluation: Sendable {
+  /// The environment with what the policy needs around it.
+  public let environment: PolicyEnvironment
+  /// Decides starts and noise.
+  public let seed: UInt64
+  private let sideBySide: Int
+
+  /// - Parameters:
+  ///   - environment: where to play.
+  ///   - seed: decides starts and noise.
+  ///   - sideBySide: episodes in one batch.
+  public init(_ environment: PolicyEnvironment, seed: UInt64, sideBySide: Int = 50) {
+    precondition(sideBySide > 0, "\(sideBySide) episodes side by side")
+    self.environment = environment
+    self.seed = seed
+    self.sideBySide = sideBySide
+  }
+
+  /// Plays episodes and keeps what each came to, in order.
+  ///
+  /// - Parameters:
+  ///   - policy: acts.
+  ///   - episodeCount: episodes 0 ..< that.
+  ///   - mode: as it is judged, unless its exploration is what is to be judged.
+  ///   - didFinish: told the number of episodes done; what it throws ends the play.
+  /// - Throws: what making environments and `didFinish` throw.
+  public func play(
+    _ policy: any ChunkPolicy, episodeCount: Int, mode: ActionMode = .evaluating,
+    didFinish: (Int) throws -> Void = { _ in }
+  ) throws -> [EpisodeStatistics] {
+    var results = [EpisodeStatistics](repeating: EpisodeStatistics(), count: episodeCount)
+    var slots = try (0..<min(sideBySide, episodeCount)).map { episode in
+      EpisodeSlot(try environment.make(), episode: episode, seed: seed)
+    }
+    var (next, done) = (slots.count, 0)
+    while !slots.isEmpty {
+      step(slots, policy, mode)
+      var running: [EpisodeSlot] = []
+      for slot in slots {
+        if slot.isFinished {
+          results[slot.episode] = slot.statistics
+          done += 1
+          try didFinish(done)
+          guard next < episodeCount else { continue }
+          slot.start(episode: next)
+          next += 1
+        }
+        running.append(slot)
+      }
+      slots = running
+    }
+    return results
+  }
+
+  /// Plays one episode as `play` does and shows the environment at its start and after every step.
+  ///
+  /// - Throws: what making the environment throws.
+  public func show(
+    _ policy: any ChunkPolicy, episode: Int,
+    visit: @escaping (any Environment, StepOutcome?) -> Void
+  ) throws {
+    let slot = EpisodeSlot(try environment.make(visit: visit), episode: episode, seed: seed)
+    while !slot.isFinished { step([slot], policy, .evaluating) }
+  }
+
+  private func step(_ slots: [EpisodeSlot], _ policy: any ChunkPolicy, _ mode: ActionMode) {
+    let observations = Tensor.stacked(slots.map(\.observation))  // [B, To, Do]
+    let decisions = policy.decideInParallel(
+      on: observations, mode: mode, streams: slots.map(\.stream))
+    let executed = decisions.chunks.slice(
+      0..<environment.configuration.executedCount, along: 1)
+    // A single one stays on this thread, where it may be drawing.
+    if slots.count == 1 { return slots[0].step(executed[0]) }
+    WorkerPool.shared.forEach(slots.count) { slots[$0].step(executed[$0]) }
+  }
+}

@@ -1,0 +1,263 @@
+import Environments
+import Foundation
+import NeuralNetworks
+import ReinforcementLearning
+import Tensors
+
+/// DPPO: PPO over the denoising steps inside the environment's steps (arXiv:2409.00588); for a Gaussian
+/// policy, PPO over chunks.
+///
+/// An iteration lets the policy act, judges what it did, and improves it. Everything random in it is a
+/// function of the seed and the iteration's number, so that a restored training goes on exactly.
+public final class FineTuning {
+  /// How it is improved.
+  public let configuration: FineTuningConfiguration
+  /// What is improved.
+  public let policy: any ChunkPolicy
+  /// Iterations done.
+  public private(set) var iteration = 0
+  /// Single steps of the environments so far.
+  public private(set) var environmentSteps = 0
+
+  private let start: PolicyCheckpoint
+  private let critic: Critic
+  private let collector: RolloutCollector
+  private let policyOptimizer: Adam
+  private let criticOptimizer: Adam
+  private let etaOptimizer: Adam?
+  private let update: PolicyUpdate
+  private var scaler: RewardScaler
+  private let seed: UInt64
+  private let communicator: any Communicator
+
+  /// - Parameters:
+  ///   - checkpoint: the policy to start from.
+  ///   - configuration: how to improve it.
+  ///   - seed: decides the critic's first weights, starts, noise and minibatches.
+  ///   - communicator: sums gradients over processes, which need different seeds for their rollouts.
+  /// - Throws: `SettingError`, `ParameterError` or `EnvironmentError` for parts that do not fit.
+  public init(
+    _ checkpoint: PolicyCheckpoint, configuration: FineTuningConfiguration, seed: UInt64,
+    communicator: any Communicator = SingleProcess()
+  ) throws {
+    try configuration.validate()
+    start = checkpoint
+    self.configuration = configuration
+    self.seed = seed
+    self.communicator = communicator
+    let policy = try checkpoint.makePolicy(
+      exploration: configuration.exploration, fineTuning: configuration.fineTunedCount)
+    self.policy = policy
+    var random = RandomStream(seed: seed, purpose: "critic")
+    critic = try configuration.critic.makeCritic(
+      observationSize: checkpoint.observationSize,
+      observationCount: checkpoint.configuration.observationCount, random: &random)
+    collector = try RolloutCollector(
+      try PolicyEnvironment(checkpoint.configuration, normalization: checkpoint.normalization),
+      count: configuration.environmentCount, seed: seed &+ UInt64(communicator.rank))
+    func optimizer(_ parameters: NamedParameters) -> Adam {
+      .withDecoupledDecay(parameters, weightDecay: Float(configuration.weightDecay))
+    }
+    policyOptimizer = optimizer(policy.parameters)
+    criticOptimizer = optimizer(critic.parameters)
+    etaOptimizer = policy.explorationParameters.map(optimizer)
+    scaler = RewardScaler(
+      environmentCount: configuration.environmentCount, discount: configuration.discount)
+    update = PolicyUpdate(
+      policy: policy, critic: critic,
+      entropyCoefficient: Float(configuration.entropyCoefficient),
+      valueCoefficient: Float(configuration.valueCoefficient),
+      valueClipRange: configuration.valueClipRange > 0 ? Float(configuration.valueClipRange) : nil,
+      cloningCoefficient: Float(configuration.cloningCoefficient))
+  }
+
+  /// Whether all iterations are done.
+  public var isFinished: Bool { iteration >= configuration.iterationCount }
+
+  /// Rolls out, judges and improves once.
+  ///
+  /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
+  public func iterate() throws -> IterationReport {
+    if configuration.startsEpisodesAnew && iteration > 0 { collector.restartEpisodes() }
+    let (buffer, summary) = collector.collect(
+      policy, decisionCount: configuration.decisionCount, iteration: iteration)
+    environmentSteps += buffer.count * start.configuration.executedCount
+
+    let begin = ContinuousClock.now
+    let rollout = JudgedRollout(
+      buffer, critic: critic, configuration: configuration, policy: policy, scaler: &scaler)
+    let rates = setLearningRates()
+    let losses = try improve(rollout)
+    try annealTransitionCount()
+    iteration += 1
+    return IterationReport(
+      iteration: iteration, environmentSteps: environmentSteps, episodes: summary.episodes,
+      losses: losses,
+      explainedVariance: explainedVariance(values: rollout.values, returns: rollout.returns),
+      rewardScale: configuration.scalesRewards ? scaler.scale : 1,
+      fineTunedCount: rollout.transitionCount, policyLearningRate: rates.policy,
+      criticLearningRate: rates.critic,
+      times: (
+        summary.simulationTime, summary.samplingTime, (ContinuousClock.now - begin) / .seconds(1)
+      ))
+  }
+
+  private var isWarmingUp: Bool { iteration < configuration.criticWarmUpCount }
+
+  private func setLearningRates() -> (policy: Double, critic: Double) {
+    let improved = max(iteration - configuration.criticWarmUpCount, 0)
+    let policy = configuration.policyLearningRate.schedule.rate(atStep: improved)
+    let critic = configuration.criticLearningRate.schedule.rate(atStep: iteration)
+    policyOptimizer.learningRate = Float(policy)
+    criticOptimizer.learningRate = Float(critic)
+    etaOptimizer?.learningRate = Float(
+      configuration.etaLearningRate.schedule.rate(atStep: improved))
+    return (policy, critic)
+  }
+
+  /// Several passes over the rollout in minibatches of pairs of decision and denoising step.
+  private func improve(_ rollout: JudgedRollout) throws -> IterationReport.Losses {
+    var losses = IterationReport.Losses()
+    var policyMinibatches = 0
+    let order = RandomStream(seed: seed, purpose: "minibatches", index: iteration)
+    let cloning = RandomStream(seed: seed, purpose: "cloning", index: iteration)
+    let size = min(configuration.batchSize, rollout.pairCount)
+    let batchCount = rollout.pairCount / size  // what is left over waits for another permutation
+    passes: for epoch in 0..<configuration.epochCount {
+      var order = order.split(epoch)
+      let pairs = order.permutation(rollout.pairCount)
+      for batch in 0..<batchCount {
+        let chosen = pairs[batch * size..<(batch + 1) * size]
+        let total = size * communicator.processCount
+        var divergence = 0.0
+        if !isWarmingUp {
+          let number = epoch * batchCount + batch
+          divergence = try improvePolicy(
+            rollout.minibatch(chosen), total, number: number, cloning: cloning.split(number),
+            &losses)
+          policyMinibatches += 1
+        }
+        try improveCritic(rollout.criticBatch(chosen, totalCount: total), &losses)
+        losses.minibatchCount += 1
+        if configuration.divergenceLimit > 0, divergence > configuration.divergenceLimit {
+          break passes
+        }
+      }
+    }
+    losses.average(policyMinibatches: policyMinibatches)
+    return losses
+  }
+
+  /// One step of the policy's optimizer; returns the divergence before it.
+  private func improvePolicy(
+    _ batch: Minibatch, _ total: Int, number: Int, cloning: RandomStream,
+    _ losses: inout IterationReport.Losses
+  ) throws -> Double {
+    let result = update.policyGradients(batch, totalCount: total) { [policy] rows, observations in
+      policy.frozenStates(on: observations, streams: rows.map { cloning.split($0) })
+    }
+    let gradients = try communicator.sum(result.gradients, of: policy.parameters)
+    let statistics = ProximalPolicyLoss.Statistics(
+      numbers: try communicator.sum(result.statistics.numbers))
+    let limit = configuration.gradientNormLimit
+    let (scale, norm) = gradients.clippingScale(
+      maximumNorm: limit > 0 ? limit : .infinity, parameters: policy.parameters)
+    try NonFiniteGradient.check(
+      loss: result.policyLoss, "policy loss", norm: norm, gradients, of: policy.parameters)
+    policyOptimizer.step(gradients, gradientScale: limit > 0 ? scale : 1)
+    if let etaOptimizer, let parameters = policy.explorationParameters,
+      number % configuration.etaUpdateInterval == 0
+    {
+      etaOptimizer.step(try communicator.sum(result.gradients, of: parameters))
+    }
+    let divergence = statistics.divergence / statistics.count
+    losses.policy += result.policyLoss
+    losses.entropy += result.entropy
+    losses.cloning += result.cloningLoss
+    losses.divergence += divergence
+    losses.greatestDivergence = max(losses.greatestDivergence, divergence)
+    losses.clipFraction += statistics.clipped / statistics.count
+    losses.ratio += statistics.ratio / statistics.count
+    losses.policyGradientNorm += norm
+    return divergence
+  }
+
+  private func improveCritic(
+    _ batch: CriticBatch, _ losses: inout IterationReport.Losses
+  ) throws {
+    let result = update.criticGradients(batch)
+    let gradients = try communicator.sum(result.gradients, of: critic.parameters)
+    let norm = gradients.globalNorm(of: critic.parameters)
+    try NonFiniteGradient.check(
+      loss: result.loss, "value loss", norm: norm, gradients, of: critic.parameters)
+    criticOptimizer.step(gradients)
+    losses.value += result.loss
+    losses.criticGradientNorm += norm
+  }
+
+  private func annealTransitionCount() throws {
+    let interval = configuration.annealingInterval
+    guard interval > 0, (iteration + 1) % interval == 0, policy.transitionCount > 1,
+      let policy = policy as? DiffusionPolicy
+    else { return }
+    try policy.reduceTransitionCount(
+      to: max(1, policy.transitionCount - configuration.annealingStep))
+  }
+
+  /// The policy as it is now, with its critic.
+  public func checkpoint(origin: [String: String] = [:]) -> PolicyCheckpoint {
+    var checkpoint = start
+    checkpoint.weights = policy.weights.merging(
+      critic.parameters.values.prefixed("critic")
+    ) { first, _ in first }
+    checkpoint.fineTunedCount =
+      start.configuration.network.kind == .gaussian ? 0 : policy.transitionCount
+    checkpoint.critic = configuration.critic
+    checkpoint.origin.merge(origin) { $1 }
+    return checkpoint
+  }
+
+  // MARK: Going on later
+
+  private struct Progress: Codable {
+    var scaler: RewardScaler
+    var collector: RolloutCollector.State
+  }
+
+  /// Everything that the following iterations depend on, besides the checkpoint's weights.
+  ///
+  /// - Throws: `EncodingError` if a number is not finite.
+  public func trainingState() throws -> TrainingState {
+    var state = TrainingState()
+    state.add(policyOptimizer.state, under: "policyOptimizer")
+    state.add(criticOptimizer.state, under: "criticOptimizer")
+    if let etaOptimizer { state.add(etaOptimizer.state, under: "etaOptimizer") }
+    state.numbers["iteration"] = iteration
+    state.numbers["environmentSteps"] = environmentSteps
+    state.numbers["fineTunedCount"] = policy.transitionCount
+    let progress = Progress(scaler: scaler, collector: collector.state)
+    state.texts["progress"] = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
+    return state
+  }
+
+  /// Goes on from a saved checkpoint and state.
+  ///
+  /// - Throws: `ParameterError`, `EnvironmentError` or `DecodingError` if they belong to another training.
+  public func restore(_ weights: [String: Tensor], _ state: TrainingState) throws {
+    let count = try state.number("fineTunedCount")
+    if count < policy.transitionCount, let policy = policy as? DiffusionPolicy {
+      try policy.reduceTransitionCount(to: count)
+    }
+    try policy.load(weights)
+    try critic.parameters.load(weights.under("critic"))
+    try policyOptimizer.restore(state.optimizer(under: "policyOptimizer"))
+    try criticOptimizer.restore(state.optimizer(under: "criticOptimizer"))
+    try etaOptimizer?.restore(state.optimizer(under: "etaOptimizer"))
+    let progress = try JSONDecoder().decode(
+      Progress.self, from: Data(try state.text("progress").utf8))
+    scaler = progress.scaler
+    try collector.restore(progress.collector)
+    iteration = try state.number("iteration")
+    environmentSteps = try state.number("environmentSteps")
+  }
+}

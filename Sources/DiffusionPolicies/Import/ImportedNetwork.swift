@@ -1,0 +1,170 @@
+import Foundation
+import NeuralNetworks
+
+/// What a checkpoint's weights tell about the network they belong to.
+public struct ImportedNetwork: Sendable, Hashable {
+  /// The configuration, as far as shapes tell it: activations, the number of groups and a fixed
+  /// deviation come from elsewhere.
+  public var configuration: NetworkConfiguration
+  /// `To Do`
+  public var conditionSize: Int
+  /// `Tp Da`; nil for a U-Net, which takes chunks of any length.
+  public var chunkSize: Int?
+  /// `Da`, if the weights tell it.
+  public var actionSize: Int?
+}
+
+extension ReferenceCheckpoint {
+  /// The configuration and sizes that a policy's weights imply.
+  ///
+  /// - Parameters:
+  ///   - part: the pretrained or the fine-tuned network.
+  ///   - configuration: gives what shapes do not tell.
+  /// - Throws: `ReferenceCheckpointError` if the network is missing or of an unknown kind.
+  public func network(
+    for part: Part, completing configuration: NetworkConfiguration = NetworkConfiguration()
+  ) throws -> ImportedNetwork {
+    let shapes = WeightShapes(try shapes(of: part))
+    let network =
+      if shapes.has("time_embedding.1.weight") {
+        shapes.diffusionMLP(completing: configuration)
+      } else if shapes.has("time_mlp.1.weight") {
+        shapes.unet(completing: configuration)
+      } else {
+        shapes.gaussianMLP(completing: configuration)
+      }
+    guard var network, network.conditionSize > 0 else {
+      throw ReferenceCheckpointError(
+        path: path, .unknownNetwork(part, tensor: shapes.firstName ?? "nothing"))
+    }
+    if network.configuration.kind == .gaussian {
+      let weights = try weights(for: part)
+      func deviation(_ name: String) -> Float? {
+        weights[name].flatMap { $0.count == 1 ? expf(0.5 * $0.scalar) : nil }
+      }
+      network.configuration.minimumDeviation =
+        deviation("logvar_min") ?? configuration.minimumDeviation
+      network.configuration.maximumDeviation =
+        deviation("logvar_max") ?? configuration.maximumDeviation
+    }
+    return network
+  }
+
+  /// The critic's configuration and its `To Do`, as its weights imply.
+  ///
+  /// - Throws: `ReferenceCheckpointError` if there is no critic, or one of an unknown kind.
+  public func critic(
+    completing configuration: CriticConfiguration = CriticConfiguration()
+  ) throws -> (configuration: CriticConfiguration, conditionSize: Int) {
+    let shapes = WeightShapes(try shapes(of: .critic))
+    guard let layers = shapes.perceptron("Q1"), layers.outputSize == 1, !shapes.has("Q2") else {
+      throw ReferenceCheckpointError(
+        path: path, .unknownNetwork(.critic, tensor: shapes.firstName ?? "nothing"))
+    }
+    var configuration = configuration
+    configuration.hiddenSizes = layers.hiddenSizes
+    configuration.isResidual = layers.isResidual
+    configuration.usesLayerNorm = layers.usesLayerNorm
+    return (configuration, layers.inputSize)
+  }
+
+  /// Compares a configuration with what the weights imply.
+  ///
+  /// - Throws: `ReferenceCheckpointError` naming the first field that differs.
+  public func check(_ configuration: NetworkConfiguration, for part: Part) throws {
+    let found = try network(for: part, completing: configuration).configuration
+    func compare<Value: Equatable>(
+      _ field: String, _ value: (NetworkConfiguration) -> Value
+    ) throws {
+      guard value(found) != value(configuration) else { return }
+      throw ReferenceCheckpointError(
+        path: path,
+        .configuration(
+          part, field: field, found: "\(value(found))", expected: "\(value(configuration))"))
+    }
+    try compare("kind", \.kind.rawValue)
+    try compare("isResidual", \.isResidual)
+    try compare("hiddenSizes", \.hiddenSizes)
+    try compare("usesLayerNorm", \.usesLayerNorm)
+    try compare("timeEmbeddingSize", \.timeEmbeddingSize)
+    try compare("observationSizes", \.observationSizes)
+    try compare("width", \.width)
+    try compare("multipliers", \.multipliers)
+    try compare("kernelSize", \.kernelSize)
+    try compare("groupCount", \.groupCount)
+    try compare("scalesFeatures", \.scalesFeatures)
+    try compare("usesSmallConditionEncoder", \.usesSmallConditionEncoder)
+    try compare("deviationKind", \.deviationKind.rawValue)
+  }
+}
+
+extension WeightShapes {
+  fileprivate func diffusionMLP(completing given: NetworkConfiguration) -> ImportedNetwork? {
+    guard let time = self["time_embedding.1.weight", rank: 2], let mean = perceptron("mlp_mean")
+    else { return nil }
+    let encoder = perceptron("cond_mlp")
+    var configuration = given
+    configuration.kind = .mlp
+    configuration.timeEmbeddingSize = time[1]
+    configuration.take(mean)
+    configuration.observationSizes = encoder.map { $0.hiddenSizes + [$0.outputSize] } ?? []
+    return ImportedNetwork(
+      configuration: configuration,
+      conditionSize: encoder?.inputSize ?? (mean.inputSize - time[1] - mean.outputSize),
+      chunkSize: mean.outputSize)
+  }
+
+  fileprivate func unet(completing given: NetworkConfiguration) -> ImportedNetwork? {
+    let levelCount = count { "down_modules.\($0).0.blocks.0.block.0.weight" }
+    let levels = (0..<levelCount).compactMap {
+      self["down_modules.\($0).0.blocks.0.block.0.weight", rank: 3]
+    }
+    let encoderPrefix = "down_modules.0.0.cond_encoder"
+    let isSmall = has("\(encoderPrefix).1.weight")
+    guard let time = self["time_mlp.1.weight", rank: 2], let first = levels.first,
+      levels.count == levelCount, first[0] > 0,
+      let encoder = self["\(encoderPrefix).\(isSmall ? 1 : 0).weight", rank: 2]
+    else { return nil }
+    let observations = perceptron("cond_mlp")
+    var configuration = given
+    configuration.kind = .unet
+    configuration.timeEmbeddingSize = time[1]
+    configuration.width = first[0]
+    configuration.multipliers = levels.map { $0[0] / first[0] }
+    configuration.kernelSize = first[2]
+    configuration.scalesFeatures = encoder[0] == 2 * first[0]
+    configuration.observationSizes = observations.map { $0.hiddenSizes + [$0.outputSize] } ?? []
+    if observations == nil { configuration.usesSmallConditionEncoder = isSmall }
+    if !has("down_modules.0.0.blocks.0.block.2.weight") { configuration.groupCount = 0 }
+    return ImportedNetwork(
+      configuration: configuration,
+      conditionSize: observations?.inputSize ?? (encoder[1] - time[1]), actionSize: first[1])
+  }
+
+  fileprivate func gaussianMLP(completing given: NetworkConfiguration) -> ImportedNetwork? {
+    // Tells it from a mixture and from a network on images.
+    guard has("logvar_min"), var layers = perceptron("mlp_mean") else { return nil }
+    let chunkSize = layers.outputSize
+    var configuration = given
+    configuration.kind = .gaussian
+    if let base = perceptron("mlp_base") {
+      layers = base
+      layers.hiddenSizes.append(base.outputSize)
+      configuration.deviationKind = .predicted
+    } else {
+      configuration.deviationKind = has("logvar") ? .learned : .fixed
+    }
+    configuration.take(layers)
+    return ImportedNetwork(
+      configuration: configuration, conditionSize: layers.inputSize, chunkSize: chunkSize,
+      actionSize: self["logvar", rank: 1]?.first)
+  }
+}
+
+extension NetworkConfiguration {
+  fileprivate mutating func take(_ layers: WeightShapes.Layers) {
+    hiddenSizes = layers.hiddenSizes
+    isResidual = layers.isResidual
+    usesLayerNorm = layers.usesLayerNorm
+  }
+}

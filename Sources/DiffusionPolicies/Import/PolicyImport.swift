@@ -1,0 +1,71 @@
+import Environments
+import Tensors
+
+extension PolicyCheckpoint {
+  /// The policy of a checkpoint of the DPPO reference.
+  ///
+  /// - Parameters:
+  ///   - checkpoint: of pretraining or fine-tuning.
+  ///   - configuration: the policy; what shapes tell of its network is checked against the weights.
+  ///   - normalization: of the demonstrations that it was pretrained on.
+  ///   - fineTunedCount: K' of a fine-tuned policy, which the checkpoint does not tell.
+  ///   - critic: what shapes do not tell of the critic's network.
+  ///   - average: whether to take the moving average; nil to take it if there is one.
+  /// - Throws: `ReferenceCheckpointError`, `SettingError` or `ParameterError` for parts that do not fit.
+  public init(
+    _ checkpoint: ReferenceCheckpoint, configuration: PolicyConfiguration,
+    normalization: DemonstrationNormalization, fineTunedCount: Int,
+    critic: CriticConfiguration = CriticConfiguration(), average: Bool? = nil
+  ) throws {
+    let isFineTuned = checkpoint.parts.contains(.fineTuned)
+    let isGaussian = configuration.network.kind == .gaussian
+    try checkpoint.check(configuration.network, for: isFineTuned ? .fineTuned : .pretrained)
+    var weights: [String: Tensor] = [:]
+    func take(_ part: ReferenceCheckpoint.Part, as prefix: String) throws {
+      weights.merge(
+        try checkpoint.weights(for: part, average: average).prefixed(prefix)
+      ) { $1 }
+    }
+    if isFineTuned {
+      try SettingError.require(
+        isGaussian || fineTunedCount > 0, "fineTunedCount", fineTunedCount,
+        "the number of denoising steps that were fine-tuned (ft_denoising_steps), 10 in DPPO")
+      try take(.pretrained, as: "actor")
+      try take(.fineTuned, as: "actor_ft")
+      if checkpoint.parts.contains(.eta) { try take(.eta, as: "eta") }
+    } else {
+      try take(.pretrained, as: "network")
+    }
+    var importedCritic: CriticConfiguration?
+    if checkpoint.parts.contains(.critic) {
+      try take(.critic, as: "critic")
+      importedCritic = try checkpoint.critic(completing: critic).configuration
+    }
+    var origin = ["importedFrom": String(checkpoint.path.split(separator: "/").last ?? "")]
+    if let step = checkpoint.step { origin["referenceStep"] = String(step) }
+    self.init(
+      configuration: configuration, normalization: normalization,
+      fineTunedCount: isFineTuned && !isGaussian ? fineTunedCount : 0, weights: weights,
+      critic: importedCritic, origin: origin)
+    // Shows that everything fits together.
+    _ = try makePolicy()
+  }
+}
+
+extension DemonstrationNormalization {
+  /// Reads the reference's `normalization.npz` for a policy of the reference, which adds 1e-6 to the
+  /// ranges of observations.
+  ///
+  /// A component that was constant in the data is -1 to such a policy; here it is so unless it is too
+  /// large for 1e-6 to change it, and then it is 0.
+  ///
+  /// - Throws: as `init(contentsOf:)`.
+  public init(ofReference path: String) throws {
+    let plain = try DemonstrationNormalization(contentsOf: path)
+    self.init(
+      observations: MinMaxNormalization(
+        minimum: plain.observations.minimum,
+        maximum: plain.observations.maximum.map { $0 + 1e-6 }),
+      actions: plain.actions)
+  }
+}

@@ -1,0 +1,25 @@
+import Diffusion
+import NeuralNetworks
+import Tensors
+
+/// A network that predicts the noise in action chunks from the observations before them.
+///
+/// Rows are independent of one another: a batch may be cut into shards.
+public protocol ChunkDenoiser: Module {
+  /// The prediction for every chunk.
+  ///
+  /// - Parameters:
+  ///   - chunks: noisy action chunks `[B, Tp, Da]`.
+  ///   - timeSteps: diffusion time, shared by the batch or one for each row.
+  ///   - observations: the latest observations `[B, To, Do]`, the most recent last.
+  /// - Returns: the noise in the chunks, `[B, Tp, Da]`.
+  func callAsFunction(
+    _ chunks: Tensor, timeSteps: Rowwise<Float>, observations: Tensor
+  ) -> Tensor
+
+  /// This network for a whole chain of denoising steps from `observations` `[B, To, Do]`: what depends
+  /// on them alone is computed once.
+  ///
+  /// Weights are read when it is bound: bind again after they change.
+  func bound(to observations: Tensor) -> Denoiser
+}

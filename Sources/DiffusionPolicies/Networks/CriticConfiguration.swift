@@ -1,0 +1,31 @@
+import NeuralNetworks
+import Tensors
+
+/// The choices that make a critic, as presets and checkpoints keep them.
+public struct CriticConfiguration: Sendable, Hashable, Codable {
+  /// The hidden layers; of one width and of odd number if residual.
+  public var hiddenSizes = [256, 256, 256]
+  /// Between layers.
+  public var activation = Activation.mish
+  /// Whether hidden layers are residual blocks.
+  public var isResidual = true
+  /// Whether hidden layers are normalized.
+  public var usesLayerNorm = false
+
+  /// DPPO's critic: a residual perceptron of 256^3 with Mish.
+  public init() {}
+
+  /// A critic of observations `[B, To, Do]`.
+  ///
+  /// - Throws: `SettingError` if the numbers cannot make one.
+  public func makeCritic(
+    observationSize: Int, observationCount: Int, random: inout some RandomSource
+  ) throws -> Critic {
+    try NetworkConfiguration.validatePerceptron(
+      hiddenSizes, blockSizes: isResidual ? hiddenSizes : nil, field: "hiddenSizes")
+    return Critic(
+      conditionSize: observationSize * observationCount, hiddenSizes: hiddenSizes,
+      activation: activation, isResidual: isResidual, usesLayerNorm: usesLayerNorm,
+      random: &random)
+  }
+}

@@ -1,0 +1,79 @@
+import Diffusion
+import NeuralNetworks
+import Tensors
+
+/// DPPO's perceptron policy: [chunk, time embedding, observations], flattened, through a plain or
+/// residual MLP. Weights are named as in the reference.
+public final class DiffusionMLP: ChunkDenoiser {
+  private let timeEmbedding: TimeEmbedding
+  private let observationEncoder: MLP?
+  private let mean: Perceptron
+  private let chunkSize: Int
+
+  /// - Parameters:
+  ///   - actionSize: `Da`
+  ///   - predictionCount: `Tp`
+  ///   - conditionSize: `To Do`
+  ///   - hiddenSizes: the hidden layers; of one width and of odd number if residual.
+  ///   - activation: between layers.
+  ///   - isResidual: whether hidden layers are residual blocks.
+  ///   - usesLayerNorm: normalizes hidden layers.
+  ///   - timeEmbeddingSize: the width of the time embedding.
+  ///   - observationSizes: the layers of a perceptron on the observations; empty for none.
+  ///   - random: draws the first weights.
+  public init(
+    actionSize: Int, predictionCount: Int, conditionSize: Int, hiddenSizes: [Int],
+    activation: Activation = .mish, isResidual: Bool = false, usesLayerNorm: Bool = false,
+    timeEmbeddingSize: Int = 16, observationSizes: [Int] = [], random: inout some RandomSource
+  ) {
+    chunkSize = actionSize * predictionCount
+    timeEmbedding = TimeEmbedding(
+      size: timeEmbeddingSize, hiddenSize: 2 * timeEmbeddingSize, random: &random)
+    observationEncoder =
+      observationSizes.isEmpty
+      ? nil
+      : MLP(sizes: [conditionSize] + observationSizes, activation: activation, random: &random)
+    let inputSize = chunkSize + timeEmbeddingSize + (observationSizes.last ?? conditionSize)
+    mean = Perceptron(
+      sizes: [inputSize] + hiddenSizes + [chunkSize], activation: activation,
+      isResidual: isResidual, usesLayerNorm: usesLayerNorm, random: &random)
+  }
+
+  /// `[B, Tp, Da]` to the same shape.
+  public func callAsFunction(
+    _ chunks: Tensor, timeSteps: Rowwise<Float>, observations: Tensor
+  ) -> Tensor {
+    let condition = encoded(observations)  // [B, Dc]
+    let times = timeEmbedding.rows(of: timeSteps)
+      .broadcast(to: [chunks.shape[0], timeEmbedding.size])
+    let input = Tensor.concatenated([chunks.flattened(from: 1), times, condition], along: 1)
+    return mean(input).reshaped(to: chunks.shape)
+  }
+
+  /// The observations' share of the first layer is computed once, the time's once a step.
+  public func bound(to observations: Tensor) -> Denoiser {
+    let first = mean.firstLinear
+    let conditionStart = chunkSize + timeEmbedding.size
+    let conditionShare = first.share(ofInputsFrom: conditionStart, encoded(observations))  // [B, H]
+    let chunkWeight = first.weight(forInputs: 0..<chunkSize)
+    let timeWeight = first.weight(forInputs: chunkSize..<conditionStart)
+    return { [self] chunks, timeSteps in
+      let timeShare = timeEmbedding.rows(of: timeSteps) { $0.linear(weight: timeWeight) }
+      let chunkShare = chunks.flattened(from: 1).linear(weight: chunkWeight)
+      return mean.continuing(fromFirstSum: chunkShare + (conditionShare + timeShare))
+        .reshaped(to: chunks.shape)
+    }
+  }
+
+  private func encoded(_ observations: Tensor) -> Tensor {
+    let flat = observations.flattened(from: 1)  // [B, To Do]
+    return observationEncoder.map { $0(flat) } ?? flat
+  }
+
+  /// `time_embedding.*`, `cond_mlp.*` and `mlp_mean.*`
+  public func collect(into parameters: inout NamedParameters) {
+    parameters.add("time_embedding", timeEmbedding)
+    parameters.add("cond_mlp", observationEncoder)
+    parameters.add("mlp_mean", mean.module)
+  }
+}

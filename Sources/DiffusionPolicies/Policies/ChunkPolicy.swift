@@ -1,0 +1,93 @@
+import Diffusion
+import NeuralNetworks
+import Tensors
+
+/// How a policy chooses among its actions.
+public enum ActionMode: Sendable, Hashable {
+  /// With the noise of training.
+  case exploring
+  /// As it acts when it is judged.
+  case evaluating
+}
+
+/// A decision of each row: the actions, and what is needed to judge them again later.
+public struct ChunkDecisions: Sendable {
+  /// Normalized actions `[B, Tp, Da]`.
+  public let chunks: Tensor
+  /// The states around the improved transitions `[B, K' + 1, Tp, Da]`; the last is the chunk.
+  public let states: Tensor
+  /// The log-probability of each improved transition `[B, K']` under the policy that made it.
+  public let logProbabilities: Tensor
+}
+
+/// A policy over action chunks as PPO improves it: each decision is a chain of K' Gaussian
+/// transitions, of which a diffusion policy has several and a Gaussian policy one.
+public protocol ChunkPolicy: AnyObject, Sendable {
+  /// K': the transitions of a decision that are improved.
+  var transitionCount: Int { get }
+  /// The place of the first of them in the whole chain.
+  var firstTransition: Int { get }
+  /// What is trained.
+  var parameters: NamedParameters { get }
+  /// What is trained with an optimizer of its own: a learned eta.
+  var explorationParameters: NamedParameters? { get }
+
+  /// Acts on observations `[B, To, Do]`; each row draws its noise from its own stream.
+  func decide(
+    on observations: Tensor, mode: ActionMode, streams: [RandomStream]
+  ) -> ChunkDecisions
+
+  /// The log-probabilities `[M]` of recorded transitions, differentiable.
+  ///
+  /// - Parameters:
+  ///   - transitions: `M` of them.
+  ///   - observations: those of each transition, `[M, To, Do]`.
+  func logProbabilities(of transitions: TransitionBatch, observations: Tensor) -> Tensor
+
+  /// A scalar to be kept high with PPO's entropy coefficient, differentiable; nil where it is constant.
+  func entropy(observations: Tensor) -> Tensor?
+
+  /// What the policy before fine-tuning does on observations `[M, To, Do]`: the states around the
+  /// transitions `[M, K' + 1, Tp, Da]`. Not recorded.
+  func frozenStates(on observations: Tensor, streams: [RandomStream]) -> Tensor
+
+  /// The log-probabilities `[M]` of such states under this policy, averaged over transitions,
+  /// differentiable: the behaviour-cloning term of the DPPO reference (arXiv:2403.03949, equation 2).
+  func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor
+
+  /// Weights by name, with the prefixes of the DPPO reference.
+  var weights: [String: Tensor] { get }
+
+  /// Takes back weights.
+  ///
+  /// - Throws: `ParameterError` if they belong to another policy.
+  func load(_ weights: [String: Tensor]) throws
+}
+
+extension ChunkPolicy {
+  /// Decides for many rows, each worker for a share of them from noise to chunk.
+  ///
+  /// Rows do not depend on one another, so that neither the shares nor the workers matter.
+  public func decideInParallel(
+    on observations: Tensor, mode: ActionMode, streams: [RandomStream]
+  ) -> ChunkDecisions {
+    let count = observations.shape[0]
+    precondition(count > 0 && streams.count == count, "\(streams.count) streams for \(count) rows")
+    let workers = min(count, WorkerPool.shared.threadCount)
+    let bounds = (0...workers).map { count * $0 / workers }
+    var parts = [ChunkDecisions?](repeating: nil, count: workers)
+    parts.withUnsafeMutableBufferPointer { parts in
+      WorkerPool.shared.forEach(workers) { index in
+        let range = bounds[index]..<bounds[index + 1]
+        parts[index] = decide(
+          on: observations.slice(range), mode: mode, streams: Array(streams[range]))
+      }
+    }
+    let whole = parts.compactMap { $0 }
+    if whole.count == 1 { return whole[0] }
+    return ChunkDecisions(
+      chunks: .concatenated(whole.map(\.chunks), along: 0),
+      states: .concatenated(whole.map(\.states), along: 0),
+      logProbabilities: .concatenated(whole.map(\.logProbabilities), along: 0))
+  }
+}

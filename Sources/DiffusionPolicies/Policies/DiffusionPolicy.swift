@@ -1,0 +1,246 @@
+import Diffusion
+import NeuralNetworks
+import Tensors
+
+/// A diffusion policy as DPPO improves it (arXiv:2409.00588): a frozen network runs the first
+/// denoising steps, its fine-tuned copy the last K'.
+public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
+  // Unchecked: K' and the frozen network change only between iterations, by the training loop.
+
+  /// How chunks are explored and judged; DPPO's numbers.
+  public struct Exploration: Codable, Sendable, Hashable {
+    /// sigma_exp: the least deviation of transitions in training.
+    public var leastSamplingDeviation: Float = 0.1
+    /// sigma_prob: the least deviation under which transitions are judged.
+    public var leastJudgingDeviation: Float = 0.1
+    /// Noise is clamped to +- this.
+    public var noiseLimit: Float = 3
+    /// Chunks are clamped to +- this.
+    public var actionLimit: Float = 1
+    /// DDIM's eta in training; evaluation takes 0.
+    public var eta: Float = 1
+    /// Whether eta is learned for each action dimension, between `leastEta` and 1, from `eta`.
+    public var learnsEta = false
+    /// The least learned eta.
+    public var leastEta: Float = 0.1
+
+    /// DPPO's numbers.
+    public init() {}
+  }
+
+  /// The pretrained network.
+  public private(set) var frozen: any ChunkDenoiser
+  /// The network being improved; the frozen one if nothing is.
+  public let fineTuned: any ChunkDenoiser
+  /// K'
+  public private(set) var transitionCount: Int
+  /// The learned eta, if it is.
+  public let learnedEta: LearnedEta?
+  private let configuration: PolicyConfiguration
+  private let actionSize: Int
+  private let exploring: DenoisingProcess
+  private let evaluating: DenoisingProcess
+  private let makeNetwork: () throws -> any ChunkDenoiser
+
+  /// - Parameters:
+  ///   - configuration: sizes and denoising.
+  ///   - exploration: the noise of training.
+  ///   - observationSize: `Do`
+  ///   - actionSize: `Da`
+  ///   - transitionCount: K', from 0 to the number of denoising steps.
+  ///   - random: draws the first weights.
+  /// - Throws: `SettingError` if the configuration cannot make a policy.
+  public init(
+    _ configuration: PolicyConfiguration, exploration: Exploration = Exploration(),
+    observationSize: Int, actionSize: Int, transitionCount: Int = 0, random: RandomStream
+  ) throws {
+    try configuration.validate()
+    let denoising = configuration.denoising
+    try SettingError.require(
+      (0...denoising.transitionCount).contains(transitionCount), "fineTunedCount",
+      transitionCount, "0 to the number of denoising steps, \(denoising.transitionCount)")
+    try SettingError.require(
+      !exploration.learnsEta || denoising.sampler == .ddim, "learnsEta", "true",
+      "false unless the sampler is ddim")
+    let makeNetwork = {
+      var random = random
+      return try configuration.network.makeDenoiser(
+        actionSize: actionSize, predictionCount: configuration.predictionCount,
+        observationSize: observationSize, observationCount: configuration.observationCount,
+        random: &random)
+    }
+    self.makeNetwork = makeNetwork
+    self.configuration = configuration
+    self.actionSize = actionSize
+    self.transitionCount = transitionCount
+    fineTuned = try makeNetwork()
+    if transitionCount > 0 {
+      frozen = try makeNetwork()
+      frozen.freeze()
+    } else {
+      frozen = fineTuned
+    }
+    learnedEta =
+      exploration.learnsEta && denoising.sampler == .ddim
+      ? LearnedEta(
+        size: actionSize,
+        initial: min(max(exploration.eta, exploration.leastEta + 1e-3), 1 - 1e-3),
+        range: exploration.leastEta...1)
+      : nil
+    let eta = learnedEta.map { DDIMSampler.Eta.learned($0) } ?? .fixed(exploration.eta)
+    exploring = DenoisingProcess(
+      sampler: Self.sampler(denoising, eta: eta),
+      noiseRule: .atLeast(exploration.leastSamplingDeviation), noiseLimit: exploration.noiseLimit,
+      finalLimit: exploration.actionLimit,
+      logProbabilityFloor: exploration.leastJudgingDeviation)
+    evaluating = DenoisingProcess(
+      sampler: Self.sampler(denoising, eta: .fixed(0)),
+      noiseRule: denoising.sampler == .ddpm ? .atLeastUntilLast(1e-3) : .none,
+      noiseLimit: exploration.noiseLimit, finalLimit: exploration.actionLimit,
+      logProbabilityFloor: exploration.leastJudgingDeviation)
+  }
+
+  private static func sampler(
+    _ denoising: DenoisingConfiguration, eta: DDIMSampler.Eta
+  ) -> any MarkovSampler {
+    let schedule = NoiseSchedule.policyCosine(timeStepCount: denoising.stepCount)
+    switch denoising.sampler {
+    case .ddpm:
+      return DDPMSampler(schedule, variance: .fixedSmall, estimateLimit: denoising.estimateLimit)
+    case .ddim:
+      return DDIMSampler(
+        schedule, count: denoising.ddimStepCount, eta: eta,
+        estimateLimit: denoising.estimateLimit, recomputesNoise: true)
+    }
+  }
+
+  /// The place of the first improved transition.
+  public var firstTransition: Int { exploring.transitionCount - transitionCount }
+
+  /// The fine-tuned network's.
+  public var parameters: NamedParameters { fineTuned.parameters }
+
+  /// The learned eta's.
+  public var explorationParameters: NamedParameters? { learnedEta?.parameters }
+
+  /// Denoises a chunk for each row.
+  public func decide(
+    on observations: Tensor, mode: ActionMode, streams: [RandomStream]
+  ) -> ChunkDecisions {
+    let chain = self.chain(
+      on: observations, mode: mode, streams: streams, denoiser: denoiser(observations))
+    let logProbabilities = chain.logProbabilities.map {
+      reduced($0).expandingDimension(at: 1)  // [B, 1]
+    }
+    return ChunkDecisions(
+      chunks: chain.sample, states: chain.stackedStates,
+      logProbabilities: logProbabilities.isEmpty
+        ? .zeros([observations.shape[0], 0]) : .concatenated(logProbabilities, along: 1))
+  }
+
+  private func chain(
+    on observations: Tensor, mode: ActionMode, streams: [RandomStream], denoiser: StagedDenoiser
+  ) -> DenoisingChain {
+    let process = mode == .exploring ? exploring : evaluating
+    var noise = RecordedNoise(
+      drawing: process.transitionCount + 1,
+      ofRowShape: [configuration.predictionCount, actionSize], from: streams)
+    let initial = noise.noise([
+      observations.shape[0], configuration.predictionCount, actionSize,
+    ])
+    return process.rollout(
+      from: initial, keeping: .last(mode == .exploring ? transitionCount : 0),
+      keepsLogProbabilities: mode == .exploring, noise: &noise, denoiser: denoiser)
+  }
+
+  private func denoiser(_ observations: Tensor) -> StagedDenoiser {
+    let fineTuned = fineTuned.bound(to: observations)
+    guard transitionCount > 0, transitionCount < exploring.transitionCount else {
+      return StagedDenoiser(fineTuned)
+    }
+    return StagedDenoiser(
+      frozen: frozen.bound(to: observations), fineTuned: fineTuned,
+      fineTunedCount: transitionCount)
+  }
+
+  /// Log-densities clamped per element and averaged over the executed chunk.
+  private func reduced(_ logProbabilities: Tensor) -> Tensor {
+    logProbabilities.meanOfExecutedLogProbabilities(executedCount: configuration.executedCount)
+  }
+
+  /// The log-probabilities `[M]` of recorded transitions under the fine-tuned network.
+  public func logProbabilities(
+    of transitions: TransitionBatch, observations: Tensor
+  ) -> Tensor {
+    reduced(
+      exploring.logProbabilities(of: transitions) { [fineTuned] chunks, timeSteps in
+        fineTuned(chunks, timeSteps: timeSteps, observations: observations)
+      })
+  }
+
+  /// The learned eta; transitions have no other entropy that could change.
+  public func entropy(observations: Tensor) -> Tensor? { learnedEta?.value.mean() }
+
+  /// The last K' transitions of the frozen network's chains, with the noise of training.
+  public func frozenStates(on observations: Tensor, streams: [RandomStream]) -> Tensor {
+    withoutRecording {
+      chain(
+        on: observations, mode: .exploring, streams: streams,
+        denoiser: StagedDenoiser(frozen.bound(to: observations))
+      ).stackedStates
+    }
+  }
+
+  /// Log-densities clamped per element and averaged over the whole chunk, as in the reference: not only
+  /// over what is executed.
+  public func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor {
+    let chain = DenoisingChain(
+      states: (0..<states.shape[1]).map {
+        states.slice($0..<($0 + 1), along: 1).reshaped(to: [states.shape[0]] + states.shape[2...])
+      },
+      firstIndex: firstTransition)
+    let denoiser: Denoiser = { [fineTuned] chunks, timeSteps in
+      fineTuned(chunks, timeSteps: timeSteps, observations: observations)
+    }
+    let steps = exploring.logProbabilities(of: chain, denoiser: denoiser).map {
+      LogProbabilityReduction.mean($0.clamped(to: -5, 2))
+    }
+    return steps.dropFirst().reduce(steps[0], +) / Float(steps.count)
+  }
+
+  /// Lets the present network run all but the last `count` transitions from now on: K' annealed.
+  ///
+  /// - Throws: what making a network throws.
+  public func reduceTransitionCount(to count: Int) throws {
+    precondition(
+      (1...transitionCount).contains(count), "cannot reduce K' = \(transitionCount) to \(count)")
+    frozen = try makeNetwork()
+    frozen.freeze()
+    try frozen.parameters.load(fineTuned.parameters.values)
+    transitionCount = count
+  }
+
+  /// `network.*` of a policy that is not being fine-tuned; else `actor.*` (frozen), `actor_ft.*` and
+  /// `eta.*`.
+  public var weights: [String: Tensor] {
+    guard transitionCount > 0 else { return fineTuned.parameters.values.prefixed("network") }
+    var weights = fineTuned.parameters.values.prefixed("actor_ft")
+    weights.merge(frozen.parameters.values.prefixed("actor")) { first, _ in first }
+    if let learnedEta {
+      weights.merge(learnedEta.parameters.values.prefixed("eta")) { first, _ in first }
+    }
+    return weights
+  }
+
+  /// Takes back weights; those of a pretrained policy start both networks.
+  public func load(_ weights: [String: Tensor]) throws {
+    let pretrained = weights.under("network")
+    let (first, last) =
+      pretrained.isEmpty
+      ? (weights.under("actor"), weights.under("actor_ft")) : (pretrained, pretrained)
+    try fineTuned.parameters.load(last)
+    if transitionCount > 0 { try frozen.parameters.load(first) }
+    let eta = weights.under("eta")
+    if let learnedEta, !eta.isEmpty { try learnedEta.parameters.load(eta) }
+  }
+}

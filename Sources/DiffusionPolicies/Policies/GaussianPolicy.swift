@@ -1,0 +1,123 @@
+import Diffusion
+import NeuralNetworks
+import Tensors
+
+/// A Gaussian policy over action chunks: a chain of one transition, which starts from nothing.
+public final class GaussianPolicy: ChunkPolicy {
+  /// Always 1.
+  public let transitionCount = 1
+  /// Always 0.
+  public let firstTransition = 0
+  /// The network being improved.
+  public let network: GaussianMLP
+  private let frozen: GaussianMLP
+  private let chunkShape: [Int]
+  private let noiseLimit: Float
+  private let actionLimit: Float
+  /// The range of a chunk's log-probability.
+  private static let limits: (Float, Float) = (-5, 2)
+
+  /// - Parameters:
+  ///   - configuration: sizes and network.
+  ///   - observationSize: `Do`
+  ///   - actionSize: `Da`
+  ///   - noiseLimit: draws stay within that many deviations of the mean.
+  ///   - actionLimit: executed chunks are clamped to +- this.
+  ///   - random: draws the first weights.
+  /// - Throws: `SettingError` if the configuration cannot make a policy.
+  public init(
+    _ configuration: PolicyConfiguration, observationSize: Int, actionSize: Int,
+    noiseLimit: Float = 3, actionLimit: Float = 1, random: RandomStream
+  ) throws {
+    try configuration.validate()
+    func make() throws -> GaussianMLP {
+      var random = random
+      return try configuration.network.makeGaussian(
+        actionSize: actionSize, predictionCount: configuration.predictionCount,
+        observationSize: observationSize, observationCount: configuration.observationCount,
+        random: &random)
+    }
+    network = try make()
+    frozen = try make()
+    frozen.freeze()
+    chunkShape = [configuration.predictionCount, actionSize]
+    self.noiseLimit = noiseLimit
+    self.actionLimit = actionLimit
+  }
+
+  /// The network's.
+  public var parameters: NamedParameters { network.parameters }
+  /// The deviation belongs to the network.
+  public var explorationParameters: NamedParameters? { nil }
+
+  /// Draws a chunk for each row, or takes the mean.
+  ///
+  /// What is judged later is the draw; what is executed is the draw within the action's limits.
+  public func decide(
+    on observations: Tensor, mode: ActionMode, streams: [RandomStream]
+  ) -> ChunkDecisions {
+    let distribution = network(observations)
+    let draw = mode == .exploring ? draw(distribution, streams) : distribution.mean
+    return ChunkDecisions(
+      chunks: draw.clamped(to: -actionLimit, actionLimit), states: states(of: draw),
+      logProbabilities: judged(distribution, draw).expandingDimension(at: 1))
+  }
+
+  /// Nothing, then the chunk: `[B, 2, Tp, Da]`.
+  private func states(of chunks: Tensor) -> Tensor {
+    let start = Tensor.zeros(chunks.shape).expandingDimension(at: 1)
+    return .concatenated([start, chunks.expandingDimension(at: 1)], along: 1)
+  }
+
+  private func draw(_ distribution: Transition, _ streams: [RandomStream]) -> Tensor {
+    var noise = RecordedNoise(drawing: 1, ofRowShape: chunkShape, from: streams)
+    let limited = noise.noise(distribution.mean.shape).clamped(to: -noiseLimit, noiseLimit)
+    return distribution.sample(noise: limited)
+  }
+
+  /// Averaged, then clamped: the reference's order for a Gaussian policy.
+  private func judged(_ distribution: Transition, _ chunks: Tensor) -> Tensor {
+    LogProbabilityReduction.mean(distribution.logProbability(of: chunks))
+      .clamped(to: Self.limits.0, Self.limits.1)
+  }
+
+  /// The log-probabilities `[M]` of recorded chunks.
+  public func logProbabilities(
+    of transitions: TransitionBatch, observations: Tensor
+  ) -> Tensor {
+    judged(network(observations), transitions.nextStates)
+  }
+
+  /// The mean entropy of an element, log(deviation) + (1 + log 2 pi) / 2.
+  public func entropy(observations: Tensor) -> Tensor? {
+    guard let deviation = network(observations).standardDeviation else { return nil }
+    return deviation.log().mean() + 1.418_938_5
+  }
+
+  /// The frozen network's draws.
+  public func frozenStates(on observations: Tensor, streams: [RandomStream]) -> Tensor {
+    withoutRecording { states(of: draw(frozen(observations), streams)) }
+  }
+
+  /// The log-probabilities of such draws.
+  public func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor {
+    let chunks = states.slice(1..<2, along: 1).reshaped(to: [states.shape[0]] + chunkShape)
+    return judged(network(observations), chunks)
+  }
+
+  /// `actor.*` (frozen) and `actor_ft.*`
+  public var weights: [String: Tensor] {
+    frozen.parameters.values.prefixed("actor")
+      .merging(network.parameters.values.prefixed("actor_ft")) { first, _ in first }
+  }
+
+  /// Takes back weights; those of a pretrained policy start both networks.
+  public func load(_ weights: [String: Tensor]) throws {
+    let pretrained = weights.under("network")
+    let (first, last) =
+      pretrained.isEmpty
+      ? (weights.under("actor"), weights.under("actor_ft")) : (pretrained, pretrained)
+    try network.parameters.load(last)
+    try frozen.parameters.load(first)
+  }
+}

@@ -1,0 +1,134 @@
+import Files
+import Foundation
+import NeuralNetworks
+import Tensors
+
+/// A policy in one safetensors file: weights under the names of the DPPO reference, configuration and
+/// normalization in the metadata, so that nothing else is needed to act.
+public struct PolicyCheckpoint: Sendable {
+  /// What the policy is.
+  public var configuration: PolicyConfiguration
+  /// What maps observations and actions to [-1, 1].
+  public var normalization: DemonstrationNormalization
+  /// K': the denoising steps that were fine-tuned; 0 for a pretrained policy.
+  public var fineTunedCount: Int
+  /// `network.*`, or `actor.*` and `actor_ft.*`; `critic.*` and `eta.*` where there are any.
+  public var weights: [String: Tensor]
+  /// The critic's network, if there is one.
+  public var critic: CriticConfiguration?
+  /// Where the policy comes from: free text by name, such as the training's seed and score.
+  public var origin: [String: String]
+
+  /// A checkpoint of these parts.
+  public init(
+    configuration: PolicyConfiguration, normalization: DemonstrationNormalization,
+    fineTunedCount: Int = 0, weights: [String: Tensor], critic: CriticConfiguration? = nil,
+    origin: [String: String] = [:]
+  ) {
+    self.configuration = configuration
+    self.normalization = normalization
+    self.fineTunedCount = fineTunedCount
+    self.weights = weights
+    self.critic = critic
+    self.origin = origin
+  }
+
+  /// `Do`
+  public var observationSize: Int { normalization.observations.size }
+  /// `Da`
+  public var actionSize: Int { normalization.actions.size }
+
+  private struct Description: Codable {
+    var configuration: PolicyConfiguration
+    var normalization: DemonstrationNormalization
+    var fineTunedCount: Int
+    var critic: CriticConfiguration?
+    var origin: [String: String]
+  }
+
+  /// The key of the metadata under which everything but the weights is, as JSON.
+  private static let key = "attune.policy"
+
+  /// What files of a training hold besides the policy is under this prefix.
+  public static let trainingPrefix = "training."
+
+  /// Everything but the weights, for the metadata of a file that holds more than a policy.
+  ///
+  /// - Throws: `EncodingError` if a number is not finite.
+  public func metadata() throws -> [String: String] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let description = Description(
+      configuration: configuration, normalization: normalization, fineTunedCount: fineTunedCount,
+      critic: critic, origin: origin)
+    return [Self.key: String(decoding: try encoder.encode(description), as: UTF8.self)]
+  }
+
+  /// Reads a policy from a file's weights and metadata.
+  ///
+  /// - Throws: `PolicyError.notAPolicy` if the metadata does not describe one.
+  public init(path: String, weights: [String: Tensor], metadata: [String: String]) throws {
+    guard let json = metadata[Self.key] else {
+      throw PolicyError.notAPolicy(path: path, reason: "its metadata has no '\(Self.key)'")
+    }
+    let description: Description
+    do {
+      description = try JSONDecoder().decode(Description.self, from: Data(json.utf8))
+    } catch {
+      throw PolicyError.notAPolicy(
+        path: path, reason: "'\(Self.key)' in its metadata cannot be read")
+    }
+    configuration = description.configuration
+    normalization = description.normalization
+    fineTunedCount = description.fineTunedCount
+    critic = description.critic
+    origin = description.origin
+    self.weights = weights
+  }
+
+  /// Reads a file.
+  ///
+  /// - Throws: `FileError`, or `PolicyError.notAPolicy` if it holds something else.
+  public init(path: String) throws {
+    let file = try SafetensorsFile(path: path)
+    var weights: [String: Tensor] = [:]
+    for name in file.names where !name.hasPrefix(Self.trainingPrefix) {
+      weights[name] = try file.tensor(named: name)
+    }
+    try self.init(path: path, weights: weights, metadata: file.metadata)
+  }
+
+  /// Writes a file.
+  ///
+  /// - Throws: `FileError` if the system refuses.
+  public func write(to path: String) throws {
+    try SafetensorsFile.write(
+      weights.mapValues { StoredTensor($0) }, metadata: try metadata(), to: path)
+  }
+
+  /// The policy, ready to act; to be fine-tuned with K' transitions if `fineTuning` says so.
+  ///
+  /// - Throws: `SettingError` or `ParameterError` if weights and configuration do not fit.
+  public func makePolicy(
+    exploration: DiffusionPolicy.Exploration = DiffusionPolicy.Exploration(),
+    fineTuning transitionCount: Int? = nil
+  ) throws -> any ChunkPolicy {
+    // Every weight is about to be replaced by the checkpoint's.
+    let random = RandomStream(seed: 0)
+    let policy: any ChunkPolicy =
+      switch configuration.network.kind {
+      case .gaussian:
+        try GaussianPolicy(
+          configuration, observationSize: observationSize, actionSize: actionSize,
+          noiseLimit: exploration.noiseLimit, actionLimit: exploration.actionLimit,
+          random: random)
+      case .mlp, .unet:
+        try DiffusionPolicy(
+          configuration, exploration: exploration, observationSize: observationSize,
+          actionSize: actionSize, transitionCount: transitionCount ?? fineTunedCount,
+          random: random)
+      }
+    try policy.load(weights)
+    return policy
+  }
+}

@@ -1,0 +1,59 @@
+import Diffusion
+import NeuralNetworks
+import Tensors
+
+/// What a policy network is pretrained to make small.
+protocol CloningLoss: Sendable {
+  /// The loss of some rows of a batch, divided by the size of the whole batch.
+  func callAsFunction(_ batch: ChunkBatch, rows: Range<Int>, draws: RandomStream) -> Tensor
+}
+
+/// The error of predicted noise at a random time step of every chunk (Ho et al., arXiv:2006.11239,
+/// equation 14).
+struct NoisePredictionLoss: CloningLoss {
+  let network: any ChunkDenoiser
+  let schedule: NoiseSchedule
+
+  func callAsFunction(_ batch: ChunkBatch, rows: Range<Int>, draws: RandomStream) -> Tensor {
+    let chunks = batch.chunks.slice(rows)
+    // Each row has a stream of its own: shards do not matter.
+    var times: [Int] = []
+    let noises = rows.map { row in
+      var stream = draws.split(row)
+      times.append(stream.integer(below: schedule.timeStepCount))
+      return stream.normal(Array(chunks.shape.dropFirst()))
+    }
+    return callAsFunction(
+      chunks: chunks, observations: batch.observations.slice(rows), timeSteps: times,
+      noise: .stacked(noises), batchSize: batch.chunks.shape[0])
+  }
+
+  /// The same with the time steps and noise given.
+  func callAsFunction(
+    chunks: Tensor, observations: Tensor, timeSteps: [Int], noise: Tensor, batchSize: Int
+  ) -> Tensor {
+    let noisy = schedule.noisySample(chunks, noise: noise, at: .perRow(timeSteps))
+    let prediction = network(
+      noisy, timeSteps: .perRow(timeSteps.map(Float.init)), observations: observations)
+    let elementCount = Float(batchSize * chunks.shape[1] * chunks.shape[2])
+    return (prediction - noise).squared().sum() * (1 / elementCount)
+  }
+}
+
+/// The negative log-likelihood of chunks under a Gaussian policy, with an entropy bonus.
+struct LikelihoodLoss: CloningLoss {
+  let network: GaussianMLP
+  let entropyCoefficient: Float
+
+  func callAsFunction(_ batch: ChunkBatch, rows: Range<Int>, draws: RandomStream) -> Tensor {
+    let chunks = batch.chunks.slice(rows)
+    let distribution = network(batch.observations.slice(rows))
+    let elementCount = Float(batch.chunks.count)
+    var loss = distribution.logProbability(of: chunks).sum() * (-1 / elementCount)
+    if entropyCoefficient != 0, let deviation = distribution.standardDeviation {
+      let share = Float(rows.count) / Float(batch.chunks.shape[0])
+      loss = loss - deviation.log().mean() * (entropyCoefficient * share)
+    }
+    return loss
+  }
+}

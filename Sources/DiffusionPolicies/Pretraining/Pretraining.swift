@@ -1,0 +1,207 @@
+import Diffusion
+import Files
+import Foundation
+import NeuralNetworks
+import Tensors
+
+/// Behaviour cloning: a policy network learns to denoise the chunks of demonstrations.
+///
+/// Batch n is a function of the seed and n, so that a restored training goes on exactly.
+public final class Pretraining {
+  /// How it learns.
+  public let configuration: PretrainingConfiguration
+  /// What is learned.
+  public let policy: PolicyConfiguration
+  /// Of all demonstrations.
+  public let normalization: DemonstrationNormalization
+  /// The chunks that are trained on.
+  public let dataset: ChunkDataset
+  /// The chunks kept for validation, if any.
+  public let validation: ChunkDataset?
+  /// Batches done.
+  public private(set) var batchIndex = 0
+
+  private let network: any Module
+  private let loss: any CloningLoss
+  private let parameters: NamedParameters
+  private let optimizer: Adam
+  private let schedule: LearningRateSchedule
+  private var average: MovingAverage
+  private var order: BatchOrder
+  private let draws: RandomStream
+  private let communicator: any Communicator
+
+  /// What a batch brought.
+  public struct Report: Sendable {
+    /// The loss.
+    public let loss: Double
+    /// The norm of its gradient.
+    public let gradientNorm: Double
+    /// The rate it was applied with.
+    public let learningRate: Double
+  }
+
+  /// - Parameters:
+  ///   - policy: what is learned.
+  ///   - configuration: how.
+  ///   - demonstrations: which demonstrations, and how they are drawn.
+  ///   - seed: decides weights, batches, time steps and noise.
+  ///   - communicator: sums gradients over processes.
+  /// - Throws: what reading demonstrations throws, and `SettingError` for settings that do not fit.
+  public init(
+    policy: PolicyConfiguration, configuration: PretrainingConfiguration,
+    demonstrations: DemonstrationConfiguration, seed: UInt64,
+    communicator: any Communicator = SingleProcess()
+  ) throws {
+    try policy.validate()
+    try configuration.validate()
+    try demonstrations.validate(predictionCount: policy.predictionCount)
+    self.policy = policy
+    self.configuration = configuration
+    self.communicator = communicator
+    let all = try demonstrations.read(for: policy.environment)
+    let normalization = DemonstrationNormalization(of: all)
+    self.normalization = normalization
+    var splitting = RandomStream(seed: seed, purpose: "validation split")
+    let parts = all.split(
+      validationFraction: demonstrations.validationFraction, random: &splitting)
+    func dataset(_ part: Demonstrations) throws -> ChunkDataset {
+      try ChunkDataset(
+        part, normalization: normalization, historyLength: policy.observationCount,
+        chunkLength: policy.predictionCount,
+        padding: ChunkPadding(
+          before: demonstrations.paddingBefore, after: demonstrations.paddingAfter))
+    }
+    self.dataset = try dataset(parts.training)
+    validation = parts.validation.lengths.isEmpty ? nil : try dataset(parts.validation)
+    order = try BatchOrder(
+      self.dataset, batchSize: min(configuration.batchSize, self.dataset.count),
+      weighting: demonstrations.weighting, random: RandomStream(seed: seed, purpose: "batches"))
+    draws = RandomStream(seed: seed, purpose: "time steps and noise")
+
+    var weights = RandomStream(seed: seed, purpose: "weights")
+    switch policy.network.kind {
+    case .gaussian:
+      let network = try policy.network.makeGaussian(
+        actionSize: all.actionSize, predictionCount: policy.predictionCount,
+        observationSize: all.stateSize, observationCount: policy.observationCount,
+        random: &weights)
+      loss = LikelihoodLoss(
+        network: network, entropyCoefficient: Float(configuration.entropyCoefficient))
+      self.network = network
+    case .mlp, .unet:
+      let network = try policy.network.makeDenoiser(
+        actionSize: all.actionSize, predictionCount: policy.predictionCount,
+        observationSize: all.stateSize, observationCount: policy.observationCount,
+        random: &weights)
+      loss = NoisePredictionLoss(
+        network: network, schedule: .policyCosine(timeStepCount: policy.denoising.stepCount))
+      self.network = network
+    }
+    parameters = network.parameters
+    optimizer = .withDecoupledDecay(
+      parameters, learningRate: Float(configuration.learningRate),
+      weightDecay: Float(configuration.weightDecay))
+    schedule = .cosine(
+      initial: configuration.learningRate, final: configuration.finalLearningRate,
+      stepCount: configuration.batchCount)
+    average = MovingAverage(of: parameters, decay: Float(configuration.averageDecay))
+  }
+
+  /// The number of weights.
+  public var parameterCount: Int { parameters.elementCount }
+
+  /// Trains on the next batch.
+  ///
+  /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
+  public func step() throws -> Report {
+    let batch = dataset.batch(order.next())
+    let rate = learningRate(at: batchIndex)
+    let count = batch.chunks.shape[0]
+    let draws = draws.split(batchIndex)
+    let cloning = self.loss
+    let (loss, _, gradients) = shardedValueAndGradients(
+      count: count, shardSize: max(16, (count + Self.laneCount - 1) / Self.laneCount),
+      laneCount: Self.laneCount
+    ) { rows in ShardResult(loss: cloning(batch, rows: rows, draws: draws)) }
+    let sum = try communicator.sum(gradients, of: parameters)
+    let limit = configuration.gradientNormLimit
+    let (scale, norm) = sum.clippingScale(
+      maximumNorm: limit > 0 ? limit : .infinity, parameters: parameters)
+    try NonFiniteGradient.check(loss: loss, "loss", norm: norm, sum, of: parameters)
+    optimizer.learningRate = Float(rate)
+    optimizer.step(sum, gradientScale: limit > 0 ? scale : 1)
+    batchIndex += 1
+    updateAverage()
+    return Report(loss: loss, gradientNorm: norm, learningRate: rate)
+  }
+
+  /// Parts of a batch, whatever the number of workers.
+  private static let laneCount = 8
+
+  private func learningRate(at batch: Int) -> Double {
+    let rate = schedule.rate(atStep: batch)
+    let warmUp = configuration.warmUpCount
+    return batch < warmUp ? rate * Double(batch + 1) / Double(warmUp) : rate
+  }
+
+  private func updateAverage() {
+    guard batchIndex % configuration.averageInterval == 0 else { return }
+    if batchIndex <= configuration.averageStart {
+      average.reset(to: parameters)
+    } else {
+      average.update(from: parameters)
+    }
+  }
+
+  /// The loss of the averaged weights on the validation chunks, with the same time steps and noise
+  /// every time; nil if there are none.
+  public func validationLoss() throws -> Double? {
+    guard let validation else { return nil }
+    let current = parameters.values
+    try parameters.load(average.values)
+    defer { for (name, parameter) in parameters { parameter.value = current[name]! } }
+    let draws = draws.split(0, purpose: "validation")
+    let count = min(validation.count, 4096)
+    let stride = validation.count / count
+    let batch = validation.batch((0..<count).map { $0 * stride })
+    let loss = loss
+    let parts = shardedMap(count: count, shardSize: 256) { rows in
+      let part = loss(batch, rows: rows, draws: draws).scalar
+      return Tensor(repeating: part / Float(rows.count), shape: [rows.count])
+    }
+    return parts.elements.reduce(0) { $0 + Double($1) }
+  }
+
+  /// The policy with the averaged weights.
+  public func checkpoint(origin: [String: String] = [:]) -> PolicyCheckpoint {
+    PolicyCheckpoint(
+      configuration: policy, normalization: normalization,
+      weights: average.values.prefixed("network"), origin: origin)
+  }
+
+  // MARK: Going on later
+
+  /// Everything that the following batches depend on, by name.
+  public var trainingState: TrainingState {
+    var state = TrainingState()
+    state.add(parameters.values, under: "weights")
+    state.add(optimizer.state, under: "optimizer")
+    state.numbers["batchIndex"] = batchIndex
+    state.numbers["averageUpdates"] = average.updateCount
+    state.add(average.values, under: "average")
+    return state
+  }
+
+  /// Goes on from a saved state.
+  ///
+  /// - Throws: `ParameterError` if it belongs to another policy.
+  public func restore(_ state: TrainingState) throws {
+    try parameters.load(state.tensors(under: "weights"))
+    try optimizer.restore(state.optimizer(under: "optimizer"))
+    batchIndex = try state.number("batchIndex")
+    try average.restore(
+      state.tensors(under: "average"), updateCount: try state.number("averageUpdates"))
+    order.nextBatch = batchIndex
+  }
+}

@@ -1,0 +1,83 @@
+import Files
+
+/// Why a configuration was refused: the file and line or the override, the key, what was found and
+/// what to do.
+public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// What kind of failure it is, for programs that decide by it.
+  public enum Kind: Sendable, Equatable {
+    /// The text is not YAML, or not a mapping of keys.
+    case malformed
+    /// No setting has this name.
+    case unknownKey
+    /// The value has the wrong type or is out of range.
+    case badValue
+    /// A setting without a default was left out.
+    case missingKey
+    /// An override is not of the form `key.path=value`.
+    case badOverride
+  }
+
+  /// Where the value was written.
+  public enum Place: Sendable, Equatable {
+    /// Nowhere: it is a default, or missing.
+    case unwritten
+    /// A line of the file, counted from one.
+    case line(Int)
+    /// An override, as it was given.
+    case override(String)
+  }
+
+  /// What kind of failure it is.
+  public let kind: Kind
+  /// The path of the file; nil if there is none.
+  public var file: String?
+  /// Where the value was written.
+  public var place: Place
+  /// The path of the key, joined by dots; empty for the whole configuration.
+  public var key: String
+  /// What was found, and what was expected.
+  public let problem: String
+  /// What to do next.
+  public let advice: String?
+
+  init(
+    _ kind: Kind, file: String? = nil, place: Place = .unwritten, key: String = "",
+    problem: String, advice: String? = nil
+  ) {
+    self.kind = kind
+    self.file = file
+    self.place = place
+    self.key = key
+    self.problem = problem
+    self.advice = advice
+  }
+
+  /// A value out of range, for `RunConfiguration.validate`; the loader adds file and line.
+  ///
+  /// - Parameters:
+  ///   - key: the key's path inside the validated configuration, joined by dots.
+  ///   - found: the value.
+  ///   - expected: what it should be, as in "a number above 0".
+  public static func badValue(
+    key: String, found: some CustomStringConvertible, expected: String
+  ) -> ConfigurationError {
+    ConfigurationError(
+      .badValue, key: key, problem: "found \(found.description), expected \(expected)")
+  }
+
+  /// One line: `pretrain.yaml:12: 'network.width': found -3, expected a number above 0`.
+  public var description: String {
+    var text: String
+    switch (place, file) {
+    case (.override(let override), _): text = "override '\(override.printable)': "
+    case (.line(let line), let file?): text = "\(file.printable):\(line): "
+    case (.line(let line), nil): text = "line \(line): "
+    case (.unwritten, let file?): text = "\(file.printable): "
+    case (.unwritten, nil): text = "configuration: "
+    }
+    if !key.isEmpty { text += "'\(key.printable)': " }
+    text += problem.printable
+    if let advice { text += "; \(advice.printable)" }
+    return text
+  }
+}

@@ -1,0 +1,126 @@
+import Files
+import Glibc
+
+/// A run's folder, held by one process at a time:
+/// `config.yaml metrics.jsonl events.out.tfevents.* checkpoints/ images/ videos/`.
+///
+/// The system lets go of the folder when the process ends, however it ends.
+public final class RunFolder: Sendable {
+  /// The path as it was given, without a slash at its end.
+  public let path: String
+  /// The descriptor that holds the lock.
+  private let lock: Int32
+
+  /// The resolved configuration.
+  public var configurationPath: String { "\(path)/config.yaml" }
+  /// The metrics, one JSON object a line.
+  public var metricsPath: String { "\(path)/metrics.jsonl" }
+  /// The folder of the checkpoints.
+  public var checkpointsPath: String { "\(path)/checkpoints" }
+  /// The folder of the images.
+  public var imagesPath: String { "\(path)/images" }
+  /// The folder of the videos.
+  public var videosPath: String { "\(path)/videos" }
+  /// The report.
+  public var reportPath: String { "\(path)/report.html" }
+
+  /// Starts a run: makes the folder, the folders above it and those inside, and writes the
+  /// configuration.
+  ///
+  /// - Throws: `RunFolderError` if the folder holds a run already or another process holds it;
+  ///   `FileError` if the system refuses.
+  public static func create(
+    at path: String, configuration: some RunConfiguration
+  ) throws -> RunFolder {
+    let folder = try RunFolder(path: path, isNew: true)
+    try configuration.write(to: folder.configurationPath)
+    return folder
+  }
+
+  /// Opens a run to go on with it, and clears away what a killed process left half-written.
+  ///
+  /// - Throws: `RunFolderError` if it is not a run folder or another process holds it; `FileError` if
+  ///   the system refuses.
+  public static func resume(at path: String) throws -> RunFolder {
+    guard isRun(at: path) else { throw RunFolderError.notARun(path: path) }
+    return try RunFolder(path: path, isNew: false)
+  }
+
+  /// Whether a folder holds a run.
+  public static func isRun(at path: String) -> Bool {
+    access("\(path)/config.yaml", F_OK) == 0
+  }
+
+  /// A path for a run that was not given one, as in `runs/hopper-20261122-183000`.
+  public static func defaultPath(named name: String) -> String {
+    var now = time(nil)
+    var parts = tm()
+    localtime_r(&now, &parts)
+    let numbers = [
+      parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+      parts.tm_sec,
+    ].map { $0 < 10 ? "0\($0)" : "\($0)" }
+    return "runs/\(name)-\(numbers[0..<3].joined())-\(numbers[3...].joined())"
+  }
+
+  private init(path: String, isNew: Bool) throws {
+    var path = path
+    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    self.path = path
+    if isNew { try Self.makeFolders(path) }
+    // The lock is taken before anything is looked at, so that two processes cannot both find it new.
+    lock = try Self.lock(path)
+    if isNew, Self.isRun(at: path) { throw RunFolderError.alreadyARun(path: path) }
+    for folder in [checkpointsPath, imagesPath, videosPath] { try Self.makeFolder(folder) }
+    for folder in [path, checkpointsPath] { Self.removePartialFiles(in: folder) }
+  }
+
+  deinit { close(lock) }
+
+  private static func lock(_ path: String) throws -> Int32 {
+    let lockPath = "\(path)/.lock"
+    let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw FileError.system(path: path, action: "written to") }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      let isHeld = errno == EWOULDBLOCK
+      let error = FileError.system(path: lockPath, action: "locked")
+      let holder = isHeld ? (try? TextFile.read(path: lockPath)) : nil
+      close(descriptor)
+      guard isHeld else { throw error }
+      throw RunFolderError.inUse(path: path, process: holder.flatMap { Int($0) })
+    }
+    let process = String(getpid())
+    ftruncate(descriptor, 0)
+    // Only for the message above; nothing depends on it.
+    _ = process.withCString { pwrite(descriptor, $0, process.utf8.count, 0) }
+    return descriptor
+  }
+
+  private static func makeFolders(_ path: String) throws(FileError) {
+    var made = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      made += part
+      try makeFolder(made)
+      made += "/"
+    }
+  }
+
+  private static func makeFolder(_ path: String) throws(FileError) {
+    if mkdir(path, 0o777) == 0 { return }
+    guard errno == EEXIST else { throw .system(path: path, action: "made") }
+    var status = stat()
+    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+      throw FileError(
+        .system, path: path, problem: "is a file, where a folder is expected",
+        advice: "choose another path")
+    }
+  }
+
+  /// `AtomicFile` leaves these when a process is killed; nobody else writes here now.
+  private static func removePartialFiles(in path: String) {
+    for name in FolderListing.names(in: path)
+    where name.hasPrefix(".attune-") && name.hasSuffix(".partial") {
+      unlink("\(path)/\(name)")
+    }
+  }
+}

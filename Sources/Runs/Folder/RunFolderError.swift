@@ -1,0 +1,30 @@
+import Files
+
+/// Why a folder cannot be used for a run.
+public enum RunFolderError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// A new run was to start where one is already.
+  case alreadyARun(path: String)
+  /// A run was to be resumed where none is.
+  case notARun(path: String)
+  /// Another process is writing the run; its number, if known.
+  case inUse(path: String, process: Int?)
+  /// A run was to be resumed that has no checkpoint that can be read.
+  case noCheckpoint(path: String)
+
+  /// What is wrong and what to do, in one line.
+  public var description: String {
+    switch self {
+    case .alreadyARun(let path):
+      "\(path.printable): holds a run already; go on with it by --resume \(path.printable), or choose "
+        + "another --output"
+    case .notARun(let path):
+      "\(path.printable): is not a run folder (it has no config.yaml); name the folder that an "
+        + "earlier command made with --output"
+    case .inUse(let path, let process):
+      "\(path.printable): another process\(process.map { " (\($0))" } ?? "") is writing this run; wait "
+        + "for it, stop it, or choose another folder"
+    case .noCheckpoint(let path):
+      "\(path.printable): has no checkpoint that can be read; start again with another --output"
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import Files
+import Foundation
+import SwiftProtobuf
+
+/// Writes a TensorBoard event file: scalars and images by tag and step.
+public final class EventWriter {
+  /// The path of the file.
+  public let path: String
+  private let file: AppendedFile
+
+  /// Starts a new event file in a folder.
+  ///
+  /// - Parameters:
+  ///   - folder: the run folder, which TensorBoard is pointed at.
+  ///   - resumingAfter: the last step that stays; what earlier files say about later steps is hidden.
+  /// - Throws: `FileError` if the system refuses.
+  public convenience init(folder: String, resumingAfter step: Int? = nil) throws(FileError) {
+    let seconds = Int(Date().timeIntervalSince1970)
+    let host = ProcessInfo.processInfo.hostName
+    let name = "events.out.tfevents.\(seconds).\(host).\(getpid())"
+    // A run that is resumed within a second gets a name of its own; TensorBoard reads by name.
+    var path = "\(folder)/\(name)"
+    var number = 0
+    while access(path, F_OK) == 0 {
+      number += 1
+      path = "\(folder)/\(name).\(number)"
+    }
+    try self.init(path: path)
+    if let step { try hide(after: step) }
+  }
+
+  private init(path: String) throws(FileError) {
+    self.path = path
+    file = try AppendedFile(path: path)
+    try append(step: 0) { $0.fileVersion = "brain.Event:2" }
+  }
+
+  private func hide(after step: Int) throws(FileError) {
+    try append(step: step + 1) { event in
+      event.sessionLog = .with { $0.status = .start }
+    }
+  }
+
+  /// Adds numbers, each under its tag.
+  ///
+  /// - Throws: `FileError` if the system refuses, for instance because the disk is full.
+  public func write(scalars: [String: Double], step: Int) throws(FileError) {
+    guard !scalars.isEmpty else { return }
+    try append(step: step) { event in
+      event.summary.value = scalars.sorted { $0.key < $1.key }.map { tag, number in
+        .with {
+          $0.tag = tag
+          $0.simpleValue = Float(number)
+        }
+      }
+    }
+  }
+
+  /// Adds an image.
+  ///
+  /// - Parameters:
+  ///   - png: the bytes of a PNG file; width, height and colors are read from its header.
+  ///   - tag: the image's name.
+  ///   - step: the step that it belongs to.
+  /// - Throws: `FileError` if the system refuses.
+  public func write(png: Data, tag: String, step: Int) throws(FileError) {
+    guard let header = PNGHeader(png) else {
+      preconditionFailure("the image '\(tag)' is not a PNG file")
+    }
+    try append(step: step) { event in
+      event.summary.value = [
+        .with {
+          $0.tag = tag
+          $0.image = .with {
+            $0.height = header.height
+            $0.width = header.width
+            $0.colorspace = header.samples
+            $0.encodedImageString = png
+          }
+        }
+      ]
+    }
+  }
+
+  private func append(
+    step: Int, _ fill: (inout TensorBoardEvent) -> Void
+  ) throws(FileError) {
+    var event = TensorBoardEvent()
+    event.wallTime = Date().timeIntervalSince1970
+    event.step = Int64(step)
+    fill(&event)
+    let payload: [UInt8]
+    do {
+      payload = try event.serializedBytes()
+    } catch {
+      // Only messages beyond two gigabytes are refused.
+      throw FileError(.tooLarge, path: path, problem: "cannot hold an event: \(error)")
+    }
+    try file.append(TFRecord.frame(payload))
+  }
+}
+
+/// What an event needs to know about a PNG file.
+struct PNGHeader {
+  let width: Int32
+  let height: Int32
+  let samples: Int32
+
+  /// Reads the first chunk; nil if the bytes are not a PNG file.
+  init?(_ png: Data) {
+    let bytes = [UInt8](png.prefix(26))
+    guard bytes.count == 26, bytes[1...3].elementsEqual("PNG".utf8),
+      let samples = [0: 1, 2: 3, 3: 3, 4: 2, 6: 4][Int(bytes[25])]
+    else { return nil }
+    width = bytes[16..<20].reduce(0) { $0 << 8 | Int32($1) }
+    height = bytes[20..<24].reduce(0) { $0 << 8 | Int32($1) }
+    self.samples = Int32(samples)
+  }
+}

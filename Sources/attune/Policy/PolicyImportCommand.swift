@@ -1,0 +1,71 @@
+import ArgumentParser
+import DiffusionPolicies
+import Runs
+
+/// `attune policy import reference.pt --config FILE.yaml --output policy.safetensors`
+struct PolicyImportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import",
+    abstract: "Turns a checkpoint of the DPPO reference into a policy for Attune.",
+    discussion: """
+      The settings are 'policy' as in a pretraining preset, 'normalization' (the path of the \
+      reference's normalization.npz) and, for a fine-tuned policy, 'fineTunedCount'.
+
+      Example:
+        attune policy import state_3000.pt --config hopper-import.yaml \\
+          --output hopper.safetensors
+      """)
+
+  @Argument(help: "The .pt file.")
+  var reference: String
+
+  @Option(help: "The YAML file of settings.")
+  var config: String
+
+  @Option(name: .shortAndLong, help: "The safetensors file to write.")
+  var output: String
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Whether to take the moving average; given neither, it is taken if there is one.")
+  var average: Bool?
+
+  @Flag(help: "Say nothing but errors.")
+  var quiet = false
+
+  @Argument(help: "Settings in place of the file's: key.path=value.")
+  var overrides: [String] = []
+
+  func run() throws {
+    let settings = try ImportSettings.load(from: config, overrides: overrides)
+    let checkpoint = try PolicyCheckpoint(
+      try ReferenceCheckpoint(path: reference), configuration: settings.policy,
+      normalization: try DemonstrationNormalization(ofReference: settings.normalization),
+      fineTunedCount: settings.fineTunedCount, critic: settings.critic, average: average)
+    try checkpoint.write(to: output)
+    RunLog(isQuiet: quiet).say("wrote \(output); judge it with 'attune policy evaluate'")
+  }
+}
+
+/// The settings of `attune policy import`.
+struct ImportSettings: RunConfiguration {
+  /// What the policy is.
+  var policy = PolicyConfiguration()
+  /// The path of the reference's normalization.npz.
+  var normalization = ""
+  /// K' of a fine-tuned policy.
+  var fineTunedCount = 0
+  /// What the shapes of weights do not tell of the critic.
+  var critic = CriticConfiguration()
+
+  static let defaults = ImportSettings()
+
+  func validate() throws {
+    try checking("policy") { try policy.validate() }
+    if normalization.isEmpty {
+      throw ConfigurationError.badValue(
+        key: "normalization", found: "nothing",
+        expected: "the path of the reference's normalization.npz")
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import DiffusionPolicies
+import Runs
+
+/// How a policy is judged while it is trained.
+struct EvaluationSettings: RunConfiguration {
+  /// Iterations between evaluations; 0 for none.
+  var interval = 10
+  /// Episodes of each.
+  var episodes = 50
+  /// Decides their starts and noise; the same every time.
+  var seed: UInt64 = 1_000_000
+
+  static let defaults = EvaluationSettings()
+
+  func validate() throws {
+    if interval < 0 {
+      throw ConfigurationError.badValue(
+        key: "interval", found: "\(interval)", expected: "a number from 0")
+    }
+    if !(1...100_000).contains(episodes) {
+      throw ConfigurationError.badValue(
+        key: "episodes", found: "\(episodes)", expected: "1 to 100000")
+    }
+  }
+
+  /// Whether it is time after that iteration.
+  func isDue(after iteration: Int, isLast: Bool) -> Bool {
+    interval > 0 && (isLast || iteration.isMultiple(of: interval))
+  }
+
+  /// Plays the policy of a checkpoint.
+  func evaluate(_ checkpoint: PolicyCheckpoint) throws -> EvaluationSummary {
+    let environment = try PolicyEnvironment(
+      checkpoint.configuration, normalization: checkpoint.normalization)
+    let episodes = try PolicyEvaluation(environment, seed: seed)
+      .play(try checkpoint.makePolicy(), episodeCount: episodes)
+    return EvaluationSummary(environment: checkpoint.configuration.environment.name, episodes)
+  }
+}
+
+extension EvaluationSummary {
+  /// The numbers for a run's metrics.
+  var metrics: [String: Double] {
+    var metrics = [
+      "evaluationReturn": meanReturn, "evaluationBestReward": bestRewardMean,
+      "evaluationLength": meanLength, "evaluationStandardError": standardError,
+    ]
+    if let successRate { metrics["evaluationSuccessRate"] = successRate }
+    return metrics
+  }
+
+  /// By what policies are compared: the success rate where the task can be done, with the best reward
+  /// to tell equals apart; else the return.
+  var score: Double { successRate.map { $0 + bestRewardMean * 1e-3 } ?? meanReturn }
+
+  /// A few words for a line.
+  var words: String {
+    let returns = "return \(meanReturn.short) +- \(standardError.short)"
+    guard let successRate else { return returns }
+    return "success \((successRate * 100).short)%, best reward \(bestRewardMean.short), "
+      + returns
+  }
+}

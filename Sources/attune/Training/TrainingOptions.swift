@@ -1,0 +1,104 @@
+import ArgumentParser
+import DiffusionPolicies
+import Runs
+import Tensors
+
+/// The options of every command that trains.
+struct TrainingOptions: ParsableArguments {
+  @Option(help: "The YAML file of settings; those it leaves out keep their defaults.")
+  var config: String?
+
+  @Option(name: .shortAndLong, help: "The run folder to make; runs/NAME-DATE unless given.")
+  var output: String?
+
+  @Option(help: "The folder of a run to go on with, exactly where its last checkpoint was.")
+  var resume: String?
+
+  @Option(help: "The seed, in place of that of the settings.")
+  var seed: UInt64?
+
+  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
+  var threads: Int?
+
+  @Flag(help: "Say nothing but warnings and errors.")
+  var quiet = false
+
+  @Argument(help: "Settings in place of the file's: key.path=value.")
+  var overrides: [String] = []
+
+  func validate() throws {
+    try validateThreads(threads)
+    if resume != nil, config != nil || output != nil {
+      throw ValidationError(
+        "--resume goes on with a run as it was configured, without --config and --output; "
+          + "key.path=value may follow it")
+    }
+    if resume == nil, config == nil {
+      throw ValidationError("give --config FILE.yaml, or --resume RUN to go on with a run")
+    }
+  }
+
+  /// Starts or resumes the run.
+  func open<Settings: RunConfiguration>(_ type: Settings.Type, named name: String) throws
+    -> Run<Settings>
+  {
+    if let threads { WorkerPool.shared.threadCount = threads }
+    var overrides = overrides
+    if let seed { overrides.append("seed=\(seed)") }
+    let log = RunLog(isQuiet: quiet)
+    if let resume { return try Run.resume(at: resume, overrides: overrides, log: log) }
+    let settings = try Settings.load(from: config, overrides: overrides)
+    return try Run.start(
+      at: output ?? RunFolder.defaultPath(named: name), configuration: settings, log: log)
+  }
+}
+
+/// Checks `--threads`.
+func validateThreads(_ threads: Int?) throws {
+  if let threads, !(1...1024).contains(threads) {
+    throw ValidationError("--threads is \(threads), expected 1 to 1024")
+  }
+}
+
+extension RunConfiguration {
+  /// Runs the checks of an inner configuration and names its settings by their whole path.
+  func checking(_ outer: String, _ check: () throws -> Void) throws {
+    do {
+      try check()
+    } catch let error as SettingError {
+      throw ConfigurationError.badValue(
+        key: "\(outer).\(error.key)", found: error.found, expected: error.expected)
+    }
+  }
+}
+
+extension Checkpoint {
+  /// The checkpoint of a policy's training: a policy that can be used as it is, and under `training.`
+  /// what the training needs to go on.
+  init(iteration: Int, _ policy: PolicyCheckpoint, _ state: TrainingState) throws {
+    self.init(iteration: iteration, metadata: try policy.metadata())
+    add(policy.weights)
+    add(state.tensors, prefix: PolicyCheckpoint.trainingPrefix)
+    for (name, number) in state.numbers { metadata["training.number.\(name)"] = String(number) }
+    for (name, text) in state.texts { metadata["training.text.\(name)"] = text }
+  }
+
+  /// The state that was saved so.
+  var trainingState: TrainingState {
+    var state = TrainingState()
+    state.tensors = tensors(prefix: PolicyCheckpoint.trainingPrefix)
+    for (key, text) in metadata {
+      if key.hasPrefix("training.number.") {
+        state.numbers[String(key.dropFirst("training.number.".count))] = Int(text)
+      } else if key.hasPrefix("training.text.") {
+        state.texts[String(key.dropFirst("training.text.".count))] = text
+      }
+    }
+    return state
+  }
+
+  /// The policy's weights.
+  var policyWeights: [String: Tensor] {
+    tensors(prefix: "").filter { !$0.key.hasPrefix(PolicyCheckpoint.trainingPrefix) }
+  }
+}

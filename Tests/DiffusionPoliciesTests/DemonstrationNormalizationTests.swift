@@ -1,0 +1,90 @@
+import Environments
+import Files
+import Foundation
+import Tensors
+import Testing
+
+@testable import DiffusionPolicies
+
+@Suite struct DemonstrationNormalizationTests {
+  private let demonstrations: Demonstrations
+  private let normalization: DemonstrationNormalization
+
+  init() throws {
+    demonstrations = try Demonstrations(contentsOf: DemonstrationGoldens.path("dppo.npz"))
+    normalization = DemonstrationNormalization(of: demonstrations)
+  }
+
+  @Test func agreesWithTheReference() throws {
+    let read = try DemonstrationNormalization(
+      contentsOf: DemonstrationGoldens.path("normalization.npz"))
+    #expect(read == normalization)
+    let expected = try NPZFile(path: DemonstrationGoldens.path("normalized.npz"))
+    let states = normalization.observations.normalized(demonstrations.states)
+    let actions = normalization.actions.normalized(demonstrations.actions)
+    // The reference adds 1e-6 to ranges of about 5 to 20.
+    let statesError = largestDifference(states, try expected.tensor(named: "states").elements)
+    let actionsError = largestDifference(actions, try expected.tensor(named: "actions").elements)
+    #expect(statesError <= 2e-6 && actionsError <= 2e-6)
+    #expect(states.min() == -1 && states.max() == 1)
+  }
+
+  @Test func survivesTheFileAndJSON() throws {
+    let path = try DemonstrationGoldens.temporary("normalization.npz")
+    try normalization.write(to: path)
+    #expect(
+      try NPZFile(path: path).names == ["action_max", "action_min", "obs_max", "obs_min"])
+    #expect(try DemonstrationNormalization(contentsOf: path) == normalization)
+    let encoded = try JSONEncoder().encode(normalization)
+    #expect(
+      try JSONDecoder().decode(DemonstrationNormalization.self, from: encoded) == normalization)
+  }
+
+  /// What the reference normalized, and a constant, which it makes -1.
+  @Test func normalizedFilesAreTakenBack() throws {
+    let file = try NPZFile(path: DemonstrationGoldens.path("normalized.npz"))
+    var normalized = demonstrations
+    normalized.states = try file.tensor(named: "states").elements
+    normalized.actions = try file.tensor(named: "actions").elements
+    let back = normalized.denormalized(by: normalization)
+    #expect(largestDifference(back.states, demonstrations.states) <= 2e-6)
+    #expect(largestDifference(back.actions, demonstrations.actions) <= 5e-7)
+    let ranges = MinMaxNormalization(minimum: [7], maximum: [7])
+    var constant = DemonstrationGoldens.counting(lengths: [2])
+    constant.states = [-1, -1]
+    let taken = constant.denormalized(
+      by: DemonstrationNormalization(
+        observations: ranges, actions: MinMaxNormalization(minimum: [-1], maximum: [1])))
+    #expect(taken.states == [7, 7])
+  }
+
+  @Test func constantsBecomeZero() throws {
+    var constant = DemonstrationGoldens.counting(lengths: [3])
+    constant.states = [7, 7, 7]
+    let normalization = DemonstrationNormalization(of: constant)
+    #expect(normalization.observations.normalized([7, 7.5]) == [0, 0.5])
+    let dataset = try ChunkDataset(
+      constant, normalization: normalization, historyLength: 1, chunkLength: 1)
+    #expect(dataset.batch([0, 1, 2]).observations.elements == [0, 0, 0])
+    #expect(dataset.batch([0, 1, 2]).chunks.elements == [-1, 0, 1])
+  }
+
+  @Test func rangesThatAreNoneAreNamed() throws {
+    func read(_ low: [Float], _ high: [Float]) throws -> DemonstrationNormalization {
+      let path = try DemonstrationGoldens.temporary("normalization.npz")
+      let tensors = [
+        "obs_min": low, "obs_max": high, "action_min": [0], "action_max": [1],
+      ]
+      try NPZFile.write(tensors.mapValues { StoredTensor(Tensor($0)) }, to: path)
+      return try DemonstrationNormalization(contentsOf: path)
+    }
+    #expect(try read([0, 1], [1, 1]).observations.size == 2)
+    #expect(throws: DemonstrationError.self) { try read([0, 1], [1]) }
+    #expect(throws: DemonstrationError.self) { try read([0, 1], [1, .nan]) }
+    let error = #expect(throws: DemonstrationError.self) { try read([0, 2], [1, 1]) }
+    #expect(error?.description.contains("'obs_max': component 1 is 1.0") == true)
+    #expect(throws: FileError.self) {
+      try DemonstrationNormalization(contentsOf: DemonstrationGoldens.path("dppo.npz"))
+    }
+  }
+}

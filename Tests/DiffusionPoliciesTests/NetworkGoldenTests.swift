@@ -1,0 +1,244 @@
+import Diffusion
+import DiffusionPolicies
+import NeuralNetworks
+import Tensors
+import Testing
+
+/// Every network against the module of the DPPO reference: forward, bound and all gradients.
+@Suite struct NetworkGoldenTests {
+  private let goldens: PolicyGoldens
+  private var random = RandomStream(seed: 3)
+
+  init() throws { goldens = try PolicyGoldens("networks.safetensors") }
+
+  /// Compares the outputs and all gradients of a network whose golden weights are loaded.
+  private func check(
+    _ name: String, _ module: any Module, inputs: [String], outputs: [String],
+    relative: Float = 1e-5, _ forward: ([Tensor]) -> [Tensor]
+  ) throws {
+    let parameters = module.parameters
+    try parameters.load(goldens.tensors(of: name, role: "parameter"))
+    let tracked = try inputs.map { try goldens["\(name)/input.\($0)"].tracked() }
+    let upstreams = try outputs.map { output in
+      try goldens["\(name)/\("upstream" + output.dropFirst("output".count))"]
+    }
+    var values: [Tensor] = []
+    let (_, gradients) = valueAndGradients {
+      values = forward(tracked)
+      return zip(values, upstreams).map { ($0 * $1).sum() }.reduce(Tensor(0), +)
+    }
+    var worst: Float = 0
+    for (output, value) in zip(outputs, values) {
+      let error = expectNear(
+        value.detached().broadcast(to: upstreams[0].shape), try goldens["\(name)/\(output)"],
+        relative: relative, "\(name) \(output)")
+      worst = max(worst, error)
+    }
+    var expected = try goldens.tensors(of: name, role: "gradient")
+    var found = zip(inputs, tracked).map { ($0, gradients[$1]) }
+    found += parameters.filter(\.parameter.isTrainable).map {
+      ($0.name, gradients[$0.parameter.leaf])
+    }
+    for (key, gradient) in found {
+      let removed = expected.removeValue(forKey: key)
+      let golden = try #require(removed, "\(name) gradient of \(key)")
+      let error = expectNear(
+        gradient, golden, relative: relative, absolute: 1e-6, "\(name) gradient of \(key)")
+      worst = max(worst, error)
+    }
+    #expect(expected.isEmpty, "\(name): gradients of \(expected.keys.sorted()) are not compared")
+    print("\(name): greatest relative error \(worst)")
+  }
+
+  /// Also compares the network bound to its observations, and in shards.
+  private func checkDenoiser(
+    _ name: String, _ network: any ChunkDenoiser, relative: Float = 1e-5
+  ) throws {
+    let times = Rowwise.perRow(try goldens["\(name)/input.times"].elements)
+    try check(
+      name, network, inputs: ["chunks", "observations"], outputs: ["output"], relative: relative
+    ) { [network($0[0], timeSteps: times, observations: $0[1])] }
+    let chunks = try goldens["\(name)/input.chunks"]
+    let observations = try goldens["\(name)/input.observations"]
+    let (output, shared) = (try goldens["\(name)/output"], try goldens["\(name)/shared-output"])
+    let bound = network.bound(to: observations)
+    expectNear(bound(chunks, times), output, relative: relative, "\(name) bound, mixed times")
+    expectNear(bound(chunks, .shared(7)), shared, relative: relative, "\(name) bound, one time")
+    expectNear(
+      network(chunks, timeSteps: .shared(7), observations: observations), shared,
+      relative: relative, "\(name), one time")
+    try checkShards(name, network, relative: relative)
+  }
+
+  /// The gradients of a batch cut into shards.
+  private func checkShards(
+    _ name: String, _ network: any ChunkDenoiser, relative: Float
+  ) throws {
+    let times = try goldens["\(name)/input.times"].elements
+    let chunks = try goldens["\(name)/input.chunks"]
+    let observations = try goldens["\(name)/input.observations"]
+    let upstream = try goldens["\(name)/upstream"]
+    let step = shardedValueAndGradients(count: times.count, shardSize: 2) { range in
+      let output = network(
+        chunks.slice(range), timeSteps: .perRow(Array(times[range])),
+        observations: observations.slice(range))
+      return ShardResult(loss: (output * upstream.slice(range)).sum())
+    }
+    for (key, parameter) in network.parameters {
+      expectNear(
+        step.gradients[parameter.leaf], try goldens["\(name)/gradient.\(key)"],
+        relative: relative, absolute: 1e-6, "\(name) gradient of \(key) in shards")
+    }
+  }
+
+  @Test mutating func diffusionMLP() throws {
+    func network(_ change: (inout NetworkConfiguration) -> Void) throws -> any ChunkDenoiser {
+      var configuration = NetworkConfiguration()
+      change(&configuration)
+      return try configuration.makeDenoiser(
+        actionSize: 2, predictionCount: 4, observationSize: 3, observationCount: 2,
+        random: &random)
+    }
+    try checkDenoiser("mlp-residual", network { $0.hiddenSizes = [8, 8, 8] })
+    try checkDenoiser(
+      "mlp-plain",
+      network {
+        $0.hiddenSizes = [20, 12]
+        $0.activation = .mish
+        $0.isResidual = false
+        $0.timeEmbeddingSize = 8
+      })
+    try checkDenoiser(
+      "mlp-encoded",
+      network {
+        $0.hiddenSizes = [8, 8, 8]
+        $0.usesLayerNorm = true
+        $0.observationSizes = [12, 6]
+      })
+    try checkDenoiser(
+      "mlp-norm",
+      network {
+        $0.hiddenSizes = [16, 12]
+        $0.activation = .mish
+        $0.isResidual = false
+        $0.usesLayerNorm = true
+        $0.timeEmbeddingSize = 8
+        $0.observationSizes = [10, 7]
+      })
+  }
+
+  @Test mutating func unet() throws {
+    func network(
+      predictionCount: Int = 4, _ change: (inout NetworkConfiguration) -> Void
+    ) throws -> any ChunkDenoiser {
+      var configuration = NetworkConfiguration()
+      configuration.kind = .unet
+      configuration.activation = .mish
+      configuration.width = 4
+      configuration.groupCount = 2
+      configuration.multipliers = [1, 2]
+      configuration.timeEmbeddingSize = 8
+      change(&configuration)
+      return try configuration.makeDenoiser(
+        actionSize: 2, predictionCount: predictionCount, observationSize: 3, observationCount: 2,
+        random: &random)
+    }
+    try checkDenoiser(
+      "unet-usual",
+      network(predictionCount: 8) {
+        $0.multipliers = [1, 1, 1]
+        $0.groupNormEpsilon = 1e-4
+      }, relative: 1e-4)
+    try checkDenoiser(
+      "unet-two-levels",
+      network(predictionCount: 8) {
+        $0.multipliers = [1, 1]
+        $0.usesSmallConditionEncoder = true
+      }, relative: 1e-4)
+    try checkDenoiser(
+      "unet-encoded",
+      network {
+        $0.kernelSize = 3
+        $0.scalesFeatures = false
+        $0.observationSizes = [12, 6]
+      }, relative: 1e-4)
+    try checkDenoiser(
+      "unet-bare",
+      network(predictionCount: 3) {
+        $0.width = 6
+        $0.multipliers = [1]
+        $0.kernelSize = 3
+        $0.groupCount = 0
+        $0.scalesFeatures = false
+        $0.activation = .relu
+      }, relative: 1e-4)
+  }
+
+  @Test mutating func gaussianMLP() throws {
+    func check(
+      _ name: String, outputs: [String] = ["output.mean", "output.deviation"],
+      _ change: (inout NetworkConfiguration) -> Void
+    ) throws {
+      var configuration = NetworkConfiguration()
+      configuration.kind = .gaussian
+      change(&configuration)
+      let network = try configuration.makeGaussian(
+        actionSize: 2, predictionCount: 4, observationSize: 3, observationCount: 2,
+        random: &random)
+      try self.check(name, network, inputs: ["observations"], outputs: outputs) { inputs in
+        let distribution = network(inputs[0])
+        return [distribution.mean, distribution.standardDeviation ?? Tensor(0)]
+      }
+    }
+    try check("gaussian-fixed", outputs: ["output.mean"]) { $0.hiddenSizes = [16, 16, 16] }
+    try check("gaussian-learned") {
+      $0.hiddenSizes = [16, 12]
+      $0.activation = .mish
+      $0.isResidual = false
+      $0.deviationKind = .learned
+      $0.maximumDeviation = 0.2
+    }
+    try check("gaussian-predicted") {
+      $0.hiddenSizes = [16, 16]
+      $0.usesLayerNorm = true
+      $0.deviationKind = .predicted
+      $0.minimumDeviation = 0.0067
+      $0.maximumDeviation = 7.3891
+      $0.squashesMean = false
+    }
+    try check("gaussian-predicted-plain") {
+      $0.hiddenSizes = [16, 12]
+      $0.activation = .tanh
+      $0.isResidual = false
+      $0.usesLayerNorm = true
+      $0.deviationKind = .predicted
+    }
+    var fixed = NetworkConfiguration()
+    fixed.kind = .gaussian
+    let network = try fixed.makeGaussian(
+      actionSize: 2, predictionCount: 4, observationSize: 3, observationCount: 2, random: &random)
+    let deviation = network(.zeros([5, 2, 3])).standardDeviation
+    expectNear(
+      deviation?.broadcast(to: [5, 4, 2]), try goldens["gaussian-fixed/fixed-deviation"],
+      "fixed deviation")
+  }
+
+  @Test mutating func critic() throws {
+    func check(_ name: String, _ change: (inout CriticConfiguration) -> Void) throws {
+      var configuration = CriticConfiguration()
+      change(&configuration)
+      let critic = try configuration.makeCritic(
+        observationSize: 3, observationCount: 2, random: &random)
+      try self.check(name, critic, inputs: ["observations"], outputs: ["output"]) {
+        [critic($0[0])]
+      }
+    }
+    try check("critic") { $0.hiddenSizes = [16, 16, 16] }
+    try check("critic-plain") {
+      $0.hiddenSizes = [16, 12]
+      $0.activation = .relu
+      $0.isResidual = false
+      $0.usesLayerNorm = true
+    }
+  }
+}

@@ -1,0 +1,186 @@
+import Diffusion
+import DiffusionPolicies
+import Foundation
+import NeuralNetworks
+import Tensors
+import Testing
+
+/// Checkpoints that the DPPO reference wrote sample the same chunks here for the same noise.
+@Suite struct ReferenceCheckpointTests {
+  private let goldens: PolicyGoldens
+  private var random = RandomStream(seed: 6)
+
+  init() throws { goldens = try PolicyGoldens("checkpoints.safetensors") }
+
+  private func checkpoint(_ name: String) throws -> ReferenceCheckpoint {
+    try ReferenceCheckpoint(path: PolicyGoldens.path(of: name))
+  }
+
+  /// A network made as the weights imply and loaded with them.
+  private mutating func denoiser(
+    _ checkpoint: ReferenceCheckpoint, _ part: ReferenceCheckpoint.Part, average: Bool? = nil,
+    completing configuration: NetworkConfiguration = NetworkConfiguration()
+  ) throws -> any ChunkDenoiser {
+    let imported = try checkpoint.network(for: part, completing: configuration)
+    #expect(imported.conditionSize == 10 && imported.chunkSize ?? 8 == 8)
+    let network = try imported.configuration.makeDenoiser(
+      actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 2, random: &random)
+    try checkpoint.load(part, average: average, into: network)
+    return network
+  }
+
+  /// Samples with the golden's noise and compares the final chunks and the kept chain.
+  private func check(
+    _ name: String, _ process: DenoisingProcess, _ networks: StagedDenoiser
+  ) throws {
+    let noises = try goldens["\(name)/noise"]  // [1 + K, B, Tp, Da]
+    var noise = RecordedNoise((1..<noises.shape[0]).map { noises[$0] })
+    let chain = process.rollout(
+      from: noises[0], keeping: .last(networks.fineTunedCount), noise: &noise, denoiser: networks)
+    let error = expectNear(chain.sample, try goldens["\(name)/chunks"], "chunks of \(name)")
+    print("\(name): greatest relative error \(error)")
+    guard networks.fineTunedCount > 0 else { return }
+    expectNear(chain.stackedStates, try goldens["\(name)/chains"], "chain of \(name)")
+  }
+
+  private func ddpm(_ rule: NoiseRule) -> DenoisingProcess {
+    DenoisingProcess(
+      sampler: DDPMSampler(.policyCosine(timeStepCount: 20), estimateLimit: 1), noiseRule: rule,
+      noiseLimit: 3, finalLimit: 1)
+  }
+
+  private func ddim(_ eta: DDIMSampler.Eta, _ rule: NoiseRule = .own) -> DenoisingProcess {
+    DenoisingProcess(
+      sampler: DDIMSampler(
+        .policyCosine(timeStepCount: 20), count: 5, eta: eta, estimateLimit: 1,
+        recomputesNoise: true),
+      noiseRule: rule, noiseLimit: 3, finalLimit: 1)
+  }
+
+  @Test mutating func pretrained() throws {
+    let checkpoint = try checkpoint("pretrained.pt")
+    #expect(checkpoint.hasAverage && checkpoint.step == 3000 && checkpoint.parts == [.pretrained])
+    let observations = try goldens["observations"]
+    let process = ddpm(.atLeastUntilLast(1e-3))
+    for (name, average) in [("model", false), ("ema", true), ("ema", nil)] {
+      let network = try denoiser(checkpoint, .pretrained, average: average)
+      try check(
+        "pretrained-\(name)", process, StagedDenoiser(network.bound(to: observations)))
+    }
+  }
+
+  @Test mutating func pretrainedUnet() throws {
+    var configuration = NetworkConfiguration()
+    configuration.groupCount = 2
+    configuration.groupNormEpsilon = 1e-4
+    configuration.activation = .mish
+    let checkpoint = try checkpoint("unet.pt")
+    let network = try denoiser(checkpoint, .pretrained, completing: configuration)
+    try check(
+      "unet-ddim", ddim(.fixed(0)),
+      StagedDenoiser(network.bound(to: try goldens["observations"])))
+    #expect(try checkpoint.network(for: .pretrained).actionSize == 2)
+  }
+
+  @Test mutating func fineTuned() throws {
+    let checkpoint = try checkpoint("finetuned.pt")
+    #expect(!checkpoint.hasAverage && checkpoint.step == 200)
+    #expect(checkpoint.parts == [.pretrained, .fineTuned, .critic])
+    let observations = try goldens["observations"]
+    let networks = StagedDenoiser(
+      frozen: try denoiser(checkpoint, .pretrained).bound(to: observations),
+      fineTuned: try denoiser(checkpoint, .fineTuned).bound(to: observations), fineTunedCount: 4)
+    try check("finetuned-training", ddpm(.atLeast(0.1)), networks)
+    try check("finetuned-evaluation", ddpm(.atLeastUntilLast(1e-3)), networks)
+    let (configuration, conditionSize) = try checkpoint.critic()
+    #expect(conditionSize == 10 && configuration.hiddenSizes == [16, 16, 16])
+    let critic = try configuration.makeCritic(
+      observationSize: 5, observationCount: 2, random: &random)
+    try checkpoint.load(.critic, into: critic)
+    expectNear(critic(observations), try goldens["finetuned/values"], "values")
+  }
+
+  @Test mutating func fineTunedWithLearnedEta() throws {
+    let checkpoint = try checkpoint("finetuned-ddim.pt")
+    let observations = try goldens["observations"]
+    let networks = StagedDenoiser(
+      frozen: try denoiser(checkpoint, .pretrained).bound(to: observations),
+      fineTuned: try denoiser(checkpoint, .fineTuned).bound(to: observations), fineTunedCount: 3)
+    let eta = LearnedEta(size: 2)
+    try checkpoint.load(.eta, into: eta)
+    try check("ddim-training", ddim(.learned(eta), .atLeast(0.1)), networks)
+    try check("ddim-evaluation", ddim(.fixed(0)), networks)
+  }
+
+  @Test mutating func gaussian() throws {
+    let checkpoint = try checkpoint("gaussian.pt")
+    for (part, name) in [
+      (ReferenceCheckpoint.Part.pretrained, "pretrained"), (.fineTuned, "finetuned"),
+    ] {
+      let imported = try checkpoint.network(for: part)
+      #expect(imported.configuration.deviationKind == .learned && imported.actionSize == 2)
+      #expect(abs(imported.configuration.minimumDeviation - 0.01) < 1e-6)
+      let network = try imported.configuration.makeGaussian(
+        actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 2,
+        random: &random)
+      try checkpoint.load(part, into: network)
+      let distribution = network(try goldens["observations"])
+      expectNear(distribution.mean, try goldens["gaussian-\(name)/mean"], "mean of \(name)")
+      expectNear(
+        distribution.standardDeviation?.broadcast(to: [5, 4, 2]),
+        try goldens["gaussian-\(name)/deviation"], "deviation of \(name)")
+    }
+  }
+
+  @Test mutating func configurations() throws {
+    var configuration = NetworkConfiguration()
+    configuration.hiddenSizes = [16, 16, 16]
+    configuration.timeEmbeddingSize = 8
+    let checkpoint = try checkpoint("finetuned.pt")
+    try checkpoint.check(configuration, for: .fineTuned)
+    configuration.hiddenSizes = [16]
+    expectProblem(
+      .configuration(.fineTuned, field: "hiddenSizes", found: "[16, 16, 16]", expected: "[16]")
+    ) { try checkpoint.check(configuration, for: .fineTuned) }
+    configuration.kind = .unet
+    expectProblem(.configuration(.fineTuned, field: "kind", found: "mlp", expected: "unet")) {
+      try checkpoint.check(configuration, for: .fineTuned)
+    }
+  }
+
+  @Test mutating func refusals() throws {
+    let checkpoint = try checkpoint("finetuned.pt")
+    expectProblem(.noAverage) { try checkpoint.weights(for: .critic, average: true) }
+    expectProblem(.noPart(.eta, found: [.pretrained, .fineTuned, .critic])) {
+      try checkpoint.weights(for: .eta)
+    }
+    let critic = Critic(conditionSize: 10, hiddenSizes: [16, 16, 16], random: &random)
+    let missing = ParameterError.missing(
+      name: "Q1.layers.0.weight", nearest: "mlp_mean.layers.0.weight")
+    expectProblem(.weights(.fineTuned, missing)) { try checkpoint.load(.fineTuned, into: critic) }
+    let narrow = Critic(conditionSize: 5, hiddenSizes: [16, 16, 16], random: &random)
+    let misshapen = ParameterError.shape(
+      name: "Q1.layers.0.weight", found: [16, 10], expected: [16, 5])
+    expectProblem(.weights(.critic, misshapen)) { try checkpoint.load(.critic, into: narrow) }
+    let plain = DiffusionMLP(
+      actionSize: 2, predictionCount: 4, conditionSize: 10, hiddenSizes: [16], isResidual: true,
+      timeEmbeddingSize: 8, random: &random)
+    let error = #expect(throws: ReferenceCheckpointError.self) {
+      try checkpoint.load(.fineTuned, into: plain)
+    }
+    #expect("\(try #require(error))".contains("finetuned.pt: fineTuned network: "))
+    #expect(throws: (any Error).self) {
+      try ReferenceCheckpoint(path: PolicyGoldens.path(of: "checkpoints.safetensors"))
+    }
+  }
+
+  private func expectProblem(
+    _ problem: ReferenceCheckpointError.Problem,
+    sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Any
+  ) {
+    let error = #expect(throws: ReferenceCheckpointError.self, sourceLocation: sourceLocation) {
+      _ = try body()
+    }
+    #expect(error?.problem == problem, sourceLocation: sourceLocation)
+  }
+}

@@ -1,0 +1,92 @@
+import Files
+import Foundation
+import Testing
+
+@testable import Runs
+
+@Suite struct RunFolderTests {
+  private let temporary: TemporaryFolder
+  private var path: String { "\(temporary.path)/runs/first" }
+
+  init() throws { temporary = try TemporaryFolder() }
+
+  @Test func makesTheLayout() throws {
+    let folder = try RunFolder.create(at: path + "/", configuration: SampleConfiguration.defaults)
+    #expect(folder.path == path)
+    #expect(
+      FolderListing.names(in: path)
+        == [".lock", "checkpoints", "config.yaml", "images", "videos"])
+    let found = try SampleConfiguration.load(from: folder.configurationPath)
+    #expect(found == .defaults)
+  }
+
+  @Test func refusesASecondRun() throws {
+    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
+    #expect(throws: RunFolderError.alreadyARun(path: path)) {
+      try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
+    }
+    #expect("\(RunFolderError.alreadyARun(path: path))".contains("--resume"))
+  }
+
+  @Test func resumesOnlyARun() throws {
+    #expect(throws: RunFolderError.notARun(path: temporary.path)) {
+      try RunFolder.resume(at: temporary.path)
+    }
+    #expect(throws: RunFolderError.notARun(path: "no/such")) { try RunFolder.resume(at: "no/such") }
+  }
+
+  @Test func oneProcessAtATime() throws {
+    var folder: RunFolder? = try RunFolder.create(
+      at: path, configuration: SampleConfiguration.defaults)
+    #expect(folder?.path == path)
+    let process = Int(ProcessInfo.processInfo.processIdentifier)
+    #expect(throws: RunFolderError.inUse(path: path, process: process)) {
+      try RunFolder.resume(at: path)
+    }
+    folder = nil
+    _ = try RunFolder.resume(at: path)
+  }
+
+  /// The lock belongs to the system, so that another program sees it, and a killed one leaves none.
+  @Test func anotherProcessHoldsTheLock() throws {
+    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
+    let holder = Process()
+    holder.executableURL = URL(fileURLWithPath: "/usr/bin/flock")
+    holder.arguments = ["\(path)/.lock", "cat"]
+    let (input, output) = (Pipe(), Pipe())
+    holder.standardInput = input
+    holder.standardOutput = output
+    try holder.run()
+    // The echo says that the lock is held.
+    try input.fileHandleForWriting.write(contentsOf: Data("held\n".utf8))
+    _ = output.fileHandleForReading.availableData
+    #expect(throws: RunFolderError.self) { try RunFolder.resume(at: path) }
+    try input.fileHandleForWriting.close()
+    holder.waitUntilExit()
+    _ = try RunFolder.resume(at: path)
+  }
+
+  @Test func clearsAwayHalfWrittenFiles() throws {
+    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
+    let partial = try temporary.write("x", to: "runs/first/checkpoints/.attune-1-2.partial")
+    _ = try RunFolder.resume(at: path)
+    #expect(!FileManager.default.fileExists(atPath: partial))
+  }
+
+  @Test func namesAFileInTheWay() throws {
+    let file = try temporary.write("x", to: "file")
+    let error = #expect(throws: FileError.self) {
+      try RunFolder.create(at: file + "/run", configuration: SampleConfiguration.defaults)
+    }
+    #expect(error?.path == file)
+    #expect(error?.problem.contains("folder is expected") == true)
+  }
+
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full"), "needs /dev/full"))
+  func fullDiskNamesThePath() throws {
+    let writer = try AppendedFile(path: "/dev/full")
+    let error = #expect(throws: FileError.self) { try writer.append([1]) }
+    #expect(error?.description.hasPrefix("/dev/full: cannot be written: No space left") == true)
+    #expect(error?.advice?.contains("free some space") == true)
+  }
+}

@@ -1,0 +1,73 @@
+import Files
+import Foundation
+import Tensors
+import Testing
+
+@testable import Runs
+
+/// A small training loop, stopped and resumed.
+@Suite struct RunTests {
+  private let temporary: TemporaryFolder
+  private let quiet = RunLog(isQuiet: true) { _ in }
+
+  init() throws { temporary = try TemporaryFolder() }
+
+  /// Doubles a weight each iteration and saves every second one; `stop` is where it is killed.
+  private func train(_ run: Run<SampleConfiguration>, stop: Int) throws {
+    var weight = run.resumed.map { $0.tensors(prefix: "")["weight"]?.scalar ?? .nan } ?? 1
+    guard run.firstIteration <= stop else { return }
+    for iteration in run.firstIteration...stop {
+      weight = run.times.measure("update") { weight * 1.1 }
+      var record = MetricsRecord(iteration: iteration, step: iteration * 10)
+      record.set("weight", try run.finiteCheck(iteration: iteration).checked(weight, "weight"))
+      try run.write(record, times: ["seconds": run.times.total])
+      guard iteration.isMultiple(of: 2) else { continue }
+      try run.save(
+        Checkpoint(iteration: iteration, tensors: ["weight": StoredTensor(Tensor(weight))]))
+    }
+  }
+
+  @Test func resumedRunWritesTheSameMetrics() throws {
+    let (whole, stopped) = (temporary.path + "/whole", temporary.path + "/stopped")
+    let configuration = SampleConfiguration.defaults
+    try train(.start(at: whole, configuration: configuration, log: quiet), stop: 10)
+    try train(.start(at: stopped, configuration: configuration, log: quiet), stop: 5)
+    // Iteration 5 has metrics but no checkpoint, as after kill -9; another stop, on a checkpoint.
+    try train(.resume(at: stopped, log: quiet), stop: 8)
+    let last = try Run<SampleConfiguration>.resume(at: stopped, log: quiet)
+    #expect(last.firstIteration == 9)
+    #expect(last.times.total > 0)
+    try train(last, stop: 10)
+    #expect(try contents(stopped + "/metrics.jsonl") == contents(whole + "/metrics.jsonl"))
+    #expect(try MetricsReader(path: whole + "/metrics.jsonl").records.count == 10)
+    let events = FolderListing.names(in: stopped).filter { $0.hasPrefix("events.out.tfevents.") }
+    #expect(events.count == 3)
+  }
+
+  @Test func stoppedBeforeItsFirstCheckpointStartsAnew() throws {
+    let path = temporary.path + "/run"
+    try train(.start(at: path, configuration: .defaults, log: quiet), stop: 1)
+    let run = try Run<SampleConfiguration>.resume(at: path, overrides: ["seed=5"], log: quiet)
+    #expect(run.resumed?.iteration == nil)
+    #expect(run.firstIteration == 1)
+    #expect(try contents(path + "/metrics.jsonl").isEmpty)
+    #expect(run.configuration.seed == 5)
+    #expect(try SampleConfiguration.load(from: path + "/config.yaml").seed == 5)
+  }
+
+  @Test func withoutASoundCheckpointNothingIsTouched() throws {
+    let path = temporary.path + "/run"
+    try train(.start(at: path, configuration: .defaults, log: quiet), stop: 3)
+    let metrics = try contents(path + "/metrics.jsonl")
+    for iteration in CheckpointFolder(path: path + "/checkpoints").iterations {
+      try Data("damaged".utf8).write(
+        to: URL(
+          fileURLWithPath: CheckpointFolder(path: path + "/checkpoints")
+            .path(ofIteration: iteration)))
+    }
+    #expect(throws: RunFolderError.noCheckpoint(path: path)) {
+      try Run<SampleConfiguration>.resume(at: path, log: quiet)
+    }
+    #expect(try contents(path + "/metrics.jsonl") == metrics)
+  }
+}
