@@ -113,6 +113,42 @@ import Testing
     }
   }
 
+  /// Names, shapes and files that older versions of diffusers and transformers wrote.
+  @Test func olderFilesAreRead() throws {
+    let tiny = try TinyModel()
+    defer { withExtendedLifetime(tiny) {} }
+    let original = try tiny.load().fingerprint
+
+    let vae = try #require(try tiny.load().autoencoder).parameters
+    var tensors: [String: StoredTensor] = [:]
+    let old = [("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")]
+    for (name, parameter) in vae {
+      let isAttention = name.contains(".attentions.")
+      let oldName = old.reduce(name) { isAttention ? $0.replacing($1.0, with: $1.1) : $0 }
+      let shape = parameter.value.shape
+      let isMatrix = isAttention && shape.count == 2
+      tensors[oldName] = StoredTensor(
+        isMatrix ? parameter.value.reshaped(to: shape + [1, 1]) : parameter.value)
+    }
+    #expect(tensors.keys.filter { $0.contains("proj_attn") }.count == 4)
+    let shards = try FileManager.default.contentsOfDirectory(atPath: tiny.file("vae"))
+    for file in shards where file.contains("safetensors") {
+      try FileManager.default.removeItem(atPath: tiny.file("vae/\(file)"))
+    }
+    try SafetensorsFile.write(
+      tensors, to: tiny.file("vae/diffusion_pytorch_model.fp16.safetensors"))
+
+    tensors = [:]
+    for (name, parameter) in try tiny.load().textEncoder.parameters {
+      tensors[name] = StoredTensor(parameter.value)
+    }
+    #expect(tensors.keys.contains("text_model.final_layer_norm.weight"))
+    tensors["text_model.embeddings.position_ids"] = StoredTensor(
+      shape: [1, 77], integers: Array(0..<77))
+    try SafetensorsFile.write(tensors, to: tiny.file("text_encoder/model.safetensors"))
+    #expect(try tiny.load().fingerprint == original)
+  }
+
   /// What is done to a folder, and the texts that the error must have.
   fileprivate struct Damage {
     let path: String

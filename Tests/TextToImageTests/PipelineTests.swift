@@ -88,6 +88,21 @@ import Testing
           [together.slice(1..<2), together.slice(1..<2)], along: 0)) <= 1e-4)
   }
 
+  @Test func imagesDoNotDependOnTheThreads() throws {
+    let pipeline = TextToImagePipeline(try TinyModel().load())
+    let threadCount = WorkerPool.shared.threadCount
+    defer { WorkerPool.shared.threadCount = threadCount }
+    var settings = TinyModel.settings
+    settings.stepCount = 2
+    let images = try [1, 2, 3].map { count in
+      WorkerPool.shared.threadCount = count
+      return try pipeline.generate(
+        prompts: ["a cat"], seeds: [1, 2, 3, 4, 5, 6], settings: settings)
+    }
+    #expect(images[0].elements == images[1].elements)
+    #expect(images[0].elements == images[2].elements)
+  }
+
   @Test func initialNoiseReplacesTheFirstDraws() throws {
     let pipeline = TextToImagePipeline(try TinyModel().load())
     let shape = try pipeline.sampleShape(TinyModel.settings)
