@@ -1,4 +1,5 @@
 import Files
+import NeuralNetworks
 import Tensors
 import Testing
 
@@ -38,6 +39,35 @@ import Testing
   }
 
   private struct Missing: Error {}
+
+  /// Gradients of a loss of the U-Net at the text encoder's weights, by differences along a direction.
+  @Test func gradientsReachTheTextEncoder() throws {
+    let model = try TinyModel().load()
+    var random = RandomStream(seed: 2)
+    let samples = random.normal([4, 8, 8, 4])
+    let tokens = ["a cat", "a blue knight", "", "東京"].map(model.tokenizer.paddedTokens)
+    let loss: @Sendable (Range<Int>) -> ShardResult = { rows in
+      let context = model.unet.context(model.textEncoder.hiddenStates(Array(tokens[rows])))
+      let prediction = model.unet(
+        samples.slice(rows), timeSteps: .shared(300), context: context)
+      return ShardResult(loss: prediction.squared().sum())
+    }
+    let (value, _, gradients) = shardedValueAndGradients(count: 4, shardSize: 2, loss)
+    var slope = 0.0
+    let step: Float = 0.001
+    for (name, parameter) in model.textEncoder.parameters {
+      let gradient = try #require(gradients[parameter.leaf], "\(name)")
+      #expect(gradient.elements.contains { $0 != 0 }, "\(name)")
+      // Along the gradient, so that the slope is far from the rounding of the loss.
+      let direction = gradient * (1 / gradient.squared().sum().squareRoot().scalar)
+      slope += Double((gradient * direction).sum().scalar)
+      parameter.value = parameter.value + direction * step
+    }
+    let above = shardedValueAndGradients(count: 4, shardSize: 2, loss).loss
+    let difference = (above - value) / Double(step)
+    #expect(
+      abs(difference - slope) <= 0.05 * slope, "slope \(slope), by differences \(difference)")
+  }
 
   @Test func unsupportedKeysAreRefusedByName() throws {
     let bad: [(String, JSONValue)] = [
