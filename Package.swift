@@ -9,7 +9,7 @@ let package = Package(
       name: "Attune",
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "ReinforcementLearning", "DiffusionPolicies", "Runs", "CaptionedImages",
+        "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage", "Runs",
       ]),
   ],
   dependencies: [
@@ -50,6 +50,8 @@ let package = Package(
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Environments", "ReinforcementLearning",
       ]),
+    .target(
+      name: "TextToImage", dependencies: ["Tensors", "NeuralNetworks", "Diffusion", "Files"]),
     .target(
       name: "Runs",
       dependencies: [
@@ -94,6 +96,9 @@ let package = Package(
         "DiffusionPolicies", "Diffusion", "Environments", "Files", "NeuralNetworks",
         "ReinforcementLearning", "Tensors",
       ]),
+    .testTarget(
+      name: "TextToImageTests",
+      dependencies: ["TextToImage", "Diffusion", "Files", "NeuralNetworks", "Tensors"]),
     .testTarget(
       name: "RunsTests",
       dependencies: [

@@ -4,7 +4,8 @@ import Synchronization
 /// The arrangements of one matrix that products have asked for, kept as long as the matrix itself.
 ///
 /// A network's weight is packed once after each optimizer step, whatever number of shards and
-/// calls then use it.
+/// calls then use it. There is a limit to what all matrices keep: a network of gigabytes is not held
+/// twice, its products pack what they need as they go, with the same results.
 final class PackedForms: Sendable {
   enum Form: Hashable {
     /// `[inner, columns]` read as it lies: for `x.matmul(w)`.
@@ -15,18 +16,46 @@ final class PackedForms: Sendable {
     case named(String)
   }
 
+  /// The most bytes that the forms of all matrices take together.
+  static let keptByteLimit = 256 << 20
+  private static let keptByteCount = Atomic<Int>(0)
+
   private let forms = Mutex<[Form: TensorStorage]>([:])
 
-  func form(_ form: Form, make: () -> TensorStorage) -> TensorStorage {
+  deinit { removeAll() }
+
+  /// A form that is kept, made if there is room for it; nil if there is not.
+  ///
+  /// - Parameters:
+  ///   - form: which.
+  ///   - elementCount: the size of what `make` gives.
+  ///   - make: arranges the matrix.
+  func form(_ form: Form, elementCount: Int, make: () -> TensorStorage) -> TensorStorage? {
     forms.withLock { forms in
       if let known = forms[form] { return known }
+      guard Self.reserve(elementCount) else { return nil }
       let made = make()
+      precondition(made.count == elementCount, "a packed form has \(made.count) elements")
       forms[form] = made
       return made
     }
   }
 
   func removeAll() {
-    forms.withLock { $0.removeAll() }
+    forms.withLock { forms in
+      guard !forms.isEmpty else { return }
+      let elementCount = forms.values.reduce(0) { $0 + $1.count }
+      forms.removeAll()
+      Self.keptByteCount.subtract(
+        elementCount * MemoryLayout<Float>.stride, ordering: .relaxed)
+    }
+  }
+
+  private static func reserve(_ elementCount: Int) -> Bool {
+    let byteCount = elementCount * MemoryLayout<Float>.stride
+    let total = keptByteCount.add(byteCount, ordering: .relaxed).newValue
+    if total <= keptByteLimit { return true }
+    keptByteCount.subtract(byteCount, ordering: .relaxed)
+    return false
   }
 }

@@ -9,7 +9,7 @@ struct JSONScanner {
   private var position = 0
 
   /// Deeper values are refused.
-  private static let mostDepth = 64
+  static let mostDepth = 64
 
   init(_ bytes: Bytes, path: String, part: String) {
     self.bytes = bytes.withUnsafeBytes { Array($0) }
@@ -100,9 +100,9 @@ struct JSONScanner {
 }
 
 extension JSONScanner {
-  private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
+  var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
 
-  private mutating func skipSpace() {
+  mutating func skipSpace() {
     while let byte = peek, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 {
       position += 1
     }
@@ -135,15 +135,24 @@ extension JSONScanner {
   /// Skips a number, `true`, `false` or `null`.
   private mutating func skipWord() throws(FileError) {
     let start = position
-    while let byte = peek, byte > 0x20, !",]}:\"[{".utf8.contains(byte) { position += 1 }
-    let word = String(decoding: bytes[start..<position], as: UTF8.self)
-    let isNumber =
-      Double(word) != nil && word.allSatisfy { "+-.0123456789eE".contains($0) }
-      && word.first != "+" && word.first != "."
-    guard isNumber || ["true", "false", "null"].contains(word) else {
+    let word = word()
+    guard number(word) != nil || ["true", "false", "null"].contains(word) else {
       position = start
       throw error("a value is expected")
     }
+  }
+
+  /// Takes what can be a number, `true`, `false` or `null`; empty where it cannot.
+  mutating func word() -> String {
+    let start = position
+    while let byte = peek, byte > 0x20, !",]}:\"[{".utf8.contains(byte) { position += 1 }
+    return String(decoding: bytes[start..<position], as: UTF8.self)
+  }
+
+  /// The number that a word says; nil if it is none.
+  func number(_ word: String) -> Double? {
+    let isPlain = word.allSatisfy { "+-.0123456789eE".contains($0) }
+    return isPlain && word.first != "+" && word.first != "." ? Double(word) : nil
   }
 
   private mutating func appendEscape(to text: inout [UInt8]) throws(FileError) {

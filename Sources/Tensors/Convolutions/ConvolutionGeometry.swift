@@ -30,11 +30,15 @@ struct ConvolutionGeometry: Sendable, Hashable {
     ]
   }
 
-  /// Whether Winograd's F(4x4, 3x3) can do it, with whole vectors of channels.
-  func isWinograd(inputChannels: Int, outputChannels: Int) -> Bool {
-    kernelHeight == 3 && kernelWidth == 3 && strideHeight == 1 && strideWidth == 1
-      && paddingHeight == 1 && paddingWidth == 1 && inputChannels % 16 == 0
-      && outputChannels % 16 == 0
+  /// Whether Winograd's F(4x4, 3x3) does it: with whole vectors of channels, and unless transforming the
+  /// weight, four times its size, would be more work than it saves on a small image. Sizes of one image
+  /// alone decide, so that results do not depend on the batch.
+  func isWinograd(input: [Int], outputChannels: Int) -> Bool {
+    guard kernelHeight == 3, kernelWidth == 3, strideHeight == 1, strideWidth == 1,
+      paddingHeight == 1, paddingWidth == 1, input[3] % 16 == 0, outputChannels % 16 == 0
+    else { return false }
+    let tileCount = ((input[1] + 3) / 4) * ((input[2] + 3) / 4)
+    return tileCount >= 32 || input[3] * outputChannels <= 1 << 19
   }
 
   /// Whether it sees one position at a time: a linear layer on channels.

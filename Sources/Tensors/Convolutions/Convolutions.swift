@@ -93,7 +93,7 @@ extension Tensor {
       return linear(weight: weight.reshaped(to: [out, inputs]), bias: bias)
     }
     let (x, w) = (detached(), weight.detached())
-    let isWinograd = geometry.isWinograd(inputChannels: inputs, outputChannels: out)
+    let isWinograd = geometry.isWinograd(input: shape, outputChannels: out)
     let result =
       isWinograd
       ? WinogradConvolution.forward(x, weight: w, bias: bias)

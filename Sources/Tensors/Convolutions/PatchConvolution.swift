@@ -17,14 +17,26 @@ enum PatchConvolution {
 
   /// The weight as `[kh * kw * in, out]` (patches to outputs) or as its transpose.
   private static func packedWeight(_ weight: Tensor, isTransposed: Bool) -> TensorStorage {
-    weight.packedForm(.named(isTransposed ? "patches transposed" : "patches")) {
-      let (out, patchSize) = (weight.shape[0], weight.count / weight.shape[0])
-      return weight.transposed([0, 2, 3, 1]).withUnsafeElements { elements in
-        let matrix = MatrixProducts.Matrix(elements.baseAddress!, width: patchSize)
-        return isTransposed
-          ? MatrixProducts.pack(matrix, inner: out, columns: patchSize)
-          : MatrixProducts.pack(matrix.transposed, inner: patchSize, columns: out)
-      }
+    keptWeight(weight, isTransposed: isTransposed)
+      ?? makePacked(weight, isTransposed: isTransposed)
+  }
+
+  private static func keptWeight(_ weight: Tensor, isTransposed: Bool) -> TensorStorage? {
+    let (out, patchSize) = (weight.shape[0], weight.count / weight.shape[0])
+    let (inner, columns) = isTransposed ? (out, patchSize) : (patchSize, out)
+    return weight.keptForm(
+      .named(isTransposed ? "patches transposed" : "patches"),
+      elementCount: MatrixProducts.packedCount(inner: inner, columns: columns)
+    ) { makePacked(weight, isTransposed: isTransposed) }
+  }
+
+  private static func makePacked(_ weight: Tensor, isTransposed: Bool) -> TensorStorage {
+    let (out, patchSize) = (weight.shape[0], weight.count / weight.shape[0])
+    return weight.transposed([0, 2, 3, 1]).withUnsafeElements { elements in
+      let matrix = MatrixProducts.Matrix(elements.baseAddress!, width: patchSize)
+      return isTransposed
+        ? MatrixProducts.pack(matrix, inner: out, columns: patchSize)
+        : MatrixProducts.pack(matrix.transposed, inner: patchSize, columns: out)
     }
   }
 
@@ -36,7 +48,11 @@ enum PatchConvolution {
     let shape = geometry.outputShape(x.shape)
     let positions = shape.reduce(1, *)
     let patchSize = weight.count / out
-    let packed = packedWeight(weight, isTransposed: false)
+    let kept = keptWeight(weight, isTransposed: false)
+    if kept == nil && weight.count > MatrixProducts.greatestTransientCount {
+      return forwardPackingPanels(x, weight: weight, bias: bias, geometry: geometry)
+    }
+    let packed = kept ?? makePacked(weight, isTransposed: false)
     // A position's result does not depend on its block, so that blocks may follow the workers here.
     let fairShare =
       (positions / WorkerPool.shared.threadCount / blockGranularity + 1) * blockGranularity
@@ -56,6 +72,58 @@ enum PatchConvolution {
               .init(patches.elements, width: patchSize), packed, rows: count,
               inner: patchSize, columns: out, bias: bias,
               into: result.baseAddress! + first * out)
+          }
+        }
+      }
+    }
+  }
+
+  /// About 64 MB of patches, for weights that are larger than that.
+  private static let greatestPatchCount = 1 << 24
+
+  /// As `forward`, for a weight too large to keep or copy: all patches are gathered first, so that each
+  /// panel of the weight is packed once.
+  private static func forwardPackingPanels(
+    _ x: Tensor, weight: Tensor, bias: Tensor?, geometry: ConvolutionGeometry
+  ) -> Tensor {
+    let (out, channels) = (weight.shape[0], weight.shape[1])
+    let shape = geometry.outputShape(x.shape)
+    let positions = shape.reduce(1, *)
+    let area = geometry.patchArea
+    let patchSize = area * channels
+    let block = min(positions, max(blockGranularity, greatestPatchCount / patchSize))
+    let sizes = geometry.sizes(x.shape)
+    let patches = TensorStorage(count: block * patchSize)
+    return Tensor(shape: shape + [out]) { result in
+      x.withUnsafeElements { x in
+        bias.withUnsafeElements { bias in
+          weight.withUnsafeElements { weight in
+            for first in stride(from: 0, to: positions, by: block) {
+              let count = min(block, positions - first)
+              Loops.overRows(count, width: patchSize) { range in
+                withUnsafePointer(to: sizes) {
+                  attune_gather_patches(
+                    $0, first + range.lowerBound, range.count, x.baseAddress!,
+                    patches.elements + range.lowerBound * patchSize)
+                }
+              }
+              MatrixProducts.multiply(
+                .init(patches.elements, width: patchSize), rows: count, inner: patchSize,
+                columns: out, bias: bias, into: result.baseAddress! + first * out
+              ) { first, width, panels in
+                let panelWidth = MatrixProducts.panelWidth
+                for column in stride(from: first, to: first + width, by: panelWidth) {
+                  let panel = panels + (column - first) * patchSize
+                  // A patch has all channels of one pixel, then of the next.
+                  for pixel in 0..<area {
+                    attune_pack_panels(
+                      channels, column, min(panelWidth, first + width - column),
+                      weight.baseAddress! + pixel, area, patchSize,
+                      panel + pixel * channels * panelWidth)
+                  }
+                }
+              }
+            }
           }
         }
       }

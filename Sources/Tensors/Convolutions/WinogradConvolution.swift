@@ -3,15 +3,15 @@ import CKernels
 /// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3): 36 small products for each 4x4 tile of
 /// results instead of 144.
 enum WinogradConvolution {
-  private static let positions = Int(attune_winograd_positions)
+  static let positions = Int(attune_winograd_positions)
   private static let tileSize = Int(attune_winograd_tile)
 
-  private static func tileCount(_ shape: [Int]) -> Int {
+  static func tileCount(_ shape: [Int]) -> Int {
     shape[0] * ((shape[1] + tileSize - 1) / tileSize) * ((shape[2] + tileSize - 1) / tileSize)
   }
 
   /// One position's block, kept off a power of two so that the 36 do not share cache sets.
-  private static func positionStride(_ count: Int) -> Int { count + 16 }
+  static func positionStride(_ count: Int) -> Int { count + 16 }
 
   /// Tiles whose 36 inputs and results fit the second-level cache together.
   private static func blockTileCount(channels: Int, tiles: Int) -> Int {
@@ -21,43 +21,52 @@ enum WinogradConvolution {
     return max(1, min(block, fairShare))
   }
 
-  /// 36 right operands `[in, out]`, one after the other; `isRotated` gives those of the gradient at the
-  /// input, `[out, in]`.
-  private static func packedWeight(_ weight: Tensor, isRotated: Bool) -> TensorStorage {
-    weight.packedForm(.named(isRotated ? "winograd rotated" : "winograd")) {
-      let (out, inputs) = (weight.shape[0], weight.shape[1])
-      let (inner, columns) = isRotated ? (out, inputs) : (inputs, out)
-      let (innerStride, columnStride) = isRotated ? (inputs * 9, 9) : (9, inputs * 9)
-      let size = MatrixProducts.packedCount(inner: inner, columns: columns)
-      let packed = TensorStorage(count: positions * size)
-      let transformed = TensorStorage(count: positions * inner * columns)
-      weight.withUnsafeElements { elements in
-        Loops.overRows(inner, width: positions * columns) { rows in
-          attune_winograd_weights(
-            inner, columns, rows.lowerBound, rows.count, elements.baseAddress!, innerStride,
-            columnStride, isRotated, transformed.elements)
-        }
+  /// 36 right operands `[in, out]`, one after the other, if there is room to keep them; `isRotated` gives
+  /// those of the gradient at the input, `[out, in]`.
+  private static func keptWeight(_ weight: Tensor, isRotated: Bool) -> TensorStorage? {
+    let (out, inputs) = (weight.shape[0], weight.shape[1])
+    let size = MatrixProducts.packedCount(
+      inner: isRotated ? out : inputs, columns: isRotated ? inputs : out)
+    return weight.keptForm(
+      .named(isRotated ? "winograd rotated" : "winograd"), elementCount: positions * size
+    ) { makePacked(weight, isRotated: isRotated) }
+  }
+
+  private static func makePacked(_ weight: Tensor, isRotated: Bool) -> TensorStorage {
+    let (out, inputs) = (weight.shape[0], weight.shape[1])
+    let (inner, columns) = isRotated ? (out, inputs) : (inputs, out)
+    let (innerStride, columnStride) = isRotated ? (inputs * 9, 9) : (9, inputs * 9)
+    let size = MatrixProducts.packedCount(inner: inner, columns: columns)
+    let packed = TensorStorage(count: positions * size)
+    let transformed = TensorStorage(count: positions * inner * columns)
+    weight.withUnsafeElements { elements in
+      Loops.overRows(inner, width: positions * columns) { rows in
+        attune_winograd_weights(
+          inner, columns, rows.lowerBound, rows.count, elements.baseAddress!, innerStride,
+          columnStride, isRotated, transformed.elements)
       }
-      WorkerPool.shared.forEach(positions) { position in
-        attune_pack_panels(
-          inner, 0, columns, transformed.elements + position * inner * columns, columns, 1,
-          packed.elements + position * size)
-      }
-      return packed
     }
+    WorkerPool.shared.forEach(positions) { position in
+      attune_pack_panels(
+        inner, 0, columns, transformed.elements + position * inner * columns, columns, 1,
+        packed.elements + position * size)
+    }
+    return packed
   }
 
   /// `[B, H, W, out]` from x `[B, H, W, in]` and a weight `[out, in, 3, 3]`.
   static func forward(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
-    convolve(
-      x, packed: packedWeight(weight, isRotated: false), columns: weight.shape[0], bias: bias)
+    guard let packed = keptWeight(weight, isRotated: false) else {
+      return forwardPackingPanels(x, weight: weight, bias: bias)
+    }
+    return convolve(x, packed: packed, columns: weight.shape[0], bias: bias)
   }
 
   /// The gradient at x from that at the result: a convolution with the rotated kernels.
   static func inputGradient(_ upstream: Tensor, weight: Tensor) -> Tensor {
-    convolve(
-      upstream, packed: packedWeight(weight, isRotated: true), columns: weight.shape[1],
-      bias: nil)
+    let packed =
+      keptWeight(weight, isRotated: true) ?? makePacked(weight, isRotated: true)
+    return convolve(upstream, packed: packed, columns: weight.shape[1], bias: nil)
   }
 
   private static func convolve(

@@ -27,13 +27,26 @@ extension Tensor {
     let sum = keepsSum ? Tensor(shape: resultShape) { _ in } : nil
     let result = Tensor(shape: resultShape) { result in
       guard let elements = result.baseAddress, !result.isEmpty else { return }
-      let packed = w.packed(.transposed)
+      let kept = w.keptPacked(.transposed)
       x.withUnsafeElements { x in
         bias.withUnsafeElements { bias in
-          MatrixProducts.multiply(
-            .init(x.baseAddress ?? UnsafePointer(elements), width: inner), packed, rows: rows,
-            inner: inner, columns: columns, bias: bias, into: sum?.pointer ?? elements,
-            epilogue: activation.kernel.map { .init(kernel: $0, result: elements) })
+          let left = MatrixProducts.Matrix(x.baseAddress ?? UnsafePointer(elements), width: inner)
+          let target = sum?.pointer ?? elements
+          let epilogue = activation.kernel.map {
+            MatrixProducts.Epilogue(kernel: $0, result: elements)
+          }
+          if kept == nil && w.count > MatrixProducts.greatestTransientCount {
+            w.withUnsafeElements { w in
+              let right = MatrixProducts.Matrix(w.baseAddress!, width: inner).transposed
+              MatrixProducts.multiply(
+                left, packing: right, rows: rows, inner: inner, columns: columns, bias: bias,
+                into: target, epilogue: epilogue)
+            }
+          } else {
+            MatrixProducts.multiply(
+              left, kept ?? w.packed(.transposed), rows: rows, inner: inner, columns: columns,
+              bias: bias, into: target, epilogue: epilogue)
+          }
         }
       }
     }

@@ -24,7 +24,7 @@ enum MatrixProducts {
     }
   }
 
-  private static let panelWidth = Int(attune_panel_width)
+  static let panelWidth = Int(attune_panel_width)
   /// A block of rows that one thread should take at least, so that tiles stay full.
   private static let rowGranularity = 28
 
@@ -53,7 +53,7 @@ enum MatrixProducts {
   }
 
   /// Rows whose results are still in cache when the epilogue reads them.
-  private static let epilogueRowCount = 168
+  static let epilogueRowCount = 168
 
   /// result `[rows, columns]` (+)= left `[rows, inner]` x right `[inner, columns]` + bias.
   static func multiply(
@@ -163,24 +163,36 @@ extension Tensor {
     }
   }
 
-  /// This matrix in panels, kept with its storage if it is small enough to be worth it.
+  /// This matrix in panels.
   func packed(_ form: PackedForms.Form) -> TensorStorage {
-    let (rows, columns) = (shape[0], shape[1])
-    func make() -> TensorStorage {
-      withUnsafeElements { elements in
-        let matrix = MatrixProducts.Matrix(elements.baseAddress!, width: columns)
-        return form == .transposed
-          ? MatrixProducts.pack(matrix.transposed, inner: columns, columns: rows)
-          : MatrixProducts.pack(matrix, inner: rows, columns: columns)
-      }
-    }
-    return packedForm(form, make: make)
+    keptPacked(form) ?? makePacked(form)
   }
 
-  /// An arrangement of a weight that is kept with it: not with a slice, whose storage others share.
-  func packedForm(_ form: PackedForms.Form, make: () -> TensorStorage) -> TensorStorage {
-    guard offset == 0, storage.count == count else { return make() }
-    return storage.packedForms.form(form, make: make)
+  /// This matrix in panels that are kept with it; nil where there is no room to keep them.
+  func keptPacked(_ form: PackedForms.Form) -> TensorStorage? {
+    let (inner, columns) = form == .transposed ? (shape[1], shape[0]) : (shape[0], shape[1])
+    return keptForm(
+      form, elementCount: MatrixProducts.packedCount(inner: inner, columns: columns)
+    ) { makePacked(form) }
+  }
+
+  private func makePacked(_ form: PackedForms.Form) -> TensorStorage {
+    let (rows, columns) = (shape[0], shape[1])
+    return withUnsafeElements { elements in
+      let matrix = MatrixProducts.Matrix(elements.baseAddress!, width: columns)
+      return form == .transposed
+        ? MatrixProducts.pack(matrix.transposed, inner: columns, columns: rows)
+        : MatrixProducts.pack(matrix, inner: rows, columns: columns)
+    }
+  }
+
+  /// An arrangement of a weight that is kept with it, if there is room for it: not with a slice, whose
+  /// storage others share.
+  func keptForm(
+    _ form: PackedForms.Form, elementCount: Int, make: () -> TensorStorage
+  ) -> TensorStorage? {
+    guard offset == 0, storage.count == count else { return nil }
+    return storage.packedForms.form(form, elementCount: elementCount, make: make)
   }
 
   /// A stack of matrices, read as it lies or transposed.

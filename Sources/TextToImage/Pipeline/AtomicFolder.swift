@@ -1,0 +1,48 @@
+import Files
+import Foundation
+
+/// A folder that appears under its name only when it is complete.
+enum AtomicFolder {
+  /// Fills a folder through `body`, which gets a temporary path beside the final one.
+  static func write(to path: String, _ body: (String) throws -> Void) throws {
+    let manager = FileManager.default
+    let temporary = "\(path).\(ProcessInfo.processInfo.processIdentifier).partial"
+    try? manager.removeItem(atPath: temporary)
+    do {
+      try create(temporary)
+      try body(temporary)
+      guard manager.fileExists(atPath: path) else {
+        return try manager.moveItem(atPath: temporary, toPath: path)
+      }
+      // The old one steps aside for a moment, and comes back if the new one cannot take its place.
+      let old = "\(path).\(ProcessInfo.processInfo.processIdentifier).old"
+      try manager.moveItem(atPath: path, toPath: old)
+      do {
+        try manager.moveItem(atPath: temporary, toPath: path)
+      } catch {
+        try manager.moveItem(atPath: old, toPath: path)
+        throw error
+      }
+      try manager.removeItem(atPath: old)
+    } catch let error as FileError {
+      try? manager.removeItem(atPath: temporary)
+      throw error
+    } catch {
+      try? manager.removeItem(atPath: temporary)
+      throw FileError(
+        .system, path: path, problem: "cannot be written: \(error.localizedDescription)")
+    }
+  }
+
+  /// Makes one folder.
+  static func create(_ path: String) throws {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: false)
+    } catch {
+      throw FileError(
+        .system, path: path, problem: "cannot be made: \(error.localizedDescription)",
+        advice: "does the folder above it exist?")
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import Diffusion
+
+/// How images are generated; the defaults are those of diffusers' Stable Diffusion pipeline, but
+/// for the number of steps.
+public struct GenerationSettings: Sendable {
+  /// The number of denoising steps.
+  public var stepCount = 20
+  /// How strongly the prompt guides.
+  public var guidance = Guidance(scale: 7.5)
+  /// The sampler; the model's own if nil.
+  public var sampler: SamplerKind?
+  /// How much noise DDIM draws, 0 to 1.
+  public var eta: Float = 0
+  /// Height in pixels; the model's own if nil.
+  public var height: Int?
+  /// Width in pixels; the model's own if nil.
+  public var width: Int?
+  /// How many of the text encoder's last layers are left out for prompts, not for negative ones;
+  /// `clip_skip` in diffusers.
+  public var skippedTextLayerCount = 0
+  /// The most images at a time: more are faster, and take more memory.
+  public var batchSize = 16
+  /// Whether large images are decoded in tiles.
+  public var isTiled = false
+
+  /// Diffusers' defaults and 20 steps.
+  public init() {}
+}
+
+/// A request that a model cannot fulfil.
+public enum GenerationError: Error, Equatable, CustomStringConvertible {
+  /// A side of the image is not a multiple of what the model needs.
+  case size(Int, multipleOf: Int)
+  /// The model does not say how large its images are.
+  case unknownSize
+  /// The prompts, negative prompts and seeds do not go together.
+  case counts(prompts: Int, negativePrompts: Int, seeds: Int)
+  /// More layers of the text encoder are to be left out than it has.
+  case skippedLayers(Int, of: Int)
+
+  /// What is wrong, and what to do.
+  public var description: String {
+    switch self {
+    case .size(let side, let factor):
+      "an image cannot be \(side) pixels high or wide: choose a positive multiple of \(factor)"
+    case .unknownSize:
+      "the model's unet/config.json has no sample_size: choose a height and width"
+    case .counts(let prompts, let negativePrompts, let seeds):
+      """
+      \(prompts) prompts, \(negativePrompts) negative prompts and \(seeds) seeds do not go \
+      together: give one of each or as many as there are images
+      """
+    case .skippedLayers(let count, let total):
+      "cannot leave out \(count) of the text encoder's \(total) layers"
+    }
+  }
+}

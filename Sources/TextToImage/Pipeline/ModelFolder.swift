@@ -1,0 +1,133 @@
+import Files
+import Foundation
+import NeuralNetworks
+import Tensors
+
+extension TextToImageModel {
+  /// Reads a model folder in the layout of diffusers: `model_index.json tokenizer/ text_encoder/
+  /// unet/ scheduler/` and, unless the model works on pixels, `vae/`.
+  ///
+  /// - Throws: `FileError` naming the file and key if a part is missing, damaged or not supported.
+  public convenience init(folder: String) throws {
+    let index = try ModelIndex(folder: folder)
+    var unset = UnsetWeights()
+    let text = CLIPTextEncoder(
+      try CLIPTextConfiguration(path: "\(folder)/text_encoder/config.json"), random: &unset)
+    let unet = UNet2DConditionModel(
+      try UNetConfiguration(path: "\(folder)/unet/config.json"), random: &unset)
+    let autoencoder =
+      index.hasAutoencoder
+      ? AutoencoderKL(
+        try AutoencoderConfiguration(path: "\(folder)/vae/config.json"), random: &unset) : nil
+    // What does not fit is found before gigabytes of weights are read.
+    try self.init(
+      tokenizer: CLIPTokenizer(folder: "\(folder)/tokenizer"), textEncoder: text, unet: unet,
+      autoencoder: autoencoder,
+      scheduler: SchedulerConfiguration(path: "\(folder)/scheduler/scheduler_config.json"),
+      folder: folder)
+    try Self.textWeights(folder).load(into: text)
+    try Self.unetWeights(folder).load(into: unet)
+    if let autoencoder { try Self.autoencoderWeights(folder).load(into: autoencoder) }
+  }
+
+  private static func textWeights(_ folder: String) -> ComponentWeights {
+    ComponentWeights(
+      folder: "\(folder)/text_encoder", name: "model",
+      modernName: ComponentWeights.modernTextName)
+  }
+
+  private static func unetWeights(_ folder: String) -> ComponentWeights {
+    ComponentWeights(folder: "\(folder)/unet", name: "diffusion_pytorch_model")
+  }
+
+  private static func autoencoderWeights(_ folder: String) -> ComponentWeights {
+    ComponentWeights(
+      folder: "\(folder)/vae", name: "diffusion_pytorch_model",
+      modernName: ComponentWeights.modernAttentionName)
+  }
+
+  /// Writes a model folder that diffusers reads. It appears under its name only when it is
+  /// complete; a folder that was there is replaced.
+  ///
+  /// - Parameters:
+  ///   - folder: where it goes; the folder above it must exist.
+  ///   - elementType: of the weights; float16 takes half the space.
+  ///   - mostShardByteCount: weights of a part that are more go into several files.
+  /// - Throws: `FileError` if the system refuses.
+  public func write(
+    folder: String, elementType: ElementType = .float32,
+    mostShardByteCount: Int = 10_000_000_000
+  ) throws {
+    try AtomicFolder.write(to: folder) { folder in
+      var parts = ["tokenizer", "text_encoder", "unet", "scheduler"]
+      if autoencoder != nil { parts.append("vae") }
+      for part in parts { try AtomicFolder.create("\(folder)/\(part)") }
+      try ModelIndex.json(for: self).write(to: "\(folder)/model_index.json")
+      try tokenizer.write(folder: "\(folder)/tokenizer")
+      try textEncoder.configuration.json.write(to: "\(folder)/text_encoder/config.json")
+      try unet.configuration.json.write(to: "\(folder)/unet/config.json")
+      try scheduler.json.write(to: "\(folder)/scheduler/scheduler_config.json")
+      try Self.textWeights(folder).write(
+        textEncoder, as: elementType, mostShardByteCount: mostShardByteCount)
+      try Self.unetWeights(folder).write(
+        unet, as: elementType, mostShardByteCount: mostShardByteCount)
+      if let autoencoder {
+        try autoencoder.configuration.json.write(to: "\(folder)/vae/config.json")
+        try Self.autoencoderWeights(folder).write(
+          autoencoder, as: elementType, mostShardByteCount: mostShardByteCount)
+      }
+    }
+  }
+}
+
+/// What `model_index.json` says.
+private struct ModelIndex {
+  let hasAutoencoder: Bool
+
+  init(folder: String) throws {
+    let path = "\(folder)/model_index.json"
+    var reader = try ConfigurationReader(JSONValue(path: path), path: path)
+    let name = try reader.string("_class_name") ?? "nothing"
+    guard name == "StableDiffusionPipeline" else {
+      throw reader.error(
+        "_class_name", "is \(name)", advice: "Attune reads StableDiffusionPipeline")
+    }
+    let classes = [
+      ("tokenizer", ["CLIPTokenizer", "CLIPTokenizerFast"]),
+      ("text_encoder", ["CLIPTextModel", "CLIPTextModelWithProjection"]),
+      ("unet", ["UNet2DConditionModel"]), ("vae", ["AutoencoderKL"]),
+    ]
+    for (part, known) in classes {
+      // A part that is missing, null or a pair of nulls is not there.
+      guard case .array(let pair) = reader.value(part), pair.count == 2, pair[1] != .null else {
+        if part == "vae" { continue }
+        throw reader.error(part, "is missing", advice: "a text-to-image model needs it")
+      }
+      guard case .string(let name) = pair[1], known.contains(name) else {
+        throw reader.error(
+          part, "is \(pair[1].text)", advice: "Attune reads \(known.joined(separator: ", "))")
+      }
+    }
+    if case .array(let pair) = reader.value("vae"), pair.last != .null {
+      hasAutoencoder = true
+    } else {
+      hasAutoencoder = false
+    }
+  }
+
+  static func json(for model: TextToImageModel) -> JSONValue {
+    let hasProjection = model.textEncoder.configuration.projectionSize != nil
+    return .object([
+      "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0",
+      "feature_extractor": [nil, nil], "image_encoder": [nil, nil], "safety_checker": [nil, nil],
+      "requires_safety_checker": false,
+      "scheduler": ["diffusers", .string(model.scheduler.className)],
+      "text_encoder": [
+        "transformers", hasProjection ? "CLIPTextModelWithProjection" : "CLIPTextModel",
+      ],
+      "tokenizer": ["transformers", "CLIPTokenizer"],
+      "unet": ["diffusers", "UNet2DConditionModel"],
+      "vae": model.autoencoder == nil ? [nil, nil] : ["diffusers", "AutoencoderKL"],
+    ])
+  }
+}

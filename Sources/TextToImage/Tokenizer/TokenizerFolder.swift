@@ -1,0 +1,111 @@
+import Files
+import Foundation
+
+extension CLIPTokenizer {
+  /// Reads a `tokenizer/` folder: `vocab.json` and `merges.txt`, or `tokenizer.json`, with the
+  /// padding and length of `tokenizer_config.json` and `special_tokens_map.json`.
+  ///
+  /// - Throws: `FileError` if a file is missing or does not fit the others.
+  public init(folder: String) throws {
+    let settings = try TokenizerSettings(folder: folder)
+    let vocabularyPath = "\(folder)/vocab.json"
+    let vocabulary: BytePairVocabulary
+    let path: String
+    if FileManager.default.fileExists(atPath: vocabularyPath) {
+      path = vocabularyPath
+      vocabulary = try BytePairVocabulary(
+        vocabularyPath: vocabularyPath, mergesPath: "\(folder)/merges.txt")
+    } else if FileManager.default.fileExists(atPath: "\(folder)/tokenizer.json") {
+      path = "\(folder)/tokenizer.json"
+      vocabulary = try BytePairVocabulary(tokenizerPath: path)
+    } else {
+      throw FileError(
+        .missing, path: vocabularyPath, problem: "does not exist, nor does tokenizer.json",
+        advice: "a text-to-image model needs its tokenizer's vocabulary")
+    }
+    do {
+      try self.init(
+        checking: vocabulary, maximumLength: settings.maximumLength, padding: settings.padding)
+    } catch {
+      throw FileError(
+        .malformed, path: path, item: error.text, problem: "is not in the vocabulary",
+        advice: "the tokenizer is not CLIP's, or damaged")
+    }
+  }
+
+  /// Writes a `tokenizer/` folder that transformers and diffusers read.
+  ///
+  /// - Throws: `FileError` if the system refuses.
+  public func write(folder: String) throws {
+    try JSONValue.object(vocabulary.identifiers.mapValues { .number(Double($0)) })
+      .write(to: "\(folder)/vocab.json")
+    let lines = ["#version: 0.2"] + vocabulary.merges.map { "\($0.left) \($0.right)" }
+    try AtomicFile.write(lines.joined(separator: "\n") + "\n", to: "\(folder)/merges.txt")
+    var settings: [String: JSONValue] = [
+      "bos_token": .string(BytePairVocabulary.startOfText),
+      "eos_token": .string(BytePairVocabulary.endOfText),
+      "unk_token": .string(BytePairVocabulary.endOfText), "pad_token": .string(padding),
+    ]
+    try JSONValue.object(settings).write(to: "\(folder)/special_tokens_map.json")
+    settings["model_max_length"] = .number(Double(maximumLength))
+    settings["tokenizer_class"] = "CLIPTokenizer"
+    try JSONValue.object(settings).write(to: "\(folder)/tokenizer_config.json")
+  }
+}
+
+/// What the files beside a vocabulary say.
+private struct TokenizerSettings {
+  var padding = BytePairVocabulary.endOfText
+  var maximumLength = 77
+  private static let mostTokens = 1 << 16
+
+  init(folder: String) throws {
+    // The later file wins.
+    for name in ["tokenizer_config.json", "special_tokens_map.json"] {
+      let path = "\(folder)/\(name)"
+      guard FileManager.default.fileExists(atPath: path) else { continue }
+      guard case .object(let members) = try JSONValue(path: path) else {
+        throw FileError(.malformed, path: path, problem: "is not a JSON object")
+      }
+      try check(members, path: path)
+      if let text = Self.token(members["pad_token"]) { padding = text }
+      // transformers writes 1e30 where there is no limit.
+      if case .number(let length) = members["model_max_length"], length < 1e9 {
+        guard let count = Int(exactly: length), (2...Self.mostTokens).contains(count) else {
+          throw FileError(
+            .malformed, path: path, item: "model_max_length",
+            problem: "is \(length), not a number of tokens from 2 to \(Self.mostTokens)")
+        }
+        maximumLength = count
+      }
+    }
+  }
+
+  private func check(_ members: [String: JSONValue], path: String) throws {
+    let expected = [
+      ("bos_token", BytePairVocabulary.startOfText), ("eos_token", BytePairVocabulary.endOfText),
+      ("unk_token", BytePairVocabulary.endOfText),
+    ]
+    for (key, text) in expected {
+      guard let found = Self.token(members[key]), found != text else { continue }
+      throw FileError(
+        .unsupported, path: path, item: key, problem: "is '\(found)', not CLIP's '\(text)'",
+        advice: "Attune reads CLIP tokenizers")
+    }
+    guard case .string(let name) = members["tokenizer_class"],
+      !["CLIPTokenizer", "CLIPTokenizerFast"].contains(name)
+    else { return }
+    throw FileError(
+      .unsupported, path: path, item: "tokenizer_class", problem: "is '\(name)'",
+      advice: "Attune reads CLIP tokenizers")
+  }
+
+  /// A token is a text, or an object with the text in it.
+  private static func token(_ value: JSONValue?) -> String? {
+    switch value {
+    case .string(let text): return text
+    case .object(let members): return token(members["content"])
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import Files
+import NeuralNetworks
+import Tensors
+
+extension UNetConfiguration {
+  /// Reads a `config.json`.
+  ///
+  /// - Throws: `FileError` naming the key if one asks for something that Attune does not have.
+  public init(path: String) throws { try self.init(json: JSONValue(path: path), path: path) }
+
+  /// Reads what a file would say.
+  ///
+  /// - Throws: `FileError`, with `path` as the file's name.
+  public init(json: JSONValue, path: String) throws {
+    var reader = try ConfigurationReader(json, path: path)
+    try self.init(&reader)
+    try reader.finish()
+    try check(path: path)
+  }
+
+  private init(_ reader: inout ConfigurationReader) throws {
+    if let name = try reader.string("_class_name"), name != "UNet2DConditionModel" {
+      throw reader.error(
+        "_class_name", "is '\(name)'", advice: "Attune reads UNet2DConditionModel")
+    }
+    try readBlocks(&reader)
+    try readEmbeddings(&reader)
+    let kernels = 1...63
+    inputKernelSize = try reader.integer("conv_in_kernel", in: kernels) ?? 3
+    outputKernelSize = try reader.integer("conv_out_kernel", in: kernels) ?? 3
+    try refuse(&reader)
+  }
+
+  private mutating func readBlocks(_ reader: inout ConfigurationReader) throws {
+    sampleSize = try reader.integers("sample_size", count: 2)
+    inputChannels = try reader.integer("in_channels") ?? 4
+    outputChannels = try reader.integer("out_channels") ?? 4
+    centersInput = try reader.boolean("center_input_sample") ?? false
+    downBlocks = try reader.choices("down_block_types") ?? downBlocks
+    upBlocks = try reader.choices("up_block_types") ?? upBlocks
+    // A missing key has a default, an explicit null means none.
+    let middle = try reader.choice("mid_block_type", MidBlock.self)
+    midBlock = reader.hasNull("mid_block_type") ? nil : middle ?? .crossAttention
+    blockChannels = try reader.integers("block_out_channels") ?? blockChannels
+    let count = blockChannels.count
+    guard count > 0, downBlocks.count == count, upBlocks.count == count else {
+      throw reader.error(
+        "block_out_channels",
+        """
+        has \(count) blocks, down_block_types \(downBlocks.count), up_block_types \
+        \(upBlocks.count)
+        """
+      )
+    }
+    layerCounts =
+      try reader.integers("layers_per_block", count: count, in: 1...100)
+      ?? [Int](repeating: 2, count: count)
+    onlyCrossAttention = try reader.booleans("only_cross_attention", count: count)
+    downsamplePadding = try reader.integer("downsample_padding", in: 0...1) ?? 1
+    midBlockScale = Float(try reader.number("mid_block_scale_factor") ?? 1)
+    normGroupCount = try reader.integer("norm_num_groups") ?? 32
+    if reader.hasNull("norm_num_groups") {
+      throw reader.error("norm_num_groups", "is null, but Attune's blocks are normalized")
+    }
+    normEpsilon = Float(try reader.number("norm_eps") ?? 1e-5)
+    crossAttentionSizes =
+      try reader.integers("cross_attention_dim", count: count)
+      ?? [Int](repeating: 1_280, count: count)
+    transformerLayerCounts =
+      try reader.integers(
+        "transformer_layers_per_block", count: count, in: 1...100)
+      ?? [Int](repeating: 1, count: count)
+    upTransformerLayerCounts = try reader.integers(
+      "reverse_transformer_layers_per_block", count: count, in: 1...100)
+    headCounts =
+      try reader.integers("attention_head_dim", count: count)
+      ?? [Int](repeating: 8, count: count)
+    usesLinearProjection = try reader.boolean("use_linear_projection") ?? false
+  }
+
+  private mutating func readEmbeddings(_ reader: inout ConfigurationReader) throws {
+    isCosineFirst = try reader.boolean("flip_sin_to_cos") ?? true
+    frequencyShift = try reader.integer("freq_shift", in: 0...1) ?? 0
+    activation = try reader.choice("act_fn", ActivationName.self)?.activation ?? .silu
+    timeInfluence = try reader.choice("resnet_time_scale_shift") ?? .added
+    timeEmbeddingSize = try reader.integer("time_embedding_dim")
+    timeEmbeddingActivation =
+      try reader.choice("time_embedding_act_fn", ActivationName.self)?.activation
+    timeEmbeddingFinalActivation =
+      try reader.choice("timestep_post_act", ActivationName.self)?.activation
+    let classCount = try reader.integer("num_class_embeds")
+    let projectionSize = try reader.integer("projection_class_embeddings_input_dim")
+    concatenatesClassEmbedding = try reader.boolean("class_embeddings_concat") ?? false
+    func inputSize() throws -> Int {
+      guard let projectionSize else {
+        throw reader.error(
+          "projection_class_embeddings_input_dim", "is missing, but class_embed_type needs it")
+      }
+      return projectionSize
+    }
+    let type = try reader.string("class_embed_type")
+    switch type {
+    case nil: classEmbedding = classCount.map { .table(count: $0) }
+    case "timestep": classEmbedding = .timestep
+    case "identity": classEmbedding = .identity
+    case "projection": classEmbedding = .projection(inputSize: try inputSize())
+    case "simple_projection": classEmbedding = .simpleProjection(inputSize: try inputSize())
+    case .some(let other):
+      throw reader.error(
+        "class_embed_type", "is '\(other)', which Attune does not have",
+        advice: "it has timestep, identity, projection and simple_projection")
+    }
+    promptSize = try reader.integer("encoder_hid_dim")
+    if promptSize != nil { try reader.require("encoder_hid_dim_type", "text_proj") }
+  }
+
+  /// Keys with one value that changes nothing, and keys that never do for these blocks.
+  private func refuse(_ reader: inout ConfigurationReader) throws {
+    try reader.require("time_embedding_type", "positional")
+    try reader.require("encoder_hid_dim_type", "text_proj")
+    for key in [
+      "addition_embed_type", "addition_time_embed_dim", "num_attention_heads",
+      "time_cond_proj_dim",
+    ] { try reader.require(key) }
+    try reader.require("dual_cross_attention", false)
+    try reader.require("attention_type", "default")
+    reader.ignore(
+      "upcast_attention", "dropout", "mid_block_only_cross_attention", "cross_attention_norm",
+      "addition_embed_type_num_heads", "resnet_skip_time_act", "resnet_out_scale_factor",
+      "num_class_embeds", "projection_class_embeddings_input_dim")
+  }
+
+  /// Checks what blocks need of one another, so that no configuration traps.
+  private func check(path: String) throws {
+    func fail(_ key: String, _ problem: String) -> FileError {
+      FileError(.malformed, path: path, item: key, problem: problem)
+    }
+    for (index, channels) in blockChannels.enumerated() {
+      guard channels % normGroupCount == 0 else {
+        throw fail(
+          "norm_num_groups",
+          "is \(normGroupCount), which does not divide the \(channels) channels of block \(index)")
+      }
+      guard headCounts[index] <= channels else {
+        throw fail(
+          "attention_head_dim",
+          "is \(headCounts[index]) heads, more than the \(channels) channels of block \(index)")
+      }
+    }
+    guard blockChannels[0] % 2 == 0, blockChannels[0] / 2 > frequencyShift else {
+      throw fail(
+        "block_out_channels", "begins with \(blockChannels[0]), which has no time embedding")
+    }
+    guard inputKernelSize % 2 == 1, outputKernelSize % 2 == 1 else {
+      throw fail("conv_in_kernel", "or conv_out_kernel is even, which changes the sample's size")
+    }
+    if promptSize != nil, Set(crossAttentionSizes).count > 1 {
+      throw fail("encoder_hid_dim", "needs one cross_attention_dim for all blocks")
+    }
+  }
+}
