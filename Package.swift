@@ -67,7 +67,8 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Diffusion", "Media", "Environments", "COpenBLAS",
+        "Tensors", "NeuralNetworks", "Diffusion", "Media", "Environments", "DiffusionPolicies",
+        "COpenBLAS",
       ],
       exclude: ["Peers"]),
 
