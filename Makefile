@@ -11,9 +11,9 @@ DOCC ?= $(or $(shell command -v docc),$(dir $(realpath $(shell command -v $(SWIF
 LIBRARIES := Tensors NeuralNetworks Diffusion Files Media CaptionedImages Environments \
   ReinforcementLearning DiffusionPolicies TextToImage Runs
 PEERS := .build/peers
-PEER_PACKAGES := torch numpy gymnasium[mujoco]
+PEER_PACKAGES := torch numpy einops gymnasium[mujoco]
 
-.PHONY: all help packages build test test-debug test-sanitized demo bench bench-peers format lint docs protobuf clean
+.PHONY: all help packages build test test-debug test-sanitized demo bench bench-peers bench-dppo format lint docs protobuf clean
 
 all: build
 
@@ -23,6 +23,7 @@ help:
 	@echo "make test-sanitized  run the file readers' tests under the address sanitizer"
 	@echo "make demo         both main jobs on bundled checkpoints (not yet)"
 	@echo "make bench        time Attune's kernels; make bench-peers: side by side with PyTorch"
+	@echo "make bench-dppo DPPO_CHECKOUT=DIR  a DPPO iteration, side by side with the reference in DIR"
 	@echo "make format lint  rewrite, or check, the sources with swift-format"
 	@echo "make protobuf     make the Swift code of TensorBoard's events from event.proto anew"
 	@echo "make docs         build the API documentation in .build/docs; warnings are errors"
@@ -67,6 +68,14 @@ $(PEERS)/ready:
 bench-peers: packages $(PEERS)/ready
 	$(SWIFT) build -c release --product Benchmarks
 	$(PEERS)/bin/python Sources/Benchmarks/Peers/compare.py .build/release/Benchmarks $(PEERS)/bin/python
+
+# DPPO_CHECKOUT is a checkout of github.com/irom-princeton/dppo; BENCH_FLAGS is for instance --decisions 50.
+bench-dppo: packages $(PEERS)/ready
+	@test -d "$(DPPO_CHECKOUT)/model/diffusion" || \
+	  { echo "Set DPPO_CHECKOUT to a checkout of github.com/irom-princeton/dppo" >&2; exit 1; }
+	$(SWIFT) build -c release --product Benchmarks
+	$(PEERS)/bin/python Sources/Benchmarks/Peers/compare_iteration.py .build/release/Benchmarks \
+	  $(PEERS)/bin/python $(abspath $(DPPO_CHECKOUT)) $(BENCH_FLAGS)
 
 format:
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests

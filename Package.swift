@@ -70,7 +70,8 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Diffusion", "Media", "Environments", "COpenBLAS",
+        "Tensors", "NeuralNetworks", "Diffusion", "Media", "Environments", "DiffusionPolicies",
+        "COpenBLAS",
       ],
       exclude: ["Peers"]),
 

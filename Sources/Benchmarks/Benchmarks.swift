@@ -7,10 +7,10 @@ enum Benchmarks {
   static var cases: [BenchmarkCase] {
     [Yardstick.benchmark] + BenchmarkCase.policies + BenchmarkCase.convolutions
       + BenchmarkCase.attentionsAndNorms + BenchmarkCase.denoisingSteps
-      + BenchmarkCase.environments + BenchmarkCase.videos
+      + BenchmarkCase.decisions + BenchmarkCase.environments + BenchmarkCase.videos
   }
 
-  static func main() {
+  static func main() throws {
     var arguments = Array(CommandLine.arguments.dropFirst())
     if let index = arguments.firstIndex(of: "--threads"), index + 1 < arguments.count {
       guard let count = Int(arguments[index + 1]), count > 0 else {
@@ -20,6 +20,12 @@ enum Benchmarks {
       arguments.removeSubrange(index...(index + 1))
     }
     if arguments == ["serve"] { return serve() }
+    if arguments.first == "dppo-iteration" {
+      guard let count = Int(arguments.dropFirst().first ?? "500"), count > 0 else {
+        fail("dppo-iteration needs a positive number of decisions, not '\(arguments[1])'")
+      }
+      return try DPPOIteration.serve(decisionCount: count)
+    }
     if arguments == ["list"] { return cases.forEach { print($0.name) } }
     let chosen = cases.filter { benchmark in
       arguments.isEmpty || arguments.contains { benchmark.name.contains($0) }

@@ -2,6 +2,7 @@
 the medians. Usage: compare.py BENCHMARKS_PROGRAM PYTHON [--runs N] [--threads N] [NAME ...]"""
 
 import argparse
+import json
 import pathlib
 import statistics
 import subprocess
@@ -39,7 +40,8 @@ class Server:
     def run(self, name):
         self.process.stdin.write(name + "\n")
         self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        answer = json.loads(self.process.stdout.readline())
+        return answer if isinstance(answer, dict) else float(answer)
 
     def seconds(self, name):
         """A run's time once the other program's threads have stopped spinning and this one's threads and
@@ -87,4 +89,5 @@ def main():
             f"| {their / our:.2f}x | {reach} |", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+import DiffusionPolicies
+import Foundation
+import Tensors
+
+/// Whole iterations of DPPO at the reference's Hopper setting, with their parts.
+struct DPPOIteration {
+  private let training: FineTuning
+  private let decisionCount: Int
+  private var stepCount = 0
+  private var episodeCount = 0
+
+  init(decisionCount: Int) throws {
+    var configuration = DPPOHopper.configuration
+    configuration.decisionCount = decisionCount
+    self.decisionCount = decisionCount * configuration.environmentCount
+    training = try FineTuning(
+      try DPPOHopper.makeCheckpoint(seed: 42), configuration: configuration, seed: 42)
+  }
+
+  /// Seconds of one iteration and its parts, and what it did, as JSON; counts of steps and episodes are
+  /// those of finished episodes so far.
+  mutating func run() throws -> String {
+    let begin = ContinuousClock.now
+    let report = try training.iterate()
+    let total = (ContinuousClock.now - begin) / .seconds(1)
+    episodeCount += report.episodes.count
+    stepCount += report.episodes.reduce(0) { $0 + $1.stepCount }
+    return """
+      {"simulate": \(report.times.simulation), "sample": \(report.times.sampling), \
+      "update": \(report.times.update), "total": \(total), \
+      "minibatches": \(report.losses.minibatchCount), "decisions": \(decisionCount), \
+      "steps": \(stepCount), "episodes": \(episodeCount), "peakMB": \(Self.peakMegabytes)}
+      """
+  }
+
+  private static var peakMegabytes: Int {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss / 1024  // Linux counts it in KiB
+  }
+
+  /// `dppo-iteration [decisions]`: one iteration for each line of standard input.
+  static func serve(decisionCount: Int) throws {
+    var iteration = try DPPOIteration(decisionCount: decisionCount)
+    while readLine() != nil {
+      FileHandle.standardOutput.write(Data((try iteration.run() + "\n").utf8))
+    }
+  }
+}
