@@ -25,6 +25,14 @@ enum BufferPool {
     // exactly one shelf or one buffer at a time.
     struct Guarded: @unchecked Sendable { var shelf = Shelf() }
     let mutex = Mutex(Guarded())
+
+    func take(capacity: Int) -> UnsafeMutableRawPointer? {
+      mutex.withLock { guarded -> UnsafeMutableRawPointer? in
+        guard let pointer = guarded.shelf.buffers[capacity]?.popLast() else { return nil }
+        guarded.shelf.keptByteCount -= capacity
+        return pointer
+      }
+    }
   }
 
   private static let shelves = (0..<shelfCount).map { _ in LockedShelf() }
@@ -39,13 +47,14 @@ enum BufferPool {
   }
 
   static func allocate(capacity: Int) -> UnsafeMutableRawPointer {
-    let shelf = shelves[WorkerPool.currentWorkerIndex % shelfCount]
-    let reused: UnsafeMutableRawPointer? = shelf.mutex.withLock { guarded in
-      guard let pointer = guarded.shelf.buffers[capacity]?.popLast() else { return nil }
-      guarded.shelf.keptByteCount -= capacity
-      return pointer
+    let own = WorkerPool.currentWorkerIndex % shelfCount
+    // A worker's gradients are freed by the thread that sums them: without looking there the worker
+    // would ask the system each time, and that thread's shelf would grow to its limit.
+    for offset in 0..<shelfCount {
+      if let reused = shelves[(own + offset) % shelfCount].take(capacity: capacity) {
+        return reused
+      }
     }
-    if let reused { return reused }
     var pointer: UnsafeMutableRawPointer?
     let isHuge = capacity >= hugePageSize
     let status = posix_memalign(&pointer, isHuge ? hugePageSize : alignment, capacity)
