@@ -1,5 +1,6 @@
 import ArgumentParser
 import DiffusionPolicies
+import NeuralNetworks
 import Runs
 import Tensors
 
