@@ -170,7 +170,7 @@ import Testing
       let losses = try steps(training, 400)
       let first = losses.prefix(40).reduce(0, +) / 40
       let last = losses.suffix(40).reduce(0, +) / 40
-      #expect(last < 0.3 * first, "the loss went from \(first) to \(last)")
+      #expect(last < 0.6 * first, "the loss went from \(first) to \(last)")
       try training.withAveragedWeights { model in
         var settings = GenerationSettings()
         settings.stepCount = 10

@@ -43,7 +43,7 @@ struct ImageTrainLoop {
       }
       let isInterrupted = Interruption.isRequested && !isLast
       if isLast || isInterrupted || batch.isMultiple(of: settings.checkpointInterval) {
-        try run.times.measure("save") { try save() }
+        try save()
       }
       if isInterrupted {
         run.sayInterrupted(after: batch, command: "attune image train")
@@ -70,8 +70,11 @@ struct ImageTrainLoop {
     var checkpoint = Checkpoint(iteration: training.batchIndex)
     checkpoint.add(training.trainingState)
     window.store(in: &checkpoint)
-    try training.withAveragedWeights {
-      try $0.write(folder: modelFolder, elementType: run.configuration.weightType.elementType)
+    let elementType = run.configuration.weightType.elementType
+    try run.times.measure("write the model") {
+      try training.withAveragedWeights {
+        try $0.write(folder: modelFolder, elementType: elementType)
+      }
     }
     try run.save(checkpoint)
   }

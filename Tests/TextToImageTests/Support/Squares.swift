@@ -36,7 +36,7 @@ struct Squares: CaptionedImageSource {
     configuration.unet.headCount = 2
     configuration.unet.normGroupCount = 4
     return try configuration.makeModel(
-      vocabulary: BytePairVocabulary(trainedOn: Squares.names, size: 600), width: 8, height: 8,
+      vocabulary: BytePairVocabulary(trainedOn: names + names, size: 600), width: 8, height: 8,
       seed: seed)
   }
 
