@@ -25,6 +25,7 @@ public final class ImageTraining {
   private var average: MovingAverage
   private var order: PairOrder
   private let draws: RandomStream
+  private let shardSize: Int
   private let communicator: any Communicator
 
   /// What a batch brought.
@@ -81,6 +82,7 @@ public final class ImageTraining {
     self.configuration = configuration
     self.source = source
     self.communicator = communicator
+    shardSize = Self.shardSize(model, source)
     for (_, parameter) in model.parameters { parameter.isTrainable = false }
     parameters =
       TrainedParts(model, trainsTextEncoder: configuration.trainsTextEncoder).parameters
@@ -111,7 +113,7 @@ public final class ImageTraining {
     let draws = draws.split(batchIndex)
     let denoising = loss
     let (loss, _, gradients) = shardedValueAndGradients(
-      count: pairs.captions.count, shardSize: Self.shardSize, laneCount: Self.laneCount
+      count: pairs.captions.count, shardSize: shardSize, laneCount: Self.laneCount
     ) { rows in ShardResult(loss: denoising(batch, rows: rows, draws: draws)) }
     let sum = try communicator.sum(gradients, of: parameters)
     let limit = configuration.gradientNormLimit
@@ -126,10 +128,18 @@ public final class ImageTraining {
     return Report(loss: loss, gradientNorm: norm, learningRate: rate)
   }
 
-  /// Pictures whose activations are worked on together.
-  private static let shardSize = 4
   /// Parts of a batch, whatever the number of workers.
   private static let laneCount = 8
+
+  /// Pictures that are worked on together: half a megabyte of the finest block's activations, and
+  /// not so many that a usual batch leaves workers without any.
+  private static func shardSize(
+    _ model: TextToImageModel, _ source: any CaptionedImageSource
+  ) -> Int {
+    let positionCount = source.width / model.reduction * (source.height / model.reduction)
+    let rowSize = positionCount * model.unet.configuration.blockChannels[0]
+    return min(8, max(1, (1 << 17) / rowSize))
+  }
 
   /// Calls `body` with the averaged weights in the model, which are those to sample and to keep.
   public func withAveragedWeights<Result>(

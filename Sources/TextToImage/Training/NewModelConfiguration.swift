@@ -10,7 +10,7 @@ public struct NewModelConfiguration: Codable, Sendable, Hashable {
     /// The most tokens of the vocabulary that is learned from the captions; at least 514.
     public var vocabularySize = 1_200
     /// L, the most tokens of a prompt, markers included.
-    public var tokenCount = 48
+    public var tokenCount = 40
     /// D, the width.
     public var width = 128
     /// Transformer layers.

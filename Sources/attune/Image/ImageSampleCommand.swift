@@ -98,16 +98,14 @@ struct ImageSampleCommand: ParsableCommand {
     let pipeline = try TextToImagePipeline(folder: model)
     let settings = generationSettings
     try prepareOutput(pipeline, settings)
-    var progress: ProgressBar?
+    let batchCount = (prompts.count * count + batch - 1) / batch
+    var progress = ProgressBar(
+      "sample", total: try pipeline.process(settings).transitionCount * batchCount, unit: "step",
+      isQuiet: quiet)
     let images = try pipeline.generate(
       prompts: request.imagePrompts, negativePrompts: [negativePrompt],
       seeds: request.imageSeeds, settings: settings
-    ) { done, total in
-      if progress == nil {
-        progress = ProgressBar("sample", total: total, unit: "step", isQuiet: quiet)
-      }
-      progress?.update(done)
-    }
+    ) { done, _ in progress.update(done) }
     let pictures = Image.batch(images, range: .zeroToOne)
     if isGrid {
       try request.grid(pictures, magnification: magnify, hasCaptions: captions).rendered()

@@ -43,7 +43,7 @@ struct Squares: CaptionedImageSource {
   /// Settings for a short training.
   static var settings: ImageTrainingConfiguration {
     var settings = ImageTrainingConfiguration()
-    settings.batchSize = 10
+    settings.batchSize = 20
     settings.batchCount = 400
     settings.learningRate = 2e-3
     settings.warmUpCount = 3
