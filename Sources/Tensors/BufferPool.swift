@@ -39,13 +39,17 @@ enum BufferPool {
   }
 
   static func allocate(capacity: Int) -> UnsafeMutableRawPointer {
-    let shelf = shelves[WorkerPool.currentWorkerIndex % shelfCount]
-    let reused: UnsafeMutableRawPointer? = shelf.mutex.withLock { guarded in
-      guard let pointer = guarded.shelf.buffers[capacity]?.popLast() else { return nil }
-      guarded.shelf.keptByteCount -= capacity
-      return pointer
+    // Own buffers first; then those of others, where what one thread makes and another frees, such
+    // as the gradients of a lane, would pile up.
+    for offset in 0..<shelfCount {
+      let shelf = shelves[(WorkerPool.currentWorkerIndex + offset) % shelfCount]
+      let reused: UnsafeMutableRawPointer? = shelf.mutex.withLock { guarded in
+        guard let pointer = guarded.shelf.buffers[capacity]?.popLast() else { return nil }
+        guarded.shelf.keptByteCount -= capacity
+        return pointer
+      }
+      if let reused { return reused }
     }
-    if let reused { return reused }
     var pointer: UnsafeMutableRawPointer?
     let isHuge = capacity >= hugePageSize
     let status = posix_memalign(&pointer, isHuge ? hugePageSize : alignment, capacity)
