@@ -51,7 +51,8 @@ let package = Package(
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Environments", "ReinforcementLearning",
       ]),
     .target(
-      name: "TextToImage", dependencies: ["Tensors", "NeuralNetworks", "Diffusion", "Files"]),
+      name: "TextToImage",
+      dependencies: ["Tensors", "NeuralNetworks", "Diffusion", "Files", "CaptionedImages"]),
     .target(
       name: "Runs",
       dependencies: [
@@ -64,8 +65,9 @@ let package = Package(
     .executableTarget(
       name: "attune",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Files", "Media", "Environments", "DiffusionPolicies",
-        "Runs", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
+        "DiffusionPolicies", "CaptionedImages", "TextToImage", "Runs",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "Benchmarks",
@@ -99,7 +101,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "TextToImageTests",
-      dependencies: ["TextToImage", "Diffusion", "Files", "NeuralNetworks", "Tensors"]),
+      dependencies: [
+        "TextToImage", "CaptionedImages", "Diffusion", "Files", "NeuralNetworks", "Tensors",
+      ]),
     .testTarget(
       name: "RunsTests",
       dependencies: [
@@ -107,7 +111,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["DiffusionPolicies", "Environments", "NeuralNetworks", "Tensors", "attune"]),
+      dependencies: [
+        "DiffusionPolicies", "Environments", "Files", "Media", "NeuralNetworks", "Tensors",
+        "TextToImage", "attune",
+      ]),
     .testTarget(name: "ArchitectureTests"),
   ],
   swiftLanguageModes: [.v6],

@@ -1,5 +1,6 @@
 import DiffusionPolicies
 import Foundation
+import NeuralNetworks
 import Tensors
 import Testing
 

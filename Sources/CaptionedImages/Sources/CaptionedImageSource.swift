@@ -30,9 +30,17 @@ public protocol CaptionedImageSource: Sendable {
   ///
   /// - Throws: an error that names the file if a picture cannot be read.
   func batch(at indices: [Int]) throws -> CaptionedImages
+
+  /// The captions of the pairs of the given numbers.
+  ///
+  /// - Throws: what `batch(at:)` throws.
+  func captions(at indices: [Int]) throws -> [String]
 }
 
 extension CaptionedImageSource {
+  /// The captions of pairs, for sources that cannot tell them apart from their pictures.
+  public func captions(at indices: [Int]) throws -> [String] { try batch(at: indices).captions }
+
   /// The batch that `order` gives next.
   public func batch(next order: inout PairOrder) throws -> CaptionedImages {
     precondition(

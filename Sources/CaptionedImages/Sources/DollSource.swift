@@ -47,10 +47,17 @@ public struct DollSource: CaptionedImageSource {
       composer.image(of: $0).fitted(
         width: width, height: height, background: composer.background)
     }
-    let captions = zip(indices, dolls).map { index, doll in
-      composer.caption(of: doll, seed: seed, index: index)
-    }
     return CaptionedImages(
-      images: SampleTable.batch(images, width: width, height: height), captions: captions)
+      images: SampleTable.batch(images, width: width, height: height),
+      captions: captions(of: dolls, at: indices))
+  }
+
+  /// The captions of the dolls of the given numbers, which need no painting.
+  public func captions(at indices: [Int]) -> [String] {
+    captions(of: indices.map(doll), at: indices)
+  }
+
+  private func captions(of dolls: [Doll], at indices: [Int]) -> [String] {
+    zip(indices, dolls).map { composer.caption(of: $1, seed: seed, index: $0) }
   }
 }

@@ -66,6 +66,9 @@ public struct ImageArraySource: CaptionedImageSource {
       captions: indices.map { captions[$0] })
   }
 
+  /// The captions of the pairs of the given numbers.
+  public func captions(at indices: [Int]) -> [String] { indices.map { captions[$0] } }
+
   private static func open(_ path: String) throws -> NPZFile {
     do throws(FileError) {
       return try NPZFile(path: path)

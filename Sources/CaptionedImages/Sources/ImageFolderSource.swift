@@ -58,4 +58,7 @@ public struct ImageFolderSource: CaptionedImageSource {
       images: SampleTable.batch(chosen, width: width, height: height),
       captions: indices.map { entries[$0].caption })
   }
+
+  /// The captions of the pairs of the given numbers.
+  public func captions(at indices: [Int]) -> [String] { indices.map { entries[$0].caption } }
 }

@@ -1,3 +1,5 @@
+import NeuralNetworks
+
 /// What a policy acts in, sees, gives and is made of; kept in its checkpoints.
 public struct PolicyConfiguration: Codable, Sendable, Hashable {
   /// The environment that it acts in.

@@ -1,4 +1,5 @@
 import Environments
+import NeuralNetworks
 import Tensors
 
 /// Which demonstrations a policy learns from, and how.

@@ -1,3 +1,4 @@
+import NeuralNetworks
 import ReinforcementLearning
 
 /// How DPPO improves a policy; the names in parentheses are the reference's.

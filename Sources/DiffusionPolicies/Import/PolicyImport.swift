@@ -1,4 +1,5 @@
 import Environments
+import NeuralNetworks
 import Tensors
 
 extension PolicyCheckpoint {

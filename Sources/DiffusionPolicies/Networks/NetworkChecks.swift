@@ -1,3 +1,5 @@
+import NeuralNetworks
+
 extension NetworkConfiguration {
   /// Checks the numbers that a configuration file may get wrong.
   func validate(predictionCount: Int) throws {

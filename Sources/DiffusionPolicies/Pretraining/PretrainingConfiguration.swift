@@ -1,3 +1,5 @@
+import NeuralNetworks
+
 /// How a policy learns from demonstrations.
 public struct PretrainingConfiguration: Codable, Sendable, Hashable {
   /// Chunks in a batch.

@@ -118,14 +118,18 @@ public final class TextToImageModel: Sendable {
   ///   - images: with sides that `reduction` divides.
   ///   - noise: for the autoencoder's latents `[B, h, w, C]`; their mean if nil.
   public func samples(ofImages images: Tensor, noise: Tensor? = nil) -> Tensor {
+    samples(ofSignedImages: images * 2 - 1, noise: noise)
+  }
+
+  /// The same for images in -1 ... 1.
+  func samples(ofSignedImages images: Tensor, noise: Tensor? = nil) -> Tensor {
     precondition(
       images.rank == 4 && images.shape[3] == 3 && images.shape[1] % reduction == 0
         && images.shape[2] % reduction == 0,
       "images of shape \(images.shape) are not [B, H, W, 3] with sides of multiples of \(reduction)"
     )
-    let signed = images * 2 - 1
-    guard let autoencoder else { return signed.pixelsGathered(by: pixelBlock) }
-    let distribution = autoencoder.encode(signed)
+    guard let autoencoder else { return images.pixelsGathered(by: pixelBlock) }
+    let distribution = autoencoder.encode(images)
     return autoencoder.scaled(noise.map(distribution.sample) ?? distribution.mean)
   }
 

@@ -35,6 +35,11 @@ public struct BytePairVocabulary: Sendable {
   /// The last token of every text.
   public static let endOfText = "<|endoftext|>"
 
+  /// The merges as lines of `merges.txt`.
+  var mergeLines: String {
+    merges.map { "\($0.left) \($0.right)" }.joined(separator: "\n")
+  }
+
   struct Merge {
     let rank: Int
     let result: Int

@@ -5,8 +5,11 @@ import Foundation
 struct ImageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "image",
-    abstract: "Make grids and videos of pictures.",
-    subcommands: [ImageGridCommand.self, ImageVideoCommand.self])
+    abstract: "Train and sample text-to-image models; make grids and videos of pictures.",
+    subcommands: [
+      ImageTrainCommand.self, ImageSampleCommand.self, ImageGridCommand.self,
+      ImageVideoCommand.self,
+    ])
 }
 
 /// What is wrong with the pictures named, in a sentence.

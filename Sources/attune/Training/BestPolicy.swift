@@ -1,4 +1,5 @@
 import DiffusionPolicies
+import NeuralNetworks
 import Runs
 
 /// Keeps the best policy of a run as `policy.safetensors` in its folder.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DiffusionPolicies
+import NeuralNetworks
 import Runs
 import Tensors
 
@@ -78,6 +79,11 @@ extension Checkpoint {
   init(iteration: Int, _ policy: PolicyCheckpoint, _ state: TrainingState) throws {
     self.init(iteration: iteration, metadata: try policy.metadata())
     add(policy.weights)
+    add(state)
+  }
+
+  /// Adds what a training needs to go on.
+  mutating func add(_ state: TrainingState) {
     add(state.tensors, prefix: PolicyCheckpoint.trainingPrefix)
     for (name, number) in state.numbers { metadata["training.number.\(name)"] = String(number) }
     for (name, text) in state.texts { metadata["training.text.\(name)"] = text }

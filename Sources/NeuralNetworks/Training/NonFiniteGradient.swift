@@ -1,4 +1,3 @@
-import NeuralNetworks
 import Tensors
 
 /// A loss or gradient that is infinite or not a number; no weight has been changed by it.
@@ -15,8 +14,10 @@ public struct NonFiniteGradient: Error, Equatable, CustomStringConvertible {
     "'\(name)' has \(badCount) of \(count) elements that are not finite: try a lower learning rate"
   }
 
-  /// Throws if a loss or the norm of its gradient is not finite, naming the first tensor at fault.
-  static func check(
+  /// Checks a loss and the norm of its gradient, before the gradient reaches a weight.
+  ///
+  /// - Throws: `NonFiniteGradient`, naming the first tensor at fault.
+  public static func check(
     loss: Double, _ lossName: String, norm: Double, _ gradients: Gradients,
     of parameters: NamedParameters
   ) throws(NonFiniteGradient) {

@@ -17,15 +17,19 @@ public struct SettingError: Error, Equatable, CustomStringConvertible {
   /// The setting, its value and what to set it to.
   public var description: String { "'\(key)': found \(found), expected \(expected)" }
 
-  /// Throws unless a condition holds.
-  static func require(
+  /// Checks that a condition holds.
+  ///
+  /// - Throws: `SettingError` if it does not.
+  public static func require(
     _ holds: Bool, _ key: String, _ found: some Any, _ expected: String
   ) throws(SettingError) {
     if !holds { throw SettingError(key: key, found: "\(found)", expected: expected) }
   }
 
   /// Runs the checks of an inner configuration and names its settings by their whole path.
-  static func within(_ outer: String, _ check: () throws -> Void) throws {
+  ///
+  /// - Throws: what the checks throw.
+  public static func within(_ outer: String, _ check: () throws -> Void) throws {
     do {
       try check()
     } catch let error as SettingError {

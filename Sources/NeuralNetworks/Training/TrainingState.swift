@@ -1,4 +1,3 @@
-import NeuralNetworks
 import Tensors
 
 /// What a training needs to go on exactly, as tensors, numbers and texts by name.
@@ -20,30 +19,42 @@ public struct TrainingState: Sendable {
     self.texts = texts
   }
 
-  mutating func add(_ tensors: [String: Tensor], under prefix: String) {
+  /// Adds tensors under `prefix.`.
+  public mutating func add(_ tensors: [String: Tensor], under prefix: String) {
     self.tensors.merge(tensors.prefixed(prefix)) { $1 }
   }
 
-  mutating func add(_ state: OptimizerState, under prefix: String) {
+  /// Adds an optimizer's moments under `prefix.`, and its step count.
+  public mutating func add(_ state: OptimizerState, under prefix: String) {
     add(state.moments, under: prefix)
     numbers["\(prefix).stepCount"] = state.stepCount
   }
 
-  func tensors(under prefix: String) -> [String: Tensor] { tensors.under(prefix) }
+  /// The tensors that were added under a prefix.
+  public func tensors(under prefix: String) -> [String: Tensor] { tensors.under(prefix) }
 
-  func optimizer(under prefix: String) throws -> OptimizerState {
+  /// The optimizer's state that was added under a prefix.
+  ///
+  /// - Throws: `ParameterError` if its step count is missing.
+  public func optimizer(under prefix: String) throws -> OptimizerState {
     OptimizerState(
       stepCount: try number("\(prefix).stepCount"), moments: tensors.under(prefix))
   }
 
-  func number(_ name: String) throws -> Int {
+  /// The counter of that name.
+  ///
+  /// - Throws: `ParameterError` if it is missing.
+  public func number(_ name: String) throws -> Int {
     guard let number = numbers[name] else {
       throw ParameterError.missing(name: name, nearest: nil)
     }
     return number
   }
 
-  func text(_ name: String) throws -> String {
+  /// The text of that name.
+  ///
+  /// - Throws: `ParameterError` if it is missing.
+  public func text(_ name: String) throws -> String {
     guard let text = texts[name] else { throw ParameterError.missing(name: name, nearest: nil) }
     return text
   }

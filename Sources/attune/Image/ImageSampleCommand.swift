@@ -1,0 +1,162 @@
+import ArgumentParser
+import Diffusion
+import Files
+import Foundation
+import Media
+import Runs
+import Tensors
+import TextToImage
+
+/// `attune image sample --model DIR --prompt TEXT [--prompt TEXT ...] --output grid.png`
+struct ImageSampleCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sample",
+    abstract: "Draws pictures of prompts with a text-to-image model.",
+    discussion: """
+      Pictures of one prompt have the seeds that follow --seed; the same seeds give diffusers' \
+      latents. An output that ends in .png is a grid; any other is a folder of PNG files with their \
+      prompts in metadata.jsonl.
+
+      Examples:
+        attune image sample --model checkpoints/dolls --prompt "an elf in a red robe" \\
+          --output elves.png
+        attune image sample --model checkpoints/dolls --prompt "a grey orc in a white shirt" \\
+          --prompt "a human in a blue robe" --count 64 --guidance 3 --output pictures
+      """)
+
+  @Option(help: "The model folder, in the layout of diffusers.")
+  var model: String
+
+  @Option(name: .customLong("prompt"), help: "What to draw; may be given again for more prompts.")
+  var prompts: [String]
+
+  @Option(help: "What to lead away from.")
+  var negativePrompt = ""
+
+  @Option(help: "Pictures of each prompt.")
+  var count = 16
+
+  @Option(help: "The seed of the first picture of each prompt.")
+  var seed: UInt64 = 0
+
+  @Option(help: "Denoising steps.")
+  var steps = 20
+
+  @Option(help: "How to denoise: \(SamplerKind.names); the model's own way unless given.")
+  var sampler: SamplerKind?
+
+  @Option(help: "How strongly the prompt guides; 1 for not at all beyond the model's own.")
+  var guidance: Float = 4
+
+  @Option(help: "The most pictures at a time: more are faster and take more memory.")
+  var batch = 16
+
+  @Option(help: "Pixels in a row of each picture; the model's own unless given.")
+  var width: Int?
+
+  @Option(help: "Rows of each picture; the model's own unless given.")
+  var height: Int?
+
+  @Option(help: "Show every pixel of a grid as a square of this many; small pictures grow.")
+  var magnify: Int?
+
+  @Flag(inversion: .prefixedNo, help: "Write prompts on the grid.")
+  var captions = true
+
+  @Option(name: .shortAndLong, help: "The PNG file of a grid, or a folder for single files.")
+  var output: String
+
+  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
+  var threads: Int?
+
+  @Flag(help: "Say nothing but errors.")
+  var quiet = false
+
+  private var isGrid: Bool { output.lowercased().hasSuffix(".png") }
+
+  private var request: SampleRequest { SampleRequest(prompts: prompts, count: count, seed: seed) }
+
+  func validate() throws {
+    try validateThreads(threads)
+    guard !prompts.isEmpty else { throw ValidationError("give at least one --prompt") }
+    let ranges = [
+      ("count", count, 1...100_000), ("steps", steps, 1...10_000), ("batch", batch, 1...100_000),
+      ("width", width ?? 1, 1...16_384), ("height", height ?? 1, 1...16_384),
+      ("magnify", magnify ?? 1, 1...64),
+    ]
+    for (name, number, range) in ranges where !range.contains(number) {
+      throw ValidationError(
+        "--\(name) is \(number), expected \(range.lowerBound) to \(range.upperBound)")
+    }
+    guard (0...1_000).contains(guidance) else {
+      throw ValidationError("--guidance is \(guidance), expected 0 to 1000")
+    }
+  }
+
+  func run() throws {
+    if let threads { WorkerPool.shared.threadCount = threads }
+    let pipeline = try TextToImagePipeline(folder: model)
+    let settings = generationSettings
+    try prepareOutput(pipeline, settings)
+    let batchCount = (prompts.count * count + batch - 1) / batch
+    var progress = ProgressBar(
+      "sample", total: try pipeline.process(settings).transitionCount * batchCount, unit: "step",
+      isQuiet: quiet)
+    let images = try pipeline.generate(
+      prompts: request.imagePrompts, negativePrompts: [negativePrompt],
+      seeds: request.imageSeeds, settings: settings
+    ) { done, _ in progress.update(done) }
+    let pictures = Image.batch(images, range: .zeroToOne)
+    if isGrid {
+      try request.grid(pictures, magnification: magnify, hasCaptions: captions).rendered()
+        .writePNG(to: output)
+    } else {
+      try SampleFolder(path: output).write(pictures, of: request)
+    }
+    if !quiet {
+      ImageCommand.say(
+        "wrote \(output.printable): \(pictures.count.counting("picture")) of "
+          + "\(pictures[0].width)x\(pictures[0].height), seeds from \(seed)")
+    }
+  }
+
+  private var generationSettings: GenerationSettings {
+    var settings = GenerationSettings()
+    settings.stepCount = steps
+    settings.guidance = Guidance(scale: guidance)
+    settings.sampler = sampler
+    settings.batchSize = batch
+    (settings.width, settings.height) = (width, height)
+    return settings
+  }
+
+  /// Finds out what cannot be written before hours of work are lost.
+  private func prepareOutput(
+    _ pipeline: TextToImagePipeline, _ settings: GenerationSettings
+  ) throws {
+    guard isGrid else { return try SampleFolder(path: output).create() }
+    let folder = URL(filePath: output).deletingLastPathComponent().path
+    guard FileManager.default.fileExists(atPath: folder) else {
+      throw ImageCommandError(
+        description: "\(output.printable) cannot be written: there is no folder \(folder.printable)"
+      )
+    }
+    let shape = try pipeline.sampleShape(settings)
+    let (width, height) = (
+      shape[1] * pipeline.model.reduction, shape[0] * pipeline.model.reduction
+    )
+    let blank = Image(width: width, height: height, filledWith: .white)
+    let blanks = [Image](repeating: blank, count: prompts.count * count)
+    let size = request.grid(blanks, magnification: magnify, hasCaptions: captions).size
+    guard size.width * size.height <= Image.pixelCountLimit else {
+      throw ImageCommandError(
+        description:
+          "the grid would have \(size.width)x\(size.height) pixels; lower --count or --magnify, or "
+          + "name a folder with --output")
+    }
+  }
+}
+
+extension SamplerKind: ExpressibleByArgument {
+  static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+}

@@ -1,0 +1,174 @@
+import Files
+import Foundation
+import Media
+import Testing
+
+/// `attune image train` and `attune image sample`, from paper dolls to pictures.
+@Suite(.serialized) struct ImageCommandTests {
+  private let folder: TemporaryFolder
+  private var url: URL { folder.url }
+
+  init() throws {
+    folder = try TemporaryFolder()
+    let dolls = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "Goldens/CaptionedImages/dolls").path
+    try folder.write(
+      """
+      model:
+        new:
+          text: {vocabularySize: 600, tokenCount: 20, width: 16, layerCount: 1, headCount: 2}
+          unet: {channels: [8, 16], headCount: 2, normGroupCount: 4}
+      data: {path: "\(dolls)"}
+      training: {batchSize: 5, batchCount: 12, warmUpCount: 2}
+      samples: {interval: 6, count: 2, stepCount: 3}
+      reportInterval: 3
+      checkpointInterval: 6
+      """, to: "train.yaml")
+  }
+
+  private func train(_ arguments: String...) throws -> (status: Int32, output: String) {
+    try Attune.run(["image", "train"] + arguments, in: url)
+  }
+
+  private func sample(_ arguments: String...) throws -> (status: Int32, output: String) {
+    try Attune.run(["image", "sample"] + arguments, in: url)
+  }
+
+  private func bytes(_ name: String) throws -> Data {
+    try Data(contentsOf: url.appending(path: name))
+  }
+
+  @Test func trainingGoesOnMetricForMetric() throws {
+    let whole = try train("--config", "train.yaml", "--output", "whole")
+    #expect(whole.status == 0, "\(whole.output)")
+    #expect(try folder.text("whole/metrics.jsonl").split(separator: "\n").count == 4)
+    #expect(
+      try Image(contentsOfFile: url.appending(path: "whole/images/samples-000012.png").path)
+        .width > 100)
+    let part = try train("--config", "train.yaml", "--output", "part", "--threads", "1")
+    #expect(part.status == 0, "\(part.output)")
+    // As if it had been killed before the last checkpoint.
+    try FileManager.default.removeItem(
+      at: url.appending(path: "part/checkpoints/iteration-000012.safetensors"))
+    let resumed = try train("--resume", "part")
+    #expect(resumed.status == 0, "\(resumed.output)")
+    #expect(try folder.text("part/metrics.jsonl") == folder.text("whole/metrics.jsonl"))
+    for part in ["unet/diffusion_pytorch_model", "text_encoder/model"] {
+      #expect(
+        try bytes("part/model/\(part).safetensors") == bytes("whole/model/\(part).safetensors"))
+    }
+    #expect(
+      try bytes("part/images/samples-000012.png") == bytes("whole/images/samples-000012.png"))
+  }
+
+  @Test func interruptedTrainingKeepsItsLosses() throws {
+    let whole = try train("--config", "train.yaml", "--output", "whole", "training.batchCount=60")
+    #expect(whole.status == 0, "\(whole.output)")
+    let process = try Attune.start(
+      [
+        "image", "train", "--config", "train.yaml", "--output", "run", "training.batchCount=60",
+      ], in: url)
+    while process.isRunning, (try? folder.text("run/metrics.jsonl"))?.contains("\n") != true {
+      usleep(500)
+    }
+    process.interrupt()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 130)
+    #expect(try folder.text("log").contains("attune image train --resume run"))
+    let resumed = try train("--resume", "run")
+    #expect(resumed.status == 0, "\(resumed.output)")
+    #expect(try folder.text("run/metrics.jsonl") == folder.text("whole/metrics.jsonl"))
+  }
+
+  @Test func modelsDrawGridsAndFolders() throws {
+    let trained = try train(
+      "--config", "train.yaml", "--output", "run", "training.batchCount=3", "weightType=float32")
+    #expect(trained.status == 0, "\(trained.output)")
+    let model = ["--model", "run/model", "--steps", "2"]
+    let grid = try Attune.run(
+      ["image", "sample"] + model + ["--prompt", "an elf 🎈", "--count", "3", "--output", "a.png"],
+      in: url)
+    #expect(grid.status == 0 && grid.output.contains("3 pictures of 32x32"), "\(grid.output)")
+    #expect(try Image(contentsOfFile: url.appending(path: "a.png").path).width > 2 * 128)
+
+    func draw(_ name: String, _ more: String...) throws -> [Data] {
+      let prompts = ["--prompt", "an elf", "--prompt", "a human in a blue robe"]
+      let (status, output) = try Attune.run(
+        ["image", "sample"] + model + prompts + ["--count", "2", "--output", name, "--quiet"]
+          + more, in: url)
+      #expect(status == 0 && output.isEmpty, "\(output)")
+      return try (0..<4).map { try bytes("\(name)/0000\($0).png") }
+    }
+    let pictures = try draw("pictures")
+    #expect(Set(pictures).count == 4)
+    #expect(try draw("again", "--batch", "1", "--threads", "1") == pictures)
+    let shifted = try draw("shifted", "--seed", "1")
+    #expect(shifted[0] == pictures[1] && shifted[1] != pictures[0])
+    #expect(try draw("other", "--negative-prompt", "red") != pictures)
+    #expect(try draw("heun", "--sampler", "heun") != pictures)
+    #expect(try draw("free", "--guidance", "1") != pictures)
+    let wide = try draw("wide", "--width", "40", "--height", "20")
+    #expect(wide != pictures)
+    let size = try Image(contentsOfFile: url.appending(path: "wide/00000.png").path)
+    #expect(size.width == 40 && size.height == 20)
+
+    // What was drawn can be trained on.
+    let lines = try folder.text("pictures/metadata.jsonl").split(separator: "\n")
+    #expect(lines.count == 4 && lines[3].contains("a human in a blue robe"))
+    let more = try train(
+      "--config", "train.yaml", "--output", "more", "model.folder=run/model", "data.kind=folder",
+      "data.path=pictures", "training.batchCount=3", "training.trainsTextEncoder=false")
+    #expect(more.status == 0, "\(more.output)")
+  }
+
+  @Test func wrongInputsGetOneLine() throws {
+    let trained = try train(
+      "--config", "train.yaml", "--output", "run", "training.batchCount=1", "--quiet")
+    #expect(trained.status == 0 && trained.output.isEmpty, "\(trained.output)")
+    let sampling: [([String], Int32, String)] = [
+      (["--model", "nowhere", "--prompt", "x", "--output", "a.png"], 1, "nowhere"),
+      (["--model", "run/model", "--output", "a.png"], 2, "--prompt"),
+      (["--model", "run/model", "--prompt", "x", "--output", "no/a.png"], 1, "no"),
+      (["--model", "run/model", "--prompt", "x", "--output", "a.png", "--width", "33"], 1, "2"),
+      (["--model", "run/model", "--prompt", "x", "--output", "a.png", "--count", "0"], 2, "count"),
+      (
+        ["--model", "run/model", "--prompt", "x", "--output", "a.png", "--sampler", "x"], 2, "ddim"
+      ),
+      (
+        ["--model", "run/model", "--prompt", "x", "--output", "a.png", "--steps", "2000"], 1,
+        "num_train_timesteps"
+      ),
+      (
+        ["--model", "run/model", "--prompt", "x", "--output", "a.png", "--guidance", "nan"], 2,
+        "guidance"
+      ),
+      (["--model", "run/model", "--prompt", "x", "--output", "train.yaml"], 1, "train.yaml"),
+    ]
+    let training: [([String], Int32, String)] = [
+      (["data.path=nowhere"], 1, "nowhere"), (["data.path="], 1, "data.path"),
+      (["training.batchSize=0"], 1, "training.batchSize"),
+      (["training.batchsize=4"], 1, "batchSize"), (["data.kind=doll"], 1, "dolls"),
+      (["model.new.unet.channels=[8, 18]"], 1, "model.new.unet.channels"),
+      (["data.width=30"], 1, "data.width"), (["samples.interval=4"], 1, "samples.interval"),
+      (["data.dolls.exponents=1"], 1, "exponent"),
+      (["data.kind=folder", "data.path=."], 1, "data.width"),
+      (["model.folder=nowhere"], 1, "nowhere"),
+    ]
+    let all =
+      sampling.map { (["image", "sample"] + $0.0, $0.1, $0.2) }
+      + training.enumerated().map { index, entry in
+        (
+          ["image", "train", "--config", "train.yaml", "--output", "wrong\(index)"] + entry.0,
+          entry.1, entry.2
+        )
+      }
+    for (arguments, status, text) in all {
+      let result = try Attune.run(arguments, in: url)
+      #expect(result.status == status, "\(arguments): \(result.output)")
+      #expect(result.output.contains(text), "\(arguments): \(result.output)")
+      // ArgumentParser lists the choices of an option.
+      let lineLimit = text == "ddim" ? 9 : 3
+      #expect(result.output.split(separator: "\n").count <= lineLimit, "\(result.output)")
+    }
+  }
+}
