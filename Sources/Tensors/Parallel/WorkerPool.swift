@@ -132,8 +132,8 @@ public final class WorkerPool: Sendable {
     pthread_setspecific(WorkerPool.busyKey, nil)
     var spinCount = 0
     while activeWorkerCount.load(ordering: .acquiring) > 0 {
+      Self.spin(spinCount)
       spinCount += 1
-      if spinCount < 100_000 { attune_pause() } else { sched_yield() }
     }
     state.withLock { $0.job = nil }
   }
@@ -206,12 +206,18 @@ public final class WorkerPool: Sendable {
     }
   }
 
+  /// Waits an instant. Who has waited for long offers its processor now and then: what it waits for may be
+  /// another thread that other programs keep from running.
+  private static func spin(_ count: Int) {
+    if count > 4_000 && count % 64 == 0 { sched_yield() } else { attune_pause() }
+  }
+
   private func waitForGeneration(after seen: Int, _ sleeper: Sleeper) {
     // A loop usually follows the last one within microseconds, and waking a thread takes as long as many
     // a loop: spin for about half a millisecond, then sleep.
-    for _ in 0..<20_000 {
+    for spinCount in 0..<20_000 {
       if generation.load(ordering: .acquiring) > seen { return }
-      attune_pause()
+      Self.spin(spinCount)
     }
     while generation.load(ordering: .acquiring) <= seen {
       sleeper.sleep { generation.load(ordering: .sequentiallyConsistent) <= seen }
