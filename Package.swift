@@ -9,7 +9,8 @@ let package = Package(
       name: "Attune",
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage", "Runs",
+        "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage",
+        "Rewards", "Runs",
       ]),
   ],
   dependencies: [
@@ -53,6 +54,11 @@ let package = Package(
     .target(
       name: "TextToImage", dependencies: ["Tensors", "NeuralNetworks", "Diffusion", "Files"]),
     .target(
+      name: "Rewards",
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Files", "Media", "CaptionedImages", "TextToImage",
+      ]),
+    .target(
       name: "Runs",
       dependencies: [
         "Tensors", "Files", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
@@ -65,7 +71,8 @@ let package = Package(
       name: "attune",
       dependencies: [
         "Tensors", "NeuralNetworks", "Files", "Media", "Environments", "DiffusionPolicies",
-        "Runs", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CaptionedImages", "Rewards", "Runs",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "Benchmarks",
@@ -99,6 +106,12 @@ let package = Package(
     .testTarget(
       name: "TextToImageTests",
       dependencies: ["TextToImage", "Diffusion", "Files", "NeuralNetworks", "Tensors"]),
+    .testTarget(
+      name: "RewardsTests",
+      dependencies: [
+        "Rewards", "CaptionedImages", "Files", "Media", "NeuralNetworks", "Runs", "Tensors",
+        "TextToImage", "attune",
+      ]),
     .testTarget(
       name: "RunsTests",
       dependencies: [

@@ -1,0 +1,114 @@
+import ArgumentParser
+import Rewards
+import Runs
+
+/// `attune reward train --config FILE.yaml [--kind clip|classifier] [--output RUN] [--resume RUN]`
+struct RewardTrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Trains a CLIP model or an attribute classifier on paper dolls.",
+    discussion: """
+      The run folder gets checkpoints, metrics and TensorBoard events, and the folder model/: a \
+      CLIPModel in the layout of transformers, or a classifier for evaluation.
+
+      Examples:
+        attune reward train --config samples/rewards/clip.yaml --output runs/clip
+        attune reward train --config samples/rewards/classifier.yaml classifier.hiddenSize=128
+        attune reward train --resume runs/clip
+      """)
+
+  @Option(help: "What to train, clip or classifier, in place of that of the settings.")
+  var kind: String?
+
+  @OptionGroup var options: TrainingOptions
+
+  func run() throws {
+    var options = options
+    if let kind { options.overrides.append("kind=\(kind)") }
+    let run = try options.open(RewardTrainSettings.self, named: "reward")
+    let training = try run.configuration.makeTraining()
+    if let resumed = run.resumed { try training.restore(resumed.rewardTrainingState) }
+    run.log.say(
+      "\(run.configuration.kind.rawValue) of \(training.parameterCount.counting("weight")), "
+        + "run folder \(run.folder.path)")
+    try RewardTrainLoop(run: run, training: training, isQuiet: options.quiet).train()
+  }
+}
+
+/// Steps, reports, validations and checkpoints, until all steps are done or the user stops it.
+private struct RewardTrainLoop {
+  let run: Run<RewardTrainSettings>
+  let training: any RewardTraining
+  let isQuiet: Bool
+
+  private var modelPath: String { "\(run.folder.path)/model" }
+
+  func train() throws {
+    let settings = run.configuration
+    let total = settings.optimization.stepCount
+    var progress = ProgressBar(
+      "reward", total: total, alreadyDone: training.stepIndex, unit: "step", isQuiet: isQuiet)
+    Interruption.install()
+    var reports: [RewardTrainingReport] = []
+    while training.stepIndex < total {
+      reports.append(try run.times.measure("train") { try training.step() })
+      let step = training.stepIndex
+      let isLast = step == total
+      guard isLast || step.isMultiple(of: settings.reportInterval) else { continue }
+      var record = MetricsRecord(iteration: step, step: step)
+      record["loss"] = mean(reports.map(\.loss))
+      record["accuracy"] = mean(reports.map(\.accuracy))
+      record["gradientNorm"] = mean(reports.map(\.gradientNorm))
+      record["learningRate"] = reports.last?.learningRate
+      let note = "loss \(mean(reports.map(\.loss)).short)"
+      reports.removeAll()
+      let interval = settings.validation.interval
+      if isLast || interval > 0 && step.isMultiple(of: interval) { try validate(&record) }
+      try run.write(record)
+      progress.update(step, note: note)
+      let isInterrupted = Interruption.isRequested && !isLast
+      if isLast || isInterrupted || step.isMultiple(of: settings.checkpointInterval) {
+        try training.write(folder: modelPath)
+        try run.save(Checkpoint(iteration: step, training.state))
+      }
+      if isInterrupted {
+        run.sayInterrupted(after: step, command: "attune reward train")
+        throw ExitCode.interrupted
+      }
+    }
+    run.log.say(run.times.table)
+    run.log.say("the model is \(modelPath)")
+  }
+
+  private func validate(_ record: inout MetricsRecord) throws {
+    let metrics = try run.times.measure("validate") { try training.validationMetrics() }
+    for (name, value) in metrics { record[name] = value }
+    let words = metrics.filter { !$0.key.contains(".") }.sorted { $0.key < $1.key }
+      .map { "\($0.key) \(($0.value * 100).short)%" }
+    run.log.say("step \(training.stepIndex.grouped): \(words.joined(separator: ", "))")
+  }
+
+  private func mean(_ numbers: [Double]) -> Double {
+    numbers.reduce(0, +) / Double(numbers.count)
+  }
+}
+
+extension Checkpoint {
+  private static let numberPrefix = "training.number."
+
+  /// The checkpoint of a judge's training.
+  init(iteration: Int, _ state: RewardTrainingState) {
+    self.init(iteration: iteration)
+    add(state.tensors)
+    for (name, number) in state.numbers { metadata[Self.numberPrefix + name] = String(number) }
+  }
+
+  /// The state that was saved so.
+  var rewardTrainingState: RewardTrainingState {
+    var numbers: [String: Int] = [:]
+    for (key, text) in metadata where key.hasPrefix(Self.numberPrefix) {
+      numbers[String(key.dropFirst(Self.numberPrefix.count))] = Int(text)
+    }
+    return RewardTrainingState(tensors: tensors(prefix: ""), numbers: numbers)
+  }
+}
