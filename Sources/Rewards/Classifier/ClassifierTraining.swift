@@ -96,7 +96,7 @@ public final class ClassifierTraining: RewardTraining {
   }
 
   /// `attributeAccuracy`: the share of slots that are right on dolls of another seed;
-  /// `pictureAccuracy`: the share of pictures with all slots right; `accuracy.<slot>`; and
+  /// `pictureAccuracy`: the share of pictures with all slots right; `<slot>Accuracy`; and
   /// `attributeAccuracyHeldOut` on held-out pairs, if there are any.
   public func validationMetrics() throws -> [String: Double] {
     let classifier = try averagedClassifier()
@@ -121,7 +121,7 @@ public final class ClassifierTraining: RewardTraining {
 
 /// How often a classifier is right about dolls.
 public enum AttributeAccuracy {
-  /// `attributeAccuracy`, `pictureAccuracy` and `accuracy.<slot>`.
+  /// `attributeAccuracy`, `pictureAccuracy` and `<slot>Accuracy`.
   public static func measure(
     _ classifier: AttributeClassifier, _ source: DollSource, count: Int
   ) -> [String: Double] {
@@ -133,7 +133,7 @@ public enum AttributeAccuracy {
     for (place, (slot, _)) in classifier.classes.slots.enumerated() {
       let share =
         Double(zip(found, expected).count { $0[place] == $1[place] }) / Double(count)
-      metrics["accuracy.\(slot.rawValue)"] = share
+      metrics["\(slot.rawValue)Accuracy"] = share
       sum += share
     }
     metrics["attributeAccuracy"] = sum / Double(classifier.classes.slots.count)

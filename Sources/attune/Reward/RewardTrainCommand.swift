@@ -41,6 +41,12 @@ private struct RewardTrainLoop {
   let training: any RewardTraining
   let isQuiet: Bool
 
+  /// What is said of a validation; all of it is in the metrics.
+  private static let headlines = [
+    "retrievalAccuracy", "retrievalAccuracyHeldOut", "attributeAccuracy",
+    "attributeAccuracyHeldOut", "pictureAccuracy",
+  ]
+
   private var modelPath: String { "\(run.folder.path)/model" }
 
   func train() throws {
@@ -83,7 +89,8 @@ private struct RewardTrainLoop {
   private func validate(_ record: inout MetricsRecord) throws {
     let metrics = try run.times.measure("validate") { try training.validationMetrics() }
     for (name, value) in metrics { record[name] = value }
-    let words = metrics.filter { !$0.key.contains(".") }.sorted { $0.key < $1.key }
+    let words = metrics.filter { Self.headlines.contains($0.key) }
+      .sorted { $0.key < $1.key }
       .map { "\($0.key) \(($0.value * 100).short)%" }
     run.log.say("step \(training.stepIndex.grouped): \(words.joined(separator: ", "))")
   }

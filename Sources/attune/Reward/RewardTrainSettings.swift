@@ -68,7 +68,8 @@ struct RewardTrainSettings: RunConfiguration {
       "validation.count", "\(validation.count)", "a multiple of 16")
     try require(reportInterval > 0, "reportInterval", "\(reportInterval)", "a number above 0")
     for (key, interval, least) in [
-      ("checkpointInterval", checkpointInterval, 1), ("validation.interval", validation.interval, 0),
+      ("checkpointInterval", checkpointInterval, 1),
+      ("validation.interval", validation.interval, 0),
     ] {
       try require(
         interval >= least && interval.isMultiple(of: reportInterval), key, "\(interval)",
