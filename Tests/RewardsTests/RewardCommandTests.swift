@@ -109,6 +109,49 @@ import Testing
     }
   }
 
+  /// Ctrl-C between two lines of metrics: the resumed run writes the lines of one never stopped.
+  @Test func interruptedRunsAreExact() throws {
+    let folder = try TemporaryFolder()
+    try "seed: 3\n".write(toFile: folder.file("reward.yaml"), atomically: true, encoding: .utf8)
+    let arguments =
+      ["reward", "train", "--config", folder.file("reward.yaml"), "--quiet"]
+      + settings("classifier")
+      + [
+        "classifier.optimization.stepCount=80", "reportInterval=7", "checkpointInterval=70",
+        "validation.interval=35",
+      ]
+    let whole = try attune(arguments + ["--output", folder.file("whole")], in: folder)
+    #expect(whole.outcome == .status(0), "\(whole.errors)")
+
+    let process = Process()
+    process.executableURL = URL(filePath: try #require(program))
+    process.arguments = arguments + ["--output", folder.file("stopped")]
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    let metrics = folder.file("stopped/metrics.jsonl")
+    while process.isRunning,
+      (try? String(contentsOfFile: metrics, encoding: .utf8))?.isEmpty != false
+    {
+      usleep(1_000)
+    }
+    process.interrupt()
+    process.waitUntilExit()
+    #expect([0, 130].contains(process.terminationStatus))
+    if process.terminationStatus == 130 {
+      let resumed = try attune(
+        ["reward", "train", "--resume", folder.file("stopped"), "--quiet"], in: folder)
+      #expect(resumed.outcome == .status(0), "\(resumed.errors)")
+    } else {
+      print("the run ended before it could be interrupted")
+    }
+    for name in ["metrics.jsonl", "model/model.safetensors"] {
+      #expect(
+        FileManager.default.contentsEqual(
+          atPath: folder.file("whole/\(name)"), andPath: folder.file("stopped/\(name)")),
+        "\(name)")
+    }
+  }
+
   @Test func mistakesAreOneLine() throws {
     let folder = try TemporaryFolder()
     let (images, _) = try Goldens.pictures(1)

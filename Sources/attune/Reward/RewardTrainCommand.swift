@@ -55,27 +55,25 @@ private struct RewardTrainLoop {
     var progress = ProgressBar(
       "reward", total: total, alreadyDone: training.stepIndex, unit: "step", isQuiet: isQuiet)
     Interruption.install()
-    var reports: [RewardTrainingReport] = []
+    var reports = try RewardReports(resumed: run.resumed)
     while training.stepIndex < total {
       reports.append(try run.times.measure("train") { try training.step() })
       let step = training.stepIndex
       let isLast = step == total
-      guard isLast || step.isMultiple(of: settings.reportInterval) else { continue }
-      var record = MetricsRecord(iteration: step, step: step)
-      record["loss"] = mean(reports.map(\.loss))
-      record["accuracy"] = mean(reports.map(\.accuracy))
-      record["gradientNorm"] = mean(reports.map(\.gradientNorm))
-      record["learningRate"] = reports.last?.learningRate
-      let note = "loss \(mean(reports.map(\.loss)).short)"
-      reports.removeAll()
-      let interval = settings.validation.interval
-      if isLast || interval > 0 && step.isMultiple(of: interval) { try validate(&record) }
-      try run.write(record)
-      progress.update(step, note: note)
+      if isLast || step.isMultiple(of: settings.reportInterval) {
+        var record = MetricsRecord(iteration: step, step: step)
+        reports.flush(into: &record)
+        let interval = settings.validation.interval
+        if isLast || interval > 0 && step.isMultiple(of: interval) { try validate(&record) }
+        try run.write(record)
+        progress.update(step, note: "loss \(record["loss"]?.short ?? "none")")
+      }
       let isInterrupted = Interruption.isRequested && !isLast
       if isLast || isInterrupted || step.isMultiple(of: settings.checkpointInterval) {
         try training.write(folder: modelPath)
-        try run.save(Checkpoint(iteration: step, training.state))
+        var checkpoint = Checkpoint(iteration: step, training.state)
+        try reports.store(in: &checkpoint)
+        try run.save(checkpoint)
       }
       if isInterrupted {
         run.sayInterrupted(after: step, command: "attune reward train")
@@ -93,10 +91,6 @@ private struct RewardTrainLoop {
       .sorted { $0.key < $1.key }
       .map { "\($0.key) \(($0.value * 100).short)%" }
     run.log.say("step \(training.stepIndex.grouped): \(words.joined(separator: ", "))")
-  }
-
-  private func mean(_ numbers: [Double]) -> Double {
-    numbers.reduce(0, +) / Double(numbers.count)
   }
 }
 
