@@ -9,7 +9,8 @@ let package = Package(
       name: "Attune",
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage", "Runs",
+        "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage",
+        "Rewards", "Runs",
       ]),
   ],
   dependencies: [
@@ -54,6 +55,11 @@ let package = Package(
       name: "TextToImage",
       dependencies: ["Tensors", "NeuralNetworks", "Diffusion", "Files", "CaptionedImages"]),
     .target(
+      name: "Rewards",
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Files", "Media", "CaptionedImages", "TextToImage",
+      ]),
+    .target(
       name: "Runs",
       dependencies: [
         "Tensors", "Files", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
@@ -66,7 +72,7 @@ let package = Package(
       name: "attune",
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "DiffusionPolicies", "CaptionedImages", "TextToImage", "Runs",
+        "DiffusionPolicies", "CaptionedImages", "TextToImage", "Rewards", "Runs",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -103,6 +109,12 @@ let package = Package(
       name: "TextToImageTests",
       dependencies: [
         "TextToImage", "CaptionedImages", "Diffusion", "Files", "NeuralNetworks", "Tensors",
+      ]),
+    .testTarget(
+      name: "RewardsTests",
+      dependencies: [
+        "Rewards", "CaptionedImages", "Files", "Media", "NeuralNetworks", "Runs", "Tensors",
+        "TextToImage", "attune",
       ]),
     .testTarget(
       name: "RunsTests",

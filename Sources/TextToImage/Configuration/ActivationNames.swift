@@ -2,12 +2,12 @@ import NeuralNetworks
 import Tensors
 
 /// Activations by the names that diffusers and transformers give them.
-enum ActivationName: String, CaseIterable {
+package enum ActivationName: String, CaseIterable {
   case silu, swish, mish, gelu, relu
   case geluQuick = "quick_gelu"
   case geluNew = "gelu_new"
 
-  var activation: Activation {
+  package var activation: Activation {
     switch self {
     case .silu, .swish: .silu
     case .mish: .mish
@@ -19,7 +19,7 @@ enum ActivationName: String, CaseIterable {
   }
 
   /// The name of an activation that has one.
-  init?(_ activation: Activation) {
+  package init?(_ activation: Activation) {
     guard let name = ActivationName.allCases.first(where: { $0.activation == activation }) else {
       return nil
     }

@@ -1,14 +1,14 @@
 import Files
 
 /// Reads a `config.json` key by key, so that whatever it does not understand is refused by name.
-struct ConfigurationReader {
-  let path: String
+package struct ConfigurationReader {
+  package let path: String
   private let members: [String: JSONValue]
   private let nulls: Set<String>
   private var unread: Set<String>
 
   /// - Parameter path: the file that errors name.
-  init(_ value: JSONValue, path: String) throws {
+  package init(_ value: JSONValue, path: String) throws {
     guard case .object(let members) = value else {
       throw FileError(
         .malformed, path: path, problem: "is not a JSON object", advice: "name a config.json")
@@ -21,15 +21,15 @@ struct ConfigurationReader {
   }
 
   /// The value of a key; nil if it is missing or null.
-  mutating func value(_ key: String) -> JSONValue? {
+  package mutating func value(_ key: String) -> JSONValue? {
     unread.remove(key)
     return members[key]
   }
 
   /// Whether a key is there and null, where that means something else than its absence.
-  func hasNull(_ key: String) -> Bool { nulls.contains(key) }
+  package func hasNull(_ key: String) -> Bool { nulls.contains(key) }
 
-  func error(_ key: String, _ problem: String, advice: String? = nil) -> FileError {
+  package func error(_ key: String, _ problem: String, advice: String? = nil) -> FileError {
     FileError(.unsupported, path: path, item: key, problem: problem, advice: advice)
   }
 
@@ -39,7 +39,7 @@ struct ConfigurationReader {
       problem: "is \(value.text.split(separator: "\n").joined()), where \(expected) is expected")
   }
 
-  mutating func boolean(_ key: String) throws -> Bool? {
+  package mutating func boolean(_ key: String) throws -> Bool? {
     guard let value = value(key) else { return nil }
     guard case .boolean(let boolean) = value else {
       throw mistaken(key, value, expected: "true or false")
@@ -48,7 +48,7 @@ struct ConfigurationReader {
   }
 
   /// A claim for each of `count` blocks, or one for all; false if the key is missing.
-  mutating func booleans(_ key: String, count: Int) throws -> [Bool] {
+  package mutating func booleans(_ key: String, count: Int) throws -> [Bool] {
     guard case .array(let values) = members[key] else {
       return [Bool](repeating: try boolean(key) ?? false, count: count)
     }
@@ -61,7 +61,7 @@ struct ConfigurationReader {
     }
   }
 
-  mutating func number(_ key: String) throws -> Double? {
+  package mutating func number(_ key: String) throws -> Double? {
     guard let value = value(key) else { return nil }
     guard case .number(let number) = value, number.isFinite else {
       throw mistaken(key, value, expected: "a number")
@@ -69,7 +69,7 @@ struct ConfigurationReader {
     return number
   }
 
-  mutating func string(_ key: String) throws -> String? {
+  package mutating func string(_ key: String) throws -> String? {
     guard let value = value(key) else { return nil }
     guard case .string(let string) = value else { throw mistaken(key, value, expected: "a text") }
     return string
@@ -77,9 +77,9 @@ struct ConfigurationReader {
 
   /// The greatest size that a configuration may ask for: well above any model, low enough that
   /// products of sizes stay in range.
-  static let greatestSize = 1 << 20
+  package static let greatestSize = 1 << 20
 
-  mutating func integer(
+  package mutating func integer(
     _ key: String, in range: ClosedRange<Int> = 1...greatestSize
   ) throws -> Int? {
     guard let value = value(key) else { return nil }
@@ -96,7 +96,7 @@ struct ConfigurationReader {
     return integer
   }
 
-  mutating func integers(
+  package mutating func integers(
     _ key: String, in range: ClosedRange<Int> = 1...greatestSize
   ) throws -> [Int]? {
     guard let value = value(key) else { return nil }
@@ -107,7 +107,7 @@ struct ConfigurationReader {
   }
 
   /// A number for each of `count` blocks, or one for all.
-  mutating func integers(
+  package mutating func integers(
     _ key: String, count: Int, in range: ClosedRange<Int> = 1...greatestSize
   ) throws -> [Int]? {
     guard case .array(let values) = members[key] else {
@@ -119,7 +119,7 @@ struct ConfigurationReader {
     return try integers(key, in: range)
   }
 
-  mutating func strings(_ key: String) throws -> [String]? {
+  package mutating func strings(_ key: String) throws -> [String]? {
     guard let value = value(key) else { return nil }
     guard case .array(let values) = value, values.count <= 64 else {
       throw mistaken(key, value, expected: "a list of texts")
@@ -133,13 +133,13 @@ struct ConfigurationReader {
   }
 
   /// One of the values that an enumeration names.
-  mutating func choice<Choice: RawRepresentable & CaseIterable>(
+  package mutating func choice<Choice: RawRepresentable & CaseIterable>(
     _ key: String, _ type: Choice.Type = Choice.self
   ) throws -> Choice? where Choice.RawValue == String {
     try string(key).map { try choice($0, key) }
   }
 
-  mutating func choices<Choice: RawRepresentable & CaseIterable>(
+  package mutating func choices<Choice: RawRepresentable & CaseIterable>(
     _ key: String, _ type: Choice.Type = Choice.self
   ) throws -> [Choice]? where Choice.RawValue == String {
     try strings(key)?.map { try choice($0, key) }
@@ -156,7 +156,7 @@ struct ConfigurationReader {
   }
 
   /// Throws unless a key is missing or has one of the values for which nothing needs to be done.
-  mutating func require(_ key: String, _ harmless: JSONValue...) throws {
+  package mutating func require(_ key: String, _ harmless: JSONValue...) throws {
     guard let value = value(key), !harmless.contains(value) else { return }
     let text = value.text.split(separator: "\n").joined()
     throw error(
@@ -165,10 +165,10 @@ struct ConfigurationReader {
   }
 
   /// Passes over keys that do not change what a model computes.
-  mutating func ignore(_ keys: String...) { unread.subtract(keys) }
+  package mutating func ignore(_ keys: String...) { unread.subtract(keys) }
 
   /// Throws if there are keys that nobody asked for.
-  func finish() throws {
+  package func finish() throws {
     guard let key = unread.min() else { return }
     throw error(
       key, "is a key that Attune does not know",

@@ -2,9 +2,9 @@ import Files
 import Foundation
 
 /// A folder that appears under its name only when it is complete.
-enum AtomicFolder {
+package enum AtomicFolder {
   /// Fills a folder through `body`, which gets a temporary path beside the final one.
-  static func write(to path: String, _ body: (String) throws -> Void) throws {
+  package static func write(to path: String, _ body: (String) throws -> Void) throws {
     let manager = FileManager.default
     let temporary = "\(path).\(ProcessInfo.processInfo.processIdentifier).partial"
     try? manager.removeItem(atPath: temporary)
@@ -35,7 +35,7 @@ enum AtomicFolder {
   }
 
   /// Makes one folder.
-  static func create(_ path: String) throws {
+  package static func create(_ path: String) throws {
     do {
       try FileManager.default.createDirectory(
         atPath: path, withIntermediateDirectories: false)

@@ -4,13 +4,21 @@ import NeuralNetworks
 import Tensors
 
 /// Reads and writes the weights of one part of a model folder.
-struct ComponentWeights {
+package struct ComponentWeights {
   /// The part's folder.
   let folder: String
   /// `model` for transformers, `diffusion_pytorch_model` for diffusers.
   let name: String
   /// The parameter that a name in an older file means.
-  var modernName: (String) -> String = { $0 }
+  let modernName: (String) -> String
+
+  package init(
+    folder: String, name: String, modernName: @escaping (String) -> String = { $0 }
+  ) {
+    self.folder = folder
+    self.name = name
+    self.modernName = modernName
+  }
 
   /// Opens the file or files: safetensors before PyTorch's own.
   private func open() throws -> any TensorFile {
@@ -40,7 +48,7 @@ struct ComponentWeights {
   ///
   /// - Throws: `FileError` if a tensor is missing, unknown or has another shape than the
   ///   configuration says.
-  func load(into module: some Module) throws {
+  package func load(into module: some Module) throws {
     let file = try open()
     var names: [String: String] = [:]
     // A table of positions that old versions of transformers stored is known anyway.
@@ -75,7 +83,7 @@ struct ComponentWeights {
   /// Writes every parameter of a module.
   ///
   /// - Throws: `FileError` if the system refuses.
-  func write(
+  package func write(
     _ module: some Module, as elementType: ElementType, mostShardByteCount: Int
   ) throws {
     var tensors: [String: StoredTensor] = [:]

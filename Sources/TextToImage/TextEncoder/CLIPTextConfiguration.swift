@@ -97,5 +97,5 @@ public struct CLIPTextConfiguration: Sendable, Equatable {
 
 extension Float {
   /// The number with the fewest digits that is this one in single precision.
-  var shortest: Double { Double("\(self)") ?? Double(self) }
+  package var shortest: Double { Double("\(self)") ?? Double(self) }
 }

@@ -1,0 +1,92 @@
+import CaptionedImages
+import Files
+
+/// What a classifier tells apart: for each slot nothing, or one of the phrases.
+public struct AttributeClasses: Sendable, Equatable {
+  /// Each slot with its phrases; class 0 is an empty slot, class i is phrase i - 1.
+  public let slots: [(slot: DollSlot, phrases: [String])]
+
+  /// Equal slots with equal phrases.
+  public static func == (left: AttributeClasses, right: AttributeClasses) -> Bool {
+    left.slots.elementsEqual(right.slots) { $0.slot == $1.slot && $0.phrases == $1.phrases }
+  }
+
+  /// The slots of a catalog that have any phrases.
+  public init(_ catalog: DollCatalog) {
+    slots = DollSlot.allCases.map { ($0, catalog.phrases(of: $0)) }.filter { !$0.phrases.isEmpty }
+  }
+
+  /// The number of all slots' classes.
+  public var count: Int { slots.reduce(0) { $0 + $1.phrases.count + 1 } }
+
+  /// The columns of each slot's classes.
+  var ranges: [Range<Int>] {
+    var start = 0
+    return slots.map { _, phrases in
+      defer { start += phrases.count + 1 }
+      return start..<start + phrases.count + 1
+    }
+  }
+
+  /// The class of each slot.
+  func labels(of doll: Doll) -> [Int] {
+    slots.map { slot, phrases in
+      guard let phrase = doll[slot]?.phrase else { return 0 }
+      guard let index = phrases.firstIndex(of: phrase) else {
+        preconditionFailure("'\(phrase)' is not among the classes of \(slot.rawValue)")
+      }
+      return index + 1
+    }
+  }
+
+  init(json: JSONValue, path: String) throws(FileError) {
+    func refusal(_ problem: String) -> FileError {
+      FileError(
+        .malformed, path: path, item: "slots", problem: problem,
+        advice: "name the folder of a classifier that Attune trained")
+    }
+    guard case .array(let values) = json else { throw refusal("is not a list") }
+    var slots: [(slot: DollSlot, phrases: [String])] = []
+    for value in values {
+      guard case .object(let members) = value, case .string(let name) = members["slot"],
+        let slot = DollSlot(rawValue: name), case .array(let texts) = members["phrases"]
+      else { throw refusal("has an entry without slot and phrases") }
+      var phrases: [String] = []
+      for text in texts {
+        guard case .string(let phrase) = text else { throw refusal("has a phrase that is no text") }
+        phrases.append(phrase)
+      }
+      slots.append((slot, phrases))
+    }
+    guard !slots.isEmpty, Set(slots.map(\.slot)).count == slots.count else {
+      throw refusal("is empty or has a slot twice")
+    }
+    self.slots = slots
+  }
+
+  var json: JSONValue {
+    .array(
+      slots.map { slot, phrases in
+        .object([
+          "slot": .string(slot.rawValue), "phrases": .array(phrases.map { .string($0) }),
+        ])
+      })
+  }
+}
+
+/// What a classifier sees in a picture.
+public struct SeenAttributes: Sendable, Equatable {
+  /// The phrase of each slot that is not empty.
+  public let phrases: [DollSlot: String]
+
+  /// Whether a picture has what is asked for.
+  public func shows(_ attribute: PromptAttribute) -> Bool {
+    attribute.slots.contains { phrases[$0] == attribute.phrase }
+  }
+
+  /// The share of what is asked for that a picture has; 1 if nothing is.
+  public func share(of wanted: PromptAttributes) -> Double {
+    guard !wanted.attributes.isEmpty else { return 1 }
+    return Double(wanted.attributes.count(where: shows)) / Double(wanted.attributes.count)
+  }
+}

@@ -1,0 +1,143 @@
+import CaptionedImages
+import NeuralNetworks
+import Tensors
+import TextToImage
+
+/// Trains the attribute classifier on paper dolls.
+///
+/// Everything is a function of the composer, the settings and the seed: a restored training goes
+/// on with the same bits.
+public final class ClassifierTraining: RewardTraining {
+  private let configuration: ClassifierTrainingConfiguration
+  private let source: DollSource
+  private let unseen: DollSource
+  private let validationCount: Int
+  private let seed: UInt64
+  private let classifier: AttributeClassifier
+  private let training: WeightTraining
+
+  /// A training from random weights.
+  ///
+  /// - Parameters:
+  ///   - configuration: checked by `validate()`.
+  ///   - composer: makes the dolls.
+  ///   - pairs: which of them are shown.
+  ///   - validationCount: pictures to measure on.
+  ///   - seed: decides weights, dolls and noise.
+  /// - Throws: `RewardSettingError` if the layers have no fitting size; `CaptionedDataError` if
+  ///   there are no such pairs.
+  public init(
+    _ configuration: ClassifierTrainingConfiguration, composer: DollComposer,
+    pairs: DollPairs = .all, validationCount: Int = 512, seed: UInt64
+  ) throws {
+    guard composer.width == composer.height, composer.width % 4 == 0 else {
+      throw RewardSettingError(
+        key: "dolls.folder", found: "layers of \(composer.width)x\(composer.height)",
+        expected: "square layers of a size that 4 divides")
+    }
+    self.configuration = configuration
+    self.seed = seed
+    self.validationCount = validationCount
+    source = try DollSource(composer, seed: seed, pairs: pairs)
+    unseen = try DollSource(composer, seed: ~seed, pairs: pairs)
+    var random = RandomStream(seed: seed, purpose: "weights of the classifier")
+    classifier = AttributeClassifier(
+      .init(
+        imageSize: composer.width, channels: configuration.channels,
+        hiddenSize: configuration.hiddenSize),
+      classes: AttributeClasses(composer.catalog), random: &random)
+    training = WeightTraining(classifier.parameters, configuration.optimization)
+  }
+
+  /// The number of steps taken.
+  public var stepIndex: Int { training.stepIndex }
+  /// The number of weights.
+  public var parameterCount: Int { classifier.parameters.elementCount }
+
+  /// Learns from the next batch.
+  public func step() throws -> RewardTrainingReport {
+    let settings = configuration.optimization
+    let count = settings.batchSize
+    let first = stepIndex * count
+    let batch = DollBatch(source, at: first..<first + count)
+    let images = batch.noisyImages(most: configuration.noise, seed: seed, firstIndex: first)
+    let classifier = self.classifier
+    let labels = batch.dolls.map(classifier.classes.labels)
+    let ranges = classifier.classes.ranges
+    let (loss, metrics, gradients) = shardedValueAndGradients(
+      count: count, shardSize: settings.shardSize
+    ) { rows in
+      let logits = classifier(images.slice(rows))
+      var sum = Tensor(0)
+      var rightCount = 0
+      for (place, range) in ranges.enumerated() {
+        let part = logits.slice(range, along: 1)
+        let targets = rows.map { labels[$0][place] }
+        sum = sum + Losses.crossEntropy(part, targets: targets)
+        rightCount += zip(part.argumentsOfMaximum(), targets).count { $0 == $1 }
+      }
+      let share = Float(rows.count) / Float(count) / Float(ranges.count)
+      return ShardResult(loss: sum * share, metrics: [Double(rightCount)])
+    }
+    let (rate, norm) = try training.apply(gradients)
+    training.updateAverage()
+    return RewardTrainingReport(
+      loss: loss, accuracy: metrics[0] / Double(count * ranges.count), learningRate: rate,
+      gradientNorm: norm)
+  }
+
+  /// The classifier with averaged weights.
+  public func averagedClassifier() throws -> AttributeClassifier {
+    var unset = UnsetWeights()
+    let averaged = AttributeClassifier(
+      classifier.configuration, classes: classifier.classes, random: &unset)
+    try averaged.parameters.load(training.averagedWeights)
+    return averaged
+  }
+
+  /// `attributeAccuracy`: the share of slots that are right on dolls of another seed;
+  /// `pictureAccuracy`: the share of pictures with all slots right; `<slot>Accuracy`; and
+  /// `attributeAccuracyHeldOut` on held-out pairs, if there are any.
+  public func validationMetrics() throws -> [String: Double] {
+    let classifier = try averagedClassifier()
+    var metrics = AttributeAccuracy.measure(classifier, unseen, count: validationCount)
+    if unseen.composer.hasHeldOutPairs {
+      let heldOut = try DollSource(unseen.composer, seed: unseen.seed, pairs: .heldOut)
+      metrics["attributeAccuracyHeldOut"] =
+        AttributeAccuracy.measure(classifier, heldOut, count: validationCount)["attributeAccuracy"]
+    }
+    return metrics
+  }
+
+  /// What a later run needs to go on exactly from here.
+  public var state: RewardTrainingState { training.state }
+
+  /// Goes on from a saved state.
+  public func restore(_ state: RewardTrainingState) throws { try training.restore(state) }
+
+  /// Writes the classifier's folder, with the averaged weights.
+  public func write(folder: String) throws { try averagedClassifier().write(folder: folder) }
+}
+
+/// How often a classifier is right about dolls.
+public enum AttributeAccuracy {
+  /// `attributeAccuracy`, `pictureAccuracy` and `<slot>Accuracy`.
+  public static func measure(
+    _ classifier: AttributeClassifier, _ source: DollSource, count: Int
+  ) -> [String: Double] {
+    let batch = DollBatch(source, at: 0..<count)
+    let found = classifier.labels(batch.images)
+    let expected = batch.dolls.map(classifier.classes.labels)
+    var metrics: [String: Double] = [:]
+    var sum = 0.0
+    for (place, (slot, _)) in classifier.classes.slots.enumerated() {
+      let share =
+        Double(zip(found, expected).count { $0[place] == $1[place] }) / Double(count)
+      metrics["\(slot.rawValue)Accuracy"] = share
+      sum += share
+    }
+    metrics["attributeAccuracy"] = sum / Double(classifier.classes.slots.count)
+    metrics["pictureAccuracy"] = Double(zip(found, expected).count { $0 == $1 }) / Double(count)
+    return metrics
+  }
+}

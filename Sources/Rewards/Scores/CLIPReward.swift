@@ -1,0 +1,33 @@
+import Media
+import Tensors
+
+/// How well pictures fit a text: 100 times the cosine of their CLIP features (Hessel et al.,
+/// arXiv:2104.08718, without the cut at zero, which would hide which of two bad pictures is worse).
+public struct CLIPReward: Reward {
+  /// Sees and reads.
+  public let model: ImageTextModel
+  /// What pictures should fit; nil for their own prompts.
+  public let text: String?
+
+  /// Judges by a model, and by a fixed text if one is given.
+  public init(_ model: ImageTextModel, text: String? = nil) {
+    self.model = model
+    self.text = text
+  }
+
+  /// `clip`, with the text if it is fixed.
+  public var name: String { text.map { "clip:'\($0)'" } ?? "clip" }
+
+  /// A number from -100 to 100 for each picture.
+  public func scores(images: [Image], prompts: [String]) -> [Float] {
+    precondition(
+      images.count == prompts.count, "\(images.count) pictures for \(prompts.count) prompts")
+    if images.isEmpty { return [] }
+    // Each text is read once.
+    let wanted = text.map { [String](repeating: $0, count: images.count) } ?? prompts
+    let texts = Set(wanted).sorted()
+    let places = Dictionary(uniqueKeysWithValues: zip(texts, texts.indices))
+    let rows = model.features(of: texts).gather(wanted.map { places[$0, default: 0] })
+    return ((model.features(of: images) * rows).sum(along: -1) * 100).elements
+  }
+}

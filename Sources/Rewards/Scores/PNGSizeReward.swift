@@ -1,0 +1,29 @@
+import Media
+
+/// How many kilobytes pictures take as PNG files; with sign -1, how few.
+///
+/// The rewards of DDPO (Black et al., arXiv:2305.13301) with a lossless format in JPEG's place.
+public struct PNGSizeReward: Reward {
+  /// What is rewarded.
+  public enum Direction: String, Sendable, CaseIterable {
+    /// Small files.
+    case compressibility
+    /// Large files.
+    case incompressibility
+  }
+
+  /// What is rewarded.
+  public let direction: Direction
+
+  /// Rewards small or large files.
+  public init(_ direction: Direction) { self.direction = direction }
+
+  /// `compressibility` or `incompressibility`.
+  public var name: String { direction.rawValue }
+
+  /// Units of 1000 bytes for each picture, negative for compressibility.
+  public func scores(images: [Image], prompts: [String]) -> [Float] {
+    let sign: Float = direction == .compressibility ? -1 : 1
+    return images.map { sign * Float($0.pngBytes().count) / 1000 }
+  }
+}

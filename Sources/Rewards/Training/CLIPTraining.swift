@@ -1,0 +1,139 @@
+import CaptionedImages
+import Foundation
+import NeuralNetworks
+import Tensors
+import TextToImage
+
+/// Trains a small CLIP model on paper dolls and their captions.
+///
+/// Everything is a function of the composer, the settings and the seed: a restored training goes
+/// on with the same bits.
+public final class CLIPTraining: RewardTraining {
+  private let configuration: CLIPTrainingConfiguration
+  private let source: DollSource
+  private let unseen: DollSource
+  private let validationCount: Int
+  private let seed: UInt64
+  private let trained: ImageTextModel
+  private let training: WeightTraining
+  /// The logarithm of 100, CLIP's limit.
+  private static let greatestLogitScale: Float = 4.6052
+
+  /// A training from random weights.
+  ///
+  /// - Parameters:
+  ///   - configuration: checked by `validate()`.
+  ///   - composer: makes the dolls.
+  ///   - pairs: which of them are shown.
+  ///   - validationCount: pictures to measure on, a multiple of 16.
+  ///   - seed: decides weights, dolls and noise.
+  /// - Throws: `RewardSettingError` if the patches do not fit; `CaptionedDataError` if there are no
+  ///   such pairs.
+  public init(
+    _ configuration: CLIPTrainingConfiguration, composer: DollComposer,
+    pairs: DollPairs = .training, validationCount: Int = 512, seed: UInt64
+  ) throws {
+    let size = composer.width
+    guard composer.width == composer.height else {
+      throw RewardSettingError(
+        key: "dolls.folder", found: "layers of \(composer.width)x\(composer.height)",
+        expected: "square layers")
+    }
+    try RewardSettingError.require(
+      size % configuration.patchSize == 0, "patchSize", configuration.patchSize,
+      "a divisor of the pictures' size, which is \(size)")
+    self.configuration = configuration
+    self.seed = seed
+    self.validationCount = validationCount
+    source = try DollSource(composer, seed: seed, pairs: pairs)
+    // Another seed, so that compositions and captions are others, but for the few that recur.
+    unseen = try DollSource(composer, seed: ~seed, pairs: pairs)
+    let tokenizer = Self.tokenizer(source, configuration)
+    var random = RandomStream(seed: seed, purpose: "weights of the reward")
+    let model = CLIPModel(
+      configuration.model(imageSize: size, tokenizer: tokenizer), random: &random)
+    var processor = CLIPImageProcessor(size: size)
+    processor.mean = [0.5, 0.5, 0.5]
+    processor.standardDeviation = [0.5, 0.5, 0.5]
+    trained = ImageTextModel(model: model, tokenizer: tokenizer, processor: processor)
+    training = WeightTraining(model.parameters, configuration.optimization)
+  }
+
+  /// A tokenizer that has the words of the captions.
+  private static func tokenizer(
+    _ source: DollSource, _ configuration: CLIPTrainingConfiguration
+  ) -> CLIPTokenizer {
+    let phrases = source.composer.catalog.items.map(\.phraseWithArticle)
+    let captions = (0..<2_000).map { index in
+      source.composer.caption(of: source.doll(at: index), seed: source.seed, index: index)
+    }
+    return CLIPTokenizer(
+      vocabulary: BytePairVocabulary(
+        trainedOn: phrases + captions, size: configuration.vocabularySize),
+      maximumLength: configuration.maximumLength)
+  }
+
+  /// The number of steps taken.
+  public var stepIndex: Int { training.stepIndex }
+  /// The number of weights.
+  public var parameterCount: Int { trained.model.parameters.elementCount }
+
+  /// Learns from the next batch.
+  public func step() throws -> RewardTrainingReport {
+    let settings = configuration.optimization
+    let first = stepIndex * settings.batchSize
+    let batch = DollBatch(source, at: first..<first + settings.batchSize)
+    let images = batch.noisyImages(most: configuration.noise, seed: seed, firstIndex: first)
+    let trained = self.trained
+    let tokens = batch.captions.map(trained.tokens)
+    let result = ContrastiveGradients(
+      count: settings.batchSize, shardSize: settings.shardSize,
+      logitScale: trained.model.logitScale,
+      equalTexts: ContrastiveLoss.firstEquals(batch.captions)
+    ) { rows in
+      (
+        trained.model.imageFeatures(images.slice(rows)).normalizedRows(),
+        trained.model.textFeatures(trained.padded(tokens[rows])).normalizedRows()
+      )
+    }
+    let (rate, norm) = try training.apply(result.gradients)
+    let scale = trained.model.logitScale
+    scale.value = scale.value.clamped(to: 0, Self.greatestLogitScale)
+    training.updateAverage()
+    return RewardTrainingReport(
+      loss: result.loss, accuracy: result.accuracy, learningRate: rate, gradientNorm: norm)
+  }
+
+  /// The model with averaged weights.
+  public func averagedModel() throws -> ImageTextModel {
+    var unset = UnsetWeights()
+    let model = CLIPModel(trained.model.configuration, random: &unset)
+    try model.parameters.load(training.averagedWeights)
+    return ImageTextModel(
+      model: model, tokenizer: trained.tokenizer, processor: trained.processor)
+  }
+
+  /// `retrievalAccuracy`: how often the right caption among 16 is the nearest, on dolls of another
+  /// seed; `retrievalAccuracyHeldOut`: on held-out pairs, if there are any.
+  public func validationMetrics() throws -> [String: Double] {
+    let model = try averagedModel()
+    var metrics = [
+      "retrievalAccuracy": RetrievalAccuracy.measure(model, unseen, count: validationCount)
+    ]
+    if unseen.composer.hasHeldOutPairs {
+      let heldOut = try DollSource(unseen.composer, seed: unseen.seed, pairs: .heldOut)
+      metrics["retrievalAccuracyHeldOut"] = RetrievalAccuracy.measure(
+        model, heldOut, count: validationCount)
+    }
+    return metrics
+  }
+
+  /// What a later run needs to go on exactly from here.
+  public var state: RewardTrainingState { training.state }
+
+  /// Goes on from a saved state.
+  public func restore(_ state: RewardTrainingState) throws { try training.restore(state) }
+
+  /// Writes a folder in the layout of transformers' `CLIPModel`, with the averaged weights.
+  public func write(folder: String) throws { try averagedModel().write(folder: folder) }
+}

@@ -1,0 +1,46 @@
+import NeuralNetworks
+import Tensors
+
+/// The symmetric loss that brings pictures and their texts together (Radford et al.,
+/// arXiv:2103.00020, figure 3; InfoNCE, van den Oord et al., arXiv:1807.03748).
+public enum ContrastiveLoss {
+  /// The mean of both directions' cross entropies.
+  ///
+  /// - Parameters:
+  ///   - images: rows of unit length, `[B, P]`.
+  ///   - texts: the row of each picture's text, `[B, P]`.
+  ///   - logitScale: the logarithm of the factor on cosines, `[]`.
+  ///   - equalTexts: for each row the first with the same text; such rows are not held against one
+  ///     another.
+  public static func value(
+    images: Tensor, texts: Tensor, logitScale: Tensor, equalTexts: [Int]
+  ) -> Tensor {
+    let count = images.shape[0]
+    precondition(
+      images.shape == texts.shape && equalTexts.count == count,
+      "pictures \(images.shape) for texts \(texts.shape) and \(equalTexts.count) numbers")
+    var mask = Tensor.zeros([count, count])
+    mask.withUnsafeMutableElements { mask in
+      for row in 0..<count {
+        for column in 0..<count where row != column && equalTexts[row] == equalTexts[column] {
+          mask[row * count + column] = -1e4
+        }
+      }
+    }
+    let logits = images.matmul(texts.transposed()) * logitScale.exp() + mask  // [B, B]
+    let targets = Array(0..<count)
+    return
+      (Losses.crossEntropy(logits, targets: targets)
+      + Losses.crossEntropy(logits.transposed(), targets: targets)) * 0.5
+  }
+
+  /// For each text the first that equals it.
+  static func firstEquals(_ texts: [some Hashable]) -> [Int] {
+    var first: [AnyHashable: Int] = [:]
+    return texts.enumerated().map { index, text in
+      if let earlier = first[text] { return earlier }
+      first[text] = index
+      return index
+    }
+  }
+}

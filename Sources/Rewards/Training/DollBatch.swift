@@ -1,0 +1,47 @@
+import CaptionedImages
+import Media
+import Tensors
+
+/// Dolls, painted and captioned.
+struct DollBatch: Sendable {
+  /// The pictures, `[B, H, W, 3]` in -1...1.
+  let images: Tensor
+  let captions: [String]
+  let dolls: [Doll]
+
+  /// The dolls of the given numbers, made by all workers.
+  init(_ source: DollSource, at indices: Range<Int>) {
+    precondition(!indices.isEmpty, "a batch of no dolls")
+    let chunk = 16
+    let chunkCount = (indices.count + chunk - 1) / chunk
+    var parts = [(CaptionedImages, [Doll])?](repeating: nil, count: chunkCount)
+    parts.withUnsafeMutableBufferPointer { parts in
+      WorkerPool.shared.forEach(chunkCount) { index in
+        let first = indices.lowerBound + index * chunk
+        let range = Array(first..<min(indices.upperBound, first + chunk))
+        parts[index] = (source.batch(at: range), range.map(source.doll))
+      }
+    }
+    let made = parts.compactMap { $0 }
+    images = Tensor.concatenated(made.map(\.0.images), along: 0)
+    captions = made.flatMap(\.0.captions)
+    dolls = made.flatMap(\.1)
+  }
+
+  /// The pictures with normal noise, each with a deviation drawn from 0 to `most`, as a model may
+  /// draw them.
+  func noisyImages(most: Double, seed: UInt64, firstIndex: Int) -> Tensor {
+    guard most > 0 else { return images }
+    let shape = Array(images.shape.dropFirst())
+    let noise = shardedMap(count: dolls.count, shardSize: 16) { rows in
+      Tensor.stacked(
+        rows.map { row in
+          var random = RandomStream(
+            seed: seed, purpose: "noise of reward training", index: firstIndex + row)
+          let deviation = Float(Double.random(in: 0..<most, using: &random))
+          return random.normal(shape, standardDeviation: deviation)
+        })
+    }
+    return (images + noise).clamped(to: -1, 1)
+  }
+}

@@ -1,0 +1,112 @@
+import ArgumentParser
+import Foundation
+import Media
+import Rewards
+import Runs
+import Tensors
+
+/// `attune reward score --reward EXPRESSION --prompt TEXT IMAGES... [--json]`
+struct RewardScoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "score",
+    abstract: "Judges PNG files by a reward.",
+    discussion: """
+      A reward is clip (how well a picture fits its prompt), clip:'another text', \
+      aesthetic:'HEAD.safetensors', compressibility, incompressibility (also png-size, kilobytes \
+      of PNG), command:'PROGRAM ARGS', or a sum of these with weights. The program is called with \
+      a folder of PNG files and a JSON file of prompts, and prints a JSON list of numbers.
+
+      Examples:
+        attune reward score --reward clip --clip runs/clip/model --prompt "an elf" a.png b.png
+        attune reward score --reward "0.7*clip + 0.3*png-size" --clip runs/clip/model \\
+          --prompt "an elf" a.png b.png --json
+        attune reward score --reward command:'python3 judge.py' --prompt "an elf" a.png
+      """)
+
+  @Option(help: "The reward, or a weighted sum of rewards.")
+  var reward: String
+
+  @Option(help: "What the pictures were made for; once for all, or once for each.")
+  var prompt: [String] = []
+
+  @Option(help: "The folder of the CLIP model, for rewards that need one.")
+  var clip: String?
+
+  @Option(help: "The seconds that an external program may take.")
+  var timeLimit = 600.0
+
+  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
+  var threads: Int?
+
+  @Flag(help: "Report as JSON on standard output.")
+  var json = false
+
+  @Argument(help: "The PNG files.")
+  var images: [String]
+
+  func validate() throws {
+    try validateThreads(threads)
+    guard !images.isEmpty else { throw ValidationError("name at least one PNG file") }
+    guard timeLimit > 0, timeLimit <= 1e6 else {
+      throw ValidationError("--time-limit is \(timeLimit), expected seconds above 0")
+    }
+    guard prompt.isEmpty || prompt.count == 1 || prompt.count == images.count else {
+      throw ValidationError(
+        "\(images.count) images need one --prompt or as many, not \(prompt.count)")
+    }
+    guard let expression = try? RewardExpression(reward) else { return }
+    if prompt.isEmpty, expression.needsPrompts {
+      throw ValidationError("the reward '\(reward)' needs --prompt")
+    }
+  }
+
+  func run() throws {
+    if let threads { WorkerPool.shared.threadCount = threads }
+    let judge = try RewardExpression(reward).reward(clipFolder: clip, timeLimit: timeLimit)
+    let pictures = try images.map { try Image(contentsOfFile: $0) }
+    let prompts = images.indices.map {
+      prompt.isEmpty ? "" : prompt.count == 1 ? prompt[0] : prompt[$0]
+    }
+    let scores = try judge.judged(pictures, prompts: prompts)
+    if json {
+      let report = RewardReport(
+        reward: judge.name,
+        scores: zip(images, prompts).enumerated().map { index, pair in
+          .init(path: pair.0, prompt: pair.1, score: scores.values[index])
+        }, mean: scores.mean, droppedCount: scores.droppedCount)
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+    } else {
+      for (path, score) in zip(images, scores.values) {
+        print("\(score.map { Double($0).short } ?? "none")\t\(path)")
+      }
+    }
+    if scores.droppedCount > 0 {
+      StandardError.write(
+        "attune: warning: \(scores.droppedCount.counting("picture")) got no finite number")
+    }
+  }
+}
+
+/// What `attune reward score --json` prints.
+struct RewardReport: Codable, Equatable {
+  /// One picture.
+  struct Score: Codable, Equatable {
+    /// Its file.
+    let path: String
+    /// What it was made for.
+    let prompt: String
+    /// Its score; missing if the reward has none.
+    let score: Float?
+  }
+
+  /// The reward's name.
+  let reward: String
+  /// One for each picture.
+  let scores: [Score]
+  /// The mean of those that there are.
+  let mean: Double?
+  /// How many pictures got no finite number.
+  let droppedCount: Int
+}

@@ -1,0 +1,81 @@
+import Testing
+
+@testable import Rewards
+
+/// The words for rewards.
+@Suite struct RewardExpressionTests {
+  private typealias Term = RewardExpression.Term
+
+  @Test func termsAreRead() throws {
+    let expected: [(String, [RewardExpression.Term])] = [
+      ("clip", [.init(weight: 1, kind: .clip(text: nil))]),
+      ("clip:'a red robe'", [.init(weight: 1, kind: .clip(text: "a red robe"))]),
+      ("clip:a red robe", [.init(weight: 1, kind: .clip(text: "a red robe"))]),
+      (
+        "0.7*clip+0.3*png-size",
+        [
+          .init(weight: 0.7, kind: .clip(text: nil)),
+          .init(weight: 0.3, kind: .size(.incompressibility)),
+        ]
+      ),
+      (
+        " -2 * compressibility - 1e-3*aesthetic:\"a+b.pt\" + clip ",
+        [
+          .init(weight: -2, kind: .size(.compressibility)),
+          .init(weight: -1e-3, kind: .aesthetic(headPath: "a+b.pt")),
+          .init(weight: 1, kind: .clip(text: nil)),
+        ]
+      ),
+      (
+        "clip-0.5*png-size",
+        [
+          .init(weight: 1, kind: .clip(text: nil)),
+          .init(weight: -0.5, kind: .size(.incompressibility)),
+        ]
+      ),
+      (
+        "command:python3 judge.py --scale=2+3 'two words'",
+        [.init(weight: 1, kind: .command(["python3", "judge.py", "--scale=2+3", "two words"]))]
+      ),
+      (
+        "0.5*command:'./judge \"a b\" c\\ d' + clip",
+        [
+          .init(weight: 0.5, kind: .command(["./judge", "a b", "c d"])),
+          .init(weight: 1, kind: .clip(text: nil)),
+        ]
+      ),
+    ]
+    for (text, terms) in expected {
+      #expect(try RewardExpression(text).terms == terms, "\(text)")
+    }
+    #expect(try RewardExpression("clip:'x'").needsCLIP)
+    #expect(try !RewardExpression("clip:'x'").needsPrompts)
+    #expect(try !RewardExpression("png-size").needsCLIP)
+  }
+
+  @Test func mistakesAreNamed() throws {
+    let bad = [
+      ("", "nothing"), ("clop", "did you mean 'clip'?"), ("0.5 clip", "weight"),
+      ("clip +", "nothing"),
+      ("clip clip", "'c'"), ("1.2.3*clip", "'1.2.3'"), ("aesthetic", "head"),
+      ("command", "program"),
+      ("command:'judge", "closing"), ("command:", "nothing after"), ("png-size:3", "takes none"),
+      ("clip:a dog + 2*png-size", "quotes"), ("command:\"a 'b\"", "quotes closed"),
+      ("*clip", "nothing"),
+    ]
+    for (text, words) in bad {
+      let error = #expect(throws: RewardError.self, "\(text)") { try RewardExpression(text) }
+      #expect(error?.kind == .expression)
+      #expect(error?.description.contains(words) == true, "\(text): \(error?.description ?? "")")
+      #expect(error?.description.contains("\n") == false)
+    }
+    let error = #expect(throws: RewardError.self) { try RewardExpression("clip").reward() }
+    #expect(error?.description.contains("needs a model") == true)
+  }
+
+  @Test func sumsBecomeRewards() throws {
+    #expect(try RewardExpression("png-size").reward() is PNGSizeReward)
+    let sum = try RewardExpression("2*png-size + command:'judge a'").reward()
+    #expect(sum.name == "2.0*incompressibility + command:'judge a'")
+  }
+}

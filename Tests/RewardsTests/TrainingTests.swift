@@ -1,0 +1,185 @@
+import CaptionedImages
+import Foundation
+import Media
+import NeuralNetworks
+import Tensors
+import Testing
+
+@testable import Rewards
+
+/// The trainings of the CLIP model and of the classifier, at small sizes.
+@Suite(.serialized) struct TrainingTests {
+  private func smallCLIP(stepCount: Int) -> CLIPTrainingConfiguration {
+    var settings = CLIPTrainingConfiguration()
+    settings.width = 32
+    settings.headCount = 2
+    settings.imageLayerCount = 2
+    settings.textLayerCount = 1
+    settings.projectionSize = 32
+    settings.vocabularySize = 600
+    settings.optimization = optimization(stepCount: stepCount, batchSize: 32)
+    return settings
+  }
+
+  private func optimization(stepCount: Int, batchSize: Int) -> OptimizationSettings {
+    var settings = OptimizationSettings()
+    settings.batchSize = batchSize
+    settings.stepCount = stepCount
+    settings.learningRate = 3e-3
+    settings.warmUpStepCount = min(20, stepCount / 4)
+    settings.averageDecay = 0.95
+    return settings
+  }
+
+  private func smallClassifier(stepCount: Int) -> ClassifierTrainingConfiguration {
+    var settings = ClassifierTrainingConfiguration()
+    settings.channels = [16, 16, 32]
+    settings.hiddenSize = 64
+    settings.noise = 0.1
+    settings.optimization = optimization(stepCount: stepCount, batchSize: 32)
+    return settings
+  }
+
+  /// The two passes give the loss and the gradients of one pass over everything.
+  @Test func twoPassesAreOne() throws {
+    let trained = CLIPModelTests.tinyModel()
+    let model = trained.model
+    let count = 10
+    var random = RandomStream(seed: 4)
+    let images = random.normal([count, 32, 32, 3])
+    // Two texts are equal.
+    let texts = (0..<count).map { "a human with \($0 == 7 ? 2 : $0) red robes" }
+    let tokens = texts.map(trained.tokens)
+    let equal = ContrastiveLoss.firstEquals(texts)
+    #expect(equal[7] == 2)
+    let (value, direct) = valueAndGradients {
+      ContrastiveLoss.value(
+        images: model.imageFeatures(images).normalizedRows(),
+        texts: model.textFeatures(trained.padded(tokens[...])).normalizedRows(),
+        logitScale: model.logitScale.tensor, equalTexts: equal)
+    }
+    let result = ContrastiveGradients(
+      count: count, shardSize: 3, logitScale: model.logitScale, equalTexts: equal
+    ) { rows in
+      (
+        model.imageFeatures(images.slice(rows)).normalizedRows(),
+        model.textFeatures(trained.padded(tokens[rows])).normalizedRows()
+      )
+    }
+    #expect(!(abs(result.loss - Double(value.scalar)) > 1e-5))
+    let norm = direct.globalNorm(of: model.parameters)
+    #expect(norm > 0.01)
+    for (name, parameter) in model.parameters {
+      let expected = try #require(direct[parameter.leaf], "\(name)")
+      let found = try #require(result.gradients[parameter.leaf], "\(name)")
+      let difference = greatestDifference(found, expected)
+      #expect(difference <= 1e-5 * Float(max(1, norm)), "\(name): \(difference)")
+    }
+  }
+
+  /// The loss by hand for two pairs, and with equal texts not held against one another.
+  @Test func lossIsTheMeanOfBothDirections() {
+    let images = Tensor(shape: [2, 2], elements: [1, 0, 0, 1])
+    let texts = Tensor(shape: [2, 2], elements: [0.8, 0.6, -0.6, 0.8])
+    let value = ContrastiveLoss.value(
+      images: images, texts: texts, logitScale: Tensor(Float(log(2.0))), equalTexts: [0, 1])
+    // Logits 2 [[0.8, -0.6], [0.6, 0.8]].
+    func cross(_ own: Double, _ other: Double) -> Double { log(1 + exp(2 * (other - own))) }
+    let rows = (cross(0.8, -0.6) + cross(0.8, 0.6)) / 2
+    let columns = (cross(0.8, 0.6) + cross(0.8, -0.6)) / 2
+    #expect(!(abs(Double(value.scalar) - (rows + columns) / 2) > 1e-6))
+    let masked = ContrastiveLoss.value(
+      images: images, texts: texts, logitScale: Tensor(Float(log(2.0))), equalTexts: [0, 0])
+    #expect(!(abs(masked.scalar) > 1e-6))
+  }
+
+  @Test func clipLearns() throws {
+    let training = try CLIPTraining(
+      smallCLIP(stepCount: 120), composer: Goldens.composer(), validationCount: 128, seed: 1)
+    let before = try #require(try training.validationMetrics()["retrievalAccuracy"])
+    var losses: [Double] = []
+    while training.stepIndex < 120 { losses.append(try training.step().loss) }
+    let after = try #require(try training.validationMetrics()["retrievalAccuracy"])
+    print("retrieval among 16: \(before) to \(after); loss \(losses[0]) to \(losses[119])")
+    #expect(before < 0.3)
+    #expect(after > before + 0.25)
+
+    // What is written judges as what was measured.
+    let folder = try TemporaryFolder()
+    try training.write(folder: folder.file("model"))
+    let read = try ImageTextModel(folder: folder.file("model"))
+    let source = try DollSource(Goldens.composer(), seed: ~1)
+    #expect(RetrievalAccuracy.measure(read, source, count: 128) == after)
+  }
+
+  @Test func classifierLearns() throws {
+    let training = try ClassifierTraining(
+      smallClassifier(stepCount: 150), composer: Goldens.composer(), validationCount: 128, seed: 2)
+    let before = try #require(try training.validationMetrics()["attributeAccuracy"])
+    while training.stepIndex < 150 { _ = try training.step() }
+    let metrics = try training.validationMetrics()
+    let after = try #require(metrics["attributeAccuracy"])
+    print("attribute accuracy: \(before) to \(after); \(metrics)")
+    #expect(after > 0.75 && after > before + 0.2)
+    #expect(metrics["baseAccuracy"] != nil && metrics["attributeAccuracyHeldOut"] != nil)
+
+    let folder = try TemporaryFolder()
+    try training.write(folder: folder.file("model"))
+    let read = try AttributeClassifier(folder: folder.file("model"))
+    let averaged = try training.averagedClassifier()
+    let (images, _) = try Goldens.pictures(4)
+    #expect(read.seen(in: images) == averaged.seen(in: images))
+    #expect(read.classes == averaged.classes)
+  }
+
+  /// A restored training goes on with the same bits; threads do not matter.
+  @Test func resumedTrainingsAreExact() throws {
+    let composer = try Goldens.composer()
+    let makers: [() throws -> any RewardTraining] = [
+      { try CLIPTraining(smallCLIP(stepCount: 6), composer: composer, seed: 3) },
+      { try ClassifierTraining(smallClassifier(stepCount: 6), composer: composer, seed: 3) },
+    ]
+    let threads = WorkerPool.shared.threadCount
+    defer { WorkerPool.shared.threadCount = threads }
+    for make in makers {
+      let whole = try make()
+      for _ in 0..<3 { _ = try whole.step() }
+      let saved = whole.state
+      var reports: [RewardTrainingReport] = []
+      for _ in 0..<2 { reports.append(try whole.step()) }
+      WorkerPool.shared.threadCount = 1
+      let resumed = try make()
+      try resumed.restore(saved)
+      #expect(resumed.stepIndex == 3)
+      for report in reports { #expect(try resumed.step() == report) }
+      let (expected, found) = (whole.state, resumed.state)
+      #expect(found.numbers == expected.numbers)
+      #expect(found.tensors.keys.sorted() == expected.tensors.keys.sorted())
+      for (name, tensor) in expected.tensors {
+        #expect(found.tensors[name]?.elements == tensor.elements, "\(name)")
+      }
+      WorkerPool.shared.threadCount = threads
+      #expect(throws: ParameterError.self) {
+        try make().restore(RewardTrainingState(tensors: [:], numbers: saved.numbers))
+      }
+    }
+  }
+
+  @Test func settingsAreChecked() {
+    var clip = CLIPTrainingConfiguration()
+    clip.headCount = 3
+    #expect(throws: RewardSettingError.self) { try clip.validate() }
+    clip.headCount = 4
+    clip.optimization.warmUpStepCount = clip.optimization.stepCount
+    let error = #expect(throws: RewardSettingError.self) { try clip.validate() }
+    #expect(error?.key == "optimization.warmUpStepCount")
+    var classifier = ClassifierTrainingConfiguration()
+    classifier.channels = [32, 60, 128]
+    #expect(throws: RewardSettingError.self) { try classifier.validate() }
+    #expect(throws: RewardSettingError.self) {
+      var settings = CLIPTrainingConfiguration()
+      settings.patchSize = 5
+      _ = try CLIPTraining(settings, composer: Goldens.composer(), seed: 0)
+    }
+  }
+}
