@@ -9,7 +9,7 @@ public final class MetricsWriter {
   ///
   /// - Parameters:
   ///   - path: the file.
-  ///   - resumingAfter: the iteration of the checkpoint that a run is resumed from; the records of
+  ///   - iteration: that of the checkpoint that a run is resumed from; the records of
   ///     later iterations are removed, as they will be written again. Nil for a new run.
   /// - Throws: `FileError` if the system refuses or the file is damaged.
   public init(path: String, resumingAfter iteration: Int? = nil) throws(FileError) {

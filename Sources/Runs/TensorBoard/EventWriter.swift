@@ -12,7 +12,7 @@ public final class EventWriter {
   ///
   /// - Parameters:
   ///   - folder: the run folder, which TensorBoard is pointed at.
-  ///   - resumingAfter: the last step that stays; what earlier files say about later steps is hidden.
+  ///   - step: the last one that stays; what earlier files say about later steps is hidden.
   /// - Throws: `FileError` if the system refuses.
   public convenience init(folder: String, resumingAfter step: Int? = nil) throws(FileError) {
     let seconds = Int(Date().timeIntervalSince1970)
