@@ -25,6 +25,7 @@ enum Deflater {
           let input = min(source.count - consumed, mostStep)
           let flush = isLast && consumed + input == source.count ? Z_FINISH : Z_NO_FLUSH
           // Plain bytes; zlib does not write to its input, although its interface does not say so.
+          // Bytes, as zlib calls them; it does not write to its input.
           stream.next_in = UnsafeMutablePointer(
             mutating: source.baseAddress?.advanced(by: consumed)
               .assumingMemoryBound(to: UInt8.self))

@@ -63,6 +63,7 @@ enum Inflater {
         let input = min(source.count - consumed, mostStep)
         let output = min(buffer.memory.count - count, mostStep)
         // zlib does not write to its input, although its interface does not say so.
+        // Bytes, as zlib calls them; it does not write to its input.
         stream.next_in = UnsafeMutablePointer(
           mutating: source.baseAddress?.advanced(by: consumed)
             .assumingMemoryBound(to: UInt8.self))
