@@ -10,7 +10,7 @@ let package = Package(
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage",
-        "Rewards", "Runs",
+        "Rewards", "InitialNoise", "Runs",
       ]),
   ],
   dependencies: [
@@ -60,6 +60,12 @@ let package = Package(
         "Tensors", "NeuralNetworks", "Files", "Media", "CaptionedImages", "TextToImage",
       ]),
     .target(
+      name: "InitialNoise",
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "ReinforcementLearning",
+        "CaptionedImages", "TextToImage", "Rewards",
+      ]),
+    .target(
       name: "Runs",
       dependencies: [
         "Tensors", "Files", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
@@ -72,8 +78,8 @@ let package = Package(
       name: "attune",
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "DiffusionPolicies", "CaptionedImages", "TextToImage", "Rewards", "Runs",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "DiffusionPolicies", "CaptionedImages", "TextToImage", "Rewards", "InitialNoise",
+        "Runs", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "Benchmarks",
@@ -115,6 +121,12 @@ let package = Package(
       dependencies: [
         "Rewards", "CaptionedImages", "Files", "Media", "NeuralNetworks", "Runs", "Tensors",
         "TextToImage", "attune",
+      ]),
+    .testTarget(
+      name: "InitialNoiseTests",
+      dependencies: [
+        "InitialNoise", "Diffusion", "Files", "NeuralNetworks", "Rewards", "Tensors",
+        "TextToImage",
       ]),
     .testTarget(
       name: "RunsTests",

@@ -56,6 +56,23 @@ import Testing
     #expect(environment.step([60, 60]).reward < 1)
   }
 
+  @Test func progressSumsToWhatIsCovered() throws {
+    let paid = try EnvironmentRegistry.standard.make("push-t", ["reward": "progress"])
+    let plain = PushTEnvironment()
+    let start = EpisodeStart.state([200, 340, 230, 300, 0.6])
+    paid.reset(start)
+    plain.reset(start)
+    let first = Float(plain.coverage / PushTEnvironment.successCoverage)
+    var (sum, last) = (first, Float(0))
+    for step in 0..<30 {
+      let action: [Float] = [220 + 4 * Float(step), 320 - 3 * Float(step)]
+      last = plain.step(action).reward
+      sum += paid.step(action).reward
+    }
+    #expect(!(abs(sum - last) > 1e-5))
+    #expect(abs(last - first) > 0.05)
+  }
+
   @Test func observesTheAngleWithinOneTurn() {
     let environment = PushTEnvironment()
     for turns in [-2.0, 0, 3] {

@@ -53,11 +53,14 @@ public struct PromptParser: Sendable {
 
   /// Takes the phrases of a catalog.
   public init(_ catalog: DollCatalog) {
+    self.init(phrases: DollSlot.allCases.map { ($0, catalog.phrases(of: $0)) })
+  }
+
+  /// Takes the phrases of some slots, such as a classifier's classes.
+  public init(phrases: [(slot: DollSlot, phrases: [String])]) {
     var slots: [[String]: [DollSlot]] = [:]
-    for slot in DollSlot.allCases {
-      for phrase in catalog.phrases(of: slot) {
-        slots[PromptParser.words(in: phrase), default: []].append(slot)
-      }
+    for (slot, phrases) in phrases {
+      for phrase in phrases { slots[PromptParser.words(in: phrase), default: []].append(slot) }
     }
     self.slots = slots
     longest = slots.keys.map(\.count).max() ?? 0

@@ -15,6 +15,14 @@ public final class PushTEnvironment: Environment {
     case keypoints
   }
 
+  /// What a step is paid for.
+  public enum RewardKind: String, CaseIterable, Sendable {
+    /// The covered share of the goal: the benchmark's, which pays for staying near the goal as well.
+    case coverage
+    /// How much the covered share grew: an episode's sum is what was covered at its end.
+    case progress
+  }
+
   /// `push-t`
   public let name = "push-t"
   /// `[5]`, or `[20]` with keypoints; in pixels of the 512 x 512 plane, y down.
@@ -30,6 +38,7 @@ public final class PushTEnvironment: Environment {
   /// would have been worth. Without it an agent that maximizes its return had better never be done.
   public let successReward: Float
   private let kind: Observation
+  private let rewardKind: RewardKind
   private var simulation = PushTSimulation()
   /// The covered share of the goal.
   public private(set) var coverage = 0.0
@@ -44,9 +53,14 @@ public final class PushTEnvironment: Environment {
 
   /// - Parameters:
   ///   - kind: what an agent sees.
+  ///   - rewardKind: what a step is paid for.
   ///   - successReward: added to the reward of the step that does the task; 0 in the benchmark.
-  public init(observing kind: Observation = .state, successReward: Float = 0) {
+  public init(
+    observing kind: Observation = .state, rewardKind: RewardKind = .coverage,
+    successReward: Float = 0
+  ) {
     self.kind = kind
+    self.rewardKind = rewardKind
     self.successReward = successReward
     // Nothing holds positions in the plane: keypoints stick out of a block at its edge, and an agent
     // that no force stops can squeeze the block through a wall.
@@ -121,10 +135,16 @@ public final class PushTEnvironment: Environment {
     simulation.advance(towards: SIMD2(Double(action[0]), Double(action[1])))
     isLost = !state.allSatisfy(\.isFinite)
     guard !isLost else { return StepOutcome(reward: .nan) }
+    let before = Self.reward(covering: coverage)
     coverage = PushTGeometry.coverage(of: simulation.blockPose)
     let isDone = coverage > PushTEnvironment.successCoverage
-    let reward = Float(min(max(coverage / PushTEnvironment.successCoverage, 0), 1))
+    let covering = Self.reward(covering: coverage)
+    let reward = Float(rewardKind == .coverage ? covering : covering - before)
     return StepOutcome(reward: isDone ? reward + successReward : reward, isTerminated: isDone)
+  }
+
+  private static func reward(covering share: Double) -> Double {
+    min(max(share / successCoverage, 0), 1)
   }
 
   /// Writes the state or the keypoints; not-a-number once something was not finite.

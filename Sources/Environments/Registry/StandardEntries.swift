@@ -19,12 +19,17 @@ extension EnvironmentRegistry.Entry {
         choices: PushTEnvironment.Observation.allCases.map(\.rawValue),
         "state: agent and block pose; keypoints: nine points on the block, then the agent"),
       EnvironmentParameterDescription(
+        "reward", default: "coverage",
+        choices: PushTEnvironment.RewardKind.allCases.map(\.rawValue),
+        "coverage: the covered share of the goal, as in the benchmark; progress: its growth"),
+      EnvironmentParameterDescription(
         "successReward", default: .number(0),
         "added to the reward of the step that does the task, which ends the episode"),
     ]
   ) { parameters in
     PushTEnvironment(
       observing: PushTEnvironment.Observation(rawValue: parameters.text("observation")) ?? .state,
+      rewardKind: PushTEnvironment.RewardKind(rawValue: parameters.text("reward")) ?? .coverage,
       successReward: Float(try parameters.number("successReward")))
   }
 

@@ -111,12 +111,14 @@ public final class Run<Configuration: RunConfiguration> {
   /// - Parameters:
   ///   - png: the bytes of a PNG file.
   ///   - name: the image's name; the file is called `name-000120.png`.
-  ///   - iteration: the iteration that it belongs to.
+  ///   - iteration: the iteration that it belongs to; nil for an image that a run has once, `name.png`.
   /// - Throws: `FileError` if the system refuses.
-  public func write(png: Data, name: String, iteration: Int) throws(FileError) {
-    let digits = String(iteration)
-    let zeros = String(repeating: "0", count: max(0, 6 - digits.count))
-    try AtomicFile.write(Array(png), to: "\(folder.imagesPath)/\(name)-\(zeros)\(digits).png")
+  public func write(png: Data, name: String, iteration: Int? = nil) throws(FileError) {
+    let suffix = iteration.map { iteration in
+      let digits = String(iteration)
+      return "-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+    }
+    try AtomicFile.write(Array(png), to: "\(folder.imagesPath)/\(name)\(suffix ?? "").png")
     try events.write(png: png, tag: name, step: step)
   }
 

@@ -7,8 +7,8 @@ struct ImageCommand: ParsableCommand {
     commandName: "image",
     abstract: "Train and sample text-to-image models; make grids and videos of pictures.",
     subcommands: [
-      ImageTrainCommand.self, ImageSampleCommand.self, ImageGridCommand.self,
-      ImageVideoCommand.self,
+      ImageTrainCommand.self, ImageSampleCommand.self, ImageEvaluateCommand.self,
+      ImageGridCommand.self, ImageVideoCommand.self,
     ])
 }
 

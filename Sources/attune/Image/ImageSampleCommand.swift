@@ -2,6 +2,7 @@ import ArgumentParser
 import Diffusion
 import Files
 import Foundation
+import InitialNoise
 import Media
 import Runs
 import Tensors
@@ -22,6 +23,8 @@ struct ImageSampleCommand: ParsableCommand {
           --output elves.png
         attune image sample --model checkpoints/dolls --prompt "a grey orc in a white shirt" \\
           --prompt "a human in a blue robe" --count 64 --guidance 3 --output pictures
+        attune image sample --model checkpoints/dolls --prompt "an elf in a red robe" \\
+          --prior runs/elf/prior.safetensors --output elves.png
       """)
 
   @Option(help: "The model folder, in the layout of diffusers.")
@@ -29,6 +32,9 @@ struct ImageSampleCommand: ParsableCommand {
 
   @Option(name: .customLong("prompt"), help: "What to draw; may be given again for more prompts.")
   var prompts: [String]
+
+  @Option(help: "A noise prior that attune noise optimize learned, to start from.")
+  var prior: String?
 
   @Option(help: "What to lead away from.")
   var negativePrompt = ""
@@ -96,7 +102,8 @@ struct ImageSampleCommand: ParsableCommand {
   func run() throws {
     if let threads { WorkerPool.shared.threadCount = threads }
     let pipeline = try TextToImagePipeline(folder: model)
-    let settings = generationSettings
+    var settings = generationSettings
+    let noise = try prior.map { try priorNoise($0, pipeline, &settings) }
     try prepareOutput(pipeline, settings)
     let batchCount = (prompts.count * count + batch - 1) / batch
     var progress = ProgressBar(
@@ -104,7 +111,7 @@ struct ImageSampleCommand: ParsableCommand {
       isQuiet: quiet)
     let images = try pipeline.generate(
       prompts: request.imagePrompts, negativePrompts: [negativePrompt],
-      seeds: request.imageSeeds, settings: settings
+      seeds: request.imageSeeds, settings: settings, initialNoise: noise
     ) { done, _ in progress.update(done) }
     let pictures = Image.batch(images, range: .zeroToOne)
     if isGrid {
@@ -128,6 +135,21 @@ struct ImageSampleCommand: ParsableCommand {
     settings.batchSize = batch
     (settings.width, settings.height) = (width, height)
     return settings
+  }
+
+  /// The noise of all pictures under a prior; the same seeds as without it.
+  private func priorNoise(
+    _ path: String, _ pipeline: TextToImagePipeline, _ settings: inout GenerationSettings
+  ) throws -> Tensor {
+    let file = try NoisePriorFile(path: path)
+    for prompt in prompts {
+      try file.prepare(
+        path: path, pipeline: pipeline, prompt: prompt, settings: &settings,
+        log: RunLog(isQuiet: quiet))
+    }
+    let seeds = request.imageSeeds
+    var source = TorchImageNoise(seeds: seeds)
+    return file.prior.noise(from: source.noise([seeds.count] + file.prior.shape))
   }
 
   /// Finds out what cannot be written before hours of work are lost.

@@ -32,15 +32,13 @@ struct SampleFolder {
   /// Writes the pictures of a request.
   func write(_ pictures: [Image], of request: SampleRequest) throws {
     let (prompts, seeds) = (request.imagePrompts, request.imageSeeds)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    var lines: [UInt8] = []
+    var lines = ""
     for (index, picture) in pictures.enumerated() {
       let digits = String(index)
       let name = String(repeating: "0", count: max(0, 5 - digits.count)) + digits + ".png"
       try picture.writePNG(to: "\(path)/\(name)")
-      lines += try encoder.encode(Row(fileName: name, text: prompts[index], seed: seeds[index]))
-      lines.append(UInt8(ascii: "\n"))
+      let row = Row(fileName: name, text: prompts[index], seed: seeds[index])
+      lines += try row.jsonLine + "\n"
     }
     try AtomicFile.write(lines, to: "\(path)/metadata.jsonl")
   }

@@ -80,9 +80,7 @@ struct PolicyEvaluateCommand: ParsableCommand {
         .write(to: video, episodeCount: min(videoEpisodes, episodes))
     }
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(summary), as: UTF8.self))
+      print(try summary.jsonLine)
     } else {
       print("\(episodes.counting("episode")) in '\(summary.environment)': \(summary.words)")
     }

@@ -74,9 +74,7 @@ struct RewardScoreCommand: ParsableCommand {
         scores: zip(images, prompts).enumerated().map { index, pair in
           .init(path: pair.0, prompt: pair.1, score: scores.values[index])
         }, mean: scores.mean, droppedCount: scores.droppedCount)
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+      print(try report.jsonLine)
     } else {
       for (path, score) in zip(images, scores.values) {
         print("\(score.map { Double($0).short } ?? "none")\t\(path)")

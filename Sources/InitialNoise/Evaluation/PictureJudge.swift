@@ -1,0 +1,61 @@
+import CaptionedImages
+import Media
+import Rewards
+import Tensors
+
+/// Looks at pictures of one prompt beside the reward that is optimized.
+public struct PictureJudge: Sendable {
+  /// Names of the numbers that it gives, in camel case.
+  public let names: [String]
+  /// One list of numbers for each name, one number for each picture; nil where there is none.
+  public let scores: @Sendable (_ images: [Image], _ prompt: String) throws -> [[Double?]]
+
+  /// A judge that asks a function.
+  public init(
+    names: [String],
+    scores: @escaping @Sendable (_ images: [Image], _ prompt: String) throws -> [[Double?]]
+  ) {
+    self.names = names
+    self.scores = scores
+  }
+
+  /// Another reward.
+  public static func reward(_ reward: any Reward, name: String) -> PictureJudge {
+    PictureJudge(names: [name]) { images, prompt in
+      let judged = try reward.judged(
+        images, prompts: [String](repeating: prompt, count: images.count))
+      return [judged.values.map { $0.map(Double.init) }]
+    }
+  }
+
+  /// The classifier: `attributeAccuracy`, the share of what the prompt asks for, and
+  /// `allAttributes`, 1 where nothing is missing. No numbers if the prompt asks for nothing it knows.
+  public static func classifier(_ classifier: AttributeClassifier) -> PictureJudge {
+    let parser = PromptParser(phrases: classifier.classes.slots)
+    return PictureJudge(names: ["attributeAccuracy", "allAttributes"]) { images, prompt in
+      let wanted = parser.attributes(in: prompt)
+      guard !wanted.attributes.isEmpty else {
+        return [images.map { _ in nil }, images.map { _ in nil }]
+      }
+      let shares = classifier.seen(in: images).map { $0.share(of: wanted) }
+      return [shares, shares.map { $0 == 1 ? 1 : 0 }]
+    }
+  }
+
+  /// The comparison with the layers that a picture was made of: `layersRight`, 1 where every item of the
+  /// top layers that the prompt asks for is there. No numbers if it asks for none.
+  public static func layers(_ composer: DollComposer) -> PictureJudge {
+    let comparison = LayerComparison(composer)
+    let parser = PromptParser(composer.catalog)
+    return PictureJudge(names: ["layersRight"]) { images, prompt in
+      let wanted = parser.attributes(in: prompt).attributes
+      return [
+        images.map { image in
+          let picture = image.rgb().tensor(range: .minusOneToOne)
+          let found = wanted.compactMap { comparison.shows($0, in: picture) }
+          return found.isEmpty ? nil : found.allSatisfy { $0 } ? 1 : 0
+        }
+      ]
+    }
+  }
+}

@@ -1,0 +1,232 @@
+import Diffusion
+import Foundation
+import NeuralNetworks
+import Tensors
+
+/// Learns the initial noise distribution of one prompt: fine-tuning of the initial noise distribution
+/// (FIND, arXiv:2407.19453).
+///
+/// Generation is a decision process of one step. The state is the prompt; the action is the initial
+/// noise z_T of a `DenoisingProcess`, drawn from a `NoisePrior`; the frozen sampler is the environment;
+/// the reward judges its picture. Whoever runs it draws noise, makes pictures of it, has them judged,
+/// and hands the rewards back:
+///
+///     let noise = find.draw()
+///     let pictures = try pipeline.generate(..., initialNoise: noise)
+///     let report = try find.learn(from: noise, rewards: rewards)
+///
+/// Noise is a function of the seed, the iteration and the prior, so that a restored run goes on exactly.
+public final class FIND {
+  /// How it learns.
+  public let configuration: FINDConfiguration
+  /// Finished iterations.
+  public private(set) var iteration = 0
+  /// Whether the reward has stopped rising.
+  public private(set) var hasSettled = false
+  /// Pictures judged so far.
+  public private(set) var imageCount = 0
+
+  private let parameters: LearnedPrior
+  private let update: PriorUpdate
+  private let baseline: LearnedBaseline?
+  private var released: ReleasedUpdate?
+  private var history: NoiseHistory
+  private var meanRewards: [Double] = []
+  private let seed: UInt64
+  private let purpose: String
+
+  /// What an iteration brought.
+  public struct Report: Sendable, Equatable {
+    /// The mean of the rewards that there were.
+    public var reward: Double
+    /// Its standard error; 0 for one reward.
+    public var rewardStandardError: Double
+    /// The highest.
+    public var bestReward: Double
+    /// Pictures without a finite reward.
+    public var droppedCount: Int
+    /// KL(pi || N(0, I)) after the update, in nats.
+    public var divergence: Double
+    /// The length of mu after it.
+    public var shift: Double
+    /// The mean of sigma after it.
+    public var meanDeviation: Double
+    /// The objective, negated, of the last epoch.
+    public var loss: Double
+    /// The share of noises whose ratio left the clip range in the last epoch.
+    public var clipFraction: Double
+    /// The norm of the gradient of the last epoch.
+    public var gradientNorm: Double
+  }
+
+  /// - Parameters:
+  ///   - shape: `[h, w, C]` of the noise.
+  ///   - promptEmbedding: `[E]`, read by the learned baseline.
+  ///   - configuration: how.
+  ///   - seed: decides the noise.
+  ///   - promptIndex: which of several prompts with that seed it is.
+  /// - Throws: `SettingError` for settings that cannot be used.
+  public init(
+    shape: [Int], promptEmbedding: Tensor, configuration: FINDConfiguration, seed: UInt64,
+    promptIndex: Int = 0
+  ) throws(SettingError) {
+    try configuration.validate()
+    self.configuration = configuration
+    self.seed = seed
+    purpose = "initial noise of prompt \(promptIndex)"
+    let isReleased = configuration.reproduction == .released
+    parameters = LearnedPrior(
+      shape: shape, learnsDeviation: configuration.learnsDeviation || isReleased)
+    update = PriorUpdate(shape: shape, configuration: configuration)
+    history = NoiseHistory(length: configuration.historyLength)
+    if configuration.baseline == .learned || isReleased {
+      var random = RandomStream(seed: seed, purpose: "baseline of prompt \(promptIndex)")
+      let baseline = LearnedBaseline(
+        elementCount: shape.reduce(1, *), promptEmbedding: promptEmbedding,
+        learningRate: configuration.baselineLearningRate, random: &random)
+      self.baseline = baseline
+      if isReleased {
+        released = ReleasedUpdate(parameters, baseline: baseline, configuration: configuration)
+      }
+    } else {
+      baseline = nil
+    }
+  }
+
+  /// The distribution as it is now.
+  public var prior: NoisePrior { parameters.prior }
+
+  /// Whether there is nothing left to do.
+  public var isFinished: Bool { hasSettled || iteration >= configuration.iterationCount }
+
+  /// The parameters of the learned baseline, for goldens.
+  var baselineParameters: NamedParameters? { baseline?.parameters }
+
+  /// The noise of the next iteration, `[N, h, w, C]`.
+  public func draw() -> Tensor {
+    let count = configuration.imageCount
+    let isPaired = configuration.isAntithetic && count.isMultiple(of: 2)
+    let drawnCount = isPaired ? count / 2 : count
+    let first = iteration * count
+    var streams = SampleStreams(seed: seed, purpose: purpose, indices: first..<first + drawnCount)
+    let drawn = streams.noise([drawnCount] + prior.shape)
+    return prior.noise(from: isPaired ? .concatenated([drawn, -drawn], along: 0) : drawn)
+  }
+
+  /// Improves the prior by what its noise brought.
+  ///
+  /// - Parameters:
+  ///   - noise: what `draw` gave, `[N, h, w, C]`.
+  ///   - rewards: one for each; nil or not finite where there is none, which leaves that noise out.
+  /// - Throws: `FINDError` if too many are missing.
+  public func learn(from noise: Tensor, rewards: [Float?]) throws(FINDError) -> Report {
+    precondition(
+      noise.shape == [rewards.count] + prior.shape,
+      "\(rewards.count) rewards for noise of shape \(noise.shape)")
+    let kept = rewards.indices.filter { rewards[$0]?.isFinite ?? false }
+    let dropped = rewards.count - kept.count
+    guard !kept.isEmpty,
+      Double(dropped) <= configuration.droppedShareLimit * Double(rewards.count)
+    else { throw FINDError.rewards(missing: dropped, of: rewards.count) }
+    let finite = kept.compactMap { rewards[$0] }
+    let mean = finite.reduce(0.0) { $0 + Double($1) } / Double(finite.count)
+    var report = Report(
+      reward: mean,
+      rewardStandardError: Double(RewardCalibration.deviation(of: finite) ?? 0)
+        / Double(finite.count).squareRoot(),
+      bestReward: Double(finite.max() ?? 0), droppedCount: dropped, divergence: 0, shift: 0,
+      meanDeviation: 0, loss: 0, clipFraction: 0, gradientNorm: 0)
+    if let released {
+      let (loss, ratio) = released.step(noise: noise, reward: finite[0])
+      report.loss = loss
+      report.clipFraction = abs(ratio - 1) > configuration.clipRange ? 1 : 0
+    } else {
+      remember(dropped == 0 ? noise : noise.gather(kept), finite)
+      for _ in 0..<configuration.epochCount {
+        let result = update.step(parameters, history.entries)
+        report.loss = result.loss
+        report.gradientNorm = result.gradientNorm
+        report.clipFraction = result.statistics.clipped / max(1, result.statistics.count)
+      }
+    }
+    let prior = prior
+    report.divergence = prior.divergence
+    report.shift = prior.shift
+    report.meanDeviation = Double(prior.standardDeviation.mean().scalar)
+    iteration += 1
+    imageCount += rewards.count
+    meanRewards.append(mean)
+    hasSettled = isSettled
+    return report
+  }
+
+  /// Puts noise and calibrated rewards in the history.
+  private func remember(_ noise: Tensor, _ rewards: [Float]) {
+    let density = configuration.reduction(prior.logDensity(of: noise))
+    history.append(
+      .init(noise: noise, logDensities: density, rewards: rewards, advantages: []))
+    var advantages: [Float]
+    switch configuration.baseline {
+    case .none: advantages = rewards
+    case .group: advantages = RewardCalibration.leaveOneOut(rewards)
+    case .learned:
+      let mean = rewards.reduce(0, +) / Float(rewards.count)
+      baseline?.fit(prior, reward: mean, passCount: configuration.baselinePassCount)
+      let expected = baseline?.value(of: prior) ?? 0
+      advantages = rewards.map { $0 - expected }
+    }
+    switch configuration.rewardScaling {
+    case .none: break
+    case .ranks: advantages = RewardCalibration.ranks(rewards)
+    case .deviation:
+      // Rewards that are all equal say nothing about the noise.
+      let deviation = RewardCalibration.deviation(of: history.rewards)
+      advantages = advantages.map { value in deviation.map { value / $0 } ?? 0 }
+    }
+    history.calibrateLast(advantages)
+  }
+
+  /// Whether the last iterations were no better than those before, by more than a standard error.
+  private var isSettled: Bool {
+    let patience = configuration.patience
+    guard patience > 0, meanRewards.count >= 2 * patience else { return false }
+    let recent = meanRewards.suffix(patience)
+    let before = meanRewards.dropLast(patience).suffix(patience)
+    func moments(_ values: ArraySlice<Double>) -> (mean: Double, variance: Double) {
+      let mean = values.reduce(0, +) / Double(values.count)
+      let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+      return (mean, squares / Double(max(1, values.count - 1)))
+    }
+    let (late, early) = (moments(recent), moments(before))
+    let error = ((late.variance + early.variance) / Double(patience)).squareRoot()
+    return late.mean - early.mean <= error
+  }
+
+  /// All that is needed to go on.
+  public var trainingState: TrainingState {
+    var state = TrainingState()
+    state.add(parameters.parameters.values, under: "prior")
+    state.numbers["iteration"] = iteration
+    state.numbers["imageCount"] = imageCount
+    state.numbers["hasSettled"] = hasSettled ? 1 : 0
+    state.texts["meanRewards"] = meanRewards.map { String($0) }.joined(separator: " ")
+    history.store(in: &state)
+    baseline?.store(in: &state)
+    released?.store(in: &state)
+    return state
+  }
+
+  /// Goes on from a saved state.
+  ///
+  /// - Throws: `ParameterError` if the state belongs to another prior or configuration.
+  public func restore(_ state: TrainingState) throws {
+    try parameters.parameters.load(state.tensors(under: "prior"))
+    iteration = try state.number("iteration")
+    imageCount = try state.number("imageCount")
+    hasSettled = try state.number("hasSettled") == 1
+    meanRewards = try state.text("meanRewards").split(separator: " ").compactMap { Double($0) }
+    try history.restore(state)
+    try baseline?.restore(state)
+    try released?.restore(state)
+  }
+}

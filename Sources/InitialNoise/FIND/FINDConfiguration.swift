@@ -1,0 +1,157 @@
+import Diffusion
+import NeuralNetworks
+
+/// How a noise prior is learned.
+///
+/// The defaults are what worked best for a few hundred pictures a prompt (docs/results.md); the paper's
+/// own numbers are in `released`.
+public struct FINDConfiguration: Codable, Hashable, Sendable {
+  /// Whose update is made.
+  public enum Reproduction: String, Codable, CaseIterable, Sendable {
+    /// The method of the paper: every noise with its own reward and density, a history, PPO's clipped
+    /// objective.
+    case paper
+    /// What the released code does; see docs/fidelity.md.
+    case released
+  }
+
+  /// What rewards are compared with: dynamic reward calibration, r* = r - g (section 3.3).
+  public enum Baseline: String, Codable, CaseIterable, Sendable {
+    /// The mean of the other pictures of the same iteration.
+    case group
+    /// A network of the distribution and the prompt, refitted at every iteration.
+    case learned
+    /// Nothing.
+    case none
+  }
+
+  /// How calibrated rewards are scaled.
+  public enum RewardScaling: String, Codable, CaseIterable, Sendable {
+    /// By the standard deviation of the rewards in the history.
+    case deviation
+    /// By their ranks among the iteration's pictures, which no outlier can spoil.
+    case ranks
+    /// Not at all.
+    case none
+  }
+
+  /// What keeps the prior near N(0, I).
+  public enum PriorPenalty: String, Codable, CaseIterable, Sendable {
+    /// KL(pi || N(0, I)).
+    case divergence
+    /// mu^2 + (sigma - 1)^2, as the released code.
+    case squared
+  }
+
+  /// Whose update is made.
+  public var reproduction = Reproduction.paper
+  /// The most iterations.
+  public var iterationCount = 16
+  /// Pictures of a prompt in an iteration; 1 in the released code.
+  public var imageCount = 16
+  /// Whether every noise comes with its mirror image about the mean, which halves what the estimate's
+  /// even part adds to its error.
+  public var isAntithetic = true
+  /// What rewards are compared with.
+  public var baseline = Baseline.group
+  /// How they are scaled then.
+  public var rewardScaling = RewardScaling.deviation
+  /// The iterations whose noise is used, the present one included.
+  public var historyLength = 4
+  /// Updates an iteration, each on all of the history.
+  public var epochCount = 1
+  /// The ratio of densities is clipped to 1 +- this.
+  public var clipRange = 0.2
+  /// How the log-density of a noise becomes one number. `sum` is the true density, whose ratio leaves the
+  /// clip range at once: a shift by one unit of length changes it by e.
+  public var reduction = LogProbabilityReduction.mean
+  /// The factor of the reward in the objective.
+  public var rewardWeight = 1.0
+  /// What keeps the prior near N(0, I).
+  public var priorPenalty = PriorPenalty.divergence
+  /// The factor of that penalty.
+  public var priorPenaltyWeight = 0.01
+  /// The step along the natural gradient: a picture moves the mean by this, times its scaled reward, over
+  /// `imageCount`, times its own distance from the mean.
+  public var stepSize = 0.35
+  /// Whether sigma is learned too.
+  public var learnsDeviation = false
+  /// The share of the lowest spatial frequencies that mu is made of, 0 to 1; 1 for all.
+  public var frequencyShare = 1.0
+  /// Iterations without progress after which the reward has settled; 0 for never.
+  public var patience = 0
+  /// Pictures without a finite reward, as a share of an iteration's, that stop the run.
+  public var droppedShareLimit = 0.5
+  /// The learning rate of AdamW for mu and sigma in the released code.
+  public var releasedLearningRate = 1e-3
+  /// The pictures that the released code's buffer holds: 1,000 transitions of 50 steps each.
+  public var releasedBufferCount = 20
+  /// The learning rate of AdamW for the network of the learned baseline.
+  public var baselineLearningRate = 1e-4
+  /// Its passes in an iteration.
+  public var baselinePassCount = 5
+
+  /// The defaults.
+  public init() {}
+
+  /// The least standard deviation, 1e-4 in the released code.
+  static let leastDeviation: Float = 1e-4
+
+  /// Whether the settings can be used.
+  ///
+  /// - Throws: `SettingError` naming the first that cannot.
+  public func validate() throws(SettingError) {
+    let counts = [
+      ("iterationCount", iterationCount), ("imageCount", imageCount),
+      ("historyLength", historyLength), ("epochCount", epochCount),
+      ("releasedBufferCount", releasedBufferCount), ("baselinePassCount", baselinePassCount),
+    ]
+    for (key, count) in counts {
+      try SettingError.require((1...100_000).contains(count), key, count, "1 to 100000")
+    }
+    try SettingError.require(patience >= 0, "patience", patience, "a number from 0")
+    let shares = [("frequencyShare", frequencyShare), ("droppedShareLimit", droppedShareLimit)]
+    for (key, share) in shares {
+      try SettingError.require(share >= 0 && share <= 1, key, share, "0 to 1")
+    }
+    let numbers = [
+      ("clipRange", clipRange), ("rewardWeight", rewardWeight),
+      ("priorPenaltyWeight", priorPenaltyWeight), ("stepSize", stepSize),
+      ("releasedLearningRate", releasedLearningRate),
+      ("baselineLearningRate", baselineLearningRate),
+    ]
+    for (key, number) in numbers {
+      try SettingError.require(number >= 0 && number.isFinite, key, number, "a number from 0")
+    }
+    if reproduction == .paper {
+      try SettingError.require(
+        !isAntithetic || imageCount.isMultiple(of: 2), "imageCount", imageCount,
+        "an even number, because isAntithetic is true")
+      try SettingError.require(
+        baseline == .learned || baseline == .none || imageCount > 1, "imageCount", imageCount,
+        "2 or more, because baseline is group")
+      try SettingError.require(
+        rewardScaling != .ranks || imageCount > 1, "imageCount", imageCount,
+        "2 or more, because rewardScaling is ranks")
+    } else {
+      try SettingError.require(
+        imageCount == 1, "imageCount", imageCount, "1, because reproduction is released")
+    }
+  }
+
+  /// The numbers of the released code: one picture an iteration, 300 of them.
+  public static var released: FINDConfiguration {
+    var configuration = FINDConfiguration()
+    configuration.reproduction = .released
+    configuration.iterationCount = 300
+    configuration.imageCount = 1
+    configuration.isAntithetic = false
+    configuration.baseline = .learned
+    configuration.rewardScaling = .none
+    configuration.rewardWeight = 10
+    configuration.priorPenalty = .squared
+    configuration.priorPenaltyWeight = 0.01
+    configuration.learnsDeviation = true
+    return configuration
+  }
+}

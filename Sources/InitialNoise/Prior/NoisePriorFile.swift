@@ -1,0 +1,86 @@
+import Files
+import Foundation
+import Tensors
+import TextToImage
+
+/// A prior in a safetensors file: `mean` and `std`, `[h, w, C]`, and its origin in the metadata.
+public struct NoisePriorFile: Sendable {
+  /// The distribution.
+  public var prior: NoisePrior
+  /// What it was learned for.
+  public var origin: PriorOrigin
+
+  private static let key = "attune.prior"
+
+  /// A prior and where it comes from.
+  public init(prior: NoisePrior, origin: PriorOrigin) {
+    self.prior = prior
+    self.origin = origin
+  }
+
+  /// Reads a file.
+  ///
+  /// - Throws: `FileError` if it cannot be read, is damaged or holds no prior.
+  public init(path: String) throws(FileError) {
+    let file = try SafetensorsFile(path: path)
+    guard let text = file.metadata[Self.key],
+      let origin = try? JSONDecoder().decode(PriorOrigin.self, from: Data(text.utf8))
+    else {
+      throw FileError(
+        .unsupported, path: path, problem: "holds no noise prior",
+        advice: "name a file that attune noise optimize wrote")
+    }
+    self.origin = origin
+    let mean = Tensor(try file.storedTensor(named: "mean"))
+    let deviation = Tensor(try file.storedTensor(named: "std"))
+    guard mean.rank == 3, mean.shape == deviation.shape else {
+      throw FileError(
+        .malformed, path: path, item: "mean",
+        problem: "has shape \(mean.shape), and std \(deviation.shape): expected [h, w, C] twice",
+        advice: "the file is damaged")
+    }
+    guard mean.elements.allSatisfy(\.isFinite),
+      deviation.elements.allSatisfy({ $0.isFinite && $0 > 0 })
+    else {
+      throw FileError(
+        .malformed, path: path, item: "std", problem: "has numbers that no distribution has",
+        advice: "the file is damaged")
+    }
+    prior = NoisePrior(mean: mean, standardDeviation: deviation)
+  }
+
+  /// Writes the file; it appears under its name only when it is complete.
+  ///
+  /// - Throws: `FileError` if the system refuses.
+  public func write(to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let text = String(decoding: try encoder.encode(origin), as: UTF8.self)
+    try SafetensorsFile.write(
+      ["mean": StoredTensor(prior.mean), "std": StoredTensor(prior.standardDeviation)],
+      metadata: [Self.key: text], to: path)
+  }
+
+  /// Checks that the prior belongs to a model and to samples of a shape.
+  ///
+  /// - Parameters:
+  ///   - path: the file, for the message.
+  ///   - fingerprint: of the model that is to use it.
+  ///   - shape: `[h, w, C]` of its samples.
+  /// - Throws: `FileError` if it does not.
+  public func check(path: String, fingerprint: String, shape: [Int]) throws(FileError) {
+    guard origin.model == fingerprint else {
+      throw FileError(
+        .unsupported, path: path,
+        problem:
+          "was learned for another model (its fingerprint is \(origin.model), not \(fingerprint))",
+        advice: "learn one for this model with attune noise optimize")
+    }
+    guard prior.shape == shape else {
+      throw FileError(
+        .unsupported, path: path,
+        problem: "is for noise of shape \(prior.shape), not \(shape)",
+        advice: "draw pictures of the size that it was learned with")
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import Diffusion
+import TextToImage
+
+/// What a prior was learned for: it is of use for the same model, and meant for the same prompt and
+/// way of sampling.
+public struct PriorOrigin: Codable, Hashable, Sendable {
+  /// The prompt.
+  public var prompt: String
+  /// What guidance led away from.
+  public var negativePrompt: String
+  /// `TextToImageModel.fingerprint` of the model.
+  public var model: String
+  /// The sampler; nil for the model's own.
+  public var sampler: SamplerKind?
+  /// Denoising steps.
+  public var stepCount: Int
+  /// The guidance scale.
+  public var guidance: Float
+  /// The reward that was optimized.
+  public var reward: String
+  /// Pictures that were drawn to learn it.
+  public var imageCount: Int
+
+  /// Describes where a prior comes from.
+  public init(
+    prompt: String, negativePrompt: String = "", model: String, settings: GenerationSettings,
+    reward: String, imageCount: Int
+  ) {
+    self.prompt = prompt
+    self.negativePrompt = negativePrompt
+    self.model = model
+    sampler = settings.sampler
+    stepCount = settings.stepCount
+    guidance = settings.guidance.scale
+    self.reward = reward
+    self.imageCount = imageCount
+  }
+
+  /// In what it differs from another use, in words for a warning; empty if in nothing that matters.
+  public func differences(prompt: String, settings: GenerationSettings) -> [String] {
+    var differences: [String] = []
+    if prompt != self.prompt {
+      differences.append("learned for the prompt '\(self.prompt)'")
+    }
+    if settings.stepCount != stepCount { differences.append("learned with \(stepCount) steps") }
+    if settings.guidance.scale != guidance {
+      differences.append("learned with guidance \(guidance)")
+    }
+    if settings.sampler != sampler {
+      differences.append(
+        "learned with \(sampler.map { "the sampler \($0.rawValue)" } ?? "the model's own sampler")")
+    }
+    return differences
+  }
+}

@@ -1,0 +1,45 @@
+import CaptionedImages
+import Media
+import Tensors
+
+/// How often pictures show what their prompts ask for, as a classifier and the layers themselves see it.
+public struct PromptAccuracy: Sendable {
+  /// Whether each attribute asked for is there, 1 or 0, by slot; an attribute whose slot is open counts
+  /// for the first it may be in.
+  public private(set) var bySlot: [DollSlot: [Double]] = [:]
+  /// Whether each picture has everything that its prompt asks for.
+  public private(set) var wholePictures: [Double] = []
+  /// Whether each picture shows the items of the top layers that its prompt asks for, by comparison with
+  /// the layers; pictures of prompts that ask for none are left out.
+  public private(set) var layers: [Double] = []
+  private let classifier: AttributeClassifier
+  private let parser: PromptParser
+  private let comparison: LayerComparison?
+
+  /// Counts nothing yet; without a composer, layers are not compared.
+  public init(classifier: AttributeClassifier, composer: DollComposer? = nil) {
+    self.classifier = classifier
+    parser = PromptParser(phrases: classifier.classes.slots)
+    comparison = composer.map { LayerComparison($0) }
+  }
+
+  /// All attributes, whatever their slot.
+  public var attributes: [Double] { DollSlot.allCases.flatMap { bySlot[$0] ?? [] } }
+
+  /// Looks at pictures of prompts, one each.
+  public mutating func add(_ images: [Image], prompts: [String]) {
+    precondition(
+      images.count == prompts.count, "\(images.count) pictures for \(prompts.count) prompts")
+    for (index, seen) in classifier.seen(in: images).enumerated() {
+      let wanted = parser.attributes(in: prompts[index]).attributes
+      for attribute in wanted {
+        bySlot[attribute.slots[0], default: []].append(seen.shows(attribute) ? 1 : 0)
+      }
+      wholePictures.append(wanted.allSatisfy(seen.shows) ? 1 : 0)
+      guard let comparison else { continue }
+      let picture = images[index].rgb().tensor(range: .minusOneToOne)
+      let found = wanted.compactMap { comparison.shows($0, in: picture) }
+      if !found.isEmpty { layers.append(found.allSatisfy { $0 } ? 1 : 0) }
+    }
+  }
+}

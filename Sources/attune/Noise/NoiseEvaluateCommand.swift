@@ -1,0 +1,128 @@
+import ArgumentParser
+import CaptionedImages
+import Diffusion
+import InitialNoise
+import Rewards
+import Runs
+import Tensors
+import TextToImage
+
+/// `attune noise evaluate --model DIR --prompt TEXT --prior FILE --reward NAME [--count 64] [--json]`
+struct NoiseEvaluateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate",
+    abstract: "Compares a prior with plain noise, and with best-of-N at as many pictures.",
+    discussion: """
+      All pictures are of fresh seeds. best-of-N takes the best of N plain pictures by the reward, \
+      with as many pictures as the prior cost to learn and to use. Diversity is the mean of \
+      1 - cosine between the CLIP features of two pictures.
+
+      Examples:
+        attune noise evaluate --model checkpoints/dolls --prior runs/elf/prior.safetensors \\
+          --reward clip --clip checkpoints/dolls-clip --classifier checkpoints/dolls-classifier
+        attune noise evaluate --model checkpoints/dolls --prior runs/elf/prior.safetensors \\
+          --prompt "an elf in a red robe" --reward png-size --count 128 --json
+      """)
+
+  @Option(help: "The model folder, in the layout of diffusers.")
+  var model: String
+
+  @Option(help: "What to draw; the prior's own prompt unless given.")
+  var prompt: String?
+
+  @Option(help: "The prior, a file that attune noise optimize wrote.")
+  var prior: String
+
+  @Option(help: "The reward that was optimized, by which the best of N are chosen.")
+  var reward: String
+
+  @Option(name: .customLong("score"), help: "Another reward to look at; may be given again.")
+  var scores: [String] = []
+
+  @Option(help: "The folder of the CLIP model, for rewards that need one and for diversity.")
+  var clip: String?
+
+  @Option(help: "The folder of a classifier, for the share of what the prompt asks for.")
+  var classifier: String?
+
+  @Option(help: "The folder of doll layers, for the exact comparison with them.")
+  var dolls: String?
+
+  @Option(help: "Pictures of each way.")
+  var count = 64
+
+  @Option(help: "The seed of the first picture.")
+  var seed: UInt64 = 2_000_000
+
+  @Option(help: "Denoising steps; the prior's own unless given.")
+  var steps: Int?
+
+  @Option(help: "How strongly the prompt guides; as the prior was learned unless given.")
+  var guidance: Float?
+
+  @Option(help: "The most pictures at a time.")
+  var batch = 16
+
+  @Option(help: "The seconds that an external program may take.")
+  var timeLimit = 600.0
+
+  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
+  var threads: Int?
+
+  @Flag(help: "Report as JSON on standard output.")
+  var json = false
+
+  @Flag(help: "Say nothing but errors.")
+  var quiet = false
+
+  func validate() throws {
+    try validateThreads(threads)
+    let ranges = [
+      ("count", count, 2...100_000), ("steps", steps ?? 1, 1...10_000),
+      ("batch", batch, 1...100_000),
+    ]
+    for (name, number, range) in ranges where !range.contains(number) {
+      throw ValidationError(
+        "--\(name) is \(number), expected \(range.lowerBound) to \(range.upperBound)")
+    }
+    guard (0...1_000).contains(guidance ?? 1) else {
+      throw ValidationError("--guidance is \(guidance ?? 0), expected 0 to 1000")
+    }
+    guard timeLimit > 0, timeLimit <= 1e6 else {
+      throw ValidationError("--time-limit is \(timeLimit), expected seconds above 0")
+    }
+  }
+
+  func run() throws {
+    if let threads { WorkerPool.shared.threadCount = threads }
+    func makeReward(_ text: String) throws -> any Reward {
+      try RewardExpression(text).reward(clipFolder: clip, timeLimit: timeLimit)
+    }
+    let optimized = try makeReward(reward)
+    var judges = try scores.map { PictureJudge.reward(try makeReward($0), name: $0.camelCased) }
+    if let classifier { judges.append(.classifier(try AttributeClassifier(folder: classifier))) }
+    if let dolls { judges.append(.layers(try DollComposer(folder: dolls))) }
+    let file = try NoisePriorFile(path: prior)
+    let pipeline = try TextToImagePipeline(folder: model)
+    var settings = GenerationSettings()
+    settings.stepCount = steps ?? file.origin.stepCount
+    settings.guidance = Guidance(scale: guidance ?? file.origin.guidance)
+    settings.sampler = file.origin.sampler
+    settings.batchSize = batch
+    let chosenPrompt = prompt ?? file.origin.prompt
+    try file.prepare(
+      path: prior, pipeline: pipeline, prompt: chosenPrompt, settings: &settings,
+      log: RunLog(isQuiet: quiet))
+    let evaluation = NoiseEvaluation(
+      pipeline: pipeline, settings: settings, reward: optimized, judges: judges,
+      features: try clip.map { try ImageTextModel(folder: $0) })
+    let bestOf = NoiseEvaluation.bestOf(imageCount: file.origin.imageCount, count: count)
+    var progress = ProgressBar(
+      "evaluate", total: count * (2 + bestOf), unit: "picture", isQuiet: quiet)
+    let comparison = try evaluation.compare(
+      file, prompt: chosenPrompt, count: count, seed: seed
+    ) { done, _ in progress.update(done) }
+    let report = NoiseReport(comparison)
+    print(json ? try report.jsonLine : report.table)
+  }
+}

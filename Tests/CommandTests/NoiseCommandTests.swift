@@ -1,0 +1,233 @@
+import Files
+import Foundation
+import Media
+import Testing
+
+/// `attune noise optimize | evaluate` and `attune image sample --prior`, with a model of a few weights.
+@Suite(.serialized) struct NoiseCommandTests {
+  private let folder: TemporaryFolder
+  private var url: URL { folder.url }
+
+  init() throws {
+    folder = try TemporaryFolder()
+    let dolls = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "Goldens/CaptionedImages/dolls").path
+    try folder.write(
+      """
+      model:
+        new:
+          text: {vocabularySize: 600, tokenCount: 20, width: 16, layerCount: 1, headCount: 2}
+          unet: {channels: [8, 16], headCount: 2, normGroupCount: 4}
+      data: {path: "\(dolls)"}
+      training: {batchSize: 5, batchCount: 1, warmUpCount: 1}
+      samples: {interval: 0}
+      reportInterval: 1
+      checkpointInterval: 1
+      weightType: float32
+      """, to: "train.yaml")
+    try folder.write(
+      """
+      model: model/model
+      reward: "command:./number"
+      prompts: [an elf, a human in a blue robe]
+      sampling: {stepCount: 2}
+      find: {imageCount: 4, iterationCount: 4}
+      gridCount: 2
+      """, to: "find.yaml")
+    // A number that depends on every byte of a picture, 0 to 999.
+    try script(
+      "number",
+      "printf '['; comma=; for f in \"$1\"/*.png; do printf '%s%s' \"$comma\" "
+        + "$(($(cksum < \"$f\" | cut -d' ' -f1) % 1000)); comma=,; done; echo ]")
+    let trained = try attune(
+      "image", "train", "--config", "train.yaml", "--output", "model", "--quiet")
+    #expect(trained.status == 0, "\(trained.output)")
+  }
+
+  private func attune(_ arguments: String...) throws -> (status: Int32, output: String) {
+    try Attune.run(arguments, in: url)
+  }
+
+  private func bytes(_ name: String) throws -> Data {
+    try Data(contentsOf: url.appending(path: name))
+  }
+
+  @Test func optimizesAndGoesOnMetricForMetric() throws {
+    let whole = try attune("noise", "optimize", "--config", "find.yaml", "--output", "whole")
+    #expect(whole.status == 0, "\(whole.output)")
+    #expect(whole.output.contains("after: reward"))
+    let metrics = try folder.text("whole/metrics.jsonl")
+    #expect(metrics.split(separator: "\n").count == 4)
+    #expect(metrics.contains("\"klDivergence\"") && metrics.contains("\"rewardOfPrompt2\""))
+    for name in ["before", "after", "reward"] {
+      let picture = try Image(contentsOfFile: url.appending(path: "whole/images/\(name).png").path)
+      #expect(picture.width > 100)
+    }
+    #expect(try bytes("whole/images/before.png") != bytes("whole/images/after.png"))
+
+    let part = try attune(
+      "noise", "optimize", "--config", "find.yaml", "--output", "part", "--iterations", "2",
+      "--threads", "1")
+    #expect(part.status == 0, "\(part.output)")
+    let resumed = try attune("noise", "optimize", "--resume", "part", "--iterations", "4")
+    #expect(resumed.status == 0, "\(resumed.output)")
+    #expect(try folder.text("part/metrics.jsonl") == metrics)
+    for name in ["prior-1.safetensors", "prior-2.safetensors", "images/after.png"] {
+      #expect(try bytes("part/\(name)") == bytes("whole/\(name)"), "\(name)")
+    }
+  }
+
+  @Test func priorsAreUsedAndJudged() throws {
+    let run = try attune(
+      "noise", "optimize", "--config", "find.yaml", "--output", "run", "--prompt", "an elf",
+      "--quiet")
+    #expect(run.status == 0 && run.output.isEmpty, "\(run.output)")
+    let sample =
+      ["image", "sample", "--model", "model/model", "--prompt", "an elf"]
+      + ["--steps", "2"]
+    let use = sample + ["--count", "2", "--prior", "run/prior.safetensors"]
+    let drawn = try Attune.run(use + ["--output", "a.png"], in: url)
+    #expect(drawn.status == 0 && !drawn.output.contains("warning"), "\(drawn.output)")
+    let plain = try Attune.run(sample + ["--count", "2", "--output", "b.png"], in: url)
+    #expect(plain.status == 0)
+    #expect(try bytes("a.png") != bytes("b.png"))
+    let warned = try Attune.run(use + ["--output", "c.png", "--prompt", "an orc"], in: url)
+    #expect(warned.status == 0 && warned.output.contains("learned for the prompt 'an elf'"))
+
+    let evaluate = [
+      "noise", "evaluate", "--model", "model/model", "--prior", "run/prior.safetensors",
+      "--reward", "command:./number", "--score", "2*command:./number", "--count", "4", "--quiet",
+    ]
+    let json = try Attune.run(evaluate + ["--json"], in: url)
+    #expect(json.status == 0, "\(json.output)")
+    let report = try JSONDecoder().decode(Report.self, from: Data(json.output.utf8))
+    #expect(report.prompt == "an elf" && report.count == 4 && report.bestOf == 5)
+    // The score is twice what was optimized.
+    #expect(abs(2 * report.reward.plain.mean - report.twice.plain.mean) <= 1e-3)
+    #expect(report.reward.bestOfN.mean > report.reward.plain.mean)
+    #expect(report.reward.prior.standardError >= 0)
+    let table = try Attune.run(evaluate, in: url)
+    #expect(table.output.contains("best of 5") && table.output.contains("2CommandNumber"))
+
+    // Another model: one more batch of training.
+    let other = try attune(
+      "image", "train", "--config", "train.yaml", "--output", "other", "--quiet", "seed=1")
+    #expect(other.status == 0)
+    let refused = try attune(
+      "image", "sample", "--model", "other/model", "--prompt", "an elf", "--steps", "2", "--prior",
+      "run/prior.safetensors", "--output", "d.png")
+    #expect(refused.status == 1 && refused.output.contains("another model"), "\(refused.output)")
+    let size = try Attune.run(use + ["--output", "e.png", "--width", "40"], in: url)
+    #expect(size.status == 1 && size.output.contains("[16, 16, 12]"), "\(size.output)")
+  }
+
+  private struct Report: Decodable {
+    struct Score: Decodable {
+      struct Estimate: Decodable { var mean, standardError: Double }
+      var plain, prior, bestOfN: Estimate
+    }
+    var prompt: String
+    var count, bestOf: Int
+    var reward, twice: Score
+
+    enum CodingKeys: String, CodingKey {
+      case prompt, count, bestOf, reward
+      case twice = "2CommandNumber"
+    }
+  }
+
+  /// A judge in a shell script; `$1` is the folder of pictures.
+  private func script(_ name: String, _ text: String) throws {
+    try folder.write("#!/bin/sh\n\(text)\n", to: name)
+    try FileManager.default.setAttributes(
+      [.posixPermissions: 0o755], ofItemAtPath: url.appending(path: name).path)
+  }
+
+  /// The same as a setting.
+  private func judge(_ name: String, _ text: String) throws -> String {
+    try script(name, text)
+    return "reward=command:./\(name)"
+  }
+
+  @Test func rewardsThatFailLeaveTheRunWhole() throws {
+    let sizes = try judge(
+      "sizes", "printf '['; for f in \"$1\"/*.png; do stat -c %s, \"$f\"; done; echo 0]")
+    let crash = try judge("crash", "echo no model >&2; exit 3")
+    let hang = try judge("hang", "sleep 30")
+    let garbage = try judge("garbage", "echo I like them")
+    let nothing = try judge("nothing", "echo '[NaN, null, NaN, NaN, 1, 2, 3, 4]'")
+    let cases: [(String, String)] = [
+      (crash, "no model"), (hang, "did not end within 1"), (garbage, "I like them"),
+      // A number too many: the zero at the end.
+      (sizes, "numbers"), (nothing, "2 numbers"),
+    ]
+    for (index, (reward, text)) in cases.enumerated() {
+      let name = "run\(index)"
+      let result = try attune(
+        "noise", "optimize", "--config", "find.yaml", "--output", name, "--prompt", "an elf",
+        "--quiet", reward, "rewardTimeLimit=1")
+      #expect(result.status == 1 && result.output.contains(text), "\(result.output)")
+      #expect(result.output.split(separator: "\n").count <= 2, "\(result.output)")
+      let settings = url.appending(path: "\(name)/config.yaml").path
+      #expect(FileManager.default.fileExists(atPath: settings))
+    }
+  }
+
+  @Test func picturesWithoutARewardAreLeftOut() throws {
+    // As many numbers as pictures, the first of them none; and none at all.
+    let some = try judge(
+      "some",
+      "n=$(ls \"$1\" | wc -l); printf '[NaN'; i=1; while [ $i -lt $n ]; do printf ', %s' $i; "
+        + "i=$((i + 1)); done; echo ]")
+    let kept = try attune(
+      "noise", "optimize", "--config", "find.yaml", "--output", "some-run", "--prompt", "an elf",
+      "--quiet", some)
+    #expect(kept.status == 0, "\(kept.output)")
+    #expect(kept.output.contains("no finite number for 1 picture, left out"), "\(kept.output)")
+    #expect(try folder.text("some-run/metrics.jsonl").contains("\"droppedCount\": 1.0"))
+
+    let none = try judge(
+      "none",
+      "n=$(ls \"$1\" | wc -l); printf '[null'; i=1; while [ $i -lt $n ]; do printf ', null'; "
+        + "i=$((i + 1)); done; echo ]")
+    let stopped = try attune(
+      "noise", "optimize", "--config", "find.yaml", "--output", "none-run", "--prompt", "an elf",
+      "--quiet", none)
+    #expect(stopped.status == 1, "\(stopped.output)")
+    #expect(stopped.output.contains("no finite number for 4 of 4 pictures"), "\(stopped.output)")
+  }
+
+  @Test func wrongInputsGetOneLine() throws {
+    let unfinished = url.appending(path: "model/model/unet/config.json")
+    let optimize = ["noise", "optimize"]
+    let named = ["--model", "model/model", "--prompt", "x"]
+    let cases: [([String], Int32, String)] = [
+      (optimize + ["--prompt", "x", "--reward", "clip"], 2, "--model"),
+      (optimize + ["--model", "model/model", "--reward", "clip"], 2, "--prompt"),
+      (optimize + named, 2, "--reward"), (optimize + named + ["--reward", "clap"], 1, "clip"),
+      (optimize + named + ["--reward", "clip"], 1, "CLIP"),
+      (optimize + ["--model", "nowhere", "--prompt", "x", "--reward", "png-size"], 1, "nowhere"),
+      (optimize + named + ["--reward", "png-size", "find.imageCount=5"], 1, "find.imageCount"),
+      (optimize + named + ["--reward", "png-size", "find.stepsize=5"], 1, "stepSize"),
+      (optimize + named + ["--reward", "png-size", "--iterations=0"], 1, "iterationCount"),
+      (["noise", "evaluate", "--model", "model/model", "--reward", "png-size"], 2, "--prior"),
+      (
+        [
+          "noise", "evaluate", "--model", "model/model", "--reward", "png-size", "--prior",
+          "find.yaml",
+        ], 1, "find.yaml"
+      ),
+    ]
+    for (index, (arguments, status, text)) in cases.enumerated() {
+      let more = arguments.contains("optimize") ? ["--output", "wrong\(index)"] : []
+      let result = try Attune.run(arguments + more, in: url)
+      #expect(result.status == status, "\(arguments): \(result.output)")
+      #expect(result.output.contains(text), "\(arguments): \(result.output)")
+      #expect(result.output.split(separator: "\n").count <= 4, "\(result.output)")
+    }
+    // A part of the model is missing.
+    try FileManager.default.removeItem(at: unfinished)
+    let missing = try Attune.run(optimize + named + ["--reward", "png-size"], in: url)
+    #expect(missing.status == 1 && missing.output.contains("unet/config.json"))
+  }
+}

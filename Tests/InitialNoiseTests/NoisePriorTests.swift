@@ -1,0 +1,89 @@
+import Diffusion
+import Files
+import Foundation
+import Tensors
+import Testing
+import TextToImage
+
+@testable import InitialNoise
+
+struct NoisePriorTests {
+  private func prior() -> NoisePrior {
+    var random = RandomStream(seed: 3)
+    return NoisePrior(
+      mean: random.normal([2, 3, 2]), standardDeviation: random.uniform([2, 3, 2], in: 0.5..<1.5))
+  }
+
+  @Test func drawsHaveItsMoments() {
+    let prior = prior()
+    var random = RandomStream(seed: 4)
+    let count = 20_000
+    let noise = prior.noise(from: random.normal([count, 2, 3, 2]))
+    let mean = noise.mean(along: 0)
+    let deviation = (noise - mean).squared().mean(along: 0).squareRoot()
+    for (found, wanted) in [(mean, prior.mean), (deviation, prior.standardDeviation)] {
+      let difference = zip(found.elements, wanted.elements).map { abs($0 - $1) }.max() ?? .nan
+      #expect(difference <= 0.05)
+    }
+  }
+
+  @Test func standardPriorKeepsNoise() {
+    var random = RandomStream(seed: 5)
+    let unit = random.normal([2, 2, 3, 2])
+    let standard = NoisePrior(standardOfShape: [2, 3, 2])
+    #expect(standard.noise(from: unit).elements == unit.elements)
+    #expect(standard.divergence == 0)
+  }
+
+  /// E[ln pi(z) - ln N(z; 0, I)] by sampling.
+  @Test func divergenceIsTheExpectedLogRatio() {
+    let prior = prior()
+    var random = RandomStream(seed: 6)
+    let noise = prior.noise(from: random.normal([50_000, 2, 3, 2]))
+    let standard = NoisePrior(standardOfShape: prior.shape)
+    let ratio = (prior.logDensity(of: noise) - standard.logDensity(of: noise)).flattened(from: 1)
+      .sum(along: 1)
+    let expected = Double(ratio.mean().scalar)
+    #expect(abs(prior.divergence - expected) <= 0.03 * expected)
+  }
+
+  @Test func fileKeepsEverything() throws {
+    let path = FileManager.default.temporaryDirectory.appending(
+      path: "prior-\(UUID().uuidString).safetensors"
+    ).path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    var settings = GenerationSettings()
+    settings.sampler = .ddim
+    settings.stepCount = 12
+    let origin = PriorOrigin(
+      prompt: "an \"elf\"", model: "00ff", settings: settings, reward: "clip", imageCount: 256)
+    let written = NoisePriorFile(prior: prior(), origin: origin)
+    try written.write(to: path)
+    let read = try NoisePriorFile(path: path)
+    #expect(read.origin == origin)
+    #expect(read.prior.mean.elements == written.prior.mean.elements)
+    #expect(
+      read.prior.standardDeviation.elements == written.prior.standardDeviation.elements)
+
+    try read.check(path: path, fingerprint: "00ff", shape: [2, 3, 2])
+    #expect(throws: FileError.self) {
+      try read.check(path: path, fingerprint: "0000", shape: [2, 3, 2])
+    }
+    #expect(throws: FileError.self) {
+      try read.check(path: path, fingerprint: "00ff", shape: [3, 2, 2])
+    }
+    #expect(read.origin.differences(prompt: "an \"elf\"", settings: settings).isEmpty)
+    settings.stepCount = 20
+    #expect(read.origin.differences(prompt: "an orc", settings: settings).count == 2)
+  }
+
+  @Test func otherFilesAreRefused() throws {
+    let path = FileManager.default.temporaryDirectory.appending(
+      path: "no-prior-\(UUID().uuidString).safetensors"
+    ).path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try SafetensorsFile.write(["mean": StoredTensor(Tensor([1]))], metadata: [:], to: path)
+    let error = #expect(throws: FileError.self) { try NoisePriorFile(path: path) }
+    #expect(error.map { "\($0)".contains("noise prior") } ?? false)
+  }
+}

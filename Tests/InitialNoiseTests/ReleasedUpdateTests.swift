@@ -1,0 +1,47 @@
+import Files
+import Foundation
+import Tensors
+import Testing
+
+@testable import InitialNoise
+
+/// Against the functions of the released code (`Tests/Goldens/InitialNoise/generate.py`).
+struct ReleasedUpdateTests {
+  @Test func tenUpdatesMatchTheReleasedCode() throws {
+    let file = try SafetensorsFile(
+      path: URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Goldens/InitialNoise/released.safetensors").path)
+    func golden(_ name: String) throws -> Tensor { Tensor(try file.storedTensor(named: name)) }
+    let noises = try golden("noises")
+    let rewards = try golden("rewards").elements
+    var configuration = FINDConfiguration.released
+    configuration.iterationCount = rewards.count
+    configuration.releasedLearningRate = 8e-2
+    configuration.releasedBufferCount = 3
+    let find = try FIND(
+      shape: Array(noises.shape.dropFirst()), promptEmbedding: try golden("embedding"),
+      configuration: configuration, seed: 0)
+    let parameters = try #require(find.baselineParameters)
+    for (position, (_, parameter)) in parameters.enumerated() {
+      let scale = parameter.value.rank == 2 ? 0.05 : 0.1
+      parameter.value = Tensor(shape: parameter.value.shape) { result in
+        for index in result.indices {
+          result[index] = Float(cos(Double(index) * 0.37 + Double(position)) * scale)
+        }
+      }
+    }
+    let (means, deviations) = (try golden("means"), try golden("stds"))
+    for iteration in rewards.indices {
+      _ = try find.learn(
+        from: noises.slice(iteration..<iteration + 1), rewards: [rewards[iteration]])
+      let prior = find.prior
+      for (found, wanted) in [(prior.mean, means), (prior.standardDeviation, deviations)] {
+        let expected = wanted.slice(iteration..<iteration + 1)
+        #expect(found.count == expected.count)
+        let difference = zip(found.elements, expected.elements).map { abs($0 - $1) }.max() ?? .nan
+        #expect(difference <= 1e-5, "iteration \(iteration + 1)")
+      }
+    }
+    #expect(find.prior.shift > 0.1)
+  }
+}
