@@ -10,7 +10,7 @@ let package = Package(
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage",
-        "Rewards", "Runs",
+        "Rewards", "Runs", "Reports",
       ]),
   ],
   dependencies: [
@@ -66,13 +66,14 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ],
       exclude: ["TensorBoard/event.proto"]),
+    .target(name: "Reports", dependencies: ["Files", "Media", "Runs"]),
 
     // Programs.
     .executableTarget(
       name: "attune",
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "DiffusionPolicies", "CaptionedImages", "TextToImage", "Rewards", "Runs",
+        "DiffusionPolicies", "CaptionedImages", "TextToImage", "Rewards", "Runs", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -121,6 +122,7 @@ let package = Package(
       dependencies: [
         "Runs", "Files", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports", "Files", "Media", "Runs", "attune"]),
     .testTarget(
       name: "CommandTests",
       dependencies: [

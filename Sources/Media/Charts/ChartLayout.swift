@@ -10,11 +10,11 @@ struct ChartLayout {
   private static let tickSize = 12.0
   private static let labelSize = 13.0
   private static let titleSize = 16.0
-  private static let titleColor = Color(0x111827)
-  private static let textColor = Color(0x4B5563)
-  private static let axisColor = Color(0x9CA3AF)
-  private static let gridColor = Color(0xE5E7EB)
-  private static let fineGridColor = Color(0xF3F4F6)
+  static let titleColor = Color(0x111827)
+  static let textColor = Color(0x4B5563)
+  static let axisColor = Color(0x9CA3AF)
+  static let gridColor = Color(0xE5E7EB)
+  static let fineGridColor = Color(0xF3F4F6)
 
   init(_ chart: LineChart, width: Double, height: Double) {
     self.chart = chart
@@ -49,6 +49,14 @@ struct ChartLayout {
     for (index, series) in chart.series.enumerated() { addBand(series, index: index) }
     for (index, series) in chart.series.enumerated() { addCurve(series, index: index) }
     if scene.plotShapes.isEmpty { addNotice("no data") }
+  }
+
+  /// Where the data lies.
+  var placement: ChartPlacement {
+    ChartPlacement(
+      left: scene.plot.left, top: scene.plot.top, right: scene.plot.right,
+      bottom: scene.plot.bottom, xRange: xAxis.lower...xAxis.upper,
+      yRange: yAxis.lower...yAxis.upper)
   }
 
   static func width(_ text: String, _ size: Double) -> Double {
