@@ -122,7 +122,8 @@ let package = Package(
       dependencies: [
         "Runs", "Files", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
-    .testTarget(name: "ReportsTests", dependencies: ["Reports", "Files", "Media", "Runs", "attune"]),
+    .testTarget(
+      name: "ReportsTests", dependencies: ["Reports", "Files", "Media", "Runs", "attune"]),
     .testTarget(
       name: "CommandTests",
       dependencies: [

@@ -35,7 +35,8 @@ struct ChartLayout {
     let bottom =
       height - ChartLayout.padding - 20 - (chart.xLabel == nil ? 0 : ChartLayout.labelSize + 8)
     let plotTop = min(top + 6, bottom - 20)
-    let yTicks = yAxis.ticks(count: Int((bottom - plotTop) / 48))
+    let yTicks = yAxis.ticks(
+      count: ChartLayout.tickCount(length: bottom - plotTop, distances: 32...48))
     let tickWidth = yTicks.map { ChartLayout.width($0.label, ChartLayout.tickSize) }.max() ?? 0
     let labelWidth = chart.yLabel == nil ? 0 : ChartLayout.labelSize + 10
     scene.plot = ChartArea(
@@ -44,7 +45,8 @@ struct ChartLayout {
 
     // 2. What lies behind the data, then the data.
     scene.shapes += legend.shapes(left: ChartLayout.padding, top: legendTop)
-    addGrid(xTicks: xAxis.ticks(count: Int(scene.plot.width / 90)), yTicks: yTicks)
+    let xCount = ChartLayout.tickCount(length: scene.plot.width, distances: 56...90)
+    addGrid(xTicks: xAxis.ticks(count: xCount), yTicks: yTicks)
     addLabels()
     for (index, series) in chart.series.enumerated() { addBand(series, index: index) }
     for (index, series) in chart.series.enumerated() { addCurve(series, index: index) }
@@ -57,6 +59,11 @@ struct ChartLayout {
       left: scene.plot.left, top: scene.plot.top, right: scene.plot.right,
       bottom: scene.plot.bottom, xRange: xAxis.lower...xAxis.upper,
       yRange: yAxis.lower...yAxis.upper)
+  }
+
+  /// Ticks stand closer on short axes, which would have one or two only.
+  private static func tickCount(length: Double, distances: ClosedRange<Double>) -> Int {
+    Int(length / max(distances.lowerBound, min(distances.upperBound, length / 5)))
   }
 
   static func width(_ text: String, _ size: Double) -> Double {

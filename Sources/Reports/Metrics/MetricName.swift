@@ -28,7 +28,8 @@ struct MetricName: Hashable {
         character.isUppercase && !(words.last?.last?.isUppercase ?? false)
         || words.isEmpty
       // The last capital of several begins a word: `minimumSNRGamma`.
-      if character.isLowercase, let last = words.last, last.count > 1, last.last?.isUppercase == true,
+      if character.isLowercase, let last = words.last, last.count > 1,
+        last.last?.isUppercase == true,
         let capital = words[words.count - 1].popLast()
       {
         words.append("\(capital)\(character)")
@@ -48,7 +49,9 @@ struct MetricName: Hashable {
   /// Losses of a reinforcement learner tell nothing by their size; only those of plain training do.
   var direction: Direction {
     if key == "loss" || key.hasPrefix("validation") && key.hasSuffix("Loss") { return .down }
-    let good = ["SuccessRate", "Accuracy", "AccuracyHeldOut", "Reward", "Return", "Score", "Diversity"]
+    let good = [
+      "SuccessRate", "Accuracy", "AccuracyHeldOut", "Reward", "Return", "Score", "Diversity",
+    ]
     let capitalized = key.prefix(1).uppercased() + key.dropFirst()
     return good.contains { capitalized.hasSuffix($0) } ? .up : .none
   }

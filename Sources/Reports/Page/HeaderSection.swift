@@ -64,7 +64,9 @@ enum HeaderSection {
 
   /// A path as a shell reads it.
   private static func quoted(_ path: String) -> String {
-    let isPlain = path.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "/._-".contains($0)) }
+    let isPlain = path.allSatisfy {
+      $0.isASCII && ($0.isLetter || $0.isNumber || "/._-".contains($0))
+    }
     return isPlain
       ? path : "'\(path.printable.replacingOccurrences(of: "'", with: "'\\''"))'"
   }

@@ -32,7 +32,8 @@ enum MediaSection {
 
         """
     }
-    return "<figure>\(element(file, label: word))<figcaption>\(caption(word, run))</figcaption></figure>\n"
+    return
+      "<figure>\(element(file, label: word))<figcaption>\(caption(word, run))</figcaption></figure>\n"
   }
 
   /// With the first or last value of the metric that the run is judged by.

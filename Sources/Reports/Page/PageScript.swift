@@ -8,12 +8,12 @@ enum PageScript {
       const space = "http://www.w3.org/2000/svg";
       const charts = [];
 
-      function words(value) {
+      function words(value, digits = 4) {
         if (value === null) return "not a number";
         const size = Math.abs(value);
         if (size === 0) return "0";
         if (size < 1e-3 || size >= 1e9) return value.toExponential(3).replace(/\.?0+e/, "e").replace("e+", "e");
-        return value.toLocaleString("en-US", { maximumSignificantDigits: size >= 1000 ? 6 : 4 });
+        return value.toLocaleString("en-US", { maximumSignificantDigits: size >= 1000 ? 6 : digits });
       }
 
       // The index of the value nearest to x in an ascending list.
@@ -63,7 +63,7 @@ enum PageScript {
             marker.setAttribute("cx", px);
             marker.setAttribute("cy", bottom - part * (bottom - top));
           }
-          const error = curve.e && curve.e[i] !== null ? " ± " + words(curve.e[i]) : "";
+          const error = curve.e && curve.e[i] !== null ? " ± " + words(curve.e[i], 2) : "";
           const step = curve.s ? " · step " + curve.s[i].toLocaleString("en-US") : "";
           output.textContent =
             words(value) + error + " at " + data.noun + " " + curve.x[i].toLocaleString("en-US") + step;

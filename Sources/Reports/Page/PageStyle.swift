@@ -90,6 +90,7 @@ enum PageStyle {
     .marker { fill: var(--card); stroke: var(--text); stroke-width: 2; }
     details { margin-top: 12px; padding: 0 12px; }
     summary { padding: 10px 4px; cursor: pointer; font-weight: 600; }
+    details + .aside { margin-top: 8px; }
     details .charts { padding-bottom: 12px; }
     details .chart { border-color: transparent; padding: 6px 0 0; }
     details pre { margin: 0 0 12px; padding: 0 4px; white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -124,7 +125,7 @@ enum PageStyle {
     @media (max-width: 600px) {
       main { padding-top: 16px; }
       h1 { font-size: 24px; }
-      .facts div { grid-template-columns: 1fr; gap: 0; margin-bottom: 6px; }
+      .facts div { grid-template-columns: 7.5em 1fr; gap: 8px; }
       .card { padding: 10px 14px; }
       .chart { padding: 8px 4px 2px; }
       details { padding: 0 6px; }

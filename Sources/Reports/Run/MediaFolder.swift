@@ -62,7 +62,8 @@ struct MediaFolder {
       ? Self.spread(rest, count: limits.pictureCount) : Array(rest.suffix(limits.videoCount))
     if chosen.count < rest.count {
       let noun = kind == .picture ? "pictures" : "videos"
-      notes.append("\(chosen.count) of \(rest.count.grouped) \(noun) in \(folder.printable) are shown")
+      notes.append(
+        "\(chosen.count) of \(rest.count.grouped) \(noun) in \(folder.printable) are shown")
     }
     // The newest first, as it matters most where room is short.
     others = chosen.reversed().compactMap(file).reversed()

@@ -5,9 +5,10 @@ enum RunKind: CaseIterable {
   case policyPretraining, policyFineTuning, imageTraining, rewardTraining, noiseOptimization, other
 
   init(_ settings: SettingsOutline?) {
-    self = Self.allCases.first { kind in
-      !kind.signature.isEmpty && kind.signature.allSatisfy { settings?.has($0) ?? false }
-    } ?? .other
+    self =
+      Self.allCases.first { kind in
+        !kind.signature.isEmpty && kind.signature.allSatisfy { settings?.has($0) ?? false }
+      } ?? .other
   }
 
   /// Settings that a run of the kind has, and no kind after it.

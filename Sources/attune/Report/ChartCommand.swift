@@ -13,7 +13,7 @@ struct ChartCommand: ParsableCommand {
 
       Examples:
         attune chart runs/push-t-0 runs/push-t-1 runs/push-t-2 --metric evaluationSuccessRate \\
-          --label "seed 0" --label "seed 1" --label "seed 2" --x step --output push-t.svg
+          --label "seed 0" "seed 1" "seed 2" --x step --output push-t.svg
         attune chart runs/push-t-0 --metric loss --metric validationLoss --output loss.png
       """)
 
@@ -23,7 +23,9 @@ struct ChartCommand: ParsableCommand {
   @Option(help: "A name from metrics.jsonl; may be given several times.")
   var metric: [String]
 
-  @Option(help: "The name of a run in the legend, one for each run; the folder's name unless given.")
+  @Option(
+    parsing: .upToNextOption,
+    help: "The runs' names in the legend, one for each; the folders' names unless given.")
   var label: [String] = []
 
   @Option(name: .customLong("x"), help: "What the horizontal axis counts: step or iteration.")

@@ -17,8 +17,8 @@ struct ReportCommand: ParsableCommand {
         attune report runs/dolls --output dolls.html
       """)
 
-  @Argument(help: "The run folder.")
-  var run: String
+  @Argument(help: ArgumentHelp("The run folder.", valueName: "run"))
+  var folder: String
 
   @Option(name: .shortAndLong, help: "The page to write; RUN/report.html unless given.")
   var output: String?
@@ -27,8 +27,8 @@ struct ReportCommand: ParsableCommand {
   var quiet = false
 
   func run() throws {
-    let report = try RunReport(run: run)
-    let path = output ?? RunReport.usualPath(run: run)
+    let report = try RunReport(run: folder)
+    let path = output ?? RunReport.usualPath(run: folder)
     try report.write(to: path)
     let log = RunLog()
     if !quiet { for note in report.notes { log.warn(note) } }
