@@ -15,6 +15,7 @@ import Testing
 
   @Test func curvesOfSeveralRuns() throws {
     let runs = try [run("seed-0", offset: 0), run("seed-1", offset: 10)]
+    defer { withExtendedLifetime(runs) {} }
     let sources = runs.map { ComparisonChart.Source(path: $0.path + "/") }
     let chart = try ComparisonChart(sources, metrics: ["reward"], axis: .step, title: "T").chart
     #expect(chart.series.map(\.name) == ["seed-0", "seed-1"])
@@ -26,6 +27,7 @@ import Testing
 
   @Test func severalMetricsAndLabels() throws {
     let run = try run("a", offset: 0)
+    defer { withExtendedLifetime(run) {} }
     let one = try ComparisonChart([.init(path: run.path)], metrics: ["reward", "length"]).chart
     #expect(one.series.map(\.name) == ["reward", "length"])
     #expect(one.series[1].spread.isEmpty && one.yLabel == nil && one.xLabel == "iteration")
@@ -36,7 +38,7 @@ import Testing
     ).chart
     #expect(
       labeled.series.map(\.name) == [
-        "ours · reward", "ours · length", "theirs · reward", "theirs · length",
+        "ours, reward", "ours, length", "theirs, reward", "theirs, length",
       ])
     // Standard errors can be asked for by name.
     let error = try ComparisonChart([.init(path: run.path)], metrics: ["rewardStandardError"])
@@ -45,6 +47,7 @@ import Testing
 
   @Test func missingMetricsNameTheNearest() throws {
     let run = try run("a", offset: 0)
+    defer { withExtendedLifetime(run) {} }
     func message(_ key: String, _ path: String) -> String {
       do {
         _ = try ComparisonChart([.init(path: path)], metrics: [key])
@@ -57,12 +60,14 @@ import Testing
     #expect(message("Length", run.path).hasSuffix("did you mean 'length'?"))
     #expect(message("x", run.path).hasSuffix("choose from length, reward, rewardStandardError"))
     let new = try SyntheticRun()
+    defer { withExtendedLifetime(new) {} }
     #expect(message("reward", new.path).hasSuffix("the run has not written any yet"))
     #expect(message("reward", new.path + "x").contains("is not a run folder"))
   }
 
   @Test func damagedLinesAreSaid() throws {
     let run = try run("a", offset: 0)
+    defer { withExtendedLifetime(run) {} }
     try run.write(
       SyntheticRun.lines(2) { #""reward": \#($0)"# } + "{", to: "metrics.jsonl")
     let comparison = try ComparisonChart([.init(path: run.path)], metrics: ["reward"])

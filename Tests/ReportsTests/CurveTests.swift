@@ -23,7 +23,7 @@ import Testing
   }
 
   @Test func everyPointOfEveryMetricIsThere() throws {
-    let page = PageCheck(try RunReport(run: run.path).html)
+    let page = PageCheck(try run.report().html)
     let data = try page.hoverData()
     #expect(data.noun == "batch")
     #expect(data.curves.map(\.name) == ["evaluationReturn", "loss", "odd"])
@@ -46,11 +46,11 @@ import Testing
     #expect(data.curves[0].e == [2.5, 2.5, 2.5])
     #expect(data.curves[1].isLogarithmic && !data.curves[0].isLogarithmic)
     // What never changes has no curve but is named.
-    #expect(try RunReport(run: run.path).html.contains("Unchanged: same 3.5."))
+    #expect(try run.report().html.contains("Unchanged: same 3.5."))
   }
 
   @Test func drawnPointsLieWhereThePointerFindsThem() throws {
-    let page = PageCheck(try RunReport(run: run.path).html)
+    let page = PageCheck(try run.report().html)
     let curves = try page.hoverData().curves
     #expect(page.drawings.count == curves.count)
     for (curve, drawing) in zip(curves, page.drawings) {
@@ -78,7 +78,7 @@ import Testing
   }
 
   @Test func headlinesAreFirstBestAndLast() throws {
-    let html = try RunReport(run: run.path).html
+    let html = try run.report().html
     let cards = html.matches(
       of: #/<div class="card">\n<h3>(.*?)<\/h3>\n(.*?)\n<\/div>/#.dotMatchesNewlines())
     #expect(cards.map { String($0.output.1) } == ["evaluation return", "loss"])

@@ -38,7 +38,7 @@ import Testing
 
   @Test func pageIsSoundAndAlone() throws {
     let run = try fullRun()
-    let report = try RunReport(run: run.path)
+    let report = try run.report()
     let page = PageCheck(report.html)
     #expect(page.problems == [])
     #expect(report.notes == [])
@@ -65,7 +65,7 @@ import Testing
       #"{"iteration": 41, "step": 41, "</script><i>": 1, "reward": 3}"# + "\n"
         + #"{"iteration": 42, "step": 42, "</script><i>": 2, "reward": 3}"# + "\n",
       to: "metrics.jsonl")
-    let html = try RunReport(run: run.path).html
+    let html = try run.report().html
     let page = PageCheck(html)
     #expect(page.problems == [])
     #expect(page.count("script") == 2 && page.count("i") == 0)
@@ -77,7 +77,7 @@ import Testing
   }
 
   @Test func beforeAndAfterStandSideBySide() throws {
-    let html = try RunReport(run: try fullRun().path).html
+    let html = try fullRun().report().html
     let pair = try #require(
       html.firstMatch(of: #/<div class="pair">.*?<\/div>/#.dotMatchesNewlines())
     ).output
@@ -89,12 +89,12 @@ import Testing
     // One side alone waits for the other.
     let half = try SyntheticRun()
     try half.writePicture("hands-before")
-    let halfHTML = try RunReport(run: half.path).html
+    let halfHTML = try half.report().html
     #expect(halfHTML.contains("not there yet") && halfHTML.contains("<h3>hands</h3>"))
   }
 
   @Test func newestPictureIsLarge() throws {
-    let html = try RunReport(run: try fullRun().path).html
+    let html = try fullRun().report().html
     let large = try #require(
       html.firstMatch(of: #/<figure class="picture large">.*?<figcaption>(.*?)</#)
     ).output.1

@@ -14,6 +14,7 @@ import Testing
 
   @Test func timesAreThoseOfTheNewestSoundCheckpoint() throws {
     let parent = try SyntheticRun()
+    defer { withExtendedLifetime(parent) {} }
     let path = parent.path + "/inner"
     let run = try Run.start(at: path, configuration: Settings(), log: RunLog(isQuiet: true))
     for iteration in 1...2 {

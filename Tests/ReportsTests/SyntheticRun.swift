@@ -1,5 +1,6 @@
 import Foundation
 import Media
+import Reports
 import Runs
 
 /// A run folder of a test's own making, which disappears with its last user.
@@ -17,6 +18,11 @@ final class SyntheticRun {
     }
     if let config { try write(config, to: "config.yaml") }
     if let metrics { try write(metrics, to: "metrics.jsonl") }
+  }
+
+  /// The page; the folder stays until it is made, which is not so for one who asks for `path` only.
+  func report(limits: ReportLimits = ReportLimits()) throws -> RunReport {
+    try withExtendedLifetime(self) { try RunReport(run: path, limits: limits) }
   }
 
   deinit { try? FileManager.default.removeItem(at: parent) }

@@ -48,7 +48,7 @@ public struct ComparisonChart: Sendable {
         series.append(
           curve.series(
             axis: axis,
-            name: [prefix, suffix].filter { !$0.isEmpty }.joined(separator: " · ")))
+            name: [prefix, suffix].filter { !$0.isEmpty }.joined(separator: ", ")))
       }
     }
     self.notes = notes

@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import Runs
 
 /// The path of a run folder and of what is in it.
@@ -12,10 +13,14 @@ struct RunPath: Sendable {
     self.path = path
   }
 
-  /// The folder's name; the path itself where that has none, as `..`.
+  /// The folder's name, also where the path does not say it, as `.` does not.
   var name: String {
-    let last = path.split(separator: "/").last.map(String.init) ?? path
-    return last == "." || last == ".." ? path : last
+    guard let last = path.split(separator: "/").last, last != ".", last != ".." else {
+      guard let real = realpath(path, nil) else { return path }
+      defer { free(real) }
+      return String(cString: real).split(separator: "/").last.map(String.init) ?? path
+    }
+    return String(last)
   }
 
   func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
