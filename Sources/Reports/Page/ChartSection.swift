@@ -64,11 +64,11 @@ struct ChartSection {
       \(rest.joined)</div>
       </details>
       """
+    let bands: HTML = shown.contains(where: \.hasErrors) ? " Bands are standard errors." : ""
     html = """
       <section>
       <h2>Learning curves</h2>
-      <p class="hint">Point at a curve, or touch it, to read all curves there; arrow keys move along. \
-      Bands are standard errors.</p>
+      <p class="hint">Point at a curve, or touch it, to read all curves there; arrow keys move along.\(bands)</p>
       <div class="charts">
       \(first)</div>
       \(more)
