@@ -10,7 +10,7 @@ let package = Package(
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage",
-        "Rewards", "InitialNoise", "Runs",
+        "Rewards", "InitialNoise", "Runs", "Reports",
       ]),
   ],
   dependencies: [
@@ -72,6 +72,7 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ],
       exclude: ["TensorBoard/event.proto"]),
+    .target(name: "Reports", dependencies: ["Files", "Media", "Runs"]),
 
     // Programs.
     .executableTarget(
@@ -79,7 +80,7 @@ let package = Package(
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "DiffusionPolicies", "CaptionedImages", "TextToImage", "Rewards", "InitialNoise",
-        "Runs", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Runs", "Reports", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "Benchmarks",
@@ -133,6 +134,8 @@ let package = Package(
       dependencies: [
         "Runs", "Files", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
+    .testTarget(
+      name: "ReportsTests", dependencies: ["Reports", "Files", "Media", "Runs", "attune"]),
     .testTarget(
       name: "CommandTests",
       dependencies: [

@@ -9,7 +9,7 @@ struct Attune: ParsableCommand {
     abstract: "Improves pretrained diffusion models by reinforcement learning.",
     subcommands: [
       PolicyCommand.self, ImageCommand.self, NoiseCommand.self, RewardCommand.self,
-      EnvironmentCommand.self, InspectCommand.self,
+      EnvironmentCommand.self, ReportCommand.self, ChartCommand.self, InspectCommand.self,
     ])
 
   /// 0 when all went well, 1 when the command failed, 2 when it was called wrongly; a command that

@@ -10,11 +10,11 @@ struct ChartLayout {
   private static let tickSize = 12.0
   private static let labelSize = 13.0
   private static let titleSize = 16.0
-  private static let titleColor = Color(0x111827)
-  private static let textColor = Color(0x4B5563)
-  private static let axisColor = Color(0x9CA3AF)
-  private static let gridColor = Color(0xE5E7EB)
-  private static let fineGridColor = Color(0xF3F4F6)
+  static let titleColor = Color(0x111827)
+  static let textColor = Color(0x4B5563)
+  static let axisColor = Color(0x9CA3AF)
+  static let gridColor = Color(0xE5E7EB)
+  static let fineGridColor = Color(0xF3F4F6)
 
   init(_ chart: LineChart, width: Double, height: Double) {
     self.chart = chart
@@ -35,7 +35,8 @@ struct ChartLayout {
     let bottom =
       height - ChartLayout.padding - 20 - (chart.xLabel == nil ? 0 : ChartLayout.labelSize + 8)
     let plotTop = min(top + 6, bottom - 20)
-    let yTicks = yAxis.ticks(count: Int((bottom - plotTop) / 48))
+    let yTicks = yAxis.ticks(
+      count: ChartLayout.tickCount(length: bottom - plotTop, distances: 32...48))
     let tickWidth = yTicks.map { ChartLayout.width($0.label, ChartLayout.tickSize) }.max() ?? 0
     let labelWidth = chart.yLabel == nil ? 0 : ChartLayout.labelSize + 10
     scene.plot = ChartArea(
@@ -44,11 +45,25 @@ struct ChartLayout {
 
     // 2. What lies behind the data, then the data.
     scene.shapes += legend.shapes(left: ChartLayout.padding, top: legendTop)
-    addGrid(xTicks: xAxis.ticks(count: Int(scene.plot.width / 90)), yTicks: yTicks)
+    let xCount = ChartLayout.tickCount(length: scene.plot.width, distances: 56...90)
+    addGrid(xTicks: xAxis.ticks(count: xCount), yTicks: yTicks)
     addLabels()
     for (index, series) in chart.series.enumerated() { addBand(series, index: index) }
     for (index, series) in chart.series.enumerated() { addCurve(series, index: index) }
     if scene.plotShapes.isEmpty { addNotice("no data") }
+  }
+
+  /// Where the data lies.
+  var placement: ChartPlacement {
+    ChartPlacement(
+      left: scene.plot.left, top: scene.plot.top, right: scene.plot.right,
+      bottom: scene.plot.bottom, xRange: xAxis.lower...xAxis.upper,
+      yRange: yAxis.lower...yAxis.upper)
+  }
+
+  /// Ticks stand closer on short axes, which would have one or two only.
+  private static func tickCount(length: Double, distances: ClosedRange<Double>) -> Int {
+    Int(length / max(distances.lowerBound, min(distances.upperBound, length / 5)))
   }
 
   static func width(_ text: String, _ size: Double) -> Double {

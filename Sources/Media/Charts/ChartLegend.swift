@@ -8,6 +8,7 @@ struct ChartLegend {
     var row: Int
   }
 
+  static let textColor = Color(0x374151)
   private static let textSize = 12.0
   private static let rowHeight = 18.0
   private static let sampleWidth = 20.0
@@ -48,7 +49,7 @@ struct ChartLegend {
         ChartScene.Text(
           string: item.name,
           position: ChartPoint(x: end + 6, y: y + ChartLegend.textSize * 0.35),
-          size: ChartLegend.textSize, color: Color(0x374151)))
+          size: ChartLegend.textSize, color: ChartLegend.textColor))
       return (item.series.spread.isEmpty ? [] : [band]) + [line, text]
     }
   }

@@ -79,8 +79,13 @@ public struct LineChart: Sendable {
   ]
 
   /// The chart as an SVG document; sizes are in its units, CSS pixels.
-  public func svg(width: Double = 720, height: Double = 440) -> String {
-    SVGDocument(scene(width: width, height: height)).text
+  ///
+  /// - Parameters:
+  ///   - width: the width.
+  ///   - height: the height.
+  ///   - isThemed: whether colors are CSS variables that a page may set, as by `darkStyle`.
+  public func svg(width: Double = 720, height: Double = 440, isThemed: Bool = false) -> String {
+    SVGDocument(scene(width: width, height: height), isThemed: isThemed).text
   }
 
   /// The chart as an RGB image of `width * pixelDensity` by `height * pixelDensity` pixels.

@@ -1,14 +1,17 @@
 /// A chart's scene as SVG.
 struct SVGDocument {
-  private(set) var text: String
+  private(set) var text = ""
+  /// Whether colors are CSS variables, with the chart's own colors where a page does not set them.
+  private let isThemed: Bool
 
-  init(_ scene: ChartScene) {
+  init(_ scene: ChartScene, isThemed: Bool = false) {
+    self.isThemed = isThemed
     let (width, height) = (SVGDocument.number(scene.width), SVGDocument.number(scene.height))
     let plot = scene.plot
     text = """
       <svg xmlns="http://www.w3.org/2000/svg" width="\(width)" height="\(height)" \
       viewBox="0 0 \(width) \(height)" font-family="Helvetica, Arial, sans-serif">
-      <rect width="\(width)" height="\(height)" fill="\(scene.background.hexadecimal)"/>
+      <rect width="\(width)" height="\(height)" fill="\(paint(scene.background))"/>
 
       """
     for shape in scene.shapes { add(shape) }
@@ -30,21 +33,21 @@ struct SVGDocument {
       let pattern = dashes.map(SVGDocument.number).joined(separator: " ")
       let dash = dashes.isEmpty ? "" : " stroke-dasharray=\"\(pattern)\""
       text += """
-        <polyline points="\(SVGDocument.list(points))" fill="none" stroke="\(color.hexadecimal)" \
+        <polyline points="\(SVGDocument.list(points))" fill="none" stroke="\(paint(color))" \
         stroke-width="\(SVGDocument.number(width))" stroke-linejoin="round" \
         stroke-linecap="round"\(dash)/>
 
         """
     case .area(let points, let color, let opacity):
       text += """
-        <polygon points="\(SVGDocument.list(points))" fill="\(color.hexadecimal)" \
+        <polygon points="\(SVGDocument.list(points))" fill="\(paint(color))" \
         fill-opacity="\(SVGDocument.number(opacity))"/>
 
         """
     case .dot(let center, let radius, let color):
       text += """
         <circle cx="\(SVGDocument.number(center.x))" cy="\(SVGDocument.number(center.y))" \
-        r="\(SVGDocument.number(radius))" fill="\(color.hexadecimal)"/>
+        r="\(SVGDocument.number(radius))" fill="\(paint(color))"/>
 
         """
     case .text(let line): add(line)
@@ -57,11 +60,18 @@ struct SVGDocument {
     let weight = line.isBold ? " font-weight=\"bold\"" : ""
     text += """
       <text x="\(x)" y="\(y)" font-size="\(SVGDocument.number(line.size))" \
-      fill="\(line.color.hexadecimal)" text-anchor="\(line.anchor.rawValue)"\(weight)\(turn)>\
+      fill="\(paint(line.color))" text-anchor="\(line.anchor.rawValue)"\(weight)\(turn)>\
       \(SVGDocument.escaped(line.string))</text>
 
       """
   }
+
+  private func paint(_ color: Color) -> String {
+    isThemed ? "var(\(SVGDocument.variable(color)), \(color.hexadecimal))" : color.hexadecimal
+  }
+
+  /// The CSS variable that stands for a color.
+  static func variable(_ color: Color) -> String { "--chart-\(color.hexadecimal.dropFirst())" }
 
   private static func list(_ points: [ChartPoint]) -> String {
     points.map { "\(number($0.x)),\(number($0.y))" }.joined(separator: " ")

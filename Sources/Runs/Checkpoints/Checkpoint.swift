@@ -41,7 +41,7 @@ public struct Checkpoint: Sendable {
 }
 
 extension Checkpoint {
-  private static let iterationKey = "attune.iteration"
+  static let iterationKey = "attune.iteration"
   private static let checksumKey = "attune.checksum"
 
   /// Writes the checkpoint as a safetensors file that appears only when it is complete.

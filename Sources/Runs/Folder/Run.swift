@@ -19,7 +19,6 @@ public final class Run<Configuration: RunConfiguration> {
   public var times: TimeBreakdown
   private let metrics: MetricsWriter
   private let events: EventWriter
-  private static var timesKey: String { "run.times" }
   private static var stepKey: String { "run.step" }
   private var step: Int
 
@@ -82,7 +81,7 @@ public final class Run<Configuration: RunConfiguration> {
     self.log = log
     checkpoints = CheckpointFolder(path: folder.checkpointsPath, keptCount: keptCheckpointCount)
     times =
-      try resumed?.metadata[Self.timesKey].map {
+      try resumed?.metadata[TimeBreakdown.checkpointKey].map {
         try JSONDecoder().decode(TimeBreakdown.self, from: Data($0.utf8))
       } ?? TimeBreakdown()
     step = resumed?.metadata[Self.stepKey].flatMap { Int($0) } ?? 0
@@ -132,7 +131,7 @@ public final class Run<Configuration: RunConfiguration> {
     var checkpoint = checkpoint
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
-    checkpoint.metadata[Self.timesKey] = String(
+    checkpoint.metadata[TimeBreakdown.checkpointKey] = String(
       decoding: try encoder.encode(times), as: UTF8.self)
     checkpoint.metadata[Self.stepKey] = String(step)
     try metrics.synchronize()

@@ -32,6 +32,29 @@ public struct MetricsReader: Sendable {
     self.ends = ends
   }
 
+  /// Reads what can be read of a file, line by line, for a look at a run that was damaged.
+  ///
+  /// - Returns: the whole records, and the numbers of the lines that are none, counted from one; a
+  ///   last line without its end counts as damaged.
+  /// - Throws: `FileError` if the file cannot be read at all.
+  public static func salvage(
+    path: String
+  ) throws(FileError) -> (records: [MetricsRecord], damagedLines: [Int]) {
+    let lines = try BinaryFile.read(path: path)
+      .split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    var records: [MetricsRecord] = []
+    var damagedLines: [Int] = []
+    // What follows the last line's end is empty, unless that line was cut.
+    for (index, line) in lines.enumerated() where index < lines.count - 1 || !line.isEmpty {
+      if index < lines.count - 1, let record = MetricsRecord(line: line) {
+        records.append(record)
+      } else {
+        damagedLines.append(index + 1)
+      }
+    }
+    return (records, damagedLines)
+  }
+
   /// The names of all metrics, sorted.
   public var names: [String] {
     records.reduce(into: Set<String>()) { $0.formUnion($1.values.keys) }.sorted()

@@ -23,9 +23,9 @@ extension String {
 }
 
 /// Spans of time as people say them.
-enum TimeText {
+public enum TimeText {
   /// Seconds as in `2 h 5 min`, `1 min 3 s`, `12 s` or, below ten seconds, `1.25 s`.
-  static func precise(_ seconds: Double) -> String {
+  public static func precise(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds < 10 else { return rounded(seconds) }
     let hundredths = Int((seconds * 100).rounded())
     let fraction = hundredths % 100
@@ -33,7 +33,7 @@ enum TimeText {
   }
 
   /// Whole seconds as in `2 h 5 min`, `1 min 3 s` or `12 s`.
-  static func rounded(_ seconds: Double) -> String {
+  public static func rounded(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds < 1e9 else { return "unknown" }
     let whole = Int(seconds.rounded())
     if whole >= 3600 { return "\(whole / 3600) h \(whole % 3600 / 60) min" }

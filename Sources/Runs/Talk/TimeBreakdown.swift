@@ -6,6 +6,9 @@ public struct TimeBreakdown: Sendable, Codable, Equatable {
   /// The sections in the order of their first use.
   public private(set) var sections: [String] = []
 
+  /// What a checkpoint's metadata calls it.
+  static let checkpointKey = "run.times"
+
   /// Starts with no time spent.
   public init() {}
 

@@ -1,0 +1,79 @@
+/// What a metric's name tells about it.
+struct MetricName: Hashable {
+  /// As in `metrics.jsonl`.
+  let key: String
+
+  /// Which way is better.
+  enum Direction {
+    case up, down, none
+  }
+
+  private static let errorSuffix = "StandardError"
+
+  /// The metric whose standard error this is; nil if it is none.
+  ///
+  /// `rewardStandardError` belongs to `reward`, and `evaluationStandardError`, where there is no
+  /// `evaluation`, to `evaluationReturn`.
+  func owner(among keys: Set<String>) -> String? {
+    guard key.hasSuffix(Self.errorSuffix) else { return nil }
+    let stem = String(key.dropLast(Self.errorSuffix.count))
+    return [stem, stem + "Return", stem + "Reward"].first { keys.contains($0) }
+  }
+
+  /// The name in words: `evaluation success rate`, `approximate KL`.
+  var words: String {
+    var words: [String] = []
+    for character in key {
+      let startsWord =
+        character.isUppercase && !(words.last?.last?.isUppercase ?? false)
+        || words.isEmpty
+      // The last capital of several begins a word: `minimumSNRGamma`.
+      if character.isLowercase, let last = words.last, last.count > 1,
+        last.last?.isUppercase == true,
+        let capital = words[words.count - 1].popLast()
+      {
+        words.append("\(capital)\(character)")
+      } else if startsWord {
+        words.append("\(character)")
+      } else {
+        words[words.count - 1].append(character)
+      }
+    }
+    return words.map { word in
+      if word.lowercased() == "kl" { return "KL" }
+      return word.count > 1 && word.allSatisfy { $0.isUppercase || $0.isNumber }
+        ? word : word.lowercased()
+    }.joined(separator: " ")
+  }
+
+  /// Losses of a reinforcement learner tell nothing by their size; only those of plain training do.
+  var direction: Direction {
+    if key == "loss" || key.hasPrefix("validation") && key.hasSuffix("Loss") { return .down }
+    let good = [
+      "SuccessRate", "Accuracy", "AccuracyHeldOut", "Reward", "Return", "Score", "Diversity",
+    ]
+    let capitalized = key.prefix(1).uppercased() + key.dropFirst()
+    return good.contains { capitalized.hasSuffix($0) } ? .up : .none
+  }
+
+  /// The place among the headlines, least first; nil for a metric that is none.
+  ///
+  /// - Parameter hasError: whether it has a standard error, as results of evaluations do.
+  func headlineRank(hasError: Bool) -> Int? {
+    guard direction != .none else { return nil }
+    if key == "loss" { return 30 }
+    let isJudged = hasError || key.hasPrefix("evaluation") || key.hasPrefix("validation")
+    let parts = ["SuccessRate", "Accuracy", "AccuracyHeldOut", "Return", "Reward"]
+    let part = parts.firstIndex { key.hasSuffix($0) } ?? parts.count
+    let kind = key.hasSuffix("Loss") ? 20 : isJudged ? 0 : 10
+    return kind + part
+  }
+
+  /// Whether a logarithmic axis shows it better: positive, and falling through orders of magnitude.
+  func isLogarithmic(_ values: [Double]) -> Bool {
+    let finite = values.filter(\.isFinite)
+    guard key == "loss" || key.hasSuffix("Loss"), let low = finite.min(), let high = finite.max()
+    else { return false }
+    return low > 0 && high / low >= 8
+  }
+}

@@ -1,0 +1,99 @@
+import Runs
+
+/// What a run did, told by its settings.
+enum RunKind: CaseIterable {
+  case policyPretraining, policyFineTuning, imageTraining, rewardTraining, noiseOptimization, other
+
+  init(_ settings: SettingsOutline?) {
+    self =
+      Self.allCases.first { kind in
+        !kind.signature.isEmpty && kind.signature.allSatisfy { settings?.has($0) ?? false }
+      } ?? .other
+  }
+
+  /// Settings that a run of the kind has, and no kind after it.
+  private var signature: [String] {
+    switch self {
+    case .policyPretraining: ["policy", "demonstrations"]
+    case .policyFineTuning: ["checkpoint", "training.critic"]
+    case .imageTraining: ["data", "samples", "training"]
+    case .rewardTraining: ["kind", "dolls", "clip"]
+    case .noiseOptimization: ["reward", "model"]
+    case .other: []
+    }
+  }
+
+  /// A line above the run's name.
+  var title: String {
+    switch self {
+    case .policyPretraining: "Pretraining of a diffusion policy"
+    case .policyFineTuning: "Fine-tuning of a diffusion policy by DPPO"
+    case .imageTraining: "Training of a text-to-image model"
+    case .rewardTraining: "Training of a judge of pictures"
+    case .noiseOptimization: "Optimization of the initial noise by FIND"
+    case .other: "A run"
+    }
+  }
+
+  /// The command without its flags.
+  var command: String? {
+    switch self {
+    case .policyPretraining: "attune policy pretrain"
+    case .policyFineTuning: "attune policy finetune"
+    case .imageTraining: "attune image train"
+    case .rewardTraining: "attune reward train"
+    case .noiseOptimization: "attune noise optimize"
+    case .other: nil
+    }
+  }
+
+  /// What an iteration is called.
+  var iterationNoun: String {
+    switch self {
+    case .policyPretraining, .imageTraining: "batch"
+    case .rewardTraining: "step"
+    case .policyFineTuning, .noiseOptimization, .other: "iteration"
+    }
+  }
+
+  /// The settings that the top of the page shows, with what they are called there.
+  var facts: [(label: String, path: String)] {
+    switch self {
+    case .policyPretraining:
+      [
+        ("environment", "policy.environment.name"), ("demonstrations", "demonstrations.path"),
+        ("network", "policy.network.kind"), ("batch size", "training.batchSize"), ("seed", "seed"),
+      ]
+    case .policyFineTuning:
+      [
+        ("from", "checkpoint"), ("environments", "training.environmentCount"),
+        ("fine-tuned denoising steps", "training.fineTunedCount"), ("seed", "seed"),
+      ]
+    case .imageTraining:
+      [
+        ("model", "model.folder"), ("pictures", "data.kind"), ("from", "data.path"),
+        ("batch size", "training.batchSize"), ("seed", "seed"),
+      ]
+    case .rewardTraining: [("kind", "kind"), ("pictures", "dolls.folder"), ("seed", "seed")]
+    case .noiseOptimization:
+      [
+        ("prompt", "prompt"), ("prompts", "prompts"), ("model", "model"), ("reward", "reward"),
+        ("seed", "seed"),
+      ]
+    case .other: [("seed", "seed")]
+    }
+  }
+
+  /// How many iterations the settings ask for; nil if they do not say.
+  func iterationCount(_ settings: SettingsOutline) -> Int? {
+    if self == .rewardTraining {
+      return settings["kind"].flatMap { settings["\($0).optimization.stepCount"] }
+        .flatMap { Int($0) }
+    }
+    let names = ["iterationCount", "iterations", "batchCount"]
+    return names.lazy.compactMap { name in
+      settings.entries.first { $0.path == name || $0.path.hasSuffix("." + name) }
+        .flatMap { Int($0.value) }
+    }.first
+  }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Media
+import Reports
+import Runs
+
+/// `attune chart RUN [RUN ...] --metric KEY --output FILE.svg`
+struct ChartCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "chart",
+    abstract: "Draws the curves of several runs in one picture.",
+    discussion: """
+      Bands are standard errors, where a metric has them.
+
+      Examples:
+        attune chart runs/push-t-0 runs/push-t-1 runs/push-t-2 --metric evaluationSuccessRate \\
+          --label "seed 0" "seed 1" "seed 2" --x step --output push-t.svg
+        attune chart runs/push-t-0 --metric loss --metric validationLoss --output loss.png
+      """)
+
+  @Argument(help: "The run folders.")
+  var runs: [String]
+
+  @Option(help: "A name from metrics.jsonl; may be given several times.")
+  var metric: [String]
+
+  @Option(
+    parsing: .upToNextOption,
+    help: "The runs' names in the legend, one for each; the folders' names unless given.")
+  var label: [String] = []
+
+  @Option(name: .customLong("x"), help: "What the horizontal axis counts: step or iteration.")
+  var axis = ChartAxisKind.iteration
+
+  @Option(help: "A line above the chart.")
+  var title: String?
+
+  @Option(name: .shortAndLong, help: "The picture to write, .svg or .png.")
+  var output: String
+
+  @Flag(help: "Say nothing when all is well.")
+  var quiet = false
+
+  func validate() throws {
+    guard !runs.isEmpty else { throw ValidationError("name at least one run folder") }
+    guard !metric.isEmpty else { throw ValidationError("name at least one --metric") }
+    guard label.isEmpty || label.count == runs.count else {
+      throw ValidationError(
+        "\(runs.count.counting("run")) need as many --label, not \(label.count); quote each one")
+    }
+    guard isSVG || output.lowercased().hasSuffix(".png") else {
+      throw ValidationError("--output must end in .svg or .png, not '\(output)'")
+    }
+  }
+
+  private var isSVG: Bool { output.lowercased().hasSuffix(".svg") }
+
+  func run() throws {
+    let sources = runs.enumerated().map { index, path in
+      ComparisonChart.Source(path: path, label: label.isEmpty ? nil : label[index])
+    }
+    let comparison = try ComparisonChart(sources, metrics: metric, axis: axis, title: title)
+    let log = RunLog(isQuiet: quiet)
+    for note in comparison.notes { log.warn(note) }
+    if isSVG {
+      try comparison.chart.writeSVG(to: output)
+    } else {
+      try comparison.chart.writePNG(to: output)
+    }
+    log.say("wrote \(output): \(comparison.chart.series.count.counting("curve"))")
+  }
+}
+
+extension ChartAxisKind: ExpressibleByArgument {}

@@ -1,0 +1,104 @@
+import Foundation
+import Runs
+import Testing
+
+@testable import Reports
+
+/// The page as a whole: sound, alone, and with everything escaped.
+@Suite struct PageTests {
+  private static let find = """
+    prompt: "a spear & a </script><script>alert(1)</script> shield"
+    reward: clip
+    model: runs/dolls/model
+    iterations: 40
+    """
+
+  private func fullRun() throws -> SyntheticRun {
+    let run = try SyntheticRun(
+      name: #"<b> & "quoted" 'run'"#, config: Self.find,
+      metrics: SyntheticRun.lines(40) {
+        #""reward": 0.\#($0 + 10), "rewardStandardError": 0.01, "klDivergence": \#($0), "flat": 2"#
+      })
+    try run.writePicture("before")
+    try run.writePicture("after", shade: 200)
+    for iteration in [10, 20, 9] { try run.writePicture("samples-0000\(iteration)") }
+    try run.writePicture(#"a"onerror="alert(2)"#)
+    try run.writeVideo("film", byteCount: 400)
+    return run
+  }
+
+  @Test func theCheckItselfFindsFaults() {
+    #expect(PageCheck("<p><b>one</b></p><br><img src=\"x\">").problems.isEmpty)
+    for fault in [
+      "<p><b></p></b>", "<p>", "</p>", "<p a=b></p>", "<p a=\"<\"></p>", "1 < 2", "a > b<p></p>",
+    ] {
+      #expect(!PageCheck(fault).problems.isEmpty, "\(fault)")
+    }
+  }
+
+  @Test func pageIsSoundAndAlone() throws {
+    let run = try fullRun()
+    let report = try run.report()
+    let page = PageCheck(report.html)
+    #expect(page.problems == [])
+    #expect(report.notes == [])
+    #expect(page.drawings.count == 2)
+    #expect(page.count("script") == 2 && page.count("style") == 1)
+    #expect(page.count("video") == 1)
+    // Nothing is loaded from anywhere.
+    let sources = page.tags.flatMap { tag in
+      ["src", "href", "poster", "srcset", "action"].compactMap { tag.attributes[$0] }
+    }
+    #expect(sources.count == 7)
+    #expect(
+      sources.allSatisfy {
+        $0.hasPrefix("data:image/png;base64,") || $0.hasPrefix("data:video/mp4;base64,")
+      })
+    #expect(!report.html.contains("url(") && !report.html.contains("@import"))
+    #expect(page.tags.contains { $0.attributes["name"] == "viewport" })
+    #expect(page.rawTexts.contains { $0.contains("prefers-color-scheme: dark") })
+  }
+
+  @Test func nothingFromTheFolderIsMarkup() throws {
+    let run = try fullRun()
+    try run.write(
+      #"{"iteration": 41, "step": 41, "</script><i>": 1, "reward": 3}"# + "\n"
+        + #"{"iteration": 42, "step": 42, "</script><i>": 2, "reward": 3}"# + "\n",
+      to: "metrics.jsonl")
+    let html = try run.report().html
+    let page = PageCheck(html)
+    #expect(page.problems == [])
+    #expect(page.count("script") == 2 && page.count("i") == 0)
+    #expect(!html.contains("<b> &"))
+    #expect(page.tags.allSatisfy { $0.attributes["onerror"] == nil })
+    #expect(html.contains("&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;"))
+    #expect(html.contains("&lt;b&gt; &amp; &quot;quoted&quot; &#39;run&#39;"))
+    #expect(try page.hoverData().curves.contains { $0.name == "</script><i>" })
+  }
+
+  @Test func beforeAndAfterStandSideBySide() throws {
+    let html = try fullRun().report().html
+    let pair = try #require(
+      html.firstMatch(of: #/<div class="pair">.*?<\/div>/#.dotMatchesNewlines())
+    ).output
+    let page = PageCheck(String(pair))
+    #expect(page.problems == [] && page.count("img") == 2)
+    let before = try #require(pair.range(of: "<b>Before</b> · reward 0.110 ± 0.010 at iteration 1"))
+    let after = try #require(pair.range(of: "<b>After</b> · reward 0.500 ± 0.010 at iteration 40"))
+    #expect(before.upperBound < after.lowerBound)
+    // One side alone waits for the other.
+    let half = try SyntheticRun()
+    try half.writePicture("hands-before")
+    let halfHTML = try half.report().html
+    #expect(halfHTML.contains("not there yet") && halfHTML.contains("<h3>hands</h3>"))
+  }
+
+  @Test func newestPictureIsLarge() throws {
+    let html = try fullRun().report().html
+    let large = try #require(
+      html.firstMatch(of: #/<figure class="picture large">.*?<figcaption>(.*?)</#)
+    ).output.1
+    #expect(large == "samples 20")
+    #expect(PageCheck(html).count("figure", class: "picture") == 4)
+  }
+}

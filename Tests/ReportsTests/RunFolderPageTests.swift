@@ -1,0 +1,69 @@
+import Foundation
+import Runs
+import Testing
+
+@testable import Reports
+@testable import attune
+
+/// Pages of folders that the engine's own types wrote.
+@Suite struct RunFolderPageTests {
+  private struct Settings: RunConfiguration {
+    var iterations = 12
+    static let defaults = Settings()
+  }
+
+  @Test func timesAreThoseOfTheNewestSoundCheckpoint() throws {
+    let parent = try SyntheticRun()
+    defer { withExtendedLifetime(parent) {} }
+    let path = parent.path + "/inner"
+    let run = try Run.start(at: path, configuration: Settings(), log: RunLog(isQuiet: true))
+    for iteration in 1...2 {
+      run.times.add(.seconds(30), to: "simulate")
+      run.times.add(.seconds(90), to: "<update>")
+      try run.write(MetricsRecord(iteration: iteration, step: iteration, values: ["reward": 1]))
+      try run.save(Checkpoint(iteration: iteration))
+    }
+    var html = try RunReport(run: path).html
+    #expect(PageCheck(html).problems == [])
+    #expect(html.contains("</span>simulate</td><td>1 min 0 s</td><td>25.0%</td>"))
+    #expect(html.contains("</span>&lt;update&gt;</td><td>3 min 0 s</td><td>75.0%</td>"))
+    #expect(html.contains("<td>total</td><td>4 min 0 s</td>"))
+    #expect(html.contains("2 min 0 s for each iteration, until iteration 2."))
+    #expect(html.contains("at iteration 2 of 12"))
+    #expect(html.contains("<dt>started</dt>"))
+    // The newest is damaged: the one before it tells nearly the same.
+    try Data("{".utf8).write(to: URL(filePath: run.checkpoints.path(ofIteration: 2)))
+    html = try RunReport(run: path).html
+    #expect(html.contains("<td>total</td><td>2 min 0 s</td>"))
+    try FileManager.default.removeItem(atPath: run.checkpoints.path)
+    #expect(try RunReport(run: path).html.contains("no checkpoint of this run tells them"))
+  }
+
+  @Test func everyCommandsSettingsAreRecognized() throws {
+    func kind(_ settings: some RunConfiguration) throws -> RunKind {
+      RunKind(try SettingsOutline(yaml: settings.yaml()))
+    }
+    #expect(try kind(PretrainSettings.defaults) == .policyPretraining)
+    #expect(try kind(FinetuneSettings.defaults) == .policyFineTuning)
+    #expect(try kind(ImageTrainSettings.defaults) == .imageTraining)
+    #expect(try kind(RewardTrainSettings.defaults) == .rewardTraining)
+    #expect(RunKind(nil) == .other)
+  }
+
+  @Test func everyCommandsSettingsSayHowLongItRuns() throws {
+    func count(_ settings: some RunConfiguration) throws -> Int? {
+      let outline = try SettingsOutline(yaml: settings.yaml())
+      return RunKind(outline).iterationCount(outline)
+    }
+    let pretrain = PretrainSettings.defaults
+    #expect(try count(pretrain) == pretrain.training.batchCount)
+    let finetune = FinetuneSettings.defaults
+    #expect(try count(finetune) == finetune.training.iterationCount)
+    let image = ImageTrainSettings.defaults
+    #expect(try count(image) == image.training.batchCount)
+    var reward = RewardTrainSettings.defaults
+    #expect(try count(reward) == reward.clip.optimization.stepCount)
+    reward.kind = .classifier
+    #expect(try count(reward) == reward.classifier.optimization.stepCount)
+  }
+}
