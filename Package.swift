@@ -10,7 +10,7 @@ let package = Package(
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage",
-        "Rewards", "Runs",
+        "Rewards", "ImageFineTuning", "Runs",
       ]),
   ],
   dependencies: [
@@ -60,6 +60,12 @@ let package = Package(
         "Tensors", "NeuralNetworks", "Files", "Media", "CaptionedImages", "TextToImage",
       ]),
     .target(
+      name: "ImageFineTuning",
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Diffusion", "Files", "ReinforcementLearning", "TextToImage",
+        "Rewards",
+      ]),
+    .target(
       name: "Runs",
       dependencies: [
         "Tensors", "Files", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
@@ -72,7 +78,7 @@ let package = Package(
       name: "attune",
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "DiffusionPolicies", "CaptionedImages", "TextToImage", "Rewards", "Runs",
+        "DiffusionPolicies", "CaptionedImages", "TextToImage", "Rewards", "ImageFineTuning", "Runs",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -115,6 +121,12 @@ let package = Package(
       dependencies: [
         "Rewards", "CaptionedImages", "Files", "Media", "NeuralNetworks", "Runs", "Tensors",
         "TextToImage", "attune",
+      ]),
+    .testTarget(
+      name: "ImageFineTuningTests",
+      dependencies: [
+        "ImageFineTuning", "Diffusion", "Files", "Media", "NeuralNetworks",
+        "ReinforcementLearning", "Rewards", "Tensors", "TextToImage",
       ]),
     .testTarget(
       name: "RunsTests",
