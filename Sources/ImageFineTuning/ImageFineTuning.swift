@@ -114,7 +114,7 @@ public final class ImageFineTuning {
     imageCount += rollout.count * communicator.processCount
     return ImageFineTuningReport(
       iteration: iteration, imageCount: imageCount, reward: scores.mean ?? .nan,
-      rewardStandardError: Self.standardError(scores.finite), droppedCount: scores.droppedCount,
+      rewardStandardError: scores.standardError, droppedCount: scores.droppedCount,
       klDivergence: divergence, update: losses,
       times: (
         (drawn - begin) / .seconds(1), (judged - drawn) / .seconds(1),
@@ -213,14 +213,6 @@ public final class ImageFineTuning {
     losses.approximateKL += statistics.divergence / statistics.count
     losses.gradientNorm += norm
     losses.stepCount += 1
-  }
-
-  private static func standardError(_ numbers: [Float]) -> Double {
-    guard numbers.count > 1 else { return 0 }
-    let count = Double(numbers.count)
-    let mean = numbers.reduce(0.0) { $0 + Double($1) } / count
-    let squares = numbers.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
-    return (squares / (count - 1) / count).squareRoot()
   }
 
   /// Writes the low-rank changes as diffusers' `load_lora_weights` reads them; nothing where all

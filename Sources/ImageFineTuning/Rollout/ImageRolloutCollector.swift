@@ -10,7 +10,8 @@ struct ImageRolloutCollector {
   let process: DenoisingProcess
   /// `[h, w, C]` of one sample.
   let sampleShape: [Int]
-  /// The steps that draw noise: those of DDIM but for a last one that leads to the clean sample.
+  /// The steps that draw noise: all of DDIM's but for a last one that leads to the clean sample, or so
+  /// near to it that its density would be one of rounding errors.
   let stochasticSteps: [Int]
   let reduction: LogProbabilityReduction
   let seed: UInt64
@@ -29,10 +30,13 @@ struct ImageRolloutCollector {
     sampleShape = try pipeline.sampleShape(settings)
     let blank = Tensor.zeros([1, 1])
     stochasticSteps = (0..<process.transitionCount).filter { step in
-      process.transition(from: blank, at: .shared(step)) { sample, _ in sample }
-        .standardDeviation != nil
+      let transition = process.transition(from: blank, at: .shared(step)) { sample, _ in sample }
+      return transition.standardDeviation.map { $0.scalar >= Self.leastDeviation } ?? false
     }
   }
+
+  /// Stable Diffusion's last step has 0.03.
+  private static let leastDeviation: Float = 0.01
 
   /// Draws an image for each prompt; the noise of image i depends on the seed, the iteration and i
   /// alone.
