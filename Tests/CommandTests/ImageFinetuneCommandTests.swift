@@ -32,6 +32,17 @@ import TextToImage
       vocabulary: BytePairVocabulary(trainedOn: Self.prompts + Self.prompts, size: 600), width: 8,
       height: 8, seed: 1)
     try model.write(folder: url.appending(path: "model").path)
+    // A judge that tells any two pictures apart, however small they are.
+    try folder.write(
+      """
+      separator='['
+      for file in "$1"/*.png; do
+        set -- $(cksum < "$file")
+        printf '%s%s' "$separator" $(($1 % 100))
+        separator=', '
+      done
+      echo ']'
+      """, to: "judge.sh")
   }
 
   private func finetune(_ arguments: [String]) throws -> (status: Int32, output: String) {
@@ -44,7 +55,7 @@ import TextToImage
 
   private func start(_ output: String) -> [String] {
     ["--model", "model"] + Self.prompts.flatMap { ["--prompt", $0] }
-      + ["--reward", "incompressibility", "--output", output] + Self.small
+      + ["--reward", "command:'sh \(url.path)/judge.sh'", "--output", output] + Self.small
   }
 
   @Test func fineTuningGoesOnMetricForMetric() throws {
