@@ -73,6 +73,9 @@ public final class ImageFineTuning {
     for (_, parameter) in model.parameters { parameter.isTrainable = false }
     let frozen = model.unet.frozenCopy()
     weights = TrainedWeights(model.unet, configuration: configuration, seed: seed)
+    try SettingError.require(
+      weights.parameters.count > 0, "loraRank", configuration.loraRank,
+      "0, as this U-Net has no attention to adapt")
     optimizer = .withDecoupledDecay(
       weights.parameters, learningRate: Float(configuration.learningRate),
       weightDecay: Float(configuration.weightDecay))

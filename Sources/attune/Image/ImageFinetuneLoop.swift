@@ -52,15 +52,10 @@ struct ImageFinetuneLoop {
             + "reward left out")
       }
       var record = report.metrics
-      let interval = settings.evaluation.interval
-      let isInterrupted = Interruption.isRequested && !isLast
-      if isLast || isInterrupted || interval > 0 && report.iteration.isMultiple(of: interval) {
+      if isLast || settings.evaluation.isDue(after: report.iteration) {
         let scores = try evaluate(name: "after")
-        // An interruption adds an evaluation that an uninterrupted run does not have.
-        if isLast || interval > 0 && report.iteration.isMultiple(of: interval) {
-          record["evaluationReward"] = scores.mean ?? .nan
-          record["evaluationRewardStandardError"] = scores.standardError
-        }
+        record["evaluationReward"] = scores.mean ?? .nan
+        record["evaluationRewardStandardError"] = scores.standardError
         let before = rewardBefore.map { ", before \($0)" } ?? ""
         run.log.say(
           "iteration \(report.iteration.grouped): reward on fresh seeds \(scores.words)\(before)")
@@ -72,6 +67,7 @@ struct ImageFinetuneLoop {
           "secondsUpdating": report.times.update,
         ])
       progress.update(report.iteration, note: report.words)
+      let isInterrupted = Interruption.isRequested && !isLast
       if isLast || isInterrupted || report.iteration.isMultiple(of: settings.checkpointInterval) {
         try save()
       }

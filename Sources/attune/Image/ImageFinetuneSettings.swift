@@ -82,6 +82,9 @@ struct ImageEvaluationSettings: RunConfiguration {
     }
   }
 
+  /// Whether it is time after that iteration.
+  func isDue(after iteration: Int) -> Bool { interval > 0 && iteration.isMultiple(of: interval) }
+
   /// Draws and judges.
   func evaluate(
     _ training: ImageFineTuning, reward: any Reward
