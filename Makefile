@@ -9,7 +9,8 @@ TEST_FLAGS := -c release -Xswiftc -enable-testing
 # The toolchain's documentation compiler, which lies beside the real swift.
 DOCC ?= $(or $(shell command -v docc),$(dir $(realpath $(shell command -v $(SWIFT))))docc)
 LIBRARIES := Tensors NeuralNetworks Diffusion Files Media CaptionedImages Environments \
-  ReinforcementLearning DiffusionPolicies TextToImage Rewards InitialNoise Runs Reports
+  ReinforcementLearning DiffusionPolicies TextToImage Rewards InitialNoise ImageFineTuning Runs \
+  Reports
 PEERS := .build/peers
 PEER_PACKAGES := torch numpy einops gymnasium[mujoco]
 

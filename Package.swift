@@ -10,7 +10,7 @@ let package = Package(
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage",
-        "Rewards", "InitialNoise", "Runs", "Reports",
+        "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Reports",
       ]),
   ],
   dependencies: [
@@ -66,6 +66,12 @@ let package = Package(
         "CaptionedImages", "TextToImage", "Rewards",
       ]),
     .target(
+      name: "ImageFineTuning",
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Diffusion", "Files", "ReinforcementLearning", "TextToImage",
+        "Rewards",
+      ]),
+    .target(
       name: "Runs",
       dependencies: [
         "Tensors", "Files", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
@@ -80,7 +86,8 @@ let package = Package(
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "DiffusionPolicies", "CaptionedImages", "TextToImage", "Rewards", "InitialNoise",
-        "Runs", "Reports", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "ImageFineTuning", "Runs", "Reports",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "Benchmarks",
@@ -128,6 +135,12 @@ let package = Package(
       dependencies: [
         "InitialNoise", "Diffusion", "Files", "NeuralNetworks", "Rewards", "Tensors",
         "TextToImage",
+      ]),
+    .testTarget(
+      name: "ImageFineTuningTests",
+      dependencies: [
+        "ImageFineTuning", "Diffusion", "Files", "Media", "NeuralNetworks",
+        "ReinforcementLearning", "Rewards", "Tensors", "TextToImage",
       ]),
     .testTarget(
       name: "RunsTests",

@@ -94,19 +94,32 @@ public struct DenoisingProcess: Sendable {
   public func logProbabilities(
     from states: Tensor, to nextStates: Tensor, at indices: Rowwise<Int>, denoiser: Denoiser
   ) -> Tensor {
+    precondition(
+      states.shape == nextStates.shape,
+      "transitions from shape \(states.shape) to \(nextStates.shape)")
+    return logProbability(
+      of: nextStates, under: transition(from: states, at: indices, denoiser: denoiser))
+  }
+
+  /// The transitions of recorded states under a network, as the sampler makes them, differentiable
+  /// with respect to the network's parameters and a learned eta.
+  ///
+  /// - Parameters:
+  ///   - states: `[M, ...]`
+  ///   - indices: where the transitions stand among the sampler's time steps.
+  ///   - denoiser: the network, with the condition of these `M` rows.
+  public func transition(
+    from states: Tensor, at indices: Rowwise<Int>, denoiser: Denoiser
+  ) -> Transition {
     guard let sampler = sampler as? any MarkovSampler else {
       preconditionFailure(
         "\(type(of: sampler)) has no transition densities: it remembers earlier samples")
     }
     precondition(
-      states.shape == nextStates.shape,
-      "transitions from shape \(states.shape) to \(nextStates.shape)")
-    precondition(
       indices.allSatisfy(sampler.timeSteps.indices.contains),
       "transitions \(indices) of a process with \(transitionCount)")
-    let transition = sampler.transition(
+    return sampler.transition(
       from: states, prediction: prediction(denoiser, states, at: indices), at: indices)
-    return logProbability(of: nextStates, under: transition)
   }
 
   /// As above, for a minibatch.

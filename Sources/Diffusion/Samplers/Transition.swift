@@ -28,6 +28,18 @@ public struct Transition: Sendable {
     return next.gaussianLogDensity(mean: mean, standardDeviation: standardDeviation)
   }
 
+  /// The Kullback-Leibler divergence of this transition from another at every element `[B, ...]`,
+  /// differentiable:
+  /// KL(N(m, s^2) || N(n, t^2)) = ((s / t)^2 - 1 - 2 ln(s / t) + ((m - n) / t)^2) / 2.
+  public func divergence(from other: Transition) -> Tensor {
+    guard let standardDeviation, let otherDeviation = other.standardDeviation else {
+      preconditionFailure("a deterministic transition has no divergence from another")
+    }
+    let ratio = standardDeviation / otherDeviation
+    let spread = ratio.squared() - 1 - 2 * ratio.log()  // 0 where the deviations are equal
+    return 0.5 * (spread + ((mean - other.mean) / otherDeviation).squared())
+  }
+
   /// The same transition with a deviation of at least `floor`; a deterministic one gets `floor`.
   public func flooringDeviation(at floor: Float) -> Transition {
     guard floor > 0 else { return self }

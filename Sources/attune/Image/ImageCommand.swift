@@ -5,9 +5,10 @@ import Foundation
 struct ImageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "image",
-    abstract: "Train and sample text-to-image models; make grids and videos of pictures.",
+    abstract: "Train, improve and sample text-to-image models; make grids and videos.",
     subcommands: [
-      ImageTrainCommand.self, ImageSampleCommand.self, ImageEvaluateCommand.self,
+      ImageTrainCommand.self, ImageFinetuneCommand.self, ImageSampleCommand.self,
+      ImageEvaluateCommand.self,
       ImageGridCommand.self, ImageVideoCommand.self,
     ])
 }

@@ -34,15 +34,20 @@ struct TrainingOptions: ParsableArguments {
         "--resume goes on with a run as it was configured, without --config and --output; "
           + "key.path=value may follow it")
     }
-    if resume == nil, config == nil {
-      throw ValidationError("give --config FILE.yaml, or --resume RUN to go on with a run")
-    }
   }
 
   /// Starts or resumes the run.
-  func open<Settings: RunConfiguration>(_ type: Settings.Type, named name: String) throws
-    -> Run<Settings>
-  {
+  ///
+  /// - Parameters:
+  ///   - type: its settings.
+  ///   - name: for the run folder, where none is given.
+  ///   - needsFile: whether a new run needs `--config`.
+  func open<Settings: RunConfiguration>(
+    _ type: Settings.Type, named name: String, needsFile: Bool = true
+  ) throws -> Run<Settings> {
+    if needsFile, resume == nil, config == nil {
+      throw ValidationError("give --config FILE.yaml, or --resume RUN to go on with a run")
+    }
     if let threads { WorkerPool.shared.threadCount = threads }
     var overrides = overrides
     if let seed { overrides.append("seed=\(seed)") }

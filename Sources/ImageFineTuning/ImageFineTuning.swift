@@ -1,0 +1,279 @@
+import Diffusion
+import Files
+import Foundation
+import NeuralNetworks
+import ReinforcementLearning
+import Rewards
+import Tensors
+import TextToImage
+
+/// Policy gradients over all denoising steps of a text-to-image model's weights: DDPO
+/// (arXiv:2305.13301) and DPOK (arXiv:2305.16381).
+///
+/// An iteration draws images of the prompts, judges them, and makes what pleased more probable.
+/// Everything random in it is a function of the seed and the iteration's number, so that a restored
+/// training goes on exactly. Only the training's owner may use the model while it goes on.
+public final class ImageFineTuning {
+  /// How it is improved.
+  public let configuration: ImageFineTuningConfiguration
+  /// What is improved; it always has the present weights, low-rank changes merged.
+  public let model: TextToImageModel
+  /// What images are drawn for.
+  public let prompts: [String]
+  /// How images are drawn.
+  public let settings: GenerationSettings
+  /// Iterations done.
+  public private(set) var iteration = 0
+  /// Images drawn so far.
+  public private(set) var imageCount = 0
+
+  private let reward: any Reward
+  private let collector: ImageRolloutCollector
+  private let weights: TrainedWeights
+  private let optimizer: Adam
+  private let update: DenoisingUpdate
+  private var advantages: PromptAdvantages
+  /// Of the model that the training started from.
+  private let fingerprint: String
+  private let seed: UInt64
+  private let communicator: any Communicator
+
+  /// - Parameters:
+  ///   - model: what is improved; its text encoder and autoencoder stay as they are.
+  ///   - configuration: how.
+  ///   - prompts: what images are drawn for.
+  ///   - reward: judges them.
+  ///   - seed: decides the first low-rank changes, noise, prompts and minibatches.
+  ///   - communicator: sums gradients over processes, each of which draws images of its own.
+  /// - Throws: `SettingError` for settings that do not fit; `FileError` or `GenerationError` if the
+  ///   model cannot be sampled by DDIM.
+  public init(
+    model: TextToImageModel, configuration: ImageFineTuningConfiguration, prompts: [String],
+    reward: any Reward, seed: UInt64, communicator: any Communicator = SingleProcess()
+  ) throws {
+    try configuration.validate()
+    try SettingError.require(!prompts.isEmpty, "prompts", "none", "at least one prompt")
+    try SettingError.require(
+      configuration.promptsPerIteration <= prompts.count, "promptsPerIteration",
+      configuration.promptsPerIteration, "up to the number of prompts, \(prompts.count)")
+    self.model = model
+    self.configuration = configuration
+    self.prompts = prompts
+    self.reward = reward
+    self.seed = seed
+    self.communicator = communicator
+    settings = configuration.generationSettings
+    collector = try ImageRolloutCollector(
+      TextToImagePipeline(model), settings: settings,
+      reduction: configuration.logProbabilityReduction, seed: seed &+ UInt64(communicator.rank))
+    try SettingError.require(
+      !collector.stochasticSteps.isEmpty, "stepCount", configuration.stepCount,
+      "more steps: the only one leads to the clean image without noise")
+    fingerprint = model.fingerprint
+    for (_, parameter) in model.parameters { parameter.isTrainable = false }
+    let frozen = model.unet.frozenCopy()
+    weights = TrainedWeights(model.unet, configuration: configuration, seed: seed)
+    try SettingError.require(
+      weights.parameters.count > 0, "loraRank", configuration.loraRank,
+      "0, as this U-Net has no attention to adapt")
+    optimizer = .withDecoupledDecay(
+      weights.parameters, learningRate: Float(configuration.learningRate),
+      weightDecay: Float(configuration.weightDecay))
+    update = DenoisingUpdate(
+      unet: model.unet, frozen: frozen, prompts: EncodedPrompts(prompts, model: model),
+      process: collector.process, guidance: settings.guidance,
+      reduction: configuration.logProbabilityReduction,
+      clipRange: Float(configuration.clipRange),
+      klCoefficient: Float(configuration.klCoefficient),
+      shardSize: DenoisingUpdate.shardSize(
+        model.unet, sampleShape: collector.sampleShape, guidance: settings.guidance))
+    advantages = PromptAdvantages(configuration)
+  }
+
+  /// The number of weights that learn.
+  public var parameterCount: Int { weights.parameters.elementCount }
+
+  /// Whether all iterations are done.
+  public var isFinished: Bool { iteration >= configuration.iterationCount }
+
+  /// The share of images that must get a finite reward.
+  private static let leastJudgedShare = 0.5
+
+  /// Draws, judges and improves once.
+  ///
+  /// - Throws: `RewardError` if the reward fails, or is not finite for more than half of the images;
+  ///   `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
+  public func iterate() throws -> ImageFineTuningReport {
+    let begin = ContinuousClock.now
+    let rollout = try collector.collect(drawnPrompts(), iteration: iteration)
+    let divergence = chainDivergence(rollout)
+    let drawn = ContinuousClock.now
+    let scores = try reward.judged(rollout.images, prompts: rollout.prompts)
+      .requiring(share: Self.leastJudgedShare, of: reward.name)
+    let judged = ContinuousClock.now
+    let losses = try improve(
+      rollout, advantages: advantages(scores.values, prompts: rollout.prompts))
+    iteration += 1
+    imageCount += rollout.count * communicator.processCount
+    return ImageFineTuningReport(
+      iteration: iteration, imageCount: imageCount, reward: scores.mean ?? .nan,
+      rewardStandardError: scores.standardError, droppedCount: scores.droppedCount,
+      klDivergence: divergence, update: losses,
+      times: (
+        (drawn - begin) / .seconds(1), (judged - drawn) / .seconds(1),
+        (ContinuousClock.now - judged) / .seconds(1)
+      ))
+  }
+
+  /// A prompt for each image of this iteration.
+  private func drawnPrompts() -> [String] {
+    let count = configuration.promptsPerIteration
+    var random = RandomStream(seed: seed, purpose: "prompts", index: iteration)
+    let chosen =
+      count == 0
+      ? prompts
+      : random.choiceWithoutReplacement(count, below: prompts.count).map { prompts[$0] }
+    return chosen.flatMap { [String](repeating: $0, count: configuration.imagesPerPrompt) }
+  }
+
+  /// The divergence of the present policy from the frozen model over a whole chain: that of one random
+  /// step of each image, times the number of steps.
+  private func chainDivergence(_ rollout: ImageRollout) -> Double {
+    var random = RandomStream(seed: seed, purpose: "divergence", index: iteration)
+    let stepCount = rollout.stochasticSteps.count
+    let (batch, _) = rollout.transitions(
+      of: Array(0..<rollout.count),
+      steps: rollout.prompts.map { _ in [random.integer(below: stepCount)] })
+    let mean = update.divergences(batch, prompts: rollout.prompts).mean().scalar
+    return Double(mean) * Double(stepCount)
+  }
+
+  /// Several passes over the images that have advantages.
+  private func improve(
+    _ rollout: ImageRollout, advantages: [Float?]
+  ) throws -> ImageFineTuningReport.Update {
+    var losses = ImageFineTuningReport.Update()
+    let order = RandomStream(seed: seed, purpose: "minibatches", index: iteration)
+    let judged = advantages.indices.filter { advantages[$0] != nil }
+    let partCount = min(configuration.updatesPerEpoch, judged.count)
+    for epoch in 0..<configuration.epochCount {
+      var order = order.split(epoch)
+      let shuffled = order.permutation(judged.count).map { judged[$0] }
+      for part in 0..<partCount {
+        let range = judged.count * part / partCount..<judged.count * (part + 1) / partCount
+        let images = Array(shuffled[range])
+        let batch = minibatch(
+          rollout, images: images, advantages: images.map { advantages[$0] ?? 0 }, &order)
+        try improve(batch, &losses)
+      }
+    }
+    losses.average()
+    return losses
+  }
+
+  /// Some denoising steps of the given images, drawn for each image on its own.
+  private func minibatch(
+    _ rollout: ImageRollout, images: [Int], advantages: [Float], _ random: inout RandomStream
+  ) -> DenoisingMinibatch {
+    let stepCount = rollout.stochasticSteps.count
+    let share = configuration.trainedStepFraction * Double(stepCount)
+    let chosenCount = max(1, Int(share.rounded()))
+    let steps = images.map { _ in
+      random.choiceWithoutReplacement(chosenCount, below: stepCount)
+    }
+    let (batch, old) = rollout.transitions(of: images, steps: steps)
+    func repeated<Value>(_ values: [Value]) -> [Value] {
+      values.flatMap { [Value](repeating: $0, count: chosenCount) }
+    }
+    return DenoisingMinibatch(
+      transitions: batch, prompts: repeated(images.map { rollout.prompts[$0] }),
+      oldLogProbabilities: Tensor(old), advantages: Tensor(repeated(advantages)))
+  }
+
+  /// One step of the optimizer.
+  private func improve(
+    _ batch: DenoisingMinibatch, _ losses: inout ImageFineTuningReport.Update
+  ) throws {
+    let total = Int(try communicator.sum([Double(batch.count)])[0])
+    let result = update.gradients(batch, totalCount: total)
+    let gradients = try communicator.sum(
+      weights.gradients(ofNetwork: result.gradients), of: weights.parameters)
+    let numbers = try communicator.sum(
+      [result.policyLoss, result.divergence] + result.statistics.numbers)
+    let statistics = ProximalPolicyLoss.Statistics(numbers: Array(numbers[2...]))
+    let limit = configuration.gradientNormLimit
+    let (scale, norm) = gradients.clippingScale(
+      maximumNorm: limit > 0 ? limit : .infinity, parameters: weights.parameters)
+    try NonFiniteGradient.check(
+      loss: numbers[0] + numbers[1], "policy loss", norm: norm, gradients,
+      of: weights.parameters)
+    optimizer.step(gradients, gradientScale: limit > 0 ? scale : 1)
+    weights.apply()
+    losses.policyLoss += numbers[0]
+    losses.klPenalty += numbers[1]
+    losses.clipFraction += statistics.clipped / statistics.count
+    losses.ratio += statistics.ratio / statistics.count
+    losses.approximateKL += statistics.divergence / statistics.count
+    losses.gradientNorm += norm
+    losses.stepCount += 1
+  }
+
+  /// Writes the low-rank changes as diffusers' `load_lora_weights` reads them; nothing where all
+  /// weights learn.
+  ///
+  /// - Throws: `FileError` if the system refuses.
+  public func writeAdapters(to path: String) throws(FileError) {
+    try weights.adapters?.write(to: path)
+  }
+
+  // MARK: Going on later
+
+  /// Everything that the following iterations depend on, by name.
+  ///
+  /// - Throws: `EncodingError` if a reward is not finite.
+  public func trainingState() throws -> TrainingState {
+    var state = TrainingState()
+    state.add(weights.parameters.values, under: "weights")
+    state.add(optimizer.state, under: "optimizer")
+    state.numbers["iteration"] = iteration
+    state.numbers["imageCount"] = imageCount
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    state.texts["advantages"] = String(decoding: try encoder.encode(advantages), as: UTF8.self)
+    state.texts["model"] = fingerprint
+    return state
+  }
+
+  /// Goes on from a saved state.
+  ///
+  /// - Throws: `SettingError` or `ParameterError` if it belongs to another model; `DecodingError` if
+  ///   it is damaged.
+  public func restore(_ state: TrainingState) throws {
+    let found = try state.text("model")
+    guard found == fingerprint else {
+      throw SettingError(
+        key: "model", found: "a model with fingerprint \(fingerprint)",
+        expected: "the one that the run was started with, \(found)")
+    }
+    try weights.parameters.load(state.tensors(under: "weights"))
+    weights.apply()
+    try optimizer.restore(state.optimizer(under: "optimizer"))
+    advantages = try JSONDecoder().decode(
+      PromptAdvantages.self, from: Data(try state.text("advantages").utf8))
+    iteration = try state.number("iteration")
+    imageCount = try state.number("imageCount")
+  }
+}
+
+extension ImageFineTuningConfiguration {
+  /// How images are drawn: by DDIM with noise.
+  fileprivate var generationSettings: GenerationSettings {
+    var settings = GenerationSettings()
+    settings.sampler = .ddim
+    settings.eta = Float(eta)
+    settings.stepCount = stepCount
+    settings.guidance = Guidance(scale: Float(guidance))
+    settings.batchSize = samplingBatchSize
+    return settings
+  }
+}

@@ -1,0 +1,86 @@
+import Diffusion
+import Tensors
+import TextToImage
+
+/// Draws images with the policy and keeps what an update needs.
+struct ImageRolloutCollector {
+  let pipeline: TextToImagePipeline
+  let settings: GenerationSettings
+  /// The Markov decision process that is played.
+  let process: DenoisingProcess
+  /// `[h, w, C]` of one sample.
+  let sampleShape: [Int]
+  /// The steps that draw noise: all of DDIM's but for a last one that leads to the clean sample, or so
+  /// near to it that its density would be one of rounding errors.
+  let stochasticSteps: [Int]
+  let reduction: LogProbabilityReduction
+  let seed: UInt64
+
+  /// - Throws: `FileError` or `GenerationError` if the model cannot be sampled so.
+  init(
+    _ pipeline: TextToImagePipeline, settings: GenerationSettings,
+    reduction: LogProbabilityReduction, seed: UInt64
+  ) throws {
+    self.pipeline = pipeline
+    self.settings = settings
+    self.reduction = reduction
+    self.seed = seed
+    let process = try pipeline.process(settings)
+    self.process = process
+    sampleShape = try pipeline.sampleShape(settings)
+    let blank = Tensor.zeros([1, 1])
+    stochasticSteps = (0..<process.transitionCount).filter { step in
+      let transition = process.transition(from: blank, at: .shared(step)) { sample, _ in sample }
+      return transition.standardDeviation.map { $0.scalar >= Self.leastDeviation } ?? false
+    }
+  }
+
+  /// Stable Diffusion's last step has 0.03.
+  private static let leastDeviation: Float = 0.01
+
+  /// Draws an image for each prompt; the noise of image i depends on the seed, the iteration and i
+  /// alone.
+  func collect(_ prompts: [String], iteration: Int) throws -> ImageRollout {
+    let draws = RandomStream(seed: seed, purpose: "images", index: iteration)
+    var states: [Tensor] = []
+    var logProbabilities: [Tensor] = []
+    var images: [Tensor] = []
+    for start in stride(from: 0, to: prompts.count, by: settings.batchSize) {
+      let rows = start..<min(prompts.count, start + settings.batchSize)
+      let (chain, logs) = try chain(
+        prompts: Array(prompts[rows]), streams: rows.map { draws.split($0) })
+      states.append(chain.stackedStates)
+      logProbabilities.append(logs)
+      images.append(pipeline.model.images(ofSamples: chain.sample, isTiled: settings.isTiled))
+    }
+    return ImageRollout(
+      prompts: prompts, states: .concatenated(states, along: 0),
+      logProbabilities: .concatenated(logProbabilities, along: 0),
+      images: .concatenated(images, along: 0), stochasticSteps: stochasticSteps)
+  }
+
+  /// The chain of one batch and the log-probabilities `[B, S]` of its stochastic steps.
+  private func chain(
+    prompts: [String], streams: [RandomStream]
+  ) throws -> (DenoisingChain, Tensor) {
+    let denoiser = try pipeline.denoiser(
+      prompts: prompts, negativePrompts: prompts.map { _ in "" }, settings: settings)
+    var noise = SampleStreams(streams)
+    var predictions: [Tensor] = []
+    let initial = noise.noise([prompts.count] + sampleShape)
+    let chain = process.rollout(from: initial, keeping: .all, noise: &noise) {
+      sample, timeSteps in
+      let prediction = denoiser(sample, timeSteps)
+      predictions.append(prediction)
+      return prediction
+    }
+    // A last step without noise has no density: the process cannot keep them all while it samples.
+    let logProbabilities = stochasticSteps.map { step in
+      let densities = process.logProbabilities(
+        from: chain.states[step], to: chain.states[step + 1], at: .shared(step)
+      ) { _, _ in predictions[step] }
+      return reduction(densities).expandingDimension(at: 1)  // [B, 1]
+    }
+    return (chain, .concatenated(logProbabilities, along: 1))
+  }
+}

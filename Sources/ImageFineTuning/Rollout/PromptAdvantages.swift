@@ -1,0 +1,53 @@
+/// Advantages of images over the last images of the same prompt (DDPO, arXiv:2305.13301, section 4.3),
+/// so that prompts that are easy to please do not drown those that are not.
+struct PromptAdvantages: Sendable, Codable, Equatable {
+  /// The last rewards of each prompt.
+  private var buffers: [String: [Float]] = [:]
+  private let bufferSize: Int
+  private let minimumCount: Int
+  private let isNormalized: Bool
+  private let limit: Float
+
+  init(_ configuration: ImageFineTuningConfiguration) {
+    bufferSize = configuration.rewardBufferSize
+    minimumCount = configuration.rewardMinimumCount
+    isNormalized = configuration.normalizesAdvantages
+    limit = Float(configuration.advantageLimit)
+  }
+
+  /// Takes in the rewards of an iteration and judges them; an image without a reward gets none.
+  mutating func callAsFunction(_ rewards: [Float?], prompts: [String]) -> [Float?] {
+    precondition(
+      rewards.count == prompts.count, "\(rewards.count) rewards for \(prompts.count) prompts")
+    for (reward, prompt) in zip(rewards, prompts) {
+      if let reward { buffers[prompt, default: []].append(reward) }
+    }
+    buffers = buffers.mapValues { $0.suffix(bufferSize) }
+    let all = Moments(rewards.compactMap { $0 })
+    var moments: [String: Moments] = [:]
+    for prompt in Set(prompts) {
+      let buffer = buffers[prompt] ?? []
+      moments[prompt] = buffer.count < minimumCount ? all : Moments(buffer)
+    }
+    return zip(rewards, prompts).map { reward, prompt in
+      guard let reward, let moments = moments[prompt] else { return nil }
+      let centered = Double(reward) - moments.mean
+      let scaled = isNormalized ? centered / (moments.deviation + 1e-6) : centered
+      return min(max(Float(scaled), -limit), limit)
+    }
+  }
+
+  /// Mean and deviation, as `numpy.mean` and `numpy.std`.
+  private struct Moments {
+    let mean: Double
+    let deviation: Double
+
+    init(_ numbers: [Float]) {
+      let count = Double(max(numbers.count, 1))
+      let mean = numbers.reduce(0.0) { $0 + Double($1) } / count
+      let squares = numbers.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
+      self.mean = mean
+      deviation = (squares / count).squareRoot()
+    }
+  }
+}

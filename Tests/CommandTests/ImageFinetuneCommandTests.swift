@@ -1,0 +1,148 @@
+import Files
+import Foundation
+import Media
+import NeuralNetworks
+import Testing
+import TextToImage
+
+/// `attune image finetune`, from a model folder to one that `attune image sample` draws with.
+@Suite(.serialized) struct ImageFinetuneCommandTests {
+  private let folder: TemporaryFolder
+  private var url: URL { folder.url }
+  private static let prompts = ["a red square", "a \"blue\" square: 50% off"]
+  /// A few iterations of a few images.
+  private static let small = [
+    "training.iterationCount=4", "training.imagesPerPrompt=4", "training.stepCount=3",
+    "training.rewardMinimumCount=2", "evaluation.count=2", "evaluation.interval=2",
+    "checkpointInterval=2",
+  ]
+
+  init() throws {
+    folder = try TemporaryFolder()
+    var configuration = NewModelConfiguration()
+    configuration.text.vocabularySize = 600
+    configuration.text.tokenCount = 12
+    configuration.text.width = 16
+    configuration.text.layerCount = 1
+    configuration.text.headCount = 2
+    configuration.unet.channels = [8, 16]
+    configuration.unet.headCount = 2
+    configuration.unet.normGroupCount = 4
+    let model = try configuration.makeModel(
+      vocabulary: BytePairVocabulary(trainedOn: Self.prompts + Self.prompts, size: 600), width: 8,
+      height: 8, seed: 1)
+    try model.write(folder: url.appending(path: "model").path)
+    // A judge that tells any two pictures apart, however small they are.
+    try folder.write(
+      """
+      separator='['
+      for file in "$1"/*.png; do
+        set -- $(cksum < "$file")
+        printf '%s%s' "$separator" $(($1 % 100))
+        separator=', '
+      done
+      echo ']'
+      """, to: "judge.sh")
+  }
+
+  private func finetune(_ arguments: [String]) throws -> (status: Int32, output: String) {
+    try Attune.run(["image", "finetune"] + arguments, in: url)
+  }
+
+  private func bytes(_ name: String) throws -> Data {
+    try Data(contentsOf: url.appending(path: name))
+  }
+
+  private func start(_ output: String) -> [String] {
+    ["--model", "model"] + Self.prompts.flatMap { ["--prompt", $0] }
+      + ["--reward", "command:'sh \(url.path)/judge.sh'", "--output", output] + Self.small
+  }
+
+  @Test func fineTuningGoesOnMetricForMetric() throws {
+    let whole = try finetune(start("whole"))
+    #expect(whole.status == 0, "\(whole.output)")
+    #expect(whole.output.contains("reward on fresh seeds"))
+    let lines = try folder.text("whole/metrics.jsonl").split(separator: "\n")
+    #expect(lines.count == 4)
+    for key in [
+      "images", "reward", "rewardStandardError", "klDivergence", "clipFraction", "gradientNorm",
+      "evaluationReward",
+    ] { #expect(lines[3].contains("\"\(key)\": "), "\(key)") }
+    #expect(lines[3].contains("\"images\": 32"))
+    for name in ["before", "after"] {
+      let path = url.appending(path: "whole/images/\(name).png").path
+      #expect(try Image(contentsOfFile: path).width > 100)
+    }
+    #expect(try bytes("whole/images/before.png") != bytes("whole/images/after.png"))
+
+    let part = try finetune(start("part") + ["--threads", "1"])
+    #expect(part.status == 0, "\(part.output)")
+    // As if it had been killed before the last checkpoint.
+    try FileManager.default.removeItem(
+      at: url.appending(path: "part/checkpoints/iteration-000004.safetensors"))
+    let resumed = try finetune(["--resume", "part"])
+    #expect(resumed.status == 0, "\(resumed.output)")
+    for file in [
+      "metrics.jsonl", "pytorch_lora_weights.safetensors", "images/after.png",
+      "model/unet/diffusion_pytorch_model.safetensors",
+    ] { #expect(try bytes("part/\(file)") == bytes("whole/\(file)"), "\(file)") }
+
+    let names = try SafetensorsFile(
+      path: url.appending(path: "whole/pytorch_lora_weights.safetensors").path
+    ).names
+    #expect(names.contains { $0.hasPrefix("unet.mid_block.") && $0.hasSuffix(".lora_A.weight") })
+    #expect(
+      try bytes("whole/model/unet/diffusion_pytorch_model.safetensors")
+        != bytes("model/unet/diffusion_pytorch_model.safetensors"))
+    let sample = try Attune.run(
+      [
+        "image", "sample", "--model", "whole/model", "--prompt", "a red square", "--count", "2",
+        "--steps", "3", "--output", "grid.png",
+      ], in: url)
+    #expect(sample.status == 0, "\(sample.output)")
+  }
+
+  @Test func interruptedFineTuningGoesOn() throws {
+    let long = ["training.iterationCount=400", "evaluation.interval=0", "training.loraRank=0"]
+    let process = try Attune.start(["image", "finetune"] + start("run") + long, in: url)
+    while process.isRunning, (try? folder.text("run/metrics.jsonl"))?.contains("\n") != true {
+      usleep(500)
+    }
+    process.interrupt()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 130)
+    #expect(try folder.text("log").contains("attune image finetune --resume run"))
+    let done = try folder.text("run/metrics.jsonl").split(separator: "\n").count
+    let resumed = try finetune(["--resume", "run", "training.iterationCount=\(done + 2)"])
+    #expect(resumed.status == 0, "\(resumed.output)")
+    #expect(try folder.text("run/metrics.jsonl").split(separator: "\n").count == done + 2)
+    // All weights learn: there is nothing of low rank to write.
+    #expect(
+      !FileManager.default.fileExists(
+        atPath: url.appending(path: "run/pytorch_lora_weights.safetensors").path))
+  }
+
+  @Test func mistakesAreNamed() throws {
+    for (arguments, status, words) in [
+      ([], 2, "--config"),
+      (["--model", "model", "--reward", "incompressibility"], 1, "--prompt TEXT"),
+      (["--model", "model", "--prompt", "a", "--reward", "brilliance"], 1, "png-size"),
+      (["--model", "model", "--prompt", "a", "--reward", "clip"], 1, "--clip DIR"),
+      (["--model", "nowhere", "--prompt", "a", "--reward", "png-size"], 1, "model_index.json"),
+      (start("bad") + ["training.eta=2"], 1, "training.eta"),
+      (start("bad") + ["training.etta=1"], 1, "did you mean"),
+      (
+        [
+          "--model", "model", "--prompt", "a", "--output", "broken", "--reward",
+          "command:'false'",
+        ] + Self.small, 1, "false"
+      ),
+    ] as [([String], Int32, String)] {
+      let result = try finetune(arguments)
+      #expect(result.status == status, "\(arguments): \(result.output)")
+      #expect(result.output.contains(words), "\(arguments): \(result.output)")
+    }
+    // The run that failed is whole, as far as it came.
+    #expect(try folder.text("broken/config.yaml").contains("command:'false'"))
+  }
+}

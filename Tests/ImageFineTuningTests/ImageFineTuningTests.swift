@@ -1,0 +1,175 @@
+import Diffusion
+import NeuralNetworks
+import Rewards
+import Tensors
+import Testing
+
+@testable import ImageFineTuning
+@testable import TextToImage
+
+/// Whole trainings: what is learned, and that it is reproducible.
+@Suite(.serialized) struct ImageFineTuningTests {
+  /// Everything that a training knows, as bits.
+  private func bits(_ training: ImageFineTuning) throws -> [String: [UInt32]] {
+    try training.trainingState().tensors.mapValues { $0.elements.map(\.bitPattern) }
+  }
+
+  @Test(arguments: [0, 4])
+  func goesOnExactly(loraRank: Int) throws {
+    func training() throws -> ImageFineTuning {
+      try TinyModels.training {
+        $0.loraRank = loraRank
+        $0.klCoefficient = 0.1
+        $0.epochCount = 2
+        $0.trainedStepFraction = 0.5
+        $0.promptsPerIteration = 1
+      }
+    }
+    func numbers(_ report: ImageFineTuningReport) -> [Double] {
+      [report.reward, report.klDivergence, report.update.policyLoss, report.update.gradientNorm]
+    }
+    let whole = try training()
+    let reports = try (0..<4).map { _ in numbers(try whole.iterate()) }
+    #expect(whole.isFinished && whole.imageCount == 24)
+    let first = try training()
+    let firstReports = try (0..<2).map { _ in numbers(try first.iterate()) }
+    let second = try training()
+    try second.restore(first.trainingState())
+    #expect(second.iteration == 2 && second.imageCount == 12)
+    let secondReports = try (0..<2).map { _ in numbers(try second.iterate()) }
+    #expect(firstReports + secondReports == reports)
+    #expect(try bits(second) == bits(whole))
+    #expect(try bits(first) != bits(whole))
+    #expect(
+      try second.trainingState().texts == whole.trainingState().texts)
+    #expect(Set(reports.map { $0[0] }).count == 4)
+  }
+
+  @Test func threadsDoNotMatter() throws {
+    let threads = WorkerPool.shared.threadCount
+    defer { WorkerPool.shared.threadCount = threads }
+    let results = try [1, 3].map { count in
+      WorkerPool.shared.threadCount = count
+      let training = try TinyModels.training { $0.klCoefficient = 0.1 }
+      _ = try (0..<2).map { _ in try training.iterate() }
+      return try bits(training)
+    }
+    #expect(results[0] == results[1])
+  }
+
+  /// The update sees the policy that drew: no ratio differs from 1 before the first step.
+  @Test(arguments: [false, true])
+  func ratiosStartAtOne(isLatent: Bool) throws {
+    let model = try isLatent ? TinyModels.stableDiffusion() : TinyModels.pixels()
+    var settings = GenerationSettings()
+    settings.sampler = .ddim
+    settings.eta = 1
+    settings.stepCount = 6
+    settings.batchSize = 5
+    let collector = try ImageRolloutCollector(
+      TextToImagePipeline(model), settings: settings, reduction: .mean, seed: 1)
+    // Only a chain that ends at the clean sample has a last step without noise.
+    #expect(collector.stochasticSteps == Array(0..<(isLatent ? 6 : 5)))
+    let prompts = (0..<8).map { TinyModels.prompts[$0 / 4] }
+    let rollout = try collector.collect(prompts, iteration: 0)
+    #expect(rollout.states.shape == [8, 7] + collector.sampleShape)
+    #expect(rollout.images.shape[0] == 8 && rollout.images.shape[3] == 3)
+    let update = DenoisingUpdate(
+      unet: model.unet, frozen: model.unet.frozenCopy(),
+      prompts: EncodedPrompts(prompts, model: model), process: collector.process,
+      guidance: settings.guidance, reduction: .mean, clipRange: 1e-5, klCoefficient: 1,
+      shardSize: 3)
+    let steps = Array(collector.stochasticSteps.indices)
+    let (batch, old) = rollout.transitions(of: Array(0..<8), steps: prompts.map { _ in steps })
+    let result = update.gradients(
+      DenoisingMinibatch(
+        transitions: batch,
+        prompts: prompts.flatMap { [String](repeating: $0, count: steps.count) },
+        oldLogProbabilities: Tensor(old), advantages: .ones([8 * steps.count])),
+      totalCount: 8 * steps.count)
+    #expect(result.statistics.clipped == 0, "a ratio differs from 1 by more than 1e-5")
+    #expect(!(abs(result.statistics.ratio / result.statistics.count - 1) > 1e-5))
+    #expect(!(abs(result.policyLoss + 1) > 1e-5))
+    #expect(result.divergence == 0)
+  }
+
+  @Test(arguments: [0, 4])
+  func rewardsRise(loraRank: Int) throws {
+    let training = try TinyModels.training {
+      $0.iterationCount = 25
+      $0.imagesPerPrompt = 16
+      $0.samplingBatchSize = 16
+      $0.loraRank = loraRank
+      $0.learningRate = loraRank == 0 ? 1e-3 : 1e-2
+      $0.clipRange = 1e-2
+    }
+    var reports: [ImageFineTuningReport] = []
+    while !training.isFinished { reports.append(try training.iterate()) }
+    let start = reports[0]
+    let end = reports[reports.count - 1]
+    print(
+      "brightness with rank \(loraRank): \(start.reward) +- \(start.rewardStandardError) to "
+        + "\(end.reward), divergence \(end.klDivergence)")
+    #expect(end.reward > start.reward + 5 * start.rewardStandardError)
+    #expect(start.klDivergence == 0 && end.klDivergence > 0.1)
+  }
+
+  /// The same training with a penalty ends nearer to where it began.
+  @Test func penaltiesHold() throws {
+    func divergence(_ coefficient: Double) throws -> Double {
+      let training = try TinyModels.training {
+        $0.iterationCount = 8
+        $0.loraRank = 0
+        $0.learningRate = 1e-3
+        $0.clipRange = 1e-2
+        $0.klCoefficient = coefficient
+      }
+      var last = 0.0
+      while !training.isFinished { last = try training.iterate().klDivergence }
+      return last
+    }
+    let (free, held) = try (divergence(0), divergence(100))
+    print("divergence \(free), with a penalty \(held)")
+    #expect(held < 0.5 * free)
+  }
+
+  @Test func onlyTheUNetLearns() throws {
+    let model = try TinyModels.stableDiffusion()
+    let before = model.parameters.values
+    let training = try TinyModels.training(model: model) { $0.loraRank = 0 }
+    #expect(training.parameterCount == model.unet.parameters.elementCount)
+    let report = try training.iterate()
+    #expect(report.update.stepCount == 2 && report.update.gradientNorm > 0)
+    let changed = try model.parameters.values.filter {
+      greatestDifference($1, try #require(before[$0])) > 0
+    }
+    #expect(changed.count > 50 && changed.keys.allSatisfy { $0.hasPrefix("unet.") })
+  }
+
+  @Test func missingRewardsAreLeftOut() throws {
+    let report = try TinyModels.training(reward: Brightness(missingCount: 5)).iterate()
+    #expect(report.droppedCount == 5 && report.reward.isFinite)
+    #expect(report.update.stepCount == 2 && report.imageCount == 12)
+    let failing = try TinyModels.training(reward: Brightness(missingCount: 7))
+    #expect(throws: RewardError.self) { try failing.iterate() }
+    #expect(failing.iteration == 0)
+  }
+
+  @Test func settingsThatDoNotFitAreRefused() throws {
+    let bad: [(inout ImageFineTuningConfiguration) -> Void] = [
+      { $0.promptsPerIteration = 3 }, { $0.eta = 0 }, { $0.stepCount = 1 },
+      { $0.logProbabilityReduction = .perElement }, { $0.clipRange = 0 }, { $0.loraRank = -1 },
+      { $0.learningRate = .nan },
+    ]
+    for change in bad {
+      #expect(throws: SettingError.self) { try TinyModels.training(change) }
+    }
+    let state = try TinyModels.training().trainingState()
+    #expect(throws: SettingError.self) {
+      try TinyModels.training(model: TinyModels.pixels(seed: 4)).restore(state)
+    }
+    #expect(throws: ParameterError.self) {
+      try TinyModels.training { $0.loraRank = 3 }.restore(state)
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import Tensors
+import Testing
+
+@testable import ImageFineTuning
+
+/// Advantages over earlier images of the same prompt.
+@Suite struct PromptAdvantagesTests {
+  private static let prompts = [Int](repeating: 0, count: 6) + [1, 1, 1, 1, 2, 2]
+  private static let names = prompts.map { "prompt \($0)" }
+
+  private func advantages(
+    _ change: (inout ImageFineTuningConfiguration) -> Void = { _ in }
+  ) -> PromptAdvantages {
+    var configuration = ImageFineTuningConfiguration()
+    configuration.rewardBufferSize = 8
+    configuration.rewardMinimumCount = 5
+    change(&configuration)
+    return PromptAdvantages(configuration)
+  }
+
+  @Test func areThoseOfTheReference() throws {
+    let goldens = try Goldens.file()
+    let rewards = try goldens.tensor(named: "statistics/rewards")
+    let expected = try goldens.tensor(named: "statistics/advantages")
+    var judge = advantages()
+    #expect(rewards.shape == [4, 12])
+    for row in 0..<rewards.shape[0] {
+      let actual = judge(
+        rewards.slice(row..<row + 1).elements.map { $0 }, prompts: Self.names)
+      let found = Tensor(actual.map { $0 ?? .nan }).reshaped(to: [1, 12])
+      #expect(greatestDifference(found, expected.slice(row..<row + 1)) <= 1e-5, "\(row)")
+    }
+  }
+
+  @Test func missingRewardsGetNone() {
+    var judge = advantages { $0.rewardMinimumCount = 2 }
+    var other = judge
+    let all = judge([1, nil, 3], prompts: ["a", "a", "a"])
+    #expect(all[1] == nil)
+    let some = other([1, 3], prompts: ["a", "a"])
+    #expect([all[0], all[2]] == some && judge == other)
+    #expect(greatestDifference(Tensor(some.map { $0 ?? .nan }), Tensor([-1, 1])) <= 2e-6)
+  }
+
+  @Test func areHeldAndCentered() {
+    var judge = advantages {
+      $0.rewardMinimumCount = 1
+      $0.rewardBufferSize = 100
+      $0.advantageLimit = 2
+    }
+    let outlier = [Float?](repeating: 0, count: 30) + [1]
+    #expect(judge(outlier, prompts: outlier.map { _ in "a" }).last == 2)
+    var plain = advantages {
+      $0.rewardMinimumCount = 1
+      $0.normalizesAdvantages = false
+    }
+    #expect(plain([1, 4], prompts: ["a", "a"]) == [-1.5, 1.5])
+    // Equal rewards say nothing.
+    #expect(judge([3, 3], prompts: ["b", "b"]) == [0, 0])
+  }
+}
