@@ -83,13 +83,17 @@ let package = Package(
       ],
       exclude: ["Peers"]),
 
-    // Tests.
+    // Tests, and what several of them share.
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"]),
     .testTarget(name: "NeuralNetworksTests", dependencies: ["Tensors", "NeuralNetworks", "Files"]),
-    .testTarget(name: "FilesTests", dependencies: ["Tensors", "Files", "CHDF5Bridge", "attune"]),
-    .testTarget(name: "MediaTests", dependencies: ["Tensors", "Media"]),
     .testTarget(
-      name: "CaptionedImagesTests", dependencies: ["CaptionedImages", "Files", "Media", "Tensors"]),
+      name: "FilesTests",
+      dependencies: ["Tensors", "Files", "CHDF5Bridge", "TestSupport", "attune"]),
+    .testTarget(name: "MediaTests", dependencies: ["Tensors", "Media", "TestSupport"]),
+    .testTarget(
+      name: "CaptionedImagesTests",
+      dependencies: ["CaptionedImages", "Files", "Media", "Tensors", "TestSupport"]),
     .testTarget(
       name: "DiffusionTests",
       dependencies: ["Diffusion", "Files", "Media", "NeuralNetworks", "Tensors"]),
@@ -109,23 +113,25 @@ let package = Package(
       name: "TextToImageTests",
       dependencies: [
         "TextToImage", "CaptionedImages", "Diffusion", "Files", "NeuralNetworks", "Tensors",
+        "TestSupport",
       ]),
     .testTarget(
       name: "RewardsTests",
       dependencies: [
         "Rewards", "CaptionedImages", "Files", "Media", "NeuralNetworks", "Runs", "Tensors",
-        "TextToImage", "attune",
+        "TestSupport", "TextToImage", "attune",
       ]),
     .testTarget(
       name: "RunsTests",
       dependencies: [
-        "Runs", "Files", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        "Runs", "Files", "Tensors", "TestSupport",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .testTarget(
       name: "CommandTests",
       dependencies: [
         "DiffusionPolicies", "Environments", "Files", "Media", "NeuralNetworks", "Tensors",
-        "TextToImage", "attune",
+        "TestSupport", "TextToImage", "attune",
       ]),
     .testTarget(name: "ArchitectureTests"),
   ],
