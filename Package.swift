@@ -44,7 +44,8 @@ let package = Package(
     .target(name: "Media", dependencies: ["Tensors", "CPNGBridge", "CFFmpeg"]),
     .target(name: "CaptionedImages", dependencies: ["Tensors", "Files", "Media"]),
     .target(
-      name: "Environments", dependencies: ["Tensors", "Media", "CMuJoCo", "COSMesa", "CChipmunk"]),
+      name: "Environments",
+      dependencies: ["Tensors", "Files", "Media", "CMuJoCo", "COSMesa", "CChipmunk"]),
     .target(name: "ReinforcementLearning", dependencies: ["Tensors", "NeuralNetworks"]),
     .target(
       name: "DiffusionPolicies",
@@ -130,8 +131,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "DiffusionPolicies", "Environments", "Files", "Media", "NeuralNetworks", "Tensors",
-        "TestSupport", "TextToImage", "attune",
+        "DiffusionPolicies", "Environments", "Files", "Media", "NeuralNetworks", "Runs", "Tensors",
+        "TestSupport", "attune",
       ]),
     .testTarget(name: "ArchitectureTests"),
   ],

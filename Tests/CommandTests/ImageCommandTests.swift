@@ -11,20 +11,7 @@ import Testing
 
   init() throws {
     folder = try TemporaryFolder()
-    let dolls = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "Goldens/CaptionedImages/dolls").path
-    try folder.write(
-      """
-      model:
-        new:
-          text: {vocabularySize: 600, tokenCount: 20, width: 16, layerCount: 1, headCount: 2}
-          unet: {channels: [8, 16], headCount: 2, normGroupCount: 4}
-      data: {path: "\(dolls)"}
-      training: {batchSize: 5, batchCount: 12, warmUpCount: 2}
-      samples: {interval: 6, count: 2, stepCount: 3}
-      reportInterval: 3
-      checkpointInterval: 6
-      """, to: "train.yaml")
+    try folder.writeImageTraining()
   }
 
   private func train(_ arguments: String...) throws -> ProgramOutcome {

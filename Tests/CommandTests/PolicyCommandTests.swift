@@ -1,8 +1,4 @@
-import DiffusionPolicies
-import Environments
 import Foundation
-import NeuralNetworks
-import Tensors
 import TestSupport
 import Testing
 
@@ -14,39 +10,7 @@ import Testing
   /// A folder with a Push-T policy that has learned nothing, and settings for short trainings.
   init() throws {
     folder = try TemporaryFolder()
-    var policy = PolicyConfiguration()
-    policy.environment.name = "push-t"
-    policy.environment.parameters = ["timeLimit": "40"]
-    policy.network.hiddenSizes = [16, 16, 16]
-    policy.denoising.stepCount = 4
-    var random = RandomStream(seed: 5)
-    let network = try policy.network.makeDenoiser(
-      actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 1,
-      random: &random)
-    var weights: [String: Tensor] = [:]
-    for (name, value) in network.parameters.values { weights["network.\(name)"] = value }
-    try PolicyCheckpoint(
-      configuration: policy,
-      normalization: DemonstrationNormalization(
-        observations: MinMaxNormalization(
-          minimum: [0, 0, 0, 0, 0], maximum: [512, 512, 512, 512, 6.3]),
-        actions: MinMaxNormalization(minimum: [0, 0], maximum: [512, 512])),
-      weights: weights
-    ).write(to: folder.url.appending(path: "policy.safetensors").path)
-    try folder.write(
-      """
-      checkpoint: policy.safetensors
-      training:
-        iterationCount: 10
-        environmentCount: 4
-        decisionCount: 6
-        fineTunedCount: 2
-        epochCount: 2
-        batchSize: 24
-        critic: {hiddenSizes: [16, 16, 16]}
-      evaluation: {interval: 4, episodes: 3}
-      checkpointInterval: 1
-      """, to: "finetune.yaml")
+    try folder.writeFinetuning()
   }
 
   private func finetune(_ arguments: String...) throws -> ProgramOutcome {
@@ -95,26 +59,7 @@ import Testing
   }
 
   @Test func pretrainingGoesOnMetricForMetric() throws {
-    var demonstrations = Demonstrations(stateSize: 5, actionSize: 2)
-    var random = RandomStream(seed: 1)
-    demonstrations.states = random.uniform([60, 5]).elements
-    demonstrations.actions = random.uniform([60, 2]).elements
-    demonstrations.rewards = Array(repeating: 0, count: 60)
-    demonstrations.terminals = Array(repeating: false, count: 60)
-    demonstrations.lengths = [30, 30]
-    try demonstrations.write(to: url.appending(path: "demonstrations.npz").path)
-    try folder.write(
-      """
-      policy:
-        environment: {name: push-t, parameters: {timeLimit: "40"}}
-        network: {hiddenSizes: [16, 16, 16]}
-        denoising: {stepCount: 4}
-      demonstrations: {path: demonstrations.npz, validationFraction: 0.5}
-      training: {batchSize: 16, batchCount: 40, averageStart: 10}
-      evaluation: {interval: 20, episodes: 2}
-      reportInterval: 5
-      checkpointInterval: 10
-      """, to: "pretrain.yaml")
+    try folder.writePretraining()
     let whole = try Attune.run(
       ["policy", "pretrain", "--config", "pretrain.yaml", "--output", "whole"], in: folder)
     #expect(whole.status == 0, "\(whole.output)")

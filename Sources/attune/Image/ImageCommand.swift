@@ -6,6 +6,13 @@ struct ImageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "image",
     abstract: "Train and sample text-to-image models; make grids and videos of pictures.",
+    discussion: """
+      Example:
+        attune image train --config samples/dolls/train.yaml data.path=dolls \\
+          --output runs/dolls
+        attune image sample --model runs/dolls/model --prompt "an elf" \\
+          --output elves.png
+      """,
     subcommands: [
       ImageTrainCommand.self, ImageSampleCommand.self, ImageGridCommand.self,
       ImageVideoCommand.self,

@@ -18,13 +18,14 @@ struct ImageSampleCommand: ParsableCommand {
       prompts in metadata.jsonl.
 
       Examples:
-        attune image sample --model checkpoints/dolls --prompt "an elf in a red robe" \\
-          --output elves.png
-        attune image sample --model checkpoints/dolls --prompt "a grey orc in a white shirt" \\
-          --prompt "a human in a blue robe" --count 64 --guidance 3 --output pictures
+        attune image sample --model checkpoints/dolls \\
+          --prompt "an elf in a red robe" --output elves.png
+        attune image sample --model checkpoints/dolls \\
+          --prompt "a grey orc in a white shirt" --prompt "a human in a blue robe" \\
+          --count 64 --guidance 3 --output pictures
       """)
 
-  @Option(help: "The model folder, in the layout of diffusers.")
+  @Option(help: "The model folder, in the layout of diffusers.", completion: .directory)
   var model: String
 
   @Option(name: .customLong("prompt"), help: "What to draw; may be given again for more prompts.")
@@ -78,6 +79,7 @@ struct ImageSampleCommand: ParsableCommand {
 
   func validate() throws {
     try validateThreads(threads)
+    try validatePath(output, of: "output")
     guard !prompts.isEmpty else { throw ValidationError("give at least one --prompt") }
     let ranges = [
       ("count", count, 1...100_000), ("steps", steps, 1...10_000), ("batch", batch, 1...100_000),

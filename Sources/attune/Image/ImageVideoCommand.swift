@@ -11,7 +11,8 @@ struct ImageVideoCommand: ParsableCommand {
         attune image video frames/*.png --rate 24 --output out.mp4
       """)
 
-  @Argument(help: "The PNG files in the order of the frames.")
+  @Argument(
+    help: "The PNG files in the order of the frames.", completion: .file(extensions: ["png"]))
   var images: [String]
 
   @Option(help: "Frames a second.")
@@ -36,6 +37,7 @@ struct ImageVideoCommand: ParsableCommand {
   var quiet = false
 
   func validate() throws {
+    try validatePath(output, of: "output")
     guard !images.isEmpty else { throw ValidationError("name at least one PNG file") }
   }
 

@@ -1,0 +1,51 @@
+import Foundation
+
+/// The comments above the properties in `Sources`, which is formatted: types are nested by two spaces.
+struct SourceComments {
+  static let root = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+  /// Comments by `Module.Type.Inner.property`.
+  private var comments: [String: String] = [:]
+
+  init() throws {
+    let sources = Self.root.appending(path: "Sources")
+    let files = FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)
+    for case let file as URL in files ?? .init() where file.pathExtension == "swift" {
+      let module = file.pathComponents[sources.pathComponents.count]
+      read(try String(contentsOf: file, encoding: .utf8), of: module)
+    }
+  }
+
+  /// The comment above a property of a type, as `String(reflecting:)` calls it.
+  func comment(on property: String, in type: String) -> String? {
+    comments["\(type).\(property)"]
+  }
+
+  private mutating func read(_ text: String, of module: String) {
+    var types: [String] = []
+    var comment: [String] = []
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      let depth = line.prefix { $0 == " " }.count / 2
+      let words = line.drop { $0 == " " }
+      if words.hasPrefix("///") {
+        comment.append(words.dropFirst(3).trimmingCharacters(in: .whitespaces))
+        continue
+      }
+      defer { comment = [] }
+      if let type = words.firstMatch(
+        of: #/^(?:(?:public|private|fileprivate|final) )*(?:struct|enum|class|extension) ([\w.]+)/#)
+      {
+        types = Array(types.prefix(depth)) + [String(type.output.1)]
+      } else if depth <= types.count, !comment.isEmpty,
+        let property = words.firstMatch(
+          of: #/^(?:(?:public|private|private\(set\)) )*(?:var|let) (\w+)/#)
+      {
+        // The first paragraph says what it is; the others are for readers of the code.
+        let summary = comment.prefix { !$0.isEmpty }.joined(separator: " ")
+        let path = [module] + types.prefix(depth) + [String(property.output.1)]
+        comments[path.joined(separator: ".")] = summary
+      }
+    }
+  }
+}
