@@ -1,5 +1,4 @@
 import ArgumentParser
-import Files
 @preconcurrency import Glibc
 import Runs
 
@@ -48,7 +47,7 @@ struct Attune: ParsableCommand {
       guard let bytes = CommandLine.unsafeArgv[index] else { continue }
       guard String(validatingCString: bytes) == nil else { continue }
       throw ValidationError(
-        "argument \(index), '\(argument.printable)', is not UTF-8; rename the file, or give it a "
+        "argument \(index), '\(argument)', is not UTF-8; rename the file, or give it a "
           + "second name with ln -s")
     }
   }
@@ -78,10 +77,9 @@ struct Attune: ParsableCommand {
 }
 
 extension Attune {
-  /// ArgumentParser gives each choice of an option a line of its own; and what is quoted from a
-  /// command line or a file must not steer a terminal.
+  /// ArgumentParser gives each choice of an option a line of its own.
   private static func oneLine(_ message: String) -> String {
-    let lines = message.split(separator: "\n").map { String($0).printable }
+    let lines = message.split(separator: "\n").map(String.init)
     let choices = lines.dropFirst().map { $0.drop { $0 == " " || $0 == "-" } }
     return ([lines.first ?? ""] + (choices.isEmpty ? [] : [choices.joined(separator: ", ")]))
       .joined(separator: " ")

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 
 /// `attune image`: work with pictures.
 struct ImageCommand: ParsableCommand {
@@ -22,11 +21,4 @@ struct ImageCommand: ParsableCommand {
 /// What is wrong with the pictures named, in a sentence.
 struct ImageCommandError: Error, CustomStringConvertible {
   var description: String
-}
-
-extension ImageCommand {
-  /// Writes a line on stderr, where everything goes that is not the result.
-  static func say(_ line: String) {
-    FileHandle.standardError.write(Data("\(line)\n".utf8))
-  }
 }

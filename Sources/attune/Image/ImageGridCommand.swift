@@ -1,5 +1,6 @@
 import ArgumentParser
 import Media
+import Runs
 
 /// `attune image grid`: PNG files side by side in one PNG.
 struct ImageGridCommand: ParsableCommand {
@@ -78,7 +79,7 @@ struct ImageGridCommand: ParsableCommand {
     }
     try grid.rendered().writePNG(to: output)
     if !quiet {
-      ImageCommand.say("wrote \(output): \(images.count) images, \(size.width)x\(size.height)")
+      StandardError.write("wrote \(output): \(images.count) images, \(size.width)x\(size.height)")
     }
   }
 }

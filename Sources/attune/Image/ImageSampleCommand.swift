@@ -116,7 +116,7 @@ struct ImageSampleCommand: ParsableCommand {
       try SampleFolder(path: output).write(pictures, of: request)
     }
     if !quiet {
-      ImageCommand.say(
+      StandardError.write(
         "wrote \(output.printable): \(pictures.count.counting("picture")) of "
           + "\(pictures[0].width)x\(pictures[0].height), seeds from \(seed)")
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Media
+import Runs
 
 /// `attune image video`: PNG files one after the other in an MP4.
 struct ImageVideoCommand: ParsableCommand {
@@ -65,7 +66,7 @@ struct ImageVideoCommand: ParsableCommand {
     }
     try writer?.finish()
     if !quiet, let writer {
-      ImageCommand.say(
+      StandardError.write(
         "wrote \(output): \(writer.frameCount) frames of \(writer.width)x\(writer.height) "
           + "at \(rate) a second")
     }

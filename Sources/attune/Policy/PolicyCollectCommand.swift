@@ -1,6 +1,7 @@
 import ArgumentParser
 import DiffusionPolicies
 import Environments
+import Files
 import Foundation
 import Runs
 import Tensors
@@ -108,7 +109,7 @@ struct PolicyCollectCommand: ParsableCommand {
       print(
         "\(summary.episodes.counting("episode")), "
           + "\(demonstrations.stepCount.counting("step")), mean return \(summary.meanReturn.short) "
-          + "+- \(summary.standardError.short): \(output)")
+          + "+- \(summary.standardError.short): \(output.printable)")
     }
   }
 }

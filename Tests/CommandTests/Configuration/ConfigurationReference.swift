@@ -4,7 +4,7 @@
 struct ConfigurationReference {
   private let comments: SourceComments
 
-  init() throws { comments = try SourceComments() }
+  init() throws { comments = try SourceComments.current.get() }
 
   /// The whole document.
   func text() throws -> String {

@@ -20,7 +20,7 @@ import Testing
   @Test(arguments: CommandSettings.all.map(\.command))
   func everySettingHasAMeaning(_ command: String) throws {
     let settings = try #require(CommandSettings.all.first { $0.command == command })
-    let rows = try SettingRow.rows(of: settings, try SourceComments())
+    let rows = try SettingRow.rows(of: settings, try SourceComments.current.get())
     #expect(rows.count > 5)
     for row in rows where row.meaning == nil {
       Issue.record("'\(row.key)' has no comment above it")

@@ -5,10 +5,13 @@ struct SourceComments {
   static let root = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
+  /// Those of the sources as they are, read once.
+  static let current = Result { try SourceComments() }
+
   /// Comments by `Module.Type.Inner.property`.
   private var comments: [String: String] = [:]
 
-  init() throws {
+  private init() throws {
     let sources = Self.root.appending(path: "Sources")
     let files = FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)
     for case let file as URL in files ?? .init() where file.pathExtension == "swift" {
@@ -16,6 +19,9 @@ struct SourceComments {
       read(try String(contentsOf: file, encoding: .utf8), of: module)
     }
   }
+
+  /// How declarations start: public, private, final, var, let, struct, enum, class, extension.
+  private static let starts = Set("pfvlsec".utf8)
 
   /// The comment above a property of a type, as `String(reflecting:)` calls it.
   func comment(on property: String, in type: String) -> String? {
@@ -33,11 +39,15 @@ struct SourceComments {
         continue
       }
       defer { comment = [] }
+      // Patterns are slow, and most lines are neither.
+      guard depth <= types.count, let first = words.utf8.first, Self.starts.contains(first) else {
+        continue
+      }
       if let type = words.firstMatch(
         of: #/^(?:(?:public|private|fileprivate|final) )*(?:struct|enum|class|extension) ([\w.]+)/#)
       {
         types = Array(types.prefix(depth)) + [String(type.output.1)]
-      } else if depth <= types.count, !comment.isEmpty,
+      } else if !comment.isEmpty,
         let property = words.firstMatch(
           of: #/^(?:(?:public|private|private\(set\)) )*(?:var|let) (\w+)/#)
       {

@@ -57,7 +57,7 @@ import Testing
     try folder.writeRewardTraining()
     let settings = try #require(CommandSettings.all.first { $0.command == start.command })
     var number = 0
-    let rows = try SettingRow.rows(of: settings, try SourceComments())
+    let rows = try SettingRow.rows(of: settings, try SourceComments.current.get())
     for row in rows where row.key.hasPrefix(start.prefix) {
       for value in Self.wrongValues(row.node) {
         let isLength = Self.lengths.contains { row.key.hasSuffix($0) }
