@@ -14,7 +14,7 @@ LIBRARIES := Tensors NeuralNetworks Diffusion Files Media CaptionedImages Enviro
 PEERS := .build/peers
 PEER_PACKAGES := torch numpy einops gymnasium[mujoco]
 
-.PHONY: all help packages build test test-debug test-sanitized demo bench bench-peers bench-dppo format lint docs protobuf clean
+.PHONY: all help packages build test test-debug test-sanitized demo bench bench-peers bench-dppo format lint docs protobuf configuration-reference clean
 
 all: build
 
@@ -27,6 +27,7 @@ help:
 	@echo "make bench-dppo DPPO_CHECKOUT=DIR  a DPPO iteration, side by side with the reference in DIR"
 	@echo "make format lint  rewrite, or check, the sources with swift-format"
 	@echo "make protobuf     make the Swift code of TensorBoard's events from event.proto anew"
+	@echo "make configuration-reference  make docs/configuration.md from the code anew"
 	@echo "make docs         build the API documentation in .build/docs; warnings are errors"
 
 # Installs what is missing as root or by sudo without a password; otherwise prints the one command.
@@ -83,6 +84,10 @@ format:
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+
+configuration-reference: packages
+	$(SWIFT) build --build-tests $(TEST_FLAGS)
+	ATTUNE_WRITE_REFERENCE=1 $(SWIFT) test --skip-build $(TEST_FLAGS) --filter ConfigurationReferenceTests
 
 # One documentation archive for each library target, in .build/docs.
 docs: packages

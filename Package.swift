@@ -44,7 +44,8 @@ let package = Package(
     .target(name: "Media", dependencies: ["Tensors", "CPNGBridge", "CFFmpeg"]),
     .target(name: "CaptionedImages", dependencies: ["Tensors", "Files", "Media"]),
     .target(
-      name: "Environments", dependencies: ["Tensors", "Media", "CMuJoCo", "COSMesa", "CChipmunk"]),
+      name: "Environments",
+      dependencies: ["Tensors", "Files", "Media", "CMuJoCo", "COSMesa", "CChipmunk"]),
     .target(name: "ReinforcementLearning", dependencies: ["Tensors", "NeuralNetworks"]),
     .target(
       name: "DiffusionPolicies",
@@ -97,13 +98,17 @@ let package = Package(
       ],
       exclude: ["Peers"]),
 
-    // Tests.
+    // Tests, and what several of them share.
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"]),
     .testTarget(name: "NeuralNetworksTests", dependencies: ["Tensors", "NeuralNetworks", "Files"]),
-    .testTarget(name: "FilesTests", dependencies: ["Tensors", "Files", "CHDF5Bridge", "attune"]),
-    .testTarget(name: "MediaTests", dependencies: ["Tensors", "Media"]),
     .testTarget(
-      name: "CaptionedImagesTests", dependencies: ["CaptionedImages", "Files", "Media", "Tensors"]),
+      name: "FilesTests",
+      dependencies: ["Tensors", "Files", "CHDF5Bridge", "TestSupport", "attune"]),
+    .testTarget(name: "MediaTests", dependencies: ["Tensors", "Media", "TestSupport"]),
+    .testTarget(
+      name: "CaptionedImagesTests",
+      dependencies: ["CaptionedImages", "Files", "Media", "Tensors", "TestSupport"]),
     .testTarget(
       name: "DiffusionTests",
       dependencies: ["Diffusion", "Files", "Media", "NeuralNetworks", "Tensors"]),
@@ -123,12 +128,13 @@ let package = Package(
       name: "TextToImageTests",
       dependencies: [
         "TextToImage", "CaptionedImages", "Diffusion", "Files", "NeuralNetworks", "Tensors",
+        "TestSupport",
       ]),
     .testTarget(
       name: "RewardsTests",
       dependencies: [
         "Rewards", "CaptionedImages", "Files", "Media", "NeuralNetworks", "Runs", "Tensors",
-        "TextToImage", "attune",
+        "TestSupport", "TextToImage", "attune",
       ]),
     .testTarget(
       name: "InitialNoiseTests",
@@ -145,15 +151,16 @@ let package = Package(
     .testTarget(
       name: "RunsTests",
       dependencies: [
-        "Runs", "Files", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        "Runs", "Files", "Tensors", "TestSupport",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .testTarget(
       name: "ReportsTests", dependencies: ["Reports", "Files", "Media", "Runs", "attune"]),
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "DiffusionPolicies", "Environments", "Files", "Media", "NeuralNetworks", "Tensors",
-        "TextToImage", "attune",
+        "DiffusionPolicies", "Environments", "Files", "Media", "NeuralNetworks", "Runs", "Tensors",
+        "TestSupport", "attune",
       ]),
     .testTarget(name: "ArchitectureTests"),
   ],

@@ -1,4 +1,5 @@
 import ArgumentParser
+@preconcurrency import Glibc
 import Runs
 
 /// The command line: parse, call, print.
@@ -7,19 +8,55 @@ struct Attune: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "attune",
     abstract: "Improves pretrained diffusion models by reinforcement learning.",
+    discussion: """
+      Results go to standard output, all else to standard error. The exit status is 0 when all went \
+      well, 1 when the command failed, 2 when it was called wrongly, 130 when it was interrupted.
+
+      Examples:
+        attune policy pretrain --config samples/push-t/pretrain.yaml \\
+          --output runs/push-t
+        attune policy finetune --resume runs/push-t-dppo
+        attune image sample --model runs/dolls/model --prompt "an elf" \\
+          --output elves.png
+        attune inspect runs/push-t
+      """,
+    version: "attune 0.1.0",
     subcommands: [
       PolicyCommand.self, ImageCommand.self, NoiseCommand.self, RewardCommand.self,
       EnvironmentCommand.self, ReportCommand.self, ChartCommand.self, InspectCommand.self,
+      CompletionsCommand.self,
     ])
 
   /// 0 when all went well, 1 when the command failed, 2 when it was called wrongly; a command that
   /// was interrupted throws `ExitCode.interrupted`.
   static func main() {
+    // A file beyond the user's limit is then an error like a full disk, not the end.
+    signal(SIGXFSZ, SIG_IGN)
     do {
+      try checkArguments()
       var command = try parseAsRoot()
       try command.run()
+      try checkOutput()
     } catch {
       exit(reporting: error)
+    }
+  }
+
+  /// Swift repairs what is not UTF-8, and no file has the repaired name.
+  private static func checkArguments() throws {
+    for (index, argument) in CommandLine.arguments.enumerated().dropFirst() {
+      guard let bytes = CommandLine.unsafeArgv[index] else { continue }
+      guard String(validatingCString: bytes) == nil else { continue }
+      throw ValidationError(
+        "argument \(index), '\(argument)', is not UTF-8; rename the file, or give it a "
+          + "second name with ln -s")
+    }
+  }
+
+  /// What was printed may still wait in a buffer, for a disk that is full.
+  private static func checkOutput() throws {
+    guard fflush(stdout) == 0, ferror(stdout) == 0 else {
+      throw OutputError(reason: String(cString: strerror(errno)))
     }
   }
 
@@ -30,12 +67,32 @@ struct Attune: ParsableCommand {
       // Help and the like.
       print(fullMessage(for: error))
     case .validationFailure:
-      StandardError.write("attune: \(message(for: error))\nAdd --help to see how it is called.")
+      StandardError.write(
+        "attune: \(oneLine(message(for: error)))\nAdd --help to see how it is called.")
     default:
       // A command that throws an exit code has already said why.
-      if !(error is ExitCode) { StandardError.write("attune: \(message(for: error))") }
+      if !(error is ExitCode) { StandardError.write("attune: \(oneLine(message(for: error)))") }
     }
     exit(withError: code == .validationFailure ? ExitCode.usage : code)
+  }
+}
+
+extension Attune {
+  /// ArgumentParser gives each choice of an option a line of its own.
+  private static func oneLine(_ message: String) -> String {
+    let lines = message.split(separator: "\n").map(String.init)
+    let choices = lines.dropFirst().map { $0.drop { $0 == " " || $0 == "-" } }
+    return ([lines.first ?? ""] + (choices.isEmpty ? [] : [choices.joined(separator: ", ")]))
+      .joined(separator: " ")
+  }
+}
+
+/// Standard output could not be written.
+private struct OutputError: Error, CustomStringConvertible {
+  let reason: String
+
+  var description: String {
+    "standard output cannot be written: \(reason); free some space, or send it elsewhere"
   }
 }
 

@@ -6,6 +6,9 @@ import Testing
   private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
 
+  /// What several test targets share; a regular target, as SwiftPM lets no test import another.
+  private static let testSupport = "TestSupport"
+
   /// Target names with the quoted names of their dependencies, in the order of the manifest.
   private func targets() throws -> [(name: String, kind: String, dependencies: [String])] {
     let manifest = try String(
@@ -41,8 +44,9 @@ import Testing
     let targets = try targets()
     let own = Set(targets.map(\.name))
     for target in targets where target.kind != "systemLibrary" {
+      let isTest = target.kind == "testTarget" || target.name == Self.testSupport
       let folder = root.appendingPathComponent(
-        "\(target.kind == "testTarget" ? "Tests" : "Sources")/\(target.name)")
+        "\(isTest ? "Tests" : "Sources")/\(target.name)")
       let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
       for case let file as URL in try #require(files) where file.pathExtension == "swift" {
         let text = try String(contentsOf: file, encoding: .utf8)
@@ -64,6 +68,12 @@ import Testing
     }
     let users = try targets().filter { $0.dependencies.contains("COpenBLAS") }.map(\.name)
     #expect(users == ["Benchmarks"])
+  }
+
+  @Test func onlyTestsUseTestSupport() throws {
+    let users = try targets().filter { $0.dependencies.contains(Self.testSupport) }
+    #expect(!users.isEmpty)
+    for user in users { #expect(user.kind == "testTarget", "\(user.name) uses TestSupport") }
   }
 
   @Test func noUnsafeFlags() throws {

@@ -3,6 +3,7 @@ import Files
 import Foundation
 import Media
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct CaptionedImageSourceTests {
@@ -43,9 +44,9 @@ import Testing
   }
 
   @Test func foldersGiveTheirPicturesInThreeForms() throws {
-    let folder = try ScratchFolder()
+    let folder = try TemporaryFolder()
     for index in 0..<4 {
-      try picture(index, width: index == 1 ? 16 : 8).writePNG(to: folder.path("\(index).png"))
+      try picture(index, width: index == 1 ? 16 : 8).writePNG(to: folder.file("\(index).png"))
       try folder.write("picture \(index)\n", to: "\(index).txt")
     }
     func source(_ size: Int = 8, limit: Int = 1 << 30) throws -> ImageFolderSource {
@@ -66,17 +67,17 @@ import Testing
   }
 
   @Test func picturesKeepTheirProportions() throws {
-    let folder = try ScratchFolder()
+    let folder = try TemporaryFolder()
     var wide = Image(width: 16, height: 8, filledWith: .black)
     wide.draw(Image(width: 8, height: 8, filledWith: .white), x: 4, y: 0)
-    try wide.writePNG(to: folder.path("wide.png"))
+    try wide.writePNG(to: folder.file("wide.png"))
     try folder.write("wide", to: "wide.txt")
     let source = try ImageFolderSource(path: folder.path, width: 8, height: 8)
     #expect(try source.batch(at: [0]).images.elements.allSatisfy { $0 == 1 })
   }
 
   @Test func brokenFoldersAreRefusedByFileAndRow() throws {
-    let folder = try ScratchFolder()
+    let folder = try TemporaryFolder()
     func message() -> String {
       do {
         _ = try ImageFolderSource(path: folder.path, width: 8, height: 8)
@@ -86,7 +87,7 @@ import Testing
       return "nothing was refused"
     }
     #expect(message().contains("has no captioned pictures"))
-    try picture(0).writePNG(to: folder.path("0.png"))
+    try picture(0).writePNG(to: folder.file("0.png"))
     #expect(message().contains("0.png: has no caption"))
     try folder.write("name\ttext\n", to: "captions.tsv")
     #expect(message().contains("captions.tsv: row 1: the header has no column 'file'"))
@@ -102,11 +103,11 @@ import Testing
   }
 
   @Test func arraysGiveTheirPictures() throws {
-    let folder = try ScratchFolder()
+    let folder = try TemporaryFolder()
     let pictures = (0..<3).map { picture($0) }
     let images = StoredTensor(shape: [3, 8, 8, 3], uint8s: pictures.flatMap(\.samples))
     let texts: [UInt8] = (0..<3).flatMap { Array("picture \($0)\0\0".utf8) }
-    let path = folder.path("pictures.npz")
+    let path = folder.file("pictures.npz")
     try NPZFile.write(
       ["images": images, "captions": StoredTensor(shape: [3, 11], uint8s: texts)], to: path)
     #expect(try ImageArraySource(path: path).count == 3)
@@ -120,10 +121,10 @@ import Testing
     try folder.write("one\n", to: "pictures.txt")
     #expect(throws: CaptionedDataError.self) { try ImageArraySource(path: path) }
 
-    let bare = folder.path("bare.npz")
+    let bare = folder.file("bare.npz")
     try NPZFile.write(["images": images], to: bare)
     #expect { try ImageArraySource(path: bare) } throws: { "\($0)".contains("bare.txt") }
-    let wrong = folder.path("wrong.npz")
+    let wrong = folder.file("wrong.npz")
     try NPZFile.write(
       [
         "images": StoredTensor(

@@ -1,6 +1,7 @@
 import CaptionedImages
 import Foundation
 import Media
+import TestSupport
 import Testing
 
 @Suite struct DollComposerTests {
@@ -64,11 +65,11 @@ import Testing
       _ file: String, replacing old: String = "", with new: String = "",
       distribution: DollDistribution = DollDistribution()
     ) throws -> String {
-      let scratch = try ScratchFolder(copying: Goldens.dolls)
+      let scratch = try TemporaryFolder(copying: Goldens.dolls)
       if old.isEmpty {
-        try FileManager.default.removeItem(atPath: scratch.path(file))
+        try FileManager.default.removeItem(atPath: scratch.file(file))
       } else {
-        let text = try String(contentsOfFile: scratch.path(file), encoding: .utf8)
+        let text = try String(contentsOfFile: scratch.file(file), encoding: .utf8)
         #expect(text.contains(old))
         try scratch.write(text.replacingOccurrences(of: old, with: new), to: file)
       }

@@ -39,29 +39,3 @@ enum Goldens {
       [Composition].self, from: Data(contentsOf: folder.appendingPathComponent("dolls.json")))
   }
 }
-
-/// A folder for one test's files, removed afterwards.
-final class ScratchFolder {
-  let url: URL
-
-  init() throws {
-    url = FileManager.default.temporaryDirectory.appendingPathComponent("attune-\(UUID())")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  }
-
-  /// Starts as a copy of a folder.
-  init(copying path: String) throws {
-    url = FileManager.default.temporaryDirectory.appendingPathComponent("attune-\(UUID())")
-    try FileManager.default.copyItem(atPath: path, toPath: url.path)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  var path: String { url.path }
-
-  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
-
-  func write(_ text: String, to name: String) throws {
-    try text.write(to: url.appendingPathComponent(name), atomically: true, encoding: .utf8)
-  }
-}

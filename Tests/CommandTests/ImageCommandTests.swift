@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Media
+import TestSupport
 import Testing
 
 /// `attune image train` and `attune image sample`, from paper dolls to pictures.
@@ -10,28 +11,15 @@ import Testing
 
   init() throws {
     folder = try TemporaryFolder()
-    let dolls = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "Goldens/CaptionedImages/dolls").path
-    try folder.write(
-      """
-      model:
-        new:
-          text: {vocabularySize: 600, tokenCount: 20, width: 16, layerCount: 1, headCount: 2}
-          unet: {channels: [8, 16], headCount: 2, normGroupCount: 4}
-      data: {path: "\(dolls)"}
-      training: {batchSize: 5, batchCount: 12, warmUpCount: 2}
-      samples: {interval: 6, count: 2, stepCount: 3}
-      reportInterval: 3
-      checkpointInterval: 6
-      """, to: "train.yaml")
+    try folder.writeImageTraining()
   }
 
-  private func train(_ arguments: String...) throws -> (status: Int32, output: String) {
-    try Attune.run(["image", "train"] + arguments, in: url)
+  private func train(_ arguments: String...) throws -> ProgramOutcome {
+    try Attune.run(["image", "train"] + arguments, in: folder)
   }
 
-  private func sample(_ arguments: String...) throws -> (status: Int32, output: String) {
-    try Attune.run(["image", "sample"] + arguments, in: url)
+  private func sample(_ arguments: String...) throws -> ProgramOutcome {
+    try Attune.run(["image", "sample"] + arguments, in: folder)
   }
 
   private func bytes(_ name: String) throws -> Data {
@@ -67,14 +55,12 @@ import Testing
     let process = try Attune.start(
       [
         "image", "train", "--config", "train.yaml", "--output", "run", "training.batchCount=60",
-      ], in: url)
-    while process.isRunning, (try? folder.text("run/metrics.jsonl"))?.contains("\n") != true {
-      usleep(500)
-    }
-    process.interrupt()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 130)
-    #expect(try folder.text("log").contains("attune image train --resume run"))
+      ], in: folder)
+    try process.wait { (try? folder.text("run/metrics.jsonl"))?.contains("\n") == true }
+    process.send(SIGINT)
+    let outcome = try process.finish()
+    #expect(outcome.status == 130)
+    #expect(outcome.standardError.contains("attune image train --resume run"))
     let resumed = try train("--resume", "run")
     #expect(resumed.status == 0, "\(resumed.output)")
     #expect(try folder.text("run/metrics.jsonl") == folder.text("whole/metrics.jsonl"))
@@ -87,16 +73,16 @@ import Testing
     let model = ["--model", "run/model", "--steps", "2"]
     let grid = try Attune.run(
       ["image", "sample"] + model + ["--prompt", "an elf 🎈", "--count", "3", "--output", "a.png"],
-      in: url)
+      in: folder)
     #expect(grid.status == 0 && grid.output.contains("3 pictures of 32x32"), "\(grid.output)")
     #expect(try Image(contentsOfFile: url.appending(path: "a.png").path).width > 2 * 128)
 
     func draw(_ name: String, _ more: String...) throws -> [Data] {
       let prompts = ["--prompt", "an elf", "--prompt", "a human in a blue robe"]
-      let (status, output) = try Attune.run(
+      let outcome = try Attune.run(
         ["image", "sample"] + model + prompts + ["--count", "2", "--output", name, "--quiet"]
-          + more, in: url)
-      #expect(status == 0 && output.isEmpty, "\(output)")
+          + more, in: folder)
+      #expect(outcome.status == 0 && outcome.output.isEmpty, "\(outcome.output)")
       return try (0..<4).map { try bytes("\(name)/0000\($0).png") }
     }
     let pictures = try draw("pictures")
@@ -163,7 +149,7 @@ import Testing
         )
       }
     for (arguments, status, text) in all {
-      let result = try Attune.run(arguments, in: url)
+      let result = try Attune.run(arguments, in: folder)
       #expect(result.status == status, "\(arguments): \(result.output)")
       #expect(result.output.contains(text), "\(arguments): \(result.output)")
       // ArgumentParser lists the choices of an option.

@@ -1,8 +1,5 @@
-import DiffusionPolicies
-import Environments
 import Foundation
-import NeuralNetworks
-import Tensors
+import TestSupport
 import Testing
 
 /// `attune policy`: training that is stopped in every way, evaluation, and wrong inputs.
@@ -13,43 +10,11 @@ import Testing
   /// A folder with a Push-T policy that has learned nothing, and settings for short trainings.
   init() throws {
     folder = try TemporaryFolder()
-    var policy = PolicyConfiguration()
-    policy.environment.name = "push-t"
-    policy.environment.parameters = ["timeLimit": "40"]
-    policy.network.hiddenSizes = [16, 16, 16]
-    policy.denoising.stepCount = 4
-    var random = RandomStream(seed: 5)
-    let network = try policy.network.makeDenoiser(
-      actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 1,
-      random: &random)
-    var weights: [String: Tensor] = [:]
-    for (name, value) in network.parameters.values { weights["network.\(name)"] = value }
-    try PolicyCheckpoint(
-      configuration: policy,
-      normalization: DemonstrationNormalization(
-        observations: MinMaxNormalization(
-          minimum: [0, 0, 0, 0, 0], maximum: [512, 512, 512, 512, 6.3]),
-        actions: MinMaxNormalization(minimum: [0, 0], maximum: [512, 512])),
-      weights: weights
-    ).write(to: folder.url.appending(path: "policy.safetensors").path)
-    try folder.write(
-      """
-      checkpoint: policy.safetensors
-      training:
-        iterationCount: 10
-        environmentCount: 4
-        decisionCount: 6
-        fineTunedCount: 2
-        epochCount: 2
-        batchSize: 24
-        critic: {hiddenSizes: [16, 16, 16]}
-      evaluation: {interval: 4, episodes: 3}
-      checkpointInterval: 1
-      """, to: "finetune.yaml")
+    try folder.writeFinetuning()
   }
 
-  private func finetune(_ arguments: String...) throws -> (status: Int32, output: String) {
-    try Attune.run(["policy", "finetune"] + arguments, in: url)
+  private func finetune(_ arguments: String...) throws -> ProgramOutcome {
+    try Attune.run(["policy", "finetune"] + arguments, in: folder)
   }
 
   private func metrics(_ run: String) throws -> String { try folder.text("\(run)/metrics.jsonl") }
@@ -60,17 +25,13 @@ import Testing
     #expect(try metrics("whole").split(separator: "\n").count == 10)
 
     let process = try Attune.start(
-      ["policy", "finetune", "--config", "finetune.yaml", "--output", "killed"], in: url)
+      ["policy", "finetune", "--config", "finetune.yaml", "--output", "killed"], in: folder)
     // Somewhere after its fifth checkpoint.
-    let checkpoint = url.appending(path: "killed/checkpoints/iteration-000005.safetensors").path
-    let later = url.appending(path: "killed/checkpoints/iteration-000006.safetensors").path
-    while process.isRunning, !FileManager.default.fileExists(atPath: checkpoint),
-      !FileManager.default.fileExists(atPath: later)
-    {
-      usleep(500)
-    }
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
+    let checkpoint = "killed/checkpoints/iteration-000005.safetensors"
+    let later = "killed/checkpoints/iteration-000006.safetensors"
+    try process.wait { folder.holds(checkpoint) || folder.holds(later) }
+    process.send(SIGKILL)
+    _ = try process.finish()
     let resumed = try finetune("--resume", "killed")
     #expect(resumed.status == 0, "\(resumed.output)")
     #expect(try metrics("killed") == metrics("whole"))
@@ -85,13 +46,12 @@ import Testing
       [
         "policy", "finetune", "--config", "finetune.yaml", "--output", "run",
         "training.iterationCount=100000",
-      ], in: url)
-    while process.isRunning, (try? metrics("run"))?.contains("\n") != true { usleep(500) }
-    process.interrupt()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 130)
-    let output = try folder.text("log")
-    #expect(output.contains("attune policy finetune --resume run"))
+      ], in: folder)
+    try process.wait { (try? metrics("run"))?.contains("\n") == true }
+    process.send(SIGINT)
+    let outcome = try process.finish()
+    #expect(outcome.status == 130)
+    #expect(outcome.standardError.contains("attune policy finetune --resume run"))
     let done = try metrics("run").split(separator: "\n").count
     let more = try finetune("--resume", "run", "training.iterationCount=\(done + 1)")
     #expect(more.status == 0, "\(more.output)")
@@ -99,38 +59,19 @@ import Testing
   }
 
   @Test func pretrainingGoesOnMetricForMetric() throws {
-    var demonstrations = Demonstrations(stateSize: 5, actionSize: 2)
-    var random = RandomStream(seed: 1)
-    demonstrations.states = random.uniform([60, 5]).elements
-    demonstrations.actions = random.uniform([60, 2]).elements
-    demonstrations.rewards = Array(repeating: 0, count: 60)
-    demonstrations.terminals = Array(repeating: false, count: 60)
-    demonstrations.lengths = [30, 30]
-    try demonstrations.write(to: url.appending(path: "demonstrations.npz").path)
-    try folder.write(
-      """
-      policy:
-        environment: {name: push-t, parameters: {timeLimit: "40"}}
-        network: {hiddenSizes: [16, 16, 16]}
-        denoising: {stepCount: 4}
-      demonstrations: {path: demonstrations.npz, validationFraction: 0.5}
-      training: {batchSize: 16, batchCount: 40, averageStart: 10}
-      evaluation: {interval: 20, episodes: 2}
-      reportInterval: 5
-      checkpointInterval: 10
-      """, to: "pretrain.yaml")
+    try folder.writePretraining()
     let whole = try Attune.run(
-      ["policy", "pretrain", "--config", "pretrain.yaml", "--output", "whole"], in: url)
+      ["policy", "pretrain", "--config", "pretrain.yaml", "--output", "whole"], in: folder)
     #expect(whole.status == 0, "\(whole.output)")
     let part = try Attune.run(
       [
         "policy", "pretrain", "--config", "pretrain.yaml", "--output", "part", "--threads", "1",
-      ], in: url)
+      ], in: folder)
     #expect(part.status == 0)
     // As if it had been killed after its second checkpoint of the last two that are kept.
     try FileManager.default.removeItem(
       at: url.appending(path: "part/checkpoints/iteration-000040.safetensors"))
-    let resumed = try Attune.run(["policy", "pretrain", "--resume", "part"], in: url)
+    let resumed = try Attune.run(["policy", "pretrain", "--resume", "part"], in: folder)
     #expect(resumed.status == 0, "\(resumed.output)")
     let text = try metrics("whole")
     #expect(try metrics("part") == text && text.contains("validationLoss"))
@@ -141,8 +82,9 @@ import Testing
       "policy", "evaluate", "--checkpoint", "policy.safetensors", "--episodes", "3", "--json",
       "--quiet", "--video", "film.mp4", "--video-episodes", "1",
     ]
-    let (status, output) = try Attune.run(arguments, in: url)
-    #expect(status == 0, "\(output)")
+    let outcome = try Attune.run(arguments, in: folder)
+    let output = outcome.standardOutput
+    #expect(outcome.status == 0, "\(outcome.output)")
     let object = try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any]
     let report = try #require(object)
     #expect(
@@ -154,7 +96,7 @@ import Testing
     let film = try FileManager.default.attributesOfItem(
       atPath: url.appending(path: "film.mp4").path)
     #expect((film[.size] as? Int ?? 0) > 1000)
-    #expect(try Attune.run(arguments, in: url).output == output)
+    #expect(try Attune.run(arguments, in: folder).standardOutput == output)
   }
 
   @Test func wrongInputsGetOneLine() throws {
@@ -170,7 +112,7 @@ import Testing
     ]
     for (index, (arguments, status, text)) in wrong.enumerated() {
       let output = arguments.contains("--config") ? ["--output", "wrong\(index)"] : []
-      let result = try Attune.run(["policy", "finetune"] + arguments + output, in: url)
+      let result = try Attune.run(["policy", "finetune"] + arguments + output, in: folder)
       #expect(result.status == status, "\(arguments): \(result.output)")
       #expect(result.output.contains(text), "\(arguments): \(result.output)")
       #expect(result.output.split(separator: "\n").count <= 3, "\(result.output)")

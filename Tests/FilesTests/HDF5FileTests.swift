@@ -1,5 +1,6 @@
 import CHDF5Bridge
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Files

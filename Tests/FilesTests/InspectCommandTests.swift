@@ -1,27 +1,16 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Files
 
 /// The program itself, as a user runs it.
 struct InspectCommandTests {
-  /// The build's folder also holds this test bundle.
-  private var program: String? {
-    var folder = URL(filePath: CommandLine.arguments[0])
-    if let executable = Bundle.allBundles.first(where: { $0.bundlePath.hasSuffix(".xctest") }) {
-      folder = executable.bundleURL
-    }
-    let candidates = [folder.deletingLastPathComponent(), Bundle.main.bundleURL]
-      .map { $0.appending(path: "attune").path }
-    return candidates.first { FileManager.default.isExecutableFile(atPath: $0) }
-  }
-
   private func attune(
     _ arguments: String..., separatesErrors: Bool = false
   ) throws -> (status: Int32, output: String) {
-    try run(
-      try #require(program, "no attune beside the tests"), arguments,
-      separatesErrors: separatesErrors)
+    let outcome = try Attune.run(arguments)
+    return (outcome.status, separatesErrors ? outcome.standardOutput : outcome.output)
   }
 
   struct Report: Decodable, Equatable {
@@ -131,9 +120,9 @@ struct InspectCommandTests {
 
   @Test func callingItWronglyIsTwo() throws {
     for arguments in [["inspect"], ["inspect", "--bogus", "x"], ["bogus"]] {
-      let (status, output) = try run(try #require(program), arguments)
-      #expect(status == 2, "\(arguments)")
-      #expect(output.split(separator: "\n").count <= 2, "\(output)")
+      let outcome = try Attune.run(arguments)
+      #expect(outcome.status == 2, "\(arguments)")
+      #expect(outcome.lines.count <= 2, "\(outcome.output)")
     }
     let (status, output) = try attune("inspect", "--help", separatesErrors: true)
     #expect(status == 0)

@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Files
@@ -132,13 +133,14 @@ struct WrittenFileTests {
     try NPYFile.write(StoredTensor(tensor), to: folder.file("written.npy"))
 
     let python = ProcessInfo.processInfo.environment["ATTUNE_PYTHON"] ?? "python3"
-    let (status, output) = try run(
-      "/usr/bin/env", [python, Goldens.path("check_written.py"), folder.path])
+    let outcome = try RunningProgram(
+      "/usr/bin/env", [python, Goldens.path("check_written.py"), folder.path]
+    ).finish()
     let skipped: Int32 = 77, notFound: Int32 = 127
-    if status == skipped || status == notFound {
+    if outcome.status == skipped || outcome.status == notFound {
       print("pythonReadsWhatIsWritten: \(python) lacks numpy, torch or safetensors: not checked")
     } else {
-      #expect(status == 0, "\(output)")
+      #expect(outcome.status == 0, "\(outcome.output)")
     }
   }
 }

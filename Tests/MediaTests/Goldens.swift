@@ -26,24 +26,6 @@ struct GoldenImage: Decodable {
   }
 }
 
-/// A folder for one test's files, removed afterwards.
-final class ScratchFolder {
-  let url: URL
-
-  init() throws {
-    url = FileManager.default.temporaryDirectory.appendingPathComponent("attune-\(UUID())")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
-
-  func fileNames() throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: url.path).sorted()
-  }
-}
-
 /// A seeded generator for test pictures (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
   var state: UInt64

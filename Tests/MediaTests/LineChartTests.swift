@@ -1,5 +1,6 @@
 import Foundation
 import FoundationXML
+import TestSupport
 import Testing
 
 @testable import Media
@@ -165,12 +166,12 @@ private final class ElementCounter: NSObject, XMLParserDelegate {
     print("skipped: ffmpeg is not installed")
     return
   }
-  let folder = try ScratchFolder()
+  let folder = try TemporaryFolder()
   let chart = LineChart([wave], title: "wave")
-  try chart.writeSVG(to: folder.path("chart.svg"))
+  try chart.writeSVG(to: folder.file("chart.svg"))
   guard
     let output = try Programs.output(
-      ffmpeg, ["-i", folder.path("chart.svg"), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
+      ffmpeg, ["-i", folder.file("chart.svg"), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
   else {
     print("skipped: this ffmpeg does not read SVG")
     return

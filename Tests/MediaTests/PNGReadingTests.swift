@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Media
@@ -15,10 +16,10 @@ import Testing
 }
 
 @Test func damagedPNGsGiveErrorsThatNameTheFile() throws {
-  let folder = try ScratchFolder()
+  let folder = try TemporaryFolder()
   let whole = randomImage(width: 20, height: 10, channelCount: 3, seed: 1).pngBytes()
   func message(_ bytes: [UInt8]) throws -> String {
-    let path = folder.path("broken.png")
+    let path = folder.file("broken.png")
     try Data(bytes).write(to: URL(fileURLWithPath: path))
     let error = #expect(throws: ImageFileError.self) { try Image(contentsOfFile: path) }
     let text = String(describing: error!)
@@ -45,15 +46,15 @@ import Testing
 }
 
 @Test func missingFilesAndFoldersAreNamed() throws {
-  let folder = try ScratchFolder()
+  let folder = try TemporaryFolder()
   #expect(
     throws: ImageFileError.unreadable(
-      file: folder.path("none.png"), reason: "No such file or directory")
+      file: folder.file("none.png"), reason: "No such file or directory")
   ) {
-    try Image(contentsOfFile: folder.path("none.png"))
+    try Image(contentsOfFile: folder.file("none.png"))
   }
-  #expect(throws: ImageFileError.unreadable(file: folder.path(""), reason: "Is a directory")) {
-    try Image(contentsOfFile: folder.path(""))
+  #expect(throws: ImageFileError.unreadable(file: folder.file(""), reason: "Is a directory")) {
+    try Image(contentsOfFile: folder.file(""))
   }
 }
 

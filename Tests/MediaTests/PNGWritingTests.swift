@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Media
@@ -14,7 +15,7 @@ func pngsReadBackAsTheyWere(channelCount: Int, size: (Int, Int)) throws {
     print("skipped: no python3 with Pillow in the path (ATTUNE_PYTHON may name one)")
     return
   }
-  let folder = try ScratchFolder()
+  let folder = try TemporaryFolder()
   let program = """
     import sys
     from PIL import Image
@@ -23,8 +24,8 @@ func pngsReadBackAsTheyWere(channelCount: Int, size: (Int, Int)) throws {
     """
   for (channelCount, mode) in [(1, "L"), (3, "RGB"), (4, "RGBA")] {
     let image = randomImage(width: 31, height: 17, channelCount: channelCount, seed: 4)
-    try image.writePNG(to: folder.path("picture.png"))
-    let seen = try Programs.output(python, ["-c", program, folder.path("picture.png")])
+    try image.writePNG(to: folder.file("picture.png"))
+    let seen = try Programs.output(python, ["-c", program, folder.file("picture.png")])
     #expect(seen == Data(mode.utf8) + Data("\n".utf8) + Data(image.samples))
   }
 }
@@ -34,36 +35,36 @@ func pngsReadBackAsTheyWere(channelCount: Int, size: (Int, Int)) throws {
     print("skipped: ffmpeg is not installed")
     return
   }
-  let folder = try ScratchFolder()
+  let folder = try TemporaryFolder()
   let image = randomImage(width: 31, height: 17, channelCount: 3, seed: 5)
-  try image.writePNG(to: folder.path("picture.png"))
+  try image.writePNG(to: folder.file("picture.png"))
   let seen = try Programs.output(
-    ffmpeg, ["-i", folder.path("picture.png"), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
+    ffmpeg, ["-i", folder.file("picture.png"), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
   #expect(seen == Data(image.samples))
 }
 
 @Test func writingReplacesTheOldFileAndLeavesNothingElse() throws {
-  let folder = try ScratchFolder()
-  let path = folder.path("picture.png")
+  let folder = try TemporaryFolder()
+  let path = folder.file("picture.png")
   let first = randomImage(width: 4, height: 4, channelCount: 3, seed: 6)
   let second = randomImage(width: 5, height: 3, channelCount: 1, seed: 6)
   try first.writePNG(to: path)
   try second.writePNG(to: path)
   #expect(try Image(contentsOfFile: path) == second)
-  #expect(try folder.fileNames() == ["picture.png"])
+  #expect(try folder.contents == ["picture.png"])
 }
 
 @Test func unwritablePlacesAreNamed() throws {
-  let folder = try ScratchFolder()
-  let path = folder.path("missing/picture.png")
+  let folder = try TemporaryFolder()
+  let path = folder.file("missing/picture.png")
   #expect(throws: ImageFileError.unwritable(file: path, reason: "No such file or directory")) {
     try Image(width: 1, height: 1, filledWith: .white).writePNG(to: path)
   }
   // A folder of that name: the temporary file is written, cannot take its place and is removed.
   #expect(throws: ImageFileError.self) {
     try FileManager.default.createDirectory(
-      atPath: folder.path("taken"), withIntermediateDirectories: true)
-    try Image(width: 1, height: 1, filledWith: .white).writePNG(to: folder.path("taken"))
+      atPath: folder.file("taken"), withIntermediateDirectories: true)
+    try Image(width: 1, height: 1, filledWith: .white).writePNG(to: folder.file("taken"))
   }
-  #expect(try folder.fileNames() == ["taken"])
+  #expect(try folder.contents == ["taken"])
 }

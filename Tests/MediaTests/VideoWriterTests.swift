@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Media
@@ -73,8 +74,8 @@ private func write(
 
 @Test(arguments: [VideoSettings.Codec.h264, .mpeg4], [(128, 96), (98, 720)])
 func otherProgramsSeeTheSameVideo(codec: VideoSettings.Codec, size: (Int, Int)) throws {
-  let folder = try ScratchFolder()
-  let path = folder.path("a: clip.mp4")
+  let folder = try TemporaryFolder()
+  let path = folder.file("a: clip.mp4")
   let (width, height) = size
   do {
     try write(
@@ -84,7 +85,7 @@ func otherProgramsSeeTheSameVideo(codec: VideoSettings.Codec, size: (Int, Int)) 
     print("skipped: this libavcodec has no \(codec) encoder")
     return
   }
-  #expect(try folder.fileNames() == ["a: clip.mp4"])
+  #expect(try folder.contents == ["a: clip.mp4"])
 
   let names = try boxes(path)
   let (index, pictures) = (names.firstIndex(of: "moov"), names.firstIndex(of: "mdat"))
@@ -114,9 +115,9 @@ func otherProgramsSeeTheSameVideo(codec: VideoSettings.Codec, size: (Int, Int)) 
 /// Flat colors come back with the right matrix: a wrong one is off by ten levels and more.
 @Test(arguments: [64, 720])
 func colorsSurvive(height: Int) throws {
-  let folder = try ScratchFolder()
+  let folder = try TemporaryFolder()
   let colors: [UInt32] = [0xE02020, 0x20C040, 0x2040E0, 0xF0F0F0, 0x101010, 0x808080]
-  let path = folder.path("colors.mp4")
+  let path = folder.file("colors.mp4")
   let writer = try VideoWriter(path: path, width: 32, height: height)
   for color in colors {
     try writer.append(Image(width: 32, height: height, filledWith: Color(color)))
@@ -137,8 +138,8 @@ func colorsSurvive(height: Int) throws {
 
 @Test(arguments: [(1, 1), (33, 17), (2, 64), (320, 1)])
 func oddAndTinySizesArePadded(size: (Int, Int)) throws {
-  let folder = try ScratchFolder()
-  let path = folder.path("odd.mp4")
+  let folder = try TemporaryFolder()
+  let path = folder.file("odd.mp4")
   let (width, height) = size
   // Grey, because chroma of such small pictures does not survive 4:2:0.
   let frames = (0..<3).map { index in
@@ -166,13 +167,13 @@ func oddAndTinySizesArePadded(size: (Int, Int)) throws {
 }
 
 @Test func equalFramesGiveEqualFiles() throws {
-  let folder = try ScratchFolder()
+  let folder = try TemporaryFolder()
   for codec in [VideoSettings.Codec.automatic, .mpeg4] {
     let files = try ["first.mp4", "second.mp4"].map { name in
       try write(
-        folder.path(name), frameCount: 30, width: 160, height: 120,
+        folder.file(name), frameCount: 30, width: 160, height: 120,
         settings: VideoSettings(codec: codec))
-      return try Data(contentsOf: URL(fileURLWithPath: folder.path(name)))
+      return try Data(contentsOf: URL(fileURLWithPath: folder.file(name)))
     }
     #expect((files[0] == files[1]) as Bool, "\(codec)")
     #expect(files[0].count > 1000)
@@ -181,23 +182,23 @@ func oddAndTinySizesArePadded(size: (Int, Int)) throws {
 
 @Test(arguments: [(29.97, "2997/100"), (30_000.0 / 1_001, "30000/1001"), (0.5, "1/2")])
 func frameRatesAreKept(rate: Double, expected: String) throws {
-  let folder = try ScratchFolder()
+  let folder = try TemporaryFolder()
   try write(
-    folder.path("rate.mp4"), frameCount: 12, width: 16, height: 16,
+    folder.file("rate.mp4"), frameCount: 12, width: 16, height: 16,
     settings: VideoSettings(frameRate: rate))
-  if let stream = try Probe.run(folder.path("rate.mp4")) {
+  if let stream = try Probe.run(folder.file("rate.mp4")) {
     #expect(stream.rFrameRate == expected)
     #expect(stream.nbReadFrames == "12")
   }
 }
 
 @Test func betterQualityIsNearerAndLarger() throws {
-  let folder = try ScratchFolder()
+  let folder = try TemporaryFolder()
   let original = (0..<12).flatMap { clipFrame($0, width: 96, height: 96).samples }
   var sizes: [Int] = []
   var ratios: [Double] = []
   for quality in [12, 18, 40] {
-    let path = folder.path("clip.mp4")
+    let path = folder.file("clip.mp4")
     try write(
       path, frameCount: 12, width: 96, height: 96, settings: VideoSettings(quality: quality))
     sizes.append(try Data(contentsOf: URL(fileURLWithPath: path)).count)
@@ -208,30 +209,30 @@ func frameRatesAreKept(rate: Double, expected: String) throws {
 }
 
 @Test func unfinishedVideosLeaveNothing() throws {
-  let folder = try ScratchFolder()
+  let folder = try TemporaryFolder()
   let old = Data("old".utf8)
-  let path = folder.path("clip.mp4")
+  let path = folder.file("clip.mp4")
   try old.write(to: URL(fileURLWithPath: path))
   do {
     let writer = try VideoWriter(path: path, width: 16, height: 16)
     try writer.append(clipFrame(0, width: 16, height: 16))
-    #expect(try folder.fileNames().count == 2)
+    #expect(try folder.contents.count == 2)
   }
-  #expect(try folder.fileNames() == ["clip.mp4"])
+  #expect(try folder.contents == ["clip.mp4"])
   #expect(throws: VideoError.noFrames(file: path)) {
     try VideoWriter(path: path, width: 16, height: 16).finish()
   }
-  #expect(try folder.fileNames() == ["clip.mp4"])
+  #expect(try folder.contents == ["clip.mp4"])
   #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == old)
 }
 
 @Test func videoErrorsSayWhatToDo() throws {
-  let folder = try ScratchFolder()
+  let folder = try TemporaryFolder()
   func message(_ body: () throws -> Void) -> String {
     let error = #expect(throws: VideoError.self) { try body() }
     return error.map(String.init(describing:)) ?? ""
   }
-  let path = folder.path("clip.mp4")
+  let path = folder.file("clip.mp4")
   let writer = try VideoWriter(path: path, width: 16, height: 16)
   try writer.append(clipFrame(0, width: 16, height: 16))
   let size = message { try writer.append(clipFrame(0, width: 18, height: 16)) }
@@ -241,7 +242,7 @@ func frameRatesAreKept(rate: Double, expected: String) throws {
   try writer.finish()
   if let stream = try Probe.run(path) { #expect(stream.nbReadFrames == "2") }
 
-  let missing = folder.path("missing/clip.mp4")
+  let missing = folder.file("missing/clip.mp4")
   let place = message { _ = try VideoWriter(path: missing, width: 16, height: 16) }
   #expect(place.contains(missing) && place.contains("No such file or directory"))
   let huge = message { _ = try VideoWriter(path: path, width: 20_000, height: 16) }
@@ -253,12 +254,12 @@ func frameRatesAreKept(rate: Double, expected: String) throws {
       message { _ = try VideoWriter(path: path, width: 16, height: 16, settings: settings) }
         .contains("must be"))
   }
-  #expect(try folder.fileNames() == ["clip.mp4"])
+  #expect(try folder.contents == ["clip.mp4"])
 }
 
 @Test func transparentFramesShowTheBackground() throws {
-  let folder = try ScratchFolder()
-  let path = folder.path("clip.mp4")
+  let folder = try TemporaryFolder()
+  let path = folder.file("clip.mp4")
   let writer = try VideoWriter(
     path: path, width: 16, height: 16, settings: VideoSettings(background: Color(0x3060C0)))
   try writer.append(

@@ -3,6 +3,7 @@ import Foundation
 import Media
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 import TextToImage
 

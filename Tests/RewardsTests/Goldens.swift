@@ -3,6 +3,7 @@ import Files
 import Foundation
 import Media
 import Tensors
+import TestSupport
 
 /// What `Tests/Goldens/Rewards/make_clip.py` made, and the synthetic dolls.
 enum Goldens {
@@ -23,25 +24,10 @@ enum Goldens {
   }
 }
 
-/// A folder that goes away with its last user.
-final class TemporaryFolder {
-  let path: String
-
-  init() throws {
-    path =
-      FileManager.default.temporaryDirectory
-      .appending(path: "attune-rewards-tests-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  func file(_ name: String) -> String { "\(path)/\(name)" }
-
+extension TemporaryFolder {
   /// Writes a shell script and gives its path.
   func script(_ text: String, _ name: String = "judge.sh") throws -> String {
-    try text.write(toFile: file(name), atomically: true, encoding: .utf8)
-    return file(name)
+    try write(text, to: name)
   }
 }
 

@@ -1,35 +1,17 @@
 import Files
 import Foundation
 import Media
+import TestSupport
 import Testing
 
 @testable import Rewards
 
 /// `attune reward` as a user runs it.
 @Suite(.serialized) struct RewardCommandTests {
-  /// Beside this test bundle in the build's folder.
-  private var program: String? {
-    var folder = URL(filePath: CommandLine.arguments[0])
-    if let executable = Bundle.allBundles.first(where: { $0.bundlePath.hasSuffix(".xctest") }) {
-      folder = executable.bundleURL
-    }
-    let candidates = [folder.deletingLastPathComponent(), Bundle.main.bundleURL]
-      .map { $0.appending(path: "attune").path }
-    return candidates.first { FileManager.default.isExecutableFile(atPath: $0) }
-  }
-
   private func attune(
     _ arguments: [String], in folder: TemporaryFolder
-  ) throws -> (outcome: ProgramRun.Outcome, output: String, errors: String) {
-    let program = try #require(program, "no attune beside the tests")
-    let run = ProgramRun(
-      words: [program] + arguments, outputPath: folder.file("stdout"),
-      errorsPath: folder.file("stderr"), timeLimit: 250)
-    let outcome = try run()
-    return (
-      outcome, try String(contentsOfFile: folder.file("stdout"), encoding: .utf8),
-      try String(contentsOfFile: folder.file("stderr"), encoding: .utf8)
-    )
+  ) throws -> ProgramOutcome {
+    try Attune.run(arguments, in: folder, timeLimit: 250)
   }
 
   private func settings(_ kind: String) -> [String] {
@@ -50,12 +32,12 @@ import Testing
       let start = ["reward", "train", "--config", folder.file("reward.yaml"), "--quiet"]
       let whole = try attune(
         start + ["--output", folder.file("whole-\(kind)")] + settings(kind), in: folder)
-      #expect(whole.outcome == .status(0), "\(whole.errors)")
+      #expect(whole.status == 0, "\(whole.output)")
       // Stopped after four steps and resumed: the same metrics and the same weights.
       let half = try attune(
         start + ["--output", folder.file("half-\(kind)")] + settings(kind)
           + ["\(kind).optimization.stepCount=4"], in: folder)
-      #expect(half.outcome == .status(0), "\(half.errors)")
+      #expect(half.status == 0, "\(half.output)")
     }
     let (images, texts) = try Goldens.pictures(2)
     for (index, image) in images.enumerated() {
@@ -67,8 +49,9 @@ import Testing
         folder.file("whole-clip/model"), "--prompt", texts[0], "--prompt", texts[1], "--json",
         folder.file("0.png"), folder.file("1.png"),
       ], in: folder)
-    #expect(judged.outcome == .status(0), "\(judged.errors)")
-    let report = try JSONValue(path: folder.file("stdout")).members
+    #expect(judged.status == 0, "\(judged.output)")
+    try folder.write(judged.standardOutput, to: "report.json")
+    let report = try JSONValue(path: folder.file("report.json")).members
     let model = try ImageTextModel(folder: folder.file("whole-clip/model"))
     let clip = CLIPReward(model).scores(images: images, prompts: texts)
     let size = PNGSizeReward(.incompressibility).scores(images: images, prompts: texts)
@@ -91,7 +74,7 @@ import Testing
     for name in ["whole", "broken"] {
       let run = try attune(
         start + ["--output", folder.file(name)] + settings("classifier"), in: folder)
-      #expect(run.outcome == .status(0), "\(run.errors)")
+      #expect(run.status == 0, "\(run.output)")
     }
     // As after a kill between steps 4 and 6: the last checkpoint is that of step 4.
     let checkpoints = folder.file("broken/checkpoints")
@@ -101,7 +84,7 @@ import Testing
     }
     let resumed = try attune(
       ["reward", "train", "--resume", folder.file("broken"), "--quiet"], in: folder)
-    #expect(resumed.outcome == .status(0), "\(resumed.errors)")
+    #expect(resumed.status == 0, "\(resumed.output)")
     for name in ["metrics.jsonl", "model/model.safetensors"] {
       #expect(
         FileManager.default.contentsEqual(
@@ -121,26 +104,17 @@ import Testing
         "validation.interval=35",
       ]
     let whole = try attune(arguments + ["--output", folder.file("whole")], in: folder)
-    #expect(whole.outcome == .status(0), "\(whole.errors)")
+    #expect(whole.status == 0, "\(whole.output)")
 
-    let process = Process()
-    process.executableURL = URL(filePath: try #require(program))
-    process.arguments = arguments + ["--output", folder.file("stopped")]
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let metrics = folder.file("stopped/metrics.jsonl")
-    while process.isRunning,
-      (try? String(contentsOfFile: metrics, encoding: .utf8))?.isEmpty != false
-    {
-      usleep(1_000)
-    }
-    process.interrupt()
-    process.waitUntilExit()
-    #expect([0, 130].contains(process.terminationStatus))
-    if process.terminationStatus == 130 {
+    let process = try Attune.start(arguments + ["--output", folder.file("stopped")])
+    try process.wait { (try? folder.text("stopped/metrics.jsonl"))?.isEmpty == false }
+    process.send(SIGINT)
+    let stopped = try process.finish()
+    #expect([0, 130].contains(stopped.status))
+    if stopped.status == 130 {
       let resumed = try attune(
         ["reward", "train", "--resume", folder.file("stopped"), "--quiet"], in: folder)
-      #expect(resumed.outcome == .status(0), "\(resumed.errors)")
+      #expect(resumed.status == 0, "\(resumed.output)")
     } else {
       print("the run ended before it could be interrupted")
     }
@@ -169,11 +143,11 @@ import Testing
       (["reward", "train", "--config", folder.file("bad.yaml")], "clop"),
     ]
     for (arguments, words) in cases {
-      let (outcome, output, errors) = try attune(arguments, in: folder)
-      #expect(outcome == .status(1) || outcome == .status(2), "\(arguments)")
-      #expect(output.isEmpty)
-      #expect(errors.contains(words), "\(errors)")
-      #expect(errors.split(separator: "\n").count <= 2, "\(errors)")
+      let outcome = try attune(arguments, in: folder)
+      #expect(outcome.status == 1 || outcome.status == 2, "\(arguments)")
+      #expect(outcome.standardOutput.isEmpty)
+      #expect(outcome.standardError.contains(words), "\(outcome.standardError)")
+      #expect(outcome.lines.count <= 2, "\(outcome.standardError)")
     }
   }
 }

@@ -1,4 +1,5 @@
 import Files
+import TestSupport
 import Testing
 
 @testable import Runs
@@ -25,7 +26,7 @@ import Testing
     try writer.write(record)
     // Read while the writer is open: every line is handed over at once.
     #expect(
-      try contents(path)
+      try String(contentsOfFile: path, encoding: .utf8)
         == "{\"iteration\": 1, \"step\": 100, \"gradientNorm\": null, \"klDivergence\": null, "
         + "\"loss\": 0.1, \"meanReturn\": 0.3333333333333333, \"tiny\": 5e-324}\n")
     let back = try MetricsReader(path: path)
@@ -42,17 +43,18 @@ import Testing
   func resumingGivesTheFileOfARunThatNeverStopped(checkpoint: Int) throws {
     let writer = try MetricsWriter(path: path)
     for iteration in 1...8 { try writer.write(record(iteration)) }
-    let whole = try contents(path)
+    let whole = try String(contentsOfFile: path, encoding: .utf8)
     let first = try MetricsWriter(path: path)
     try first.write(record(9))
     // Killed in the middle of a line.
-    try AtomicFile.write(try contents(path) + "{\"iteration\": 10, \"st", to: path)
+    try AtomicFile.write(
+      try String(contentsOfFile: path, encoding: .utf8) + "{\"iteration\": 10, \"st", to: path)
     let resumed = try MetricsWriter(path: path, resumingAfter: checkpoint)
     for iteration in checkpoint + 1..<max(9, checkpoint + 1) {
       try resumed.write(record(iteration))
     }
     let expected = checkpoint == 9 ? whole + record(9).line : whole
-    #expect(try contents(path) == expected)
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == expected)
   }
 
   @Test func damagedLineInTheMidstIsNamed() throws {

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Runs
@@ -71,6 +72,26 @@ import Testing
     let partial = try temporary.write("x", to: "runs/first/checkpoints/.attune-1-2.partial")
     _ = try RunFolder.resume(at: path)
     #expect(!FileManager.default.fileExists(atPath: partial))
+  }
+
+  /// A folder is replaced in three steps, between which a process may be killed.
+  @Test func clearsAwayHalfWrittenFolders() throws {
+    let names = ["model.12.partial", "model.12.old", "other.7.old"]
+    for name in names {
+      try FileManager.default.createDirectory(
+        atPath: "\(path)/\(name)", withIntermediateDirectories: true)
+      _ = try temporary.write(name, to: "runs/first/\(name)/weights")
+    }
+    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
+    for name in names { #expect(!FileManager.default.fileExists(atPath: "\(path)/\(name)")) }
+    #expect(try temporary.text("runs/first/model/weights") == "model.12.old")
+    #expect(try temporary.text("runs/first/other/weights") == "other.7.old")
+  }
+
+  @Test func anEmptyPathIsNone() throws {
+    #expect(throws: FileError.self) {
+      try RunFolder.create(at: "", configuration: SampleConfiguration.defaults)
+    }
   }
 
   @Test func namesAFileInTheWay() throws {

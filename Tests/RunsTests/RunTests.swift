@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Runs
@@ -38,7 +39,9 @@ import Testing
     #expect(last.firstIteration == 9)
     #expect(last.times.total > 0)
     try train(last, stop: 10)
-    #expect(try contents(stopped + "/metrics.jsonl") == contents(whole + "/metrics.jsonl"))
+    #expect(
+      try String(contentsOfFile: stopped + "/metrics.jsonl", encoding: .utf8)
+        == String(contentsOfFile: whole + "/metrics.jsonl", encoding: .utf8))
     #expect(try MetricsReader(path: whole + "/metrics.jsonl").records.count == 10)
     let events = FolderListing.names(in: stopped).filter { $0.hasPrefix("events.out.tfevents.") }
     #expect(events.count == 3)
@@ -50,7 +53,7 @@ import Testing
     let run = try Run<SampleConfiguration>.resume(at: path, overrides: ["seed=5"], log: quiet)
     #expect(run.resumed?.iteration == nil)
     #expect(run.firstIteration == 1)
-    #expect(try contents(path + "/metrics.jsonl").isEmpty)
+    #expect(try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8).isEmpty)
     #expect(run.configuration.seed == 5)
     #expect(try SampleConfiguration.load(from: path + "/config.yaml").seed == 5)
   }
@@ -58,7 +61,7 @@ import Testing
   @Test func withoutASoundCheckpointNothingIsTouched() throws {
     let path = temporary.path + "/run"
     try train(.start(at: path, configuration: .defaults, log: quiet), stop: 3)
-    let metrics = try contents(path + "/metrics.jsonl")
+    let metrics = try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8)
     for iteration in CheckpointFolder(path: path + "/checkpoints").iterations {
       try Data("damaged".utf8).write(
         to: URL(
@@ -68,6 +71,6 @@ import Testing
     #expect(throws: RunFolderError.noCheckpoint(path: path)) {
       try Run<SampleConfiguration>.resume(at: path, log: quiet)
     }
-    #expect(try contents(path + "/metrics.jsonl") == metrics)
+    #expect(try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8) == metrics)
   }
 }

@@ -1,6 +1,7 @@
 import Files
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 @testable import TextToImage

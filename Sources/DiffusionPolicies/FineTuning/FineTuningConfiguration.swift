@@ -126,6 +126,8 @@ public struct FineTuningConfiguration: Codable, Sendable, Hashable {
       ("etaLearningRate", etaLearningRate),
     ]
     for (key, rate) in rates { try SettingError.within(key) { try rate.validate() } }
+    try SettingError.within("exploration") { try exploration.validate() }
+    try SettingError.within("critic") { try critic.validate() }
   }
 
   var clipSchedule: ClipSchedule {

@@ -15,14 +15,21 @@ public struct CriticConfiguration: Sendable, Hashable, Codable {
   /// DPPO's critic: a residual perceptron of 256^3 with Mish.
   public init() {}
 
+  /// Checks ranges.
+  ///
+  /// - Throws: `SettingError` naming the setting.
+  public func validate() throws {
+    try NetworkConfiguration.validatePerceptron(
+      hiddenSizes, blockSizes: isResidual ? hiddenSizes : nil, field: "hiddenSizes")
+  }
+
   /// A critic of observations `[B, To, Do]`.
   ///
   /// - Throws: `SettingError` if the numbers cannot make one.
   public func makeCritic(
     observationSize: Int, observationCount: Int, random: inout some RandomSource
   ) throws -> Critic {
-    try NetworkConfiguration.validatePerceptron(
-      hiddenSizes, blockSizes: isResidual ? hiddenSizes : nil, field: "hiddenSizes")
+    try validate()
     return Critic(
       conditionSize: observationSize * observationCount, hiddenSizes: hiddenSizes,
       activation: activation, isResidual: isResidual, usesLayerNorm: usesLayerNorm,

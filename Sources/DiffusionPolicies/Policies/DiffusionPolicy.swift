@@ -26,6 +26,22 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
 
     /// DPPO's numbers.
     public init() {}
+
+    func validate() throws(SettingError) {
+      try SettingError.require(
+        leastSamplingDeviation >= 0 && leastSamplingDeviation.isFinite, "leastSamplingDeviation",
+        leastSamplingDeviation, "a number from 0")
+      let positive = [
+        ("leastJudgingDeviation", leastJudgingDeviation), ("noiseLimit", noiseLimit),
+        ("actionLimit", actionLimit),
+      ]
+      for (key, number) in positive {
+        try SettingError.require(
+          number > 0 && number.isFinite, key, number, "a number above 0")
+      }
+      try SettingError.require((0...1).contains(leastEta), "leastEta", leastEta, "0 to 1")
+      try SettingError.require((0...1).contains(eta), "eta", eta, "0 to 1")
+    }
   }
 
   /// The pretrained network.

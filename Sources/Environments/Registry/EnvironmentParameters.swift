@@ -1,3 +1,5 @@
+import Files
+
 /// A value of a configuration.
 public enum EnvironmentParameter: Equatable, Sendable {
   case number(Double)
@@ -71,7 +73,7 @@ public struct EnvironmentParameters: Sendable {
     let known = descriptions.map(\.key)
     if let key = given.keys.sorted().first(where: { !known.contains($0) }) {
       throw EnvironmentError.unknownParameter(
-        environment: environment, key: key, nearest: NearestName.of(key, among: known),
+        environment: environment, key: key, nearest: key.nearest(among: known),
         known: known)
     }
     var values: [String: EnvironmentParameter] = [:]

@@ -1,3 +1,5 @@
+import Files
+
 /// Environments by name.
 public struct EnvironmentRegistry: Sendable {
   /// An environment that can be made.
@@ -51,7 +53,7 @@ public struct EnvironmentRegistry: Sendable {
     guard let entry = entries.first(where: { $0.name == name }) else {
       let known = entries.map(\.name)
       throw EnvironmentError.unknownEnvironment(
-        name: name, nearest: NearestName.of(name, among: known), known: known)
+        name: name, nearest: name.nearest(among: known), known: known)
     }
     let checked = try EnvironmentParameters(parameters, for: name, described: entry.parameters)
     let limit = try checked.count("timeLimit")

@@ -57,6 +57,8 @@ extension FileError {
     switch code {
     case ENOENT: "check the path"
     case ENOSPC, EDQUOT: "free some space there, or write elsewhere"
+    case EFBIG: "raise the limit of file sizes (ulimit -f), or write elsewhere"
+    case ENOTDIR, EISDIR, ENAMETOOLONG: "choose another path"
     case EROFS, EACCES, EPERM: "check the permissions, or choose another path"
     default: nil
     }

@@ -1,15 +1,23 @@
 extension String {
-  /// The candidate that needs the fewest edits to become this text, if few enough to be a slip.
+  /// The candidate that needs the fewest edits to become this text, letter case and dashes aside, if
+  /// few enough to be a slip.
   public func nearest(among candidates: [String]) -> String? {
-    let most = max(2, count / 4)
+    let own = letters
+    let most = max(2, own.count / 4)
     var best: (candidate: String, distance: Int)?
     // Long lists and names are not worth quadratic work in an error message.
-    for candidate in candidates.prefix(2_000) where abs(candidate.count - count) <= most {
-      guard candidate.count <= 200 else { continue }
-      let distance = editDistance(Array(utf8), Array(candidate.utf8))
+    for candidate in candidates.prefix(2_000) where candidate.utf8.count <= 200 {
+      let other = candidate.letters
+      guard abs(other.count - own.count) <= most else { continue }
+      let distance = editDistance(own, other)
       if distance <= most, distance < best?.distance ?? .max { best = (candidate, distance) }
     }
     return best?.candidate
+  }
+
+  /// What is compared: a slip in `Half_Cheetah` or `batchsize` is none in the word itself.
+  private var letters: [UInt8] {
+    lowercased().utf8.filter { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "_") }
   }
 }
 

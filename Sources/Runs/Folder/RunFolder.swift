@@ -1,4 +1,5 @@
 import Files
+import Foundation
 import Glibc
 
 /// A run's folder, held by one process at a time:
@@ -67,12 +68,16 @@ public final class RunFolder: Sendable {
     var path = path
     while path.count > 1, path.hasSuffix("/") { path.removeLast() }
     self.path = path
+    if path.isEmpty {
+      throw FileError(
+        .missing, path: "", problem: "a run folder needs a name", advice: "name one by --output")
+    }
     if isNew { try Self.makeFolders(path) }
     // The lock is taken before anything is looked at, so that two processes cannot both find it new.
     lock = try Self.lock(path)
     if isNew, Self.isRun(at: path) { throw RunFolderError.alreadyARun(path: path) }
     for folder in [checkpointsPath, imagesPath, videosPath] { try Self.makeFolder(folder) }
-    for folder in [path, checkpointsPath] { Self.removePartialFiles(in: folder) }
+    Self.removePartialFiles(in: path)
   }
 
   deinit { close(lock) }
@@ -116,11 +121,25 @@ public final class RunFolder: Sendable {
     }
   }
 
-  /// `AtomicFile` leaves these when a process is killed; nobody else writes here now.
+  /// What atomic writes leave when a process is killed; nobody else writes here now.
   private static func removePartialFiles(in path: String) {
-    for name in FolderListing.names(in: path)
-    where name.hasPrefix(".attune-") && name.hasSuffix(".partial") {
-      unlink("\(path)/\(name)")
+    for name in FolderListing.names(in: path) {
+      let inner = "\(path)/\(name)"
+      var status = stat()
+      // A link could lead out of the run.
+      let isFolder = lstat(inner, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+      if isFolder {
+        // A folder that is written as a whole, such as a model, and the one it was to replace.
+        if let match = name.wholeMatch(of: #/(.+)\.\d+\.(?:partial|old)/#) {
+          let whole = "\(path)/\(match.output.1)"
+          if name.hasSuffix(".old"), rename(inner, whole) == 0 { continue }
+          try? FileManager.default.removeItem(atPath: inner)
+        } else {
+          removePartialFiles(in: inner)
+        }
+      } else if name.hasPrefix(".attune-"), name.hasSuffix(".partial") {
+        unlink(inner)
+      }
     }
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// What a program says to its user beside its results.
@@ -5,9 +6,12 @@ public enum StandardError {
   /// Whether it is shown on a terminal.
   public static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
-  /// Writes a line, over a progress bar if there is one.
-  public static func write(_ line: String) {
-    write(text: (isTerminal ? "\r\u{1B}[K" : "") + line + "\n")
+  /// Writes a line or several, over a progress bar if there is one; control characters in them, which
+  /// come from file names and arguments, are escaped.
+  public static func write(_ lines: String) {
+    let shown = lines.split(separator: "\n", omittingEmptySubsequences: false)
+      .map { String($0).printable }.joined(separator: "\n")
+    write(text: (isTerminal ? "\r\u{1B}[K" : "") + shown + "\n")
   }
 
   static func write(text: String) {

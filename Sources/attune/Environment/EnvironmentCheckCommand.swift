@@ -35,7 +35,9 @@ struct EnvironmentCheckCommand: ParsableCommand {
   }
 
   func validate() throws {
-    guard steps > 0 else { throw ValidationError("--steps is \(steps), expected at least 1") }
+    guard (1...100_000).contains(steps) else {
+      throw ValidationError("--steps is \(steps), expected 1 to 100,000")
+    }
   }
 
   func run() throws {

@@ -19,7 +19,9 @@ struct EnvironmentCommand: ParsableCommand {
 
 /// What the commands about one environment share.
 struct EnvironmentSelection: ParsableArguments {
-  @Argument(help: "The environment's name, as 'attune environment list' shows it.")
+  @Argument(
+    help: "The environment's name, as 'attune environment list' shows it.",
+    completion: .list(EnvironmentRegistry.standard.entries.map(\.name)))
   var name: String
 
   @Argument(help: "Parameters of the environment, such as version=v5 or timeLimit=200.")

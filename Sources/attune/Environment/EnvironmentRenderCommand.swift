@@ -37,13 +37,16 @@ struct EnvironmentRenderCommand: ParsableCommand {
   var quiet = false
 
   func validate() throws {
-    guard episodes > 0 else {
-      throw ValidationError("--episodes is \(episodes), expected at least 1")
+    try validatePath(output, of: "output")
+    guard (1...10_000).contains(episodes) else {
+      throw ValidationError("--episodes is \(episodes), expected 1 to 10,000")
     }
     guard (16...4096).contains(width), (16...4096).contains(height) else {
       throw ValidationError("a picture of \(width)x\(height) pixels; both must be 16 to 4096")
     }
-    guard frameRate > 0 else { throw ValidationError("--frame-rate must be above 0") }
+    guard (0.01...1000).contains(frameRate) else {
+      throw ValidationError("--frame-rate is \(frameRate), expected 0.01 to 1000")
+    }
   }
 
   func run() throws {

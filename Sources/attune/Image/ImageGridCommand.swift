@@ -1,5 +1,6 @@
 import ArgumentParser
 import Media
+import Runs
 
 /// `attune image grid`: PNG files side by side in one PNG.
 struct ImageGridCommand: ParsableCommand {
@@ -12,7 +13,7 @@ struct ImageGridCommand: ParsableCommand {
           --captions "before, reward 0.21" "after, reward 0.87"
       """)
 
-  @Argument(help: "The PNG files, row by row.")
+  @Argument(help: "The PNG files, row by row.", completion: .file(extensions: ["png"]))
   var images: [String]
 
   @Option(help: "Pictures in a row; as many as make the grid about square if not given.")
@@ -42,6 +43,7 @@ struct ImageGridCommand: ParsableCommand {
   var quiet = false
 
   func validate() throws {
+    try validatePath(output, of: "output")
     guard !images.isEmpty else { throw ValidationError("name at least one PNG file") }
     guard columns.map({ (1...10_000).contains($0) }) ?? true else {
       throw ValidationError("--columns must be 1 to 10000")
@@ -77,7 +79,7 @@ struct ImageGridCommand: ParsableCommand {
     }
     try grid.rendered().writePNG(to: output)
     if !quiet {
-      ImageCommand.say("wrote \(output): \(images.count) images, \(size.width)x\(size.height)")
+      StandardError.write("wrote \(output): \(images.count) images, \(size.width)x\(size.height)")
     }
   }
 }

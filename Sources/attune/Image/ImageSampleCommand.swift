@@ -19,15 +19,16 @@ struct ImageSampleCommand: ParsableCommand {
       prompts in metadata.jsonl.
 
       Examples:
-        attune image sample --model checkpoints/dolls --prompt "an elf in a red robe" \\
-          --output elves.png
-        attune image sample --model checkpoints/dolls --prompt "a grey orc in a white shirt" \\
-          --prompt "a human in a blue robe" --count 64 --guidance 3 --output pictures
+        attune image sample --model checkpoints/dolls \\
+          --prompt "an elf in a red robe" --output elves.png
+        attune image sample --model checkpoints/dolls \\
+          --prompt "a grey orc in a white shirt" --prompt "a human in a blue robe" \\
+          --count 64 --guidance 3 --output pictures
         attune image sample --model checkpoints/dolls --prompt "an elf in a red robe" \\
           --prior runs/elf/prior.safetensors --output elves.png
       """)
 
-  @Option(help: "The model folder, in the layout of diffusers.")
+  @Option(help: "The model folder, in the layout of diffusers.", completion: .directory)
   var model: String
 
   @Option(name: .customLong("prompt"), help: "What to draw; may be given again for more prompts.")
@@ -84,6 +85,7 @@ struct ImageSampleCommand: ParsableCommand {
 
   func validate() throws {
     try validateThreads(threads)
+    try validatePath(output, of: "output")
     guard !prompts.isEmpty else { throw ValidationError("give at least one --prompt") }
     let ranges = [
       ("count", count, 1...100_000), ("steps", steps, 1...10_000), ("batch", batch, 1...100_000),
@@ -121,7 +123,7 @@ struct ImageSampleCommand: ParsableCommand {
       try SampleFolder(path: output).write(pictures, of: request)
     }
     if !quiet {
-      ImageCommand.say(
+      StandardError.write(
         "wrote \(output.printable): \(pictures.count.counting("picture")) of "
           + "\(pictures[0].width)x\(pictures[0].height), seeds from \(seed)")
     }

@@ -15,7 +15,8 @@ struct ImageTrainCommand: ParsableCommand {
 
       Examples:
         attune image train --config samples/dolls/train.yaml data.path=dolls
-        attune image train --config samples/dolls/train.yaml --output runs/dolls seed=1
+        attune image train --config samples/dolls/train.yaml --output runs/dolls \\
+          seed=1
         attune image train --resume runs/dolls
       """)
 
@@ -33,19 +34,15 @@ struct ImageTrainCommand: ParsableCommand {
       throw ConfigurationError.badValue(
         key: "data.\(error.key)", found: error.found, expected: error.expected)
     }
-    var window = LossWindow()
-    if let resumed = run.resumed {
-      try training.restore(resumed.trainingState)
-      window = LossWindow(resumed)
-    }
+    if let resumed = run.resumed { try training.restore(resumed.trainingState) }
     run.log.say(
       "\(training.parameterCount.counting("weight")), vocabulary of "
         + "\(model.tokenizer.vocabulary.identifiers.count.counting("token")), pictures of "
         + "\(source.width)x\(source.height), run folder \(run.folder.path)")
-    var loop = ImageTrainLoop(
-      run: run, training: training, prompts: try settings.samples.chosenPrompts(source),
-      isQuiet: options.quiet, window: window)
-    try loop.train()
+    try TrainingLoop(command: "image train", unit: "batch", isQuiet: options.quiet)
+      .train(
+        ImageTrainWork(
+          run: run, training: training, prompts: try settings.samples.chosenPrompts(source)))
   }
 }
 

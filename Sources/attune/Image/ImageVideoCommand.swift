@@ -1,5 +1,6 @@
 import ArgumentParser
 import Media
+import Runs
 
 /// `attune image video`: PNG files one after the other in an MP4.
 struct ImageVideoCommand: ParsableCommand {
@@ -11,7 +12,8 @@ struct ImageVideoCommand: ParsableCommand {
         attune image video frames/*.png --rate 24 --output out.mp4
       """)
 
-  @Argument(help: "The PNG files in the order of the frames.")
+  @Argument(
+    help: "The PNG files in the order of the frames.", completion: .file(extensions: ["png"]))
   var images: [String]
 
   @Option(help: "Frames a second.")
@@ -36,6 +38,7 @@ struct ImageVideoCommand: ParsableCommand {
   var quiet = false
 
   func validate() throws {
+    try validatePath(output, of: "output")
     guard !images.isEmpty else { throw ValidationError("name at least one PNG file") }
   }
 
@@ -63,7 +66,7 @@ struct ImageVideoCommand: ParsableCommand {
     }
     try writer?.finish()
     if !quiet, let writer {
-      ImageCommand.say(
+      StandardError.write(
         "wrote \(output): \(writer.frameCount) frames of \(writer.width)x\(writer.height) "
           + "at \(rate) a second")
     }

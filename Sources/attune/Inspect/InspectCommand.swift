@@ -19,7 +19,8 @@ struct InspectCommand: ParsableCommand {
   @Flag(help: "Print one JSON object: files [{path, kind, tensors [{name, type, shape}]}].")
   var json = false
 
-  @Argument(help: ArgumentHelp("Files or folders to read.", valueName: "file"))
+  @Argument(
+    help: ArgumentHelp("Files or folders to read.", valueName: "file"), completion: .file())
   var files: [String]
 
   func run() throws {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DiffusionPolicies
 import Environments
+import Files
 import Foundation
 import Runs
 import Tensors
@@ -19,10 +20,13 @@ struct PolicyCollectCommand: ParsableCommand {
           --episodes 100 --output hopper.npz
       """)
 
-  @Option(help: "The environment's name, as 'attune environment list' shows it.")
+  @Option(
+    help: "The environment's name, as 'attune environment list' shows it.",
+    completion: .list(EnvironmentRegistry.standard.entries.map(\.name)))
   var environment: String
 
-  @Option(help: "The safetensors file of the actor.")
+  @Option(
+    help: "The safetensors file of the actor.", completion: .file(extensions: ["safetensors"]))
   var policy: String
 
   @Option(help: "The number of episodes.")
@@ -47,11 +51,10 @@ struct PolicyCollectCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
+    try validateThreads(threads)
+    try validatePath(output, of: "output")
     guard (1...1_000_000).contains(episodes) else {
       throw ValidationError("--episodes is \(episodes), expected 1 to 1,000,000")
-    }
-    if let threads, !(1...1024).contains(threads) {
-      throw ValidationError("--threads is \(threads), expected 1 to 1024")
     }
   }
 
@@ -88,24 +91,25 @@ struct PolicyCollectCommand: ParsableCommand {
   }
 
   private func report(_ demonstrations: Demonstrations) throws {
-    let returns = demonstrations.returns
-    let count = Double(returns.count)
-    let mean = returns.reduce(0, +) / count
-    let variance =
-      returns.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(count - 1, 1)
-    let error = (variance / count).squareRoot()
+    let episodes = zip(demonstrations.returns, demonstrations.lengths).map { total, length in
+      var episode = EpisodeStatistics()
+      episode.totalReward = total
+      episode.stepCount = length
+      return episode
+    }
+    let summary = EvaluationSummary(environment: environment, episodes)
     if json {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       let report = Report(
-        environment: environment, episodes: returns.count, steps: demonstrations.stepCount,
-        meanReturn: mean, standardError: error, output: output)
+        environment: environment, episodes: summary.episodes, steps: demonstrations.stepCount,
+        meanReturn: summary.meanReturn, standardError: summary.standardError, output: output)
       print(String(decoding: try encoder.encode(report), as: UTF8.self))
     } else {
-      let numbers = String(format: "mean return %.1f +- %.1f", mean, error)
       print(
-        "\(returns.count.counting("episode")), "
-          + "\(demonstrations.stepCount.counting("step")), \(numbers): \(output)")
+        "\(summary.episodes.counting("episode")), "
+          + "\(demonstrations.stepCount.counting("step")), mean return \(summary.meanReturn.short) "
+          + "+- \(summary.standardError.short): \(output.printable)")
     }
   }
 }

@@ -13,12 +13,15 @@ struct PolicyEvaluateCommand: ParsableCommand {
     abstract: "Plays a policy on fixed seeds and reports its return and success.",
     discussion: """
       Examples:
-        attune policy evaluate --checkpoint checkpoints/push-t-finetuned.safetensors
-        attune policy evaluate --checkpoint runs/finetune/policy.safetensors --episodes 100 \\
-          --video episodes.mp4 --json
+        attune policy evaluate \\
+          --checkpoint checkpoints/push-t-finetuned.safetensors
+        attune policy evaluate --checkpoint runs/finetune/policy.safetensors \\
+          --episodes 100 --video episodes.mp4 --json
       """)
 
-  @Option(help: "The policy: a checkpoint of pretrain, finetune or import.")
+  @Option(
+    help: "The policy: a checkpoint of pretrain, finetune or import.",
+    completion: .file(extensions: ["safetensors"]))
   var checkpoint: String
 
   @Option(help: "The environment, if it is not that of the checkpoint.")
@@ -50,6 +53,7 @@ struct PolicyEvaluateCommand: ParsableCommand {
 
   func validate() throws {
     try validateThreads(threads)
+    if let video { try validatePath(video, of: "video") }
     guard (1...1_000_000).contains(episodes) else {
       throw ValidationError("--episodes is \(episodes), expected 1 to 1,000,000")
     }

@@ -36,6 +36,8 @@ struct PolicyImportCommand: ParsableCommand {
   @Argument(help: "Settings in place of the file's: key.path=value.")
   var overrides: [String] = []
 
+  func validate() throws { try validatePath(output, of: "output") }
+
   func run() throws {
     let settings = try ImportSettings.load(from: config, overrides: overrides)
     let checkpoint = try PolicyCheckpoint(

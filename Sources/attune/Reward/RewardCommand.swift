@@ -8,8 +8,8 @@ struct RewardCommand: ParsableCommand {
     discussion: """
       Example:
         attune reward train --config samples/rewards/clip.yaml --output runs/clip
-        attune reward score --reward clip --clip runs/clip/model --prompt "an elf in a red robe" \\
-          picture.png
+        attune reward score --reward clip --clip runs/clip/model \\
+          --prompt "an elf in a red robe" picture.png
       """,
     subcommands: [RewardTrainCommand.self, RewardScoreCommand.self])
 }

@@ -17,10 +17,12 @@ struct RewardScoreCommand: ParsableCommand {
       a folder of PNG files and a JSON file of prompts, and prints a JSON list of numbers.
 
       Examples:
-        attune reward score --reward clip --clip runs/clip/model --prompt "an elf" a.png b.png
-        attune reward score --reward "0.7*clip + 0.3*png-size" --clip runs/clip/model \\
-          --prompt "an elf" a.png b.png --json
-        attune reward score --reward command:'python3 judge.py' --prompt "an elf" a.png
+        attune reward score --reward clip --clip runs/clip/model --prompt "an elf" \\
+          a.png b.png
+        attune reward score --reward "0.7*clip + 0.3*png-size" \\
+          --clip runs/clip/model --prompt "an elf" a.png b.png --json
+        attune reward score --reward command:'python3 judge.py' --prompt "an elf" \\
+          a.png
       """)
 
   @Option(help: "The reward, or a weighted sum of rewards.")
@@ -29,7 +31,8 @@ struct RewardScoreCommand: ParsableCommand {
   @Option(help: "What the pictures were made for; once for all, or once for each.")
   var prompt: [String] = []
 
-  @Option(help: "The folder of the CLIP model, for rewards that need one.")
+  @Option(
+    help: "The folder of the CLIP model, for rewards that need one.", completion: .directory)
   var clip: String?
 
   @Option(help: "The seconds that an external program may take.")
@@ -41,7 +44,7 @@ struct RewardScoreCommand: ParsableCommand {
   @Flag(help: "Report as JSON on standard output.")
   var json = false
 
-  @Argument(help: "The PNG files.")
+  @Argument(help: "The PNG files.", completion: .file(extensions: ["png"]))
   var images: [String]
 
   func validate() throws {

@@ -6,13 +6,19 @@ import Tensors
 
 /// The options of every command that trains.
 struct TrainingOptions: ParsableArguments {
-  @Option(help: "The YAML file of settings; those it leaves out keep their defaults.")
+  @Option(
+    help: "The YAML file of settings; those it leaves out keep their defaults.",
+    completion: .file(extensions: ["yaml", "yml"]))
   var config: String?
 
-  @Option(name: .shortAndLong, help: "The run folder to make; runs/NAME-DATE unless given.")
+  @Option(
+    name: .shortAndLong, help: "The run folder to make; runs/NAME-DATE unless given.",
+    completion: .directory)
   var output: String?
 
-  @Option(help: "The folder of a run to go on with, exactly where its last checkpoint was.")
+  @Option(
+    help: "The folder of a run to go on with, exactly where its last checkpoint was.",
+    completion: .directory)
   var resume: String?
 
   @Option(help: "The seed, in place of that of the settings.")
@@ -29,6 +35,9 @@ struct TrainingOptions: ParsableArguments {
 
   func validate() throws {
     try validateThreads(threads)
+    for (name, path) in [("config", config), ("output", output), ("resume", resume)] {
+      if let path { try validatePath(path, of: name) }
+    }
     if resume != nil, config != nil || output != nil {
       throw ValidationError(
         "--resume goes on with a run as it was configured, without --config and --output; "
@@ -57,6 +66,17 @@ struct TrainingOptions: ParsableArguments {
     return try Run.start(
       at: output ?? RunFolder.defaultPath(named: name), configuration: settings, log: log)
   }
+}
+
+/// The override that sets a key to a text, whatever is in it.
+func override(_ key: String, text: String) -> String {
+  let escaped = text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+  return "\(key)=\"\(escaped)\""
+}
+
+/// Checks the path that an option gives.
+func validatePath(_ path: String, of option: String) throws {
+  if path.isEmpty { throw ValidationError("--\(option) is empty, expected a path") }
 }
 
 /// Checks `--threads`.

@@ -1,0 +1,78 @@
+import ArgumentParser
+import Runs
+
+/// What a command trains; `TrainingLoop` decides what of it is done when.
+protocol TrainingWork {
+  /// The settings of its run.
+  associatedtype Settings: RunConfiguration
+  /// What an iteration says.
+  associatedtype Report
+
+  /// Where it is recorded.
+  var run: Run<Settings> { get }
+  /// Finished iterations.
+  var iteration: Int { get }
+  /// How many there are to be.
+  var iterationCount: Int { get }
+  /// Iterations between lines of metrics.
+  var reportInterval: Int { get }
+  /// Iterations between checkpoints.
+  var checkpointInterval: Int { get }
+  /// What it is all for, said at the end.
+  var result: String { get }
+
+  /// Looks at what there is before the first iteration.
+  mutating func begin() throws
+  /// Learns for an iteration.
+  mutating func iterate() throws -> Report
+  /// Writes a line of metrics; gives a few words for the line of progress.
+  mutating func write(_ report: Report, isLast: Bool) throws -> String
+  /// Writes a checkpoint.
+  func save() throws
+}
+
+extension TrainingWork {
+  mutating func begin() throws {}
+}
+
+/// Iterations, reports and checkpoints, until all are done or the user stops it.
+struct TrainingLoop {
+  /// As in "policy pretrain".
+  let command: String
+  /// What an iteration is called.
+  let unit: String
+  /// Whether no progress is shown.
+  let isQuiet: Bool
+
+  /// Trains from where the work stands to its end.
+  ///
+  /// - Throws: `ExitCode.interrupted` after saying how to go on, and what the work throws.
+  func train(_ work: some TrainingWork) throws {
+    var work = work
+    let run = work.run
+    var progress = ProgressBar(
+      command.split(separator: " ").last.map(String.init) ?? command, total: work.iterationCount,
+      alreadyDone: work.iteration, unit: unit, isQuiet: isQuiet)
+    Interruption.install()
+    if work.iteration == 0 { try work.begin() }
+    while work.iteration < work.iterationCount {
+      let report = try run.stoppingAtNonFinite(iteration: work.iteration + 1) {
+        try work.iterate()
+      }
+      let isLast = work.iteration == work.iterationCount
+      if isLast || work.iteration.isMultiple(of: work.reportInterval) {
+        progress.update(work.iteration, note: try work.write(report, isLast: isLast))
+      }
+      let isInterrupted = Interruption.isRequested && !isLast
+      if isLast || isInterrupted || work.iteration.isMultiple(of: work.checkpointInterval) {
+        try work.save()
+      }
+      if isInterrupted {
+        run.sayInterrupted(after: work.iteration, command: "attune \(command)")
+        throw ExitCode.interrupted
+      }
+    }
+    run.log.say(run.times.table)
+    run.log.say(work.result)
+  }
+}

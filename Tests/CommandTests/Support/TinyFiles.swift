@@ -1,0 +1,125 @@
+import DiffusionPolicies
+import Environments
+import Files
+import Foundation
+import NeuralNetworks
+import Tensors
+import TestSupport
+
+/// Small files and settings for trainings of a moment.
+extension TemporaryFolder {
+  /// The paper dolls of the tests.
+  static let dolls = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "Goldens/CaptionedImages/dolls").path
+
+  /// `policy.safetensors`, a Push-T policy that has learned nothing, and `finetune.yaml` to improve it.
+  func writeFinetuning() throws {
+    var policy = PolicyConfiguration()
+    policy.environment.name = "push-t"
+    policy.environment.parameters = ["timeLimit": "40"]
+    policy.network.hiddenSizes = [16, 16, 16]
+    policy.denoising.stepCount = 4
+    var random = RandomStream(seed: 5)
+    let network = try policy.network.makeDenoiser(
+      actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 1,
+      random: &random)
+    var weights: [String: Tensor] = [:]
+    for (name, value) in network.parameters.values { weights["network.\(name)"] = value }
+    try PolicyCheckpoint(
+      configuration: policy,
+      normalization: DemonstrationNormalization(
+        observations: MinMaxNormalization(
+          minimum: [0, 0, 0, 0, 0], maximum: [512, 512, 512, 512, 6.3]),
+        actions: MinMaxNormalization(minimum: [0, 0], maximum: [512, 512])),
+      weights: weights
+    ).write(to: file("policy.safetensors"))
+    try write(
+      """
+      checkpoint: policy.safetensors
+      training:
+        iterationCount: 10
+        environmentCount: 4
+        decisionCount: 6
+        fineTunedCount: 2
+        epochCount: 2
+        batchSize: 24
+        critic: {hiddenSizes: [16, 16, 16]}
+      evaluation: {interval: 4, episodes: 3}
+      checkpointInterval: 1
+      """, to: "finetune.yaml")
+  }
+
+  /// `demonstrations.npz`, random steps of Push-T, and `pretrain.yaml` to learn from them.
+  func writePretraining() throws {
+    var demonstrations = Demonstrations(stateSize: 5, actionSize: 2)
+    var random = RandomStream(seed: 1)
+    demonstrations.states = random.uniform([60, 5]).elements
+    demonstrations.actions = random.uniform([60, 2]).elements
+    demonstrations.rewards = Array(repeating: 0, count: 60)
+    demonstrations.terminals = Array(repeating: false, count: 60)
+    demonstrations.lengths = [30, 30]
+    try demonstrations.write(to: file("demonstrations.npz"))
+    try write(
+      """
+      policy:
+        environment: {name: push-t, parameters: {timeLimit: "40"}}
+        network: {hiddenSizes: [16, 16, 16]}
+        denoising: {stepCount: 4}
+      demonstrations: {path: demonstrations.npz, validationFraction: 0.5}
+      training: {batchSize: 16, batchCount: 40, averageStart: 10}
+      evaluation: {interval: 20, episodes: 2}
+      reportInterval: 5
+      checkpointInterval: 10
+      """, to: "pretrain.yaml")
+  }
+
+  /// `actor.safetensors`, a behaviour policy for Hopper.
+  func writeActor() throws {
+    var random = RandomStream(seed: 4)
+    let values = [
+      "hidden0.weight": random.normal([2, 11]), "hidden0.bias": random.normal([2]),
+      "mean.weight": random.normal([3, 2]), "mean.bias": random.normal([3]),
+      "log_std.weight": random.normal([3, 2]), "log_std.bias": random.normal([3]),
+    ]
+    try SafetensorsFile.write(
+      values.mapValues { StoredTensor($0) }, to: file("actor.safetensors"))
+  }
+
+  /// `train.yaml`, for a model of paper dolls.
+  func writeImageTraining() throws {
+    try write(
+      """
+      model:
+        new:
+          text: {vocabularySize: 600, tokenCount: 20, width: 16, layerCount: 1, headCount: 2}
+          unet: {channels: [8, 16], headCount: 2, normGroupCount: 4}
+      data: {path: "\(Self.dolls)"}
+      training: {batchSize: 5, batchCount: 12, warmUpCount: 2}
+      samples: {interval: 6, count: 2, stepCount: 3}
+      reportInterval: 3
+      checkpointInterval: 6
+      """, to: "train.yaml")
+  }
+
+  /// `reward.yaml`, for judges of paper dolls.
+  func writeRewardTraining() throws {
+    try write(
+      """
+      dolls: {folder: "\(Self.dolls)"}
+      clip:
+        width: 16
+        imageLayerCount: 1
+        textLayerCount: 1
+        headCount: 2
+        vocabularySize: 520
+        optimization: {stepCount: 6, batchSize: 8, warmUpStepCount: 2}
+      classifier:
+        channels: [8, 8, 8]
+        optimization: {stepCount: 6, batchSize: 8, warmUpStepCount: 2}
+      validation: {count: 16, interval: 4}
+      reportInterval: 2
+      checkpointInterval: 2
+      """, to: "reward.yaml")
+  }
+}
