@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import ImageFineTuning
 import NeuralNetworks
 import Runs
@@ -24,32 +23,15 @@ struct ImageFinetuneCommand: ParsableCommand {
         attune image finetune --resume runs/elf
       """)
 
-  @Option(help: "The model folder, in place of that of the settings.")
-  var model: String?
-
-  @Option(
-    name: .customLong("prompt"),
-    help: "What to draw, in place of the settings' prompts; may be given again for more.")
-  var prompts: [String] = []
-
-  @Option(help: "The reward, in place of that of the settings.")
-  var reward: String?
-
-  @Option(help: "The folder of the CLIP model, in place of that of the settings.")
-  var clip: String?
+  @OptionGroup var rewarded: RewardedModelOptions
 
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
     var options = options
-    for (key, value) in [("model", model), ("reward", reward), ("clip", clip)] {
-      if let value { options.overrides.append("\(key)=\(try Self.yaml([value], isList: false))") }
-    }
-    if !prompts.isEmpty {
-      options.overrides.append("prompts=\(try Self.yaml(prompts, isList: true))")
-    }
+    options.overrides += rewarded.overrides
     let run = try options.open(
-      ImageFinetuneSettings.self, named: "image-finetune", needsFile: model == nil)
+      ImageFinetuneSettings.self, named: "image-finetune", needsFile: rewarded.model == nil)
     let settings = run.configuration
     let judge = try settings.makeReward()
     let training: ImageFineTuning
@@ -65,16 +47,7 @@ struct ImageFinetuneCommand: ParsableCommand {
     run.log.say(
       "\(training.parameterCount.counting("weight")), "
         + "\(settings.prompts.count.counting("prompt")), run folder \(run.folder.path)")
-    var loop = ImageFinetuneLoop(
-      run: run, training: training, reward: judge, isQuiet: options.quiet)
-    try loop.train()
-  }
-
-  /// Texts as YAML, which JSON is.
-  private static func yaml(_ texts: [String], isList: Bool) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .withoutEscapingSlashes
-    let data = isList ? try encoder.encode(texts) : try encoder.encode(texts[0])
-    return String(decoding: data, as: UTF8.self)
+    try TrainingLoop(command: "image finetune", unit: "iteration", isQuiet: options.quiet)
+      .train(ImageFinetuneWork(run: run, training: training, reward: judge))
   }
 }

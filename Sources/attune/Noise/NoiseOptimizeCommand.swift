@@ -1,10 +1,7 @@
 import ArgumentParser
 import Files
-import InitialNoise
-import NeuralNetworks
 import Rewards
 import Runs
-import Tensors
 import TextToImage
 
 /// `attune noise optimize --model DIR --prompt TEXT --reward NAME [--output RUN] [key.path=value ...]`
@@ -28,92 +25,28 @@ struct NoiseOptimizeCommand: ParsableCommand {
           --prior runs/elf/prior.safetensors --output elves.png
       """)
 
-  @Option(help: "A YAML file of settings; those it leaves out keep their defaults.")
-  var config: String?
-
-  @Option(help: "The model folder, in the layout of diffusers.")
-  var model: String?
-
-  @Option(name: .customLong("prompt"), help: "What to draw; may be given again for more prompts.")
-  var prompts: [String] = []
-
-  @Option(help: "The reward, or a weighted sum; see attune reward score --help.")
-  var reward: String?
-
-  @Option(help: "The folder of the CLIP model, for rewards that need one.")
-  var clip: String?
+  @OptionGroup var rewarded: RewardedModelOptions
 
   @Option(help: "The most iterations; 16 unless given, of 16 pictures each.")
   var iterations: Int?
 
-  @Option(name: .shortAndLong, help: "The run folder to make; runs/NAME-DATE unless given.")
-  var output: String?
-
-  @Option(help: "The folder of a run to go on with, exactly where its last checkpoint was.")
-  var resume: String?
-
-  @Option(help: "The seed, in place of that of the settings.")
-  var seed: UInt64?
-
-  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
-  var threads: Int?
-
-  @Flag(help: "Say nothing but warnings and errors.")
-  var quiet = false
-
-  @Argument(help: "Settings in place of the file's: key.path=value.")
-  var overrides: [String] = []
-
-  func validate() throws {
-    try validateThreads(threads)
-    if resume != nil {
-      if config != nil || output != nil || model != nil || !prompts.isEmpty || reward != nil {
-        throw ValidationError(
-          "--resume goes on with a run as it was configured; --iterations and key.path=value may "
-            + "follow it")
-      }
-    } else if config == nil {
-      if model == nil { throw ValidationError("give --model, the folder of the model") }
-      if prompts.isEmpty { throw ValidationError("give at least one --prompt") }
-      if reward == nil {
-        throw ValidationError("give --reward, such as clip or command:'PROGRAM ARGS'")
-      }
-    }
-  }
+  @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    if let threads { WorkerPool.shared.threadCount = threads }
-    let run = try open()
+    var options = options
+    options.overrides += rewarded.overrides
+    if let iterations { options.overrides.append("find.iterationCount=\(iterations)") }
+    let run = try options.open(
+      NoiseOptimizeSettings.self, named: "noise", needsFile: rewarded.model == nil)
     let settings = run.configuration
     let judge = try RewardExpression(settings.reward).reward(
       clipFolder: settings.clip, timeLimit: settings.rewardTimeLimit)
     let pipeline = try TextToImagePipeline(folder: settings.model)
-    try NoiseOptimizeLoop(run: run, pipeline: pipeline, judge: judge, isQuiet: quiet).optimize()
+    run.log.say(
+      "\(settings.prompts.count.counting("prompt")), "
+        + "\(settings.find.imageCount.counting("picture")) of each in an iteration, run folder "
+        + run.folder.path.printable)
+    try TrainingLoop(command: "noise optimize", unit: "iteration", isQuiet: options.quiet)
+      .train(NoiseOptimizeWork(run: run, pipeline: pipeline, judge: judge))
   }
-
-  private func open() throws -> Run<NoiseOptimizeSettings> {
-    var settings = overrides
-    if let seed { settings.append("seed=\(seed)") }
-    if let iterations { settings.append("find.iterationCount=\(iterations)") }
-    let log = RunLog(isQuiet: quiet)
-    if let resume { return try Run.resume(at: resume, overrides: settings, log: log) }
-    // Flags come last: they are what the user typed by name.
-    let flags: [(key: String, value: String?)] = [
-      ("model", model), ("reward", reward), ("clip", clip),
-    ]
-    for (key, value) in flags {
-      if let value { settings.append("\(key)=\(value.asYAML)") }
-    }
-    if !prompts.isEmpty {
-      settings.append("prompts=[\(prompts.map(\.asYAML).joined(separator: ", "))]")
-    }
-    return try Run.start(
-      at: output ?? RunFolder.defaultPath(named: "noise"),
-      configuration: try NoiseOptimizeSettings.load(from: config, overrides: settings), log: log)
-  }
-}
-
-extension String {
-  /// The text in quotes, as YAML and JSON read it.
-  var asYAML: String { JSONValue.string(self).text }
 }

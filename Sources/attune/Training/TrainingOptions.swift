@@ -69,9 +69,11 @@ struct TrainingOptions: ParsableArguments {
 }
 
 /// The override that sets a key to a text, whatever is in it.
-func override(_ key: String, text: String) -> String {
-  let escaped = text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-  return "\(key)=\"\(escaped)\""
+func override(_ key: String, text: String) -> String { "\(key)=\(quotedYAML(text))" }
+
+/// A text in quotes, as YAML reads it.
+func quotedYAML(_ text: String) -> String {
+  "\"\(text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
 }
 
 /// Checks the path that an option gives.

@@ -14,6 +14,8 @@ struct CommandSettings: Sendable {
     CommandSettings(command: "policy finetune", type: FinetuneSettings.self),
     CommandSettings(command: "policy import", type: ImportSettings.self),
     CommandSettings(command: "image train", type: ImageTrainSettings.self),
+    CommandSettings(command: "image finetune", type: ImageFinetuneSettings.self),
+    CommandSettings(command: "noise optimize", type: NoiseOptimizeSettings.self),
     CommandSettings(command: "reward train", type: RewardTrainSettings.self),
   ]
 }

@@ -1,4 +1,3 @@
-import ArgumentParser
 import Foundation
 import InitialNoise
 import Media
@@ -8,25 +7,22 @@ import Runs
 import Tensors
 import TextToImage
 
-/// Draws, judges and learns for all prompts at once, until each has settled, all iterations are done or
-/// the user stops it.
-struct NoiseOptimizeLoop {
-  private let run: Run<NoiseOptimizeSettings>
+/// What `attune noise optimize` does: draws, judges and learns for all prompts at once, until each has
+/// settled or all iterations are done.
+struct NoiseOptimizeWork: TrainingWork {
+  let run: Run<NoiseOptimizeSettings>
   private let painter: NoisePainter
   private let judge: any Reward
-  private let isQuiet: Bool
   private let finds: [FIND]
   private let fingerprint: String
 
   private var settings: NoiseOptimizeSettings { run.configuration }
 
   init(
-    run: Run<NoiseOptimizeSettings>, pipeline: TextToImagePipeline, judge: any Reward,
-    isQuiet: Bool
+    run: Run<NoiseOptimizeSettings>, pipeline: TextToImagePipeline, judge: any Reward
   ) throws {
     self.run = run
     self.judge = judge
-    self.isQuiet = isQuiet
     let settings = run.configuration
     painter = NoisePainter(
       pipeline: pipeline, settings: settings.sampling.generation,
@@ -47,40 +43,25 @@ struct NoiseOptimizeLoop {
     }
   }
 
-  func optimize() throws {
-    let names = settings.prompts.count.counting("prompt")
-    run.log.say(
-      "\(names), \(settings.find.imageCount.counting("picture")) each in an iteration, run folder "
-        + run.folder.path.printable)
-    Interruption.install()
-    if run.resumed == nil { try drawGrid("before", priors: finds.map { _ in nil }) }
-    var progress = ProgressBar(
-      "optimize", total: settings.find.iterationCount, alreadyDone: run.firstIteration - 1,
-      unit: "iteration", isQuiet: isQuiet)
-    var iteration = run.firstIteration - 1
-    while finds.contains(where: { !$0.isFinished }) {
-      iteration += 1
-      let reward = try learn(iteration)
-      progress.update(iteration, note: "reward \(reward.short)")
-      let isLast = finds.allSatisfy(\.isFinished)
-      let isInterrupted = Interruption.isRequested && !isLast
-      if isLast || isInterrupted || iteration.isMultiple(of: settings.checkpointInterval) {
-        try save(iteration)
-      }
-      if isInterrupted {
-        run.sayInterrupted(after: iteration, command: "attune noise optimize")
-        throw ExitCode.interrupted
-      }
-    }
-    try writePriors()
-    try drawGrid("after", priors: finds.map(\.prior))
-    try drawCurve()
-    run.log.say(run.times.table)
-    for path in finds.indices.map(priorPath) { run.log.say("the prior is \(path.printable)") }
+  var iteration: Int { finds.map(\.iteration).max() ?? 0 }
+  var reportInterval: Int { 1 }
+  var checkpointInterval: Int { settings.checkpointInterval }
+
+  /// Fewer than the settings say once every prompt's reward has settled.
+  var iterationCount: Int {
+    finds.allSatisfy(\.isFinished) ? iteration : settings.find.iterationCount
   }
 
-  /// One iteration of every prompt that is not finished; gives the mean reward.
-  private func learn(_ iteration: Int) throws -> Double {
+  var result: String {
+    let paths = finds.indices.map { priorPath($0).printable }
+    return paths.count == 1
+      ? "the prior is \(paths[0])" : "the priors are \(paths.joined(separator: ", "))"
+  }
+
+  mutating func begin() throws { try drawGrid("before", priors: finds.map { _ in nil }) }
+
+  /// One iteration of every prompt that is not finished.
+  mutating func iterate() throws -> [Int: FIND.Report] {
     let active = finds.indices.filter { !finds[$0].isFinished }
     let noises = active.map { finds[$0].draw() }
     let counts = noises.map { $0.shape[0] }
@@ -97,31 +78,37 @@ struct NoiseOptimizeLoop {
     let judged = try run.times.measure("judge") { try judge.judged(images, prompts: prompts) }
     if judged.droppedCount > 0 {
       run.log.warn(
-        "iteration \(iteration): the reward gave no finite number for "
+        "iteration \(iteration + 1): the reward gave no finite number for "
           + "\(judged.droppedCount.counting("picture")), left out")
     }
-    var reports: [(index: Int, report: FIND.Report)] = []
-    try run.times.measure("update") {
+    return try run.times.measure("update") {
+      var reports: [Int: FIND.Report] = [:]
       var start = 0
       for (place, index) in active.enumerated() {
         let rewards = Array(judged.values[start..<start + counts[place]])
         start += counts[place]
-        reports.append((index, try finds[index].learn(from: noises[place], rewards: rewards)))
+        reports[index] = try finds[index].learn(from: noises[place], rewards: rewards)
       }
+      return reports
     }
-    let record = record(iteration, reports)
-    try run.write(record)
-    return record["reward"] ?? .nan
   }
 
-  private func record(
-    _ iteration: Int, _ reports: [(index: Int, report: FIND.Report)]
-  ) -> MetricsRecord {
+  mutating func write(_ reports: [Int: FIND.Report], isLast: Bool) throws -> String {
+    let record = record(reports)
+    try run.write(record)
+    if isLast {
+      try drawGrid("after", priors: finds.map(\.prior))
+      try drawCurve()
+    }
+    return "reward \(record["reward"]?.short ?? "none")"
+  }
+
+  private func record(_ reports: [Int: FIND.Report]) -> MetricsRecord {
     var record = MetricsRecord(
       iteration: iteration, step: finds.reduce(0) { $0 + $1.imageCount })
     let count = Double(reports.count)
     func mean(_ value: (FIND.Report) -> Double) -> Double {
-      reports.reduce(0) { $0 + value($1.report) } / count
+      reports.sorted { $0.key < $1.key }.reduce(0) { $0 + value($1.value) } / count
     }
     record["reward"] = mean(\.reward)
     record["rewardStandardError"] =
@@ -140,7 +127,7 @@ struct NoiseOptimizeLoop {
     return record
   }
 
-  private func save(_ iteration: Int) throws {
+  func save() throws {
     var checkpoint = Checkpoint(iteration: iteration)
     var state = TrainingState()
     for (index, find) in finds.enumerated() {
