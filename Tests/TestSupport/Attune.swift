@@ -27,7 +27,7 @@ public enum Attune {
   /// Starts a command, for tests that disturb it.
   public static func start(
     _ arguments: [String], in folder: TemporaryFolder? = nil, limits: [String] = [],
-    timeLimit: Double = 120
+    timeLimit: Double = 600
   ) throws -> RunningProgram {
     try RunningProgram(
       try path, arguments, in: folder, limits: limits, timeLimit: timeLimit)
@@ -37,7 +37,7 @@ public enum Attune {
   @discardableResult
   public static func run(
     _ arguments: [String], in folder: TemporaryFolder? = nil, limits: [String] = [],
-    timeLimit: Double = 120
+    timeLimit: Double = 600
   ) throws -> ProgramOutcome {
     try start(arguments, in: folder, limits: limits, timeLimit: timeLimit).finish()
   }

@@ -25,7 +25,7 @@ public final class RunningProgram {
   ///   - timeLimit: the seconds that it may take.
   public init(
     _ path: String, _ arguments: [String], in folder: TemporaryFolder? = nil,
-    limits: [String] = [], timeLimit: Double = 120
+    limits: [String] = [], timeLimit: Double = 600
   ) throws {
     words = [path] + arguments
     outputs = try TemporaryFolder()

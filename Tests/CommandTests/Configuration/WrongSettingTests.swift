@@ -76,10 +76,10 @@ import Testing
   private static func wrongValues(_ node: ConfigurationNode) -> [String] {
     switch node.content {
     case .null: ["-1", "9223372036854775807"]
-    case .sequence: ["x", "[]", "[-1]", "[9223372036854775807]"]
-    case .mapping: ["x", "{a: -1}"]
+    case .sequence: ["[]", "[-1]", "[9223372036854775807]"]
+    case .mapping: ["{a: -1}"]
     case .scalar(let text, _):
-      Double(text) == nil ? ["{a: 1}"] : ["x", "-1", "0", "9223372036854775807", ".nan"]
+      Double(text) == nil ? ["{a: 1}"] : ["-1", "9223372036854775807", ".nan"]
     }
   }
 }
