@@ -139,14 +139,14 @@ let package = Package(
     .testTarget(
       name: "InitialNoiseTests",
       dependencies: [
-        "InitialNoise", "Diffusion", "Files", "NeuralNetworks", "Rewards", "Tensors",
+        "InitialNoise", "Diffusion", "Files", "NeuralNetworks", "Tensors", "TestSupport",
         "TextToImage",
       ]),
     .testTarget(
       name: "ImageFineTuningTests",
       dependencies: [
         "ImageFineTuning", "Diffusion", "Files", "Media", "NeuralNetworks",
-        "ReinforcementLearning", "Rewards", "Tensors", "TextToImage",
+        "ReinforcementLearning", "Rewards", "Tensors", "TestSupport", "TextToImage",
       ]),
     .testTarget(
       name: "RunsTests",
@@ -160,7 +160,7 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         "DiffusionPolicies", "Environments", "Files", "Media", "NeuralNetworks", "Runs", "Tensors",
-        "TestSupport", "attune",
+        "TestSupport", "TextToImage", "attune",
       ]),
     .testTarget(name: "ArchitectureTests"),
   ],

@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Media
 import NeuralNetworks
+import TestSupport
 import Testing
 import TextToImage
 
@@ -45,8 +46,8 @@ import TextToImage
       """, to: "judge.sh")
   }
 
-  private func finetune(_ arguments: [String]) throws -> (status: Int32, output: String) {
-    try Attune.run(["image", "finetune"] + arguments, in: url)
+  private func finetune(_ arguments: [String]) throws -> ProgramOutcome {
+    try Attune.run(["image", "finetune"] + arguments, in: folder)
   }
 
   private func bytes(_ name: String) throws -> Data {
@@ -98,20 +99,18 @@ import TextToImage
       [
         "image", "sample", "--model", "whole/model", "--prompt", "a red square", "--count", "2",
         "--steps", "3", "--output", "grid.png",
-      ], in: url)
+      ], in: folder)
     #expect(sample.status == 0, "\(sample.output)")
   }
 
   @Test func interruptedFineTuningGoesOn() throws {
     let long = ["training.iterationCount=400", "evaluation.interval=0", "training.loraRank=0"]
-    let process = try Attune.start(["image", "finetune"] + start("run") + long, in: url)
-    while process.isRunning, (try? folder.text("run/metrics.jsonl"))?.contains("\n") != true {
-      usleep(500)
-    }
-    process.interrupt()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 130)
-    #expect(try folder.text("log").contains("attune image finetune --resume run"))
+    let process = try Attune.start(["image", "finetune"] + start("run") + long, in: folder)
+    try process.wait { (try? folder.text("run/metrics.jsonl"))?.contains("\n") == true }
+    process.send(SIGINT)
+    let interrupted = try process.finish()
+    #expect(interrupted.status == 130)
+    #expect(interrupted.output.contains("attune image finetune --resume run"))
     let done = try folder.text("run/metrics.jsonl").split(separator: "\n").count
     let resumed = try finetune(["--resume", "run", "training.iterationCount=\(done + 2)"])
     #expect(resumed.status == 0, "\(resumed.output)")

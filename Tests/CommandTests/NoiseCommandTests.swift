@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Media
+import TestSupport
 import Testing
 
 /// `attune noise optimize | evaluate` and `attune image sample --prior`, with a model of a few weights.
@@ -10,21 +11,7 @@ import Testing
 
   init() throws {
     folder = try TemporaryFolder()
-    let dolls = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "Goldens/CaptionedImages/dolls").path
-    try folder.write(
-      """
-      model:
-        new:
-          text: {vocabularySize: 600, tokenCount: 20, width: 16, layerCount: 1, headCount: 2}
-          unet: {channels: [8, 16], headCount: 2, normGroupCount: 4}
-      data: {path: "\(dolls)"}
-      training: {batchSize: 5, batchCount: 1, warmUpCount: 1}
-      samples: {interval: 0}
-      reportInterval: 1
-      checkpointInterval: 1
-      weightType: float32
-      """, to: "train.yaml")
+    try folder.writeImageTraining()
     try folder.write(
       """
       model: model/model
@@ -40,17 +27,16 @@ import Testing
       "printf '['; comma=; for f in \"$1\"/*.png; do printf '%s%s' \"$comma\" "
         + "$(($(cksum < \"$f\" | cut -d' ' -f1) % 1000)); comma=,; done; echo ]")
     let trained = try attune(
-      "image", "train", "--config", "train.yaml", "--output", "model", "--quiet")
+      "image", "train", "--config", "train.yaml", "--output", "model", "--quiet",
+      "training.batchCount=1", "weightType=float32")
     #expect(trained.status == 0, "\(trained.output)")
   }
 
-  private func attune(_ arguments: String...) throws -> (status: Int32, output: String) {
-    try Attune.run(arguments, in: url)
+  private func attune(_ arguments: String...) throws -> ProgramOutcome {
+    try Attune.run(arguments, in: folder)
   }
 
-  private func bytes(_ name: String) throws -> Data {
-    try Data(contentsOf: url.appending(path: name))
-  }
+  private func bytes(_ name: String) throws -> [UInt8] { try folder.bytes(name) }
 
   @Test func optimizesAndGoesOnMetricForMetric() throws {
     let whole = try attune("noise", "optimize", "--config", "find.yaml", "--output", "whole")
@@ -86,19 +72,19 @@ import Testing
       ["image", "sample", "--model", "model/model", "--prompt", "an elf"]
       + ["--steps", "2"]
     let use = sample + ["--count", "2", "--prior", "run/prior.safetensors"]
-    let drawn = try Attune.run(use + ["--output", "a.png"], in: url)
+    let drawn = try Attune.run(use + ["--output", "a.png"], in: folder)
     #expect(drawn.status == 0 && !drawn.output.contains("warning"), "\(drawn.output)")
-    let plain = try Attune.run(sample + ["--count", "2", "--output", "b.png"], in: url)
+    let plain = try Attune.run(sample + ["--count", "2", "--output", "b.png"], in: folder)
     #expect(plain.status == 0)
     #expect(try bytes("a.png") != bytes("b.png"))
-    let warned = try Attune.run(use + ["--output", "c.png", "--prompt", "an orc"], in: url)
+    let warned = try Attune.run(use + ["--output", "c.png", "--prompt", "an orc"], in: folder)
     #expect(warned.status == 0 && warned.output.contains("learned for the prompt 'an elf'"))
 
     let evaluate = [
       "noise", "evaluate", "--model", "model/model", "--prior", "run/prior.safetensors",
       "--reward", "command:./number", "--score", "2*command:./number", "--count", "4", "--quiet",
     ]
-    let json = try Attune.run(evaluate + ["--json"], in: url)
+    let json = try Attune.run(evaluate + ["--json"], in: folder)
     #expect(json.status == 0, "\(json.output)")
     let report = try JSONDecoder().decode(Report.self, from: Data(json.output.utf8))
     #expect(report.prompt == "an elf" && report.count == 4 && report.bestOf == 5)
@@ -106,18 +92,19 @@ import Testing
     #expect(abs(2 * report.reward.plain.mean - report.twice.plain.mean) <= 1e-3)
     #expect(report.reward.bestOfN.mean > report.reward.plain.mean)
     #expect(report.reward.prior.standardError >= 0)
-    let table = try Attune.run(evaluate, in: url)
+    let table = try Attune.run(evaluate, in: folder)
     #expect(table.output.contains("best of 5") && table.output.contains("2CommandNumber"))
 
     // Another model: one more batch of training.
     let other = try attune(
-      "image", "train", "--config", "train.yaml", "--output", "other", "--quiet", "seed=1")
+      "image", "train", "--config", "train.yaml", "--output", "other", "--quiet", "seed=1",
+      "training.batchCount=1")
     #expect(other.status == 0)
     let refused = try attune(
       "image", "sample", "--model", "other/model", "--prompt", "an elf", "--steps", "2", "--prior",
       "run/prior.safetensors", "--output", "d.png")
     #expect(refused.status == 1 && refused.output.contains("another model"), "\(refused.output)")
-    let size = try Attune.run(use + ["--output", "e.png", "--width", "40"], in: url)
+    let size = try Attune.run(use + ["--output", "e.png", "--width", "40"], in: folder)
     #expect(size.status == 1 && size.output.contains("[16, 16, 12]"), "\(size.output)")
   }
 
@@ -140,7 +127,7 @@ import Testing
   private func script(_ name: String, _ text: String) throws {
     try folder.write("#!/bin/sh\n\(text)\n", to: name)
     try FileManager.default.setAttributes(
-      [.posixPermissions: 0o755], ofItemAtPath: url.appending(path: name).path)
+      [.posixPermissions: 0o755], ofItemAtPath: folder.file(name))
   }
 
   /// The same as a setting.
@@ -168,8 +155,7 @@ import Testing
         "--quiet", reward, "rewardTimeLimit=1")
       #expect(result.status == 1 && result.output.contains(text), "\(result.output)")
       #expect(result.output.split(separator: "\n").count <= 2, "\(result.output)")
-      let settings = url.appending(path: "\(name)/config.yaml").path
-      #expect(FileManager.default.fileExists(atPath: settings))
+      #expect(folder.holds("\(name)/config.yaml"))
     }
   }
 
@@ -202,10 +188,10 @@ import Testing
     let optimize = ["noise", "optimize"]
     let named = ["--model", "model/model", "--prompt", "x"]
     let cases: [([String], Int32, String)] = [
-      (optimize + ["--prompt", "x", "--reward", "clip"], 2, "--model"),
-      (optimize + ["--model", "model/model", "--reward", "clip"], 2, "--prompt"),
-      (optimize + named, 2, "--reward"), (optimize + named + ["--reward", "clap"], 1, "clip"),
-      (optimize + named + ["--reward", "clip"], 1, "CLIP"),
+      (optimize + ["--prompt", "x", "--reward", "clip"], 2, "--config"),
+      (optimize + ["--model", "model/model", "--reward", "png-size"], 1, "--prompt TEXT"),
+      (optimize + named, 1, "--reward NAME"), (optimize + named + ["--reward", "clap"], 1, "clip"),
+      (optimize + named + ["--reward", "clip"], 1, "--clip DIR"),
       (optimize + ["--model", "nowhere", "--prompt", "x", "--reward", "png-size"], 1, "nowhere"),
       (optimize + named + ["--reward", "png-size", "find.imageCount=5"], 1, "find.imageCount"),
       (optimize + named + ["--reward", "png-size", "find.stepsize=5"], 1, "stepSize"),
@@ -220,14 +206,14 @@ import Testing
     ]
     for (index, (arguments, status, text)) in cases.enumerated() {
       let more = arguments.contains("optimize") ? ["--output", "wrong\(index)"] : []
-      let result = try Attune.run(arguments + more, in: url)
+      let result = try Attune.run(arguments + more, in: folder)
       #expect(result.status == status, "\(arguments): \(result.output)")
       #expect(result.output.contains(text), "\(arguments): \(result.output)")
       #expect(result.output.split(separator: "\n").count <= 4, "\(result.output)")
     }
     // A part of the model is missing.
     try FileManager.default.removeItem(at: unfinished)
-    let missing = try Attune.run(optimize + named + ["--reward", "png-size"], in: url)
+    let missing = try Attune.run(optimize + named + ["--reward", "png-size"], in: folder)
     #expect(missing.status == 1 && missing.output.contains("unet/config.json"))
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Media
+import TestSupport
 import Testing
 
 /// `attune report` and `attune chart`.
@@ -20,11 +21,11 @@ import Testing
   }
 
   @Test func reportIsWrittenIntoTheRun() throws {
-    let report = try Attune.run(["report", "a/"], in: url)
+    let report = try Attune.run(["report", "a/"], in: folder)
     #expect(report.status == 0)
     #expect(report.output == "a/report.html\n")
     #expect(try folder.text("a/report.html").contains("<h1>a</h1>"))
-    let elsewhere = try Attune.run(["report", "a", "--output", "page.html"], in: url)
+    let elsewhere = try Attune.run(["report", "a", "--output", "page.html"], in: folder)
     #expect(elsewhere.status == 0 && elsewhere.output == "page.html\n")
     #expect(try folder.text("page.html").hasSuffix("</html>\n"))
     let names = try FileManager.default.contentsOfDirectory(atPath: url.path + "/a").sorted()
@@ -33,15 +34,15 @@ import Testing
 
   @Test func reportSaysWhatItCannotShow() throws {
     try folder.write("{\"iteration\": 1", to: "a/metrics.jsonl")
-    let report = try Attune.run(["report", "a"], in: url)
+    let report = try Attune.run(["report", "a"], in: folder)
     #expect(report.status == 0)
     #expect(report.output.contains("warning: a/metrics.jsonl: line 1 cannot be read"))
-    #expect(try Attune.run(["report", "a", "--quiet"], in: url).output == "a/report.html\n")
-    let none = try Attune.run(["report", "nowhere"], in: url)
+    #expect(try Attune.run(["report", "a", "--quiet"], in: folder).output == "a/report.html\n")
+    let none = try Attune.run(["report", "nowhere"], in: folder)
     #expect(none.status == 1)
     #expect(none.output.hasPrefix("attune: nowhere: is not a run folder"))
     #expect(none.output.split(separator: "\n").count == 1)
-    let unwritable = try Attune.run(["report", "a", "-o", "no/such/page.html"], in: url)
+    let unwritable = try Attune.run(["report", "a", "-o", "no/such/page.html"], in: folder)
     #expect(unwritable.status == 1 && unwritable.output.contains("no/such/page.html"))
   }
 
@@ -50,21 +51,21 @@ import Testing
       [
         "chart", "a", "b", "--metric", "loss", "--label", "first", "second", "--title", "T <1>",
         "--x", "step", "--output", "out.svg",
-      ], in: url)
+      ], in: folder)
     #expect(svg.status == 0, "\(svg.output)")
     let text = try folder.text("out.svg")
     for part in [">first<", ">second<", ">T &lt;1&gt;<", ">step<", ">loss<"] {
       #expect(text.contains(part), "\(part)")
     }
     let png = try Attune.run(
-      ["chart", "a", "--metric", "loss", "--output", "out.png", "--quiet"], in: url)
+      ["chart", "a", "--metric", "loss", "--output", "out.png", "--quiet"], in: folder)
     #expect(png.status == 0 && png.output == "")
     #expect(try Image(contentsOfFile: url.appending(path: "out.png").path).width == 1440)
   }
 
   @Test func chartsRefuseWhatTheyCannotDraw() throws {
-    func run(_ arguments: String...) throws -> (status: Int32, output: String) {
-      try Attune.run(["chart"] + arguments, in: url)
+    func run(_ arguments: String...) throws -> ProgramOutcome {
+      try Attune.run(["chart"] + arguments, in: folder)
     }
     let missing = try run("a", "b", "--metric", "lose", "--output", "x.svg")
     #expect(missing.status == 1)

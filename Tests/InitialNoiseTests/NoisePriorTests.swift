@@ -1,7 +1,7 @@
 import Diffusion
 import Files
-import Foundation
 import Tensors
+import TestSupport
 import Testing
 import TextToImage
 
@@ -48,10 +48,8 @@ struct NoisePriorTests {
   }
 
   @Test func fileKeepsEverything() throws {
-    let path = FileManager.default.temporaryDirectory.appending(
-      path: "prior-\(UUID().uuidString).safetensors"
-    ).path
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let folder = try TemporaryFolder()
+    let path = folder.file("prior.safetensors")
     var settings = GenerationSettings()
     settings.sampler = .ddim
     settings.stepCount = 12
@@ -78,10 +76,8 @@ struct NoisePriorTests {
   }
 
   @Test func otherFilesAreRefused() throws {
-    let path = FileManager.default.temporaryDirectory.appending(
-      path: "no-prior-\(UUID().uuidString).safetensors"
-    ).path
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let folder = try TemporaryFolder()
+    let path = folder.file("prior.safetensors")
     try SafetensorsFile.write(["mean": StoredTensor(Tensor([1]))], metadata: [:], to: path)
     let error = #expect(throws: FileError.self) { try NoisePriorFile(path: path) }
     #expect(error.map { "\($0)".contains("noise prior") } ?? false)

@@ -36,8 +36,7 @@ public struct SchedulerConfiguration: Sendable {
   ///   - predictionType: what the network predicts.
   ///   - timeStepCount: the number of training time steps.
   ///   - spacing: how samplers choose time steps.
-  ///   - clampsEstimates: whether samplers clamp estimates of the sample to -1 ... 1, as is right
-  ///     for pixels.
+  ///   - clampsEstimates: whether samplers clamp estimates of the sample to -1 ... 1.
   ///   - hasZeroTerminalSNR: whether the last time step is pure noise.
   /// - Throws: `FileError` if the parts do not fit one another.
   public init(

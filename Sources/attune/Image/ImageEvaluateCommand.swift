@@ -22,7 +22,7 @@ struct ImageEvaluateCommand: ParsableCommand {
         attune image evaluate --model checkpoints/dolls --dolls dolls \\
           --classifier checkpoints/dolls-classifier
         attune image evaluate --model checkpoints/dolls --dolls dolls \\
-          --classifier checkpoints/dolls-classifier --held-out --count 300 --json
+          --classifier checkpoints/dolls-classifier --held-out --json
       """)
 
   @Option(help: "The model folder, in the layout of diffusers.")

@@ -18,8 +18,9 @@ struct ImageFinetuneCommand: ParsableCommand {
 
       Examples:
         attune image finetune --config samples/dolls/finetune.yaml
-        attune image finetune --model checkpoints/dolls --prompt "an elf in a red robe" \\
-          --reward incompressibility --output runs/elf training.klCoefficient=0.01
+        attune image finetune --model checkpoints/dolls \\
+          --prompt "an elf in a red robe" --reward incompressibility \\
+          --output runs/elf training.klCoefficient=0.01
         attune image finetune --resume runs/elf
       """)
 

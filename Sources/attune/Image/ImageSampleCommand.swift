@@ -24,7 +24,8 @@ struct ImageSampleCommand: ParsableCommand {
         attune image sample --model checkpoints/dolls \\
           --prompt "a grey orc in a white shirt" --prompt "a human in a blue robe" \\
           --count 64 --guidance 3 --output pictures
-        attune image sample --model checkpoints/dolls --prompt "an elf in a red robe" \\
+        attune image sample --model checkpoints/dolls \\
+          --prompt "an elf in a red robe" \\
           --prior runs/elf/prior.safetensors --output elves.png
       """)
 

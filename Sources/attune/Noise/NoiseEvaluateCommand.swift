@@ -18,10 +18,11 @@ struct NoiseEvaluateCommand: ParsableCommand {
       1 - cosine between the CLIP features of two pictures.
 
       Examples:
-        attune noise evaluate --model checkpoints/dolls --prior runs/elf/prior.safetensors \\
-          --reward clip --clip checkpoints/dolls-clip --classifier checkpoints/dolls-classifier
-        attune noise evaluate --model checkpoints/dolls --prior runs/elf/prior.safetensors \\
-          --prompt "an elf in a red robe" --reward png-size --count 128 --json
+        attune noise evaluate --model checkpoints/dolls \\
+          --prior runs/elf/prior.safetensors --reward clip \\
+          --clip checkpoints/dolls-clip --classifier checkpoints/dolls-classifier
+        attune noise evaluate --model checkpoints/dolls \\
+          --prior runs/elf/prior.safetensors --reward png-size --count 128 --json
       """)
 
   @Option(help: "The model folder, in the layout of diffusers.")

@@ -15,13 +15,15 @@ struct NoiseOptimizeCommand: ParsableCommand {
       after from the same fresh seeds, all in images/.
 
       Examples:
-        attune noise optimize --model checkpoints/dolls --reward clip --clip checkpoints/dolls-clip \\
-          --prompt "a kobold in a yellow robe, holding a black staff and a blue book"
-        attune noise optimize --model checkpoints/dolls --prompt "an elf in a red robe" \\
-          --reward command:'python3 judge.py' --iterations 32 find.stepSize=0.2
-        attune noise optimize --config samples/find/find.yaml --prompt "a red orc" --output runs/orc
+        attune noise optimize --model checkpoints/dolls --reward clip \\
+          --clip checkpoints/dolls-clip --prompt "a kobold in a yellow robe"
+        attune noise optimize --model checkpoints/dolls --iterations 32 \\
+          --prompt "an elf in a red robe" --output runs/elf \\
+          --reward command:'python3 judge.py' find.stepSize=0.2
+        attune noise optimize --config samples/find/find.yaml --output runs/orc
         attune noise optimize --resume runs/orc
-        attune image sample --model checkpoints/dolls --prompt "an elf in a red robe" \\
+        attune image sample --model checkpoints/dolls \\
+          --prompt "an elf in a red robe" \\
           --prior runs/elf/prior.safetensors --output elves.png
       """)
 

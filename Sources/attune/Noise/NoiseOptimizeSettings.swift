@@ -32,18 +32,24 @@ struct NoiseOptimizeSettings: RunConfiguration {
   static let defaults = NoiseOptimizeSettings()
 
   func validate() throws {
-    for (key, text) in [("model", model), ("reward", reward)] where text.isEmpty {
-      throw ConfigurationError.badValue(key: key, found: "nothing", expected: "a name")
+    if model.isEmpty {
+      throw ConfigurationError.badValue(
+        key: "model", found: "nothing", expected: "the path of a model folder (or give --model DIR)"
+      )
     }
     if prompts.isEmpty {
       throw ConfigurationError.badValue(
-        key: "prompts", found: "none", expected: "at least one prompt")
+        key: "prompts", found: "none", expected: "at least one prompt (or give --prompt TEXT)")
     }
-    do throws(RewardError) {
-      _ = try RewardExpression(reward)
-    } catch {
+    if reward.isEmpty {
       throw ConfigurationError.badValue(
-        key: "reward", found: reward, expected: "a reward: \(error)")
+        key: "reward", found: "nothing",
+        expected: "a reward such as clip or png-size (or give --reward NAME)")
+    }
+    if try RewardExpression(reward).needsCLIP, clip == nil {
+      throw ConfigurationError.badValue(
+        key: "clip", found: "nothing",
+        expected: "the folder of a CLIP model, which this reward needs (or give --clip DIR)")
     }
     try checking("find") { try find.validate() }
     if !(1...1_024).contains(gridCount) {

@@ -12,9 +12,10 @@ struct ChartCommand: ParsableCommand {
       Bands are standard errors, where a metric has them.
 
       Examples:
-        attune chart runs/push-t-0 runs/push-t-1 runs/push-t-2 --metric evaluationSuccessRate \\
-          --label "seed 0" "seed 1" "seed 2" --x step --output push-t.svg
-        attune chart runs/push-t-0 --metric loss --metric validationLoss --output loss.png
+        attune chart runs/push-t-0 runs/push-t-1 --metric evaluationSuccessRate \\
+          --label "seed 0" "seed 1" --x step --output push-t.svg
+        attune chart runs/push-t-0 --metric loss --metric validationLoss \\
+          --output loss.png
       """)
 
   @Argument(help: "The run folders.")

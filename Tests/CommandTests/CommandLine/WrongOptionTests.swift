@@ -23,6 +23,23 @@ import Testing
     "image sample": [
       "--model", "model", "--prompt", "elf", "--count", "1", "--steps", "1", "--output", "s.png",
     ],
+    "image finetune": [
+      "--model", "model", "--prompt", "elf", "--reward", "png-size", "training.iterationCount=1",
+      "training.imagesPerPrompt=2", "training.stepCount=2", "training.rewardMinimumCount=2",
+      "evaluation.count=1",
+    ],
+    "image evaluate": [
+      "--model", "model", "--dolls", "dolls", "--classifier", "classifier", "--count", "1",
+      "--steps", "1",
+    ],
+    "noise optimize": [
+      "--model", "model", "--prompt", "elf", "--reward", "png-size", "--iterations", "1",
+      "find.imageCount=2", "sampling.stepCount=1", "gridCount=1",
+    ],
+    "noise evaluate": [
+      "--model", "model", "--prior", "prior.safetensors", "--reward", "png-size", "--count", "2",
+    ],
+    "report": ["run"], "chart": ["run", "--metric", "loss", "--output", "c.svg"],
     "image grid": ["a.png", "--output", "g.png"],
     "image video": ["a.png", "--output", "v.mp4"],
     "reward train": ["--config", "reward.yaml", "clip.optimization.stepCount=3"],
@@ -45,6 +62,22 @@ import Testing
     #expect(training.status == 0, "\(training.output)")
     try FileManager.default.moveItem(
       atPath: folder.file("run/model"), toPath: folder.file("model"))
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.file("dolls"), withDestinationPath: TemporaryFolder.dolls)
+    let judging = try Attune.run(
+      [
+        "reward", "train", "--config", "reward.yaml", "--kind", "classifier", "--output", "judge",
+        "classifier.optimization.stepCount=1", "classifier.optimization.warmUpStepCount=0",
+      ], in: folder)
+    #expect(judging.status == 0, "\(judging.output)")
+    try FileManager.default.moveItem(
+      atPath: folder.file("judge/model"), toPath: folder.file("classifier"))
+    let learning = try Attune.run(
+      ["noise", "optimize", "--output", "noise"] + (Self.calls["noise optimize"] ?? []),
+      in: folder)
+    #expect(learning.status == 0, "\(learning.output)")
+    try FileManager.default.moveItem(
+      atPath: folder.file("noise/prior.safetensors"), toPath: folder.file("prior.safetensors"))
 
     for (words, command) in try CommandDescription.program().all()
     where command.isLeaf && !command.options.isEmpty {

@@ -15,22 +15,6 @@ enum Goldens {
   }
 }
 
-/// A folder that goes away with its last user.
-final class TemporaryFolder {
-  let path: String
-
-  init() throws {
-    path =
-      FileManager.default.temporaryDirectory
-      .appending(path: "attune-image-fine-tuning-tests-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  func file(_ name: String) -> String { "\(path)/\(name)" }
-}
-
 /// The greatest difference over the greatest expected magnitude; NaN if any element is, infinite if
 /// the shapes differ.
 func relativeError(_ actual: Tensor, _ expected: Tensor) -> Float {

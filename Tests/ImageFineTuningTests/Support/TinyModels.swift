@@ -1,3 +1,4 @@
+import TestSupport
 import Diffusion
 import Files
 import Foundation
