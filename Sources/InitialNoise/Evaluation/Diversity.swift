@@ -1,3 +1,4 @@
+import Rewards
 import Tensors
 
 /// How different pictures are from one another.

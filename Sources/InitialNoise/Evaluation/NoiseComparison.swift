@@ -1,3 +1,5 @@
+import Rewards
+
 /// A prior beside plain noise and beside best-of-N, by several scores.
 public struct NoiseComparison: Sendable, Equatable {
   /// One score of the three ways to make pictures.

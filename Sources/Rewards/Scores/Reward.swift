@@ -52,6 +52,11 @@ public struct RewardScores: Sendable, Equatable {
     return finite.isEmpty ? nil : finite.reduce(0) { $0 + Double($1) } / Double(finite.count)
   }
 
+  /// The standard error of that mean; 0 for fewer than two.
+  public var standardError: Double {
+    ScoreEstimate(finite.map(Double.init))?.standardError ?? 0
+  }
+
   /// The scores, if all are there.
   ///
   /// - Throws: `RewardError` naming the first picture without one.

@@ -1,7 +1,6 @@
 import ArgumentParser
 import CaptionedImages
 import Diffusion
-import InitialNoise
 import Media
 import Rewards
 import Runs

@@ -1,4 +1,5 @@
 import InitialNoise
+import Rewards
 import Runs
 
 /// What `attune noise evaluate` prints.
