@@ -58,7 +58,8 @@ let package = Package(
     .target(
       name: "Rewards",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Files", "Media", "CaptionedImages", "TextToImage",
+        "Tensors", "NeuralNetworks", "Files", "Media", "ReinforcementLearning", "CaptionedImages",
+        "TextToImage",
       ]),
     .target(
       name: "InitialNoise",
@@ -86,8 +87,8 @@ let package = Package(
       name: "attune",
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "DiffusionPolicies", "CaptionedImages", "TextToImage", "Rewards", "InitialNoise",
-        "ImageFineTuning", "Runs", "Reports",
+        "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage", "Rewards",
+        "InitialNoise", "ImageFineTuning", "Runs", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(

@@ -43,6 +43,38 @@ import Testing
     #expect(Image.batch(large.images, range: .minusOneToOne) == [doubled])
   }
 
+  /// The dolls of a group differ in a few slots, and keep to what may go together.
+  @Test(arguments: [DollPairs.training, .heldOut]) func dollsOfAGroupAreAlike(
+    pairs: DollPairs
+  ) throws {
+    let composer = try DollComposer(folder: Goldens.dolls)
+    var groups = DollGroups()
+    groups.size = 4
+    let source = try DollSource(composer, seed: 3, pairs: pairs, groups: groups)
+    let catalog = composer.catalog
+    var changes = 0
+    for index in 0..<800 {
+      let doll = source.doll(at: index)
+      let first = source.doll(at: index - index % 4)
+      if index % 4 == 0 { #expect(doll == composer.doll(seed: 3, index: index, pairs: pairs)) }
+      changes += DollSlot.allCases.count { doll[$0] != first[$0] }
+      #expect(doll[.base] != nil && doll[.body] != nil)
+      let isHeldOut = catalog.heldOutPairs.contains {
+        $0.body == doll[.body]?.phrase && $0.hand2 == doll[.hand2]?.phrase
+      }
+      #expect(isHeldOut == (pairs == .heldOut))
+      for pair in catalog.forbiddenPairs {
+        #expect(
+          !doll.items.contains(catalog.items[pair.first])
+            || !doll.items.contains(catalog.items[pair.second]))
+      }
+    }
+    let mean = Double(changes) / 600
+    #expect(mean > 0.5 && mean < 2.5, "\(mean) slots of 9 differ")
+    let again = try DollSource(composer, seed: 3, pairs: pairs, groups: groups)
+    #expect((0..<20).allSatisfy { again.doll(at: $0) == source.doll(at: $0) })
+  }
+
   @Test func foldersGiveTheirPicturesInThreeForms() throws {
     let folder = try TemporaryFolder()
     for index in 0..<4 {

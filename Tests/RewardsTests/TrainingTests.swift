@@ -51,21 +51,21 @@ import Testing
     // Two texts are equal.
     let texts = (0..<count).map { "a human with \($0 == 7 ? 2 : $0) red robes" }
     let tokens = texts.map(trained.tokens)
-    let equal = ContrastiveLoss.firstEquals(texts)
-    #expect(equal[7] == 2)
+    let isTrue = texts.flatMap { text in texts.map { $0 == text } }
+    #expect(isTrue.count { $0 } == count + 2)
     let (value, direct) = valueAndGradients {
       ContrastiveLoss.value(
         images: model.imageFeatures(images).normalizedRows(),
         texts: model.textFeatures(trained.padded(tokens[...])).normalizedRows(),
-        logitScale: model.logitScale.tensor, equalTexts: equal)
+        logitScale: model.logitScale.tensor, isTrue: isTrue)
     }
-    let result = ContrastiveGradients(
-      count: count, shardSize: 3, logitScale: model.logitScale, equalTexts: equal
-    ) { rows in
-      (
-        model.imageFeatures(images.slice(rows)).normalizedRows(),
-        model.textFeatures(trained.padded(tokens[rows])).normalizedRows()
-      )
+    let result = EmbeddingGradients(
+      imageCount: count, textCount: count, shardSize: 3, parameters: [model.logitScale],
+      embedImages: { model.imageFeatures(images.slice($0)).normalizedRows() },
+      embedTexts: { model.textFeatures(trained.padded(tokens[$0])).normalizedRows() }
+    ) { images, texts in
+      ContrastiveLoss.value(
+        images: images, texts: texts, logitScale: model.logitScale.tensor, isTrue: isTrue)
     }
     #expect(!(abs(result.loss - Double(value.scalar)) > 1e-5))
     let norm = direct.globalNorm(of: model.parameters)
@@ -78,32 +78,39 @@ import Testing
     }
   }
 
-  /// The loss by hand for two pairs, and with equal texts not held against one another.
+  /// The loss by hand for two pairs, and with what is true not held against a picture.
   @Test func lossIsTheMeanOfBothDirections() {
     let images = Tensor(shape: [2, 2], elements: [1, 0, 0, 1])
     let texts = Tensor(shape: [2, 2], elements: [0.8, 0.6, -0.6, 0.8])
     let value = ContrastiveLoss.value(
-      images: images, texts: texts, logitScale: Tensor(Float(log(2.0))), equalTexts: [0, 1])
+      images: images, texts: texts, logitScale: Tensor(Float(log(2.0))),
+      isTrue: [true, false, false, true])
     // Logits 2 [[0.8, -0.6], [0.6, 0.8]].
     func cross(_ own: Double, _ other: Double) -> Double { log(1 + exp(2 * (other - own))) }
     let rows = (cross(0.8, -0.6) + cross(0.8, 0.6)) / 2
     let columns = (cross(0.8, 0.6) + cross(0.8, -0.6)) / 2
     #expect(!(abs(Double(value.scalar) - (rows + columns) / 2) > 1e-6))
     let masked = ContrastiveLoss.value(
-      images: images, texts: texts, logitScale: Tensor(Float(log(2.0))), equalTexts: [0, 0])
-    #expect(!(abs(masked.scalar) > 1e-6))
+      images: images, texts: texts, logitScale: Tensor(Float(log(2.0))),
+      isTrue: [true, true, false, true])
+    // Of the four logits only the second text's for the first picture is not counted.
+    let half = cross(0.8, 0.6) / 2
+    #expect(!(abs(Double(masked.scalar) - half) > 1e-6))
   }
 
   @Test func clipLearns() throws {
     let training = try CLIPTraining(
       smallCLIP(stepCount: 120), composer: Goldens.composer(), validationCount: 128, seed: 1)
     let before = try #require(try training.validationMetrics()["retrievalAccuracy"])
+    let itemsBefore = try #require(try training.validationMetrics()["itemAccuracy"])
     var losses: [Double] = []
     while training.stepIndex < 120 { losses.append(try training.step().loss) }
     let after = try #require(try training.validationMetrics()["retrievalAccuracy"])
     print("retrieval among 16: \(before) to \(after); loss \(losses[0]) to \(losses[119])")
     #expect(before < 0.3)
     #expect(after > before + 0.25)
+    let items = try #require(try training.validationMetrics()["itemAccuracy"])
+    #expect(items > itemsBefore + 0.2, "\(itemsBefore) to \(items)")
 
     // What is written judges as what was measured.
     let folder = try TemporaryFolder()
@@ -166,8 +173,66 @@ import Testing
     }
   }
 
+  /// Questions are about every item; answers that are right too are not held against a picture.
+  @Test func everyItemIsAskedFor() throws {
+    func item(_ slot: DollSlot, _ phrase: String) -> DollItem {
+      DollItem(slot: slot, file: "", phrase: phrase, noun: "thing", color: "")
+    }
+    let dolls = [
+      Doll([item(.base, "human"), item(.hand1, "dagger"), item(.hand2, "book")]),
+      Doll([item(.base, "elf"), item(.hand1, "dagger"), item(.hand2, "dagger")]),
+      Doll([item(.base, "elf"), item(.hand1, "book")]),
+    ]
+    let questions = ItemQuestions(about: dolls)
+    #expect(questions.answers == ["a human", "a dagger", "a book", "an elf"])
+    // Cosines of the pictures with the answers, at a scale of 1.
+    let cosines: [[Double]] = [
+      [0.1, 0.2, 0.3, 0.4], [0.5, -0.1, 0.2, 0.3], [0.9, 0.8, -0.7, 0.6],
+    ]
+    func cross(_ row: Int, _ target: Int, _ others: [Int]) -> Double {
+      let all = [target] + others
+      return log(all.reduce(0) { $0 + exp(cosines[row][$1]) }) - cosines[row][target]
+    }
+    // The first doll has book and dagger: neither is a wrong answer for the other hand.
+    let expected =
+      (cross(0, 0, [3]) + cross(0, 1, []) + cross(0, 2, [])  // human, dagger, book
+        + cross(1, 3, [0]) + cross(1, 1, [2]) + cross(1, 1, [2])  // elf, dagger twice
+        + cross(2, 3, [0]) + cross(2, 2, [1])) / 8
+    let images = Tensor(shape: [3, 4], elements: cosines.flatMap { $0.map(Float.init) })
+    let answers = Tensor(
+      shape: [4, 4], elements: (0..<16).map { $0.isMultiple(of: 5) ? 1 : 0 })
+    let loss = questions.loss(images: images, answers: answers, logitScale: Tensor(0))
+    #expect(!(abs(Double(loss.scalar) - expected) > 1e-5))
+    // Right are dagger and book of the first doll, whose other hand is no wrong answer.
+    #expect(questions.accuracy(images: images, answers: answers) == 2.0 / 8)
+  }
+
+  /// A caption is true of every doll that has what it mentions.
+  @Test func captionsAreTrueOfSeveralDolls() throws {
+    let composer = try Goldens.composer()
+    var groups = DollGroups()
+    groups.size = 16
+    let source = try DollSource(composer, seed: 5, groups: groups)
+    let batch = DollBatch(source, at: 0..<64)
+    let truth = batch.truth(PromptParser(composer.catalog))
+    var foreignCount = 0
+    for row in 0..<64 {
+      for column in 0..<64 {
+        let asked = PromptAttributes(parsing: batch.captions[column], catalog: composer.catalog)
+        let expected = asked.share(presentIn: batch.dolls[row]) == 1
+        #expect(truth[row * 64 + column] == expected)
+        if row != column && expected { foreignCount += 1 }
+      }
+    }
+    #expect(foreignCount > 0)
+    #expect(foreignCount < 64 * 15)
+  }
+
   @Test func settingsAreChecked() {
     var clip = CLIPTrainingConfiguration()
+    clip.alike.size = 7
+    #expect(throws: RewardSettingError.self) { try clip.validate() }
+    clip.alike.size = 8
     clip.headCount = 3
     #expect(throws: RewardSettingError.self) { try clip.validate() }
     clip.headCount = 4

@@ -83,6 +83,19 @@ public struct DollComposer: Sendable {
     return Doll(sampler.draw(pairs, random: &random).map { catalog.items[$0] })
   }
 
+  /// A random doll like another: each slot is drawn anew with the variation's probability.
+  ///
+  /// The other doll's items must be in the catalog.
+  func doll(
+    like other: Doll, changeProbability: Double, seed: UInt64, index: Int, pairs: DollPairs
+  ) -> Doll {
+    var random = RandomStream(seed: seed, purpose: "doll like another", index: index)
+    let positions = other.items.compactMap(self.index.position)
+    let drawn = sampler.vary(
+      positions, changeProbability: changeProbability, pairs, random: &random)
+    return Doll(drawn.map { catalog.items[$0] })
+  }
+
   /// A caption of a doll, which leaves out some of its optional items.
   public func caption(of doll: Doll, seed: UInt64, index: Int) -> String {
     var random = RandomStream(seed: seed, purpose: "doll caption", index: index)

@@ -60,20 +60,49 @@ struct DollSampler: Sendable {
 
   /// The positions of the items of a random doll.
   func draw(_ pairs: DollPairs, random: inout RandomStream) -> [Int] {
-    let masks = pairs == .training ? forbiddenOrHeldOut : forbidden
-    var blocked = ItemSet(capacity: items.count)
-    var fixed: [DollSlot: Int] = [:]
+    var kept: [DollSlot: Int?] = [:]
     if pairs == .heldOut {
       precondition(hasHeldOutPairs, "these dolls have no held-out pairs to draw")
       let files = heldOutFiles[random.integer(below: heldOutFiles.count)]
       let pair = files[random.integer(below: files.count)]
-      fixed = [.body: pair.body, .hand2: pair.hand2]
-      for position in fixed.values { blocked.formUnion(masks[position]) }
+      kept = [.body: pair.body, .hand2: pair.hand2]
     }
+    return draw(pairs, keeping: kept, random: &random)
+  }
+
+  /// The positions of the items of a doll like another, whose slots are drawn anew with a
+  /// probability each; a held-out pair stays.
+  func vary(
+    _ doll: [Int], changeProbability: Double, _ pairs: DollPairs, random: inout RandomStream
+  ) -> [Int] {
+    var kept: [DollSlot: Int?] = [:]
+    for slot in DollSampler.order {
+      // One number for every slot, so that a slot's fate does not depend on what the doll has.
+      let changes = Double.random(in: 0..<1, using: &random) < changeProbability
+      let isHeldOut = pairs == .heldOut && (slot == .body || slot == .hand2)
+      if !changes || isHeldOut {
+        kept.updateValue(doll.first { items[$0].slot == slot }, forKey: slot)
+      }
+    }
+    let drawn = draw(pairs, keeping: kept, random: &random)
+    // What is kept may allow none of what every doll must have.
+    let isWhole = DollSlot.allCases.allSatisfy { slot in
+      slot.isOptional || drawn.contains { items[$0].slot == slot }
+    }
+    return isWhole ? drawn : doll
+  }
+
+  /// Draws all slots but those given, which stay as they are, filled or empty.
+  private func draw(
+    _ pairs: DollPairs, keeping kept: [DollSlot: Int?], random: inout RandomStream
+  ) -> [Int] {
+    let masks = pairs == .training ? forbiddenOrHeldOut : forbidden
+    var blocked = ItemSet(capacity: items.count)
+    for case let position? in kept.values { blocked.formUnion(masks[position]) }
     var chosen: [Int] = []
     for (place, slot) in DollSampler.order.enumerated() {
-      if let position = fixed[slot] {
-        chosen.append(position)
+      if let place = kept[slot] {
+        if let position = place { chosen.append(position) }
         continue
       }
       guard Double.random(in: 0..<1, using: &random) < presence[place],

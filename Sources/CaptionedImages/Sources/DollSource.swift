@@ -12,12 +12,15 @@ public struct DollSource: CaptionedImageSource {
   /// The size of the pictures in pixels.
   public let width: Int, height: Int
 
+  /// Which dolls are alike; nil if each is drawn for itself.
+  public let groups: DollGroups?
+
   /// Draws from a composer; without a size, pictures have that of the layers.
   ///
   /// - Throws: `CaptionedDataError` if held-out pairs are asked for and the composer has none.
   public init(
     _ composer: DollComposer, seed: UInt64, pairs: DollPairs = .training, width: Int? = nil,
-    height: Int? = nil
+    height: Int? = nil, groups: DollGroups? = nil
   ) throws(CaptionedDataError) {
     guard pairs != .heldOut || composer.hasHeldOutPairs else {
       throw CaptionedDataError(
@@ -27,6 +30,7 @@ public struct DollSource: CaptionedImageSource {
     self.composer = composer
     self.seed = seed
     self.pairs = pairs
+    self.groups = groups
     self.width = width ?? composer.width
     self.height = height ?? composer.height
     precondition(self.width > 0 && self.height > 0, "pictures of \(self.width)x\(self.height)")
@@ -37,7 +41,14 @@ public struct DollSource: CaptionedImageSource {
 
   /// The doll of a number.
   public func doll(at index: Int) -> Doll {
-    composer.doll(seed: seed, index: index, pairs: pairs)
+    guard let groups else { return composer.doll(seed: seed, index: index, pairs: pairs) }
+    let first = index - index % groups.size
+    let leader = composer.doll(seed: seed, index: first, pairs: pairs)
+    return index == first
+      ? leader
+      : composer.doll(
+        like: leader, changeProbability: groups.changeProbability, seed: seed, index: index,
+        pairs: pairs)
   }
 
   /// The dolls of the given numbers, painted and captioned.

@@ -1,4 +1,5 @@
 import Environments
+import ReinforcementLearning
 
 /// What episodes came to on average.
 public struct EvaluationSummary: Sendable, Codable, Equatable {
@@ -24,14 +25,11 @@ public struct EvaluationSummary: Sendable, Codable, Equatable {
     func mean(_ value: (EpisodeStatistics) -> Double) -> Double {
       episodes.reduce(0) { $0 + value($1) } / count
     }
-    let meanReturn = mean(\.totalReward)
-    let squares = episodes.reduce(0) {
-      $0 + ($1.totalReward - meanReturn) * ($1.totalReward - meanReturn)
-    }
+    let returns = ScoreEstimate(of: episodes, \.totalReward)
     self.environment = environment
     self.episodes = episodes.count
-    self.meanReturn = meanReturn
-    standardError = (squares / max(count - 1, 1) / count).squareRoot()
+    meanReturn = returns.mean
+    standardError = returns.standardError
     let successes = episodes.compactMap(\.isSuccess)
     successRate = successes.isEmpty ? nil : Double(successes.count { $0 }) / count
     bestRewardMean = mean(\.bestReward)

@@ -1,4 +1,4 @@
-import Rewards
+import ReinforcementLearning
 import Tensors
 
 /// How different pictures are from one another.

@@ -1,4 +1,4 @@
-import Rewards
+import ReinforcementLearning
 
 /// A prior beside plain noise and beside best-of-N, by several scores.
 public struct NoiseComparison: Sendable, Equatable {

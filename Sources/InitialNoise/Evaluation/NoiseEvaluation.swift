@@ -1,4 +1,5 @@
 import Media
+import ReinforcementLearning
 import Rewards
 import Tensors
 import TextToImage

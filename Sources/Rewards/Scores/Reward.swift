@@ -1,4 +1,5 @@
 import Media
+import ReinforcementLearning
 import Tensors
 
 /// A judge of pictures.

@@ -12,6 +12,7 @@ public final class CLIPTraining: RewardTraining {
   private let configuration: CLIPTrainingConfiguration
   private let source: DollSource
   private let unseen: DollSource
+  private let parser: PromptParser
   private let validationCount: Int
   private let seed: UInt64
   private let trained: ImageTextModel
@@ -45,9 +46,10 @@ public final class CLIPTraining: RewardTraining {
     self.configuration = configuration
     self.seed = seed
     self.validationCount = validationCount
-    source = try DollSource(composer, seed: seed, pairs: pairs)
+    source = try DollSource(composer, seed: seed, pairs: pairs, groups: configuration.alike)
     // Another seed, so that compositions and captions are others, but for the few that recur.
     unseen = try DollSource(composer, seed: ~seed, pairs: pairs)
+    parser = PromptParser(composer.catalog)
     let tokenizer = Self.tokenizer(source, configuration)
     var random = RandomStream(seed: seed, purpose: "weights of the reward")
     let model = CLIPModel(
@@ -85,23 +87,36 @@ public final class CLIPTraining: RewardTraining {
     let batch = DollBatch(source, at: first..<first + settings.batchSize)
     let images = batch.noisyImages(most: configuration.noise, seed: seed, firstIndex: first)
     let trained = self.trained
-    let tokens = batch.captions.map(trained.tokens)
-    let result = ContrastiveGradients(
-      count: settings.batchSize, shardSize: settings.shardSize,
-      logitScale: trained.model.logitScale,
-      equalTexts: ContrastiveLoss.firstEquals(batch.captions)
-    ) { rows in
-      (
-        trained.model.imageFeatures(images.slice(rows)).normalizedRows(),
-        trained.model.textFeatures(trained.padded(tokens[rows])).normalizedRows()
-      )
+    let questions = ItemQuestions(about: batch.dolls)
+    let texts = configuration.itemWeight > 0 ? batch.captions + questions.answers : batch.captions
+    let tokens = texts.map(trained.tokens)
+    let isTrue = batch.truth(parser)
+    let captions = 0..<batch.captions.count
+    let result = EmbeddingGradients(
+      imageCount: settings.batchSize, textCount: texts.count, shardSize: settings.shardSize,
+      parameters: [trained.model.logitScale],
+      embedImages: { trained.model.imageFeatures(images.slice($0)).normalizedRows() },
+      embedTexts: { trained.model.textFeatures(trained.padded(tokens[$0])).normalizedRows() }
+    ) { images, texts in
+      let scale = trained.model.logitScale.tensor
+      let contrast = ContrastiveLoss.value(
+        images: images, texts: texts.slice(captions), logitScale: scale, isTrue: isTrue)
+      guard configuration.itemWeight > 0 else { return contrast }
+      let answers = texts.slice(captions.upperBound..<texts.shape[0])
+      return contrast
+        + questions.loss(images: images, answers: answers, logitScale: scale)
+        * Float(configuration.itemWeight)
     }
+    let nearest = result.images.matmul(result.texts.slice(captions).transposed())
+      .argumentsOfMaximum()
+    let rightCount = nearest.indices.count { isTrue[$0 * settings.batchSize + nearest[$0]] }
     let (rate, norm) = try training.apply(result.gradients)
     let scale = trained.model.logitScale
     scale.value = scale.value.clamped(to: 0, Self.greatestLogitScale)
     training.updateAverage()
     return RewardTrainingReport(
-      loss: result.loss, accuracy: result.accuracy, learningRate: rate, gradientNorm: norm)
+      loss: result.loss, accuracy: Double(rightCount) / Double(settings.batchSize),
+      learningRate: rate, gradientNorm: norm)
   }
 
   /// The model with averaged weights.
@@ -113,12 +128,14 @@ public final class CLIPTraining: RewardTraining {
       model: model, tokenizer: trained.tokenizer, processor: trained.processor)
   }
 
-  /// `retrievalAccuracy`: how often the right caption among 16 is the nearest, on dolls of another
-  /// seed; `retrievalAccuracyHeldOut`: on held-out pairs, if there are any.
+  /// `retrievalAccuracy`: how often the nearest caption among 16 is true of the picture, on dolls of
+  /// another seed; `retrievalAccuracyHeldOut`: on held-out pairs, if there are any; `itemAccuracy`: how
+  /// often an item's own name is nearer than those of others in its place.
   public func validationMetrics() throws -> [String: Double] {
     let model = try averagedModel()
     var metrics = [
-      "retrievalAccuracy": RetrievalAccuracy.measure(model, unseen, count: validationCount)
+      "retrievalAccuracy": RetrievalAccuracy.measure(model, unseen, count: validationCount),
+      "itemAccuracy": ItemAccuracy.measure(model, unseen, count: validationCount),
     ]
     if unseen.composer.hasHeldOutPairs {
       let heldOut = try DollSource(unseen.composer, seed: unseen.seed, pairs: .heldOut)

@@ -1,3 +1,4 @@
+import CaptionedImages
 import TextToImage
 
 /// The sizes of a small CLIP model and how it is trained.
@@ -20,6 +21,12 @@ public struct CLIPTrainingConfiguration: Codable, Hashable, Sendable {
   public var projectionSize = 128
   /// The greatest standard deviation of noise on pictures, where black is -1 and white is 1.
   public var noise = 0.2
+  /// The dolls of a batch that are alike, so that every item counts; a size of 1 has each drawn for
+  /// itself.
+  public var alike = DollGroups()
+  /// The weight of telling each item of a picture from others in its place, beside telling captions
+  /// apart; 0 for captions alone.
+  public var itemWeight = 1.0
   /// How weights are changed.
   public var optimization = OptimizationSettings()
 
@@ -47,11 +54,19 @@ public struct CLIPTrainingConfiguration: Codable, Hashable, Sendable {
     try Check.require(
       (1...8_192).contains(projectionSize), "projectionSize", projectionSize, "1 to 8192")
     try Check.require((0...1).contains(noise), "noise", noise, "0 to 1")
+    try Check.require(
+      itemWeight >= 0 && itemWeight.isFinite, "itemWeight", itemWeight, "a number from 0")
     do {
       try optimization.validate()
     } catch {
       throw error.inside("optimization")
     }
+    try Check.require(
+      alike.size > 0 && optimization.batchSize.isMultiple(of: max(1, alike.size)), "alike.size",
+      alike.size, "a divisor of optimization.batchSize, which is \(optimization.batchSize)")
+    try Check.require(
+      (0...1).contains(alike.changeProbability), "alike.changeProbability",
+      alike.changeProbability, "0 to 1")
   }
 
   /// The model for pictures of a size and a tokenizer.

@@ -10,19 +10,19 @@ public enum ContrastiveLoss {
   ///   - images: rows of unit length, `[B, P]`.
   ///   - texts: the row of each picture's text, `[B, P]`.
   ///   - logitScale: the logarithm of the factor on cosines, `[]`.
-  ///   - equalTexts: for each row the first with the same text; such rows are not held against one
-  ///     another.
+  ///   - isTrue: `[B, B]`, row by row: whether the text of a column is true of a row's picture, by
+  ///     chance or because it is its own; such texts are not held against one another.
   public static func value(
-    images: Tensor, texts: Tensor, logitScale: Tensor, equalTexts: [Int]
+    images: Tensor, texts: Tensor, logitScale: Tensor, isTrue: [Bool]
   ) -> Tensor {
     let count = images.shape[0]
     precondition(
-      images.shape == texts.shape && equalTexts.count == count,
-      "pictures \(images.shape) for texts \(texts.shape) and \(equalTexts.count) numbers")
+      images.shape == texts.shape && isTrue.count == count * count,
+      "pictures \(images.shape) for texts \(texts.shape) and \(isTrue.count) answers")
     var mask = Tensor.zeros([count, count])
     mask.withUnsafeMutableElements { mask in
       for row in 0..<count {
-        for column in 0..<count where row != column && equalTexts[row] == equalTexts[column] {
+        for column in 0..<count where row != column && isTrue[row * count + column] {
           mask[row * count + column] = -1e4
         }
       }
@@ -32,15 +32,5 @@ public enum ContrastiveLoss {
     return
       (Losses.crossEntropy(logits, targets: targets)
       + Losses.crossEntropy(logits.transposed(), targets: targets)) * 0.5
-  }
-
-  /// For each text the first that equals it.
-  static func firstEquals(_ texts: [some Hashable]) -> [Int] {
-    var first: [AnyHashable: Int] = [:]
-    return texts.enumerated().map { index, text in
-      if let earlier = first[text] { return earlier }
-      first[text] = index
-      return index
-    }
   }
 }

@@ -28,6 +28,19 @@ struct DollBatch: Sendable {
     dolls = made.flatMap(\.1)
   }
 
+  /// Which captions are true of which dolls: element `row * B + column` says whether the caption of
+  /// `column` is true of the doll of `row`.
+  ///
+  /// Captions leave items out, so that one may be true of several dolls.
+  func truth(_ parser: PromptParser) -> [Bool] {
+    let asked = captions.map { parser.attributes(in: $0).attributes }
+    return dolls.indices.flatMap { row in
+      asked.indices.map { column in
+        row == column || asked[column].allSatisfy { $0.isPresent(in: dolls[row]) }
+      }
+    }
+  }
+
   /// The pictures with normal noise, each with a deviation drawn from 0 to `most`, as a model may
   /// draw them.
   func noisyImages(most: Double, seed: UInt64, firstIndex: Int) -> Tensor {

@@ -4,20 +4,23 @@ import Tensors
 
 /// How often a model finds the caption of a picture among several.
 public enum RetrievalAccuracy {
-  /// The share of pictures whose own caption is the nearest of its group's. A caption that a group
-  /// has twice counts for both pictures.
+  /// Captions to choose from.
+  public static let groupSize = 16
+
+  /// The share of pictures for which the nearest caption of their group is true of them: their own,
+  /// or another that leaves out what is different.
   ///
   /// - Parameters:
   ///   - model: the judge.
   ///   - source: makes pictures and captions.
   ///   - count: how many of each, a multiple of `groupSize`.
-  ///   - groupSize: captions to choose from.
   public static func measure(
-    _ model: ImageTextModel, _ source: DollSource, count: Int, groupSize: Int = 16
+    _ model: ImageTextModel, _ source: DollSource, count: Int
   ) -> Double {
     precondition(
       count > 0 && count.isMultiple(of: groupSize), "\(count) pictures in groups of \(groupSize)")
     let batch = DollBatch(source, at: 0..<count)
+    let isTrue = batch.truth(PromptParser(source.composer.catalog))
     let pictures = Image.batch(batch.images, range: .minusOneToOne)
     let images = model.features(of: pictures)
     let texts = model.features(of: batch.captions)
@@ -27,7 +30,7 @@ public enum RetrievalAccuracy {
       let nearest = images.slice(range).matmul(texts.slice(range).transposed())
         .argumentsOfMaximum()
       rightCount += range.count {
-        batch.captions[start + nearest[$0 - start]] == batch.captions[$0]
+        isTrue[$0 * count + start + nearest[$0 - start]]
       }
     }
     return Double(rightCount) / Double(count)

@@ -25,6 +25,10 @@ public final class Run<Configuration: RunConfiguration> {
   /// The first iteration that is left to do, counted from one.
   public var firstIteration: Int { (resumed?.iteration ?? 0) + 1 }
 
+  /// The first iteration whose metrics are left to write: 0, the state before the first one, in a run
+  /// that starts at its start.
+  private var firstRecordedIteration: Int { resumed.map { $0.iteration + 1 } ?? 0 }
+
   /// Starts a run in a new folder.
   ///
   /// - Parameters:
@@ -86,7 +90,7 @@ public final class Run<Configuration: RunConfiguration> {
       } ?? TimeBreakdown()
     step = resumed?.metadata[Self.stepKey].flatMap { Int($0) } ?? 0
     metrics = try MetricsWriter(
-      path: folder.metricsPath, resumingAfter: resumed?.iteration ?? 0)
+      path: folder.metricsPath, resumingAfter: resumed?.iteration ?? -1)
     let hasEvents = FolderListing.names(in: folder.path).contains { $0.hasPrefix("events.out") }
     events = try EventWriter(folder: folder.path, resumingAfter: hasEvents ? step : nil)
   }
@@ -98,7 +102,7 @@ public final class Run<Configuration: RunConfiguration> {
   ///   - times: numbers for TensorBoard alone, such as seconds and rates.
   /// - Throws: `FileError` if the system refuses, for instance because the disk is full.
   public func write(_ record: MetricsRecord, times: [String: Double] = [:]) throws(FileError) {
-    precondition(record.iteration >= firstIteration, "iteration \(record.iteration) is done")
+    precondition(record.iteration >= firstRecordedIteration, "iteration \(record.iteration) is done")
     step = max(step, record.step)
     try metrics.write(record)
     let scalars = record.values.merging(times) { number, _ in number }

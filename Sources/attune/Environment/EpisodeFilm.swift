@@ -1,11 +1,31 @@
 import Environments
 import Media
 
+/// Which steps of an episode are filmed, in real time.
+struct FilmTiming {
+  /// Whole steps between pictures.
+  let stride: Int
+  /// Pictures in a second.
+  let frameRate: Double
+
+  /// - Parameters:
+  ///   - environment: one like those to be filmed.
+  ///   - frameRate: the most pictures in a second of simulated time.
+  init(_ environment: any Environment, frameRate: Double = 50) {
+    stride = max(1, Int((environment.stepsPerSecond / frameRate).rounded(.up)))
+    self.frameRate = environment.stepsPerSecond / Double(stride)
+  }
+
+  /// Whether there is a picture after a step: every few steps, and at the end.
+  func isDue(step: Int, outcome: StepOutcome?) -> Bool {
+    step.isMultiple(of: stride) || outcome?.isFinished ?? false
+  }
+}
+
 /// An MP4 file of episodes in real time.
 final class EpisodeFilm {
   private let video: VideoWriter
-  /// Whole steps between pictures.
-  private let stride: Int
+  private let timing: FilmTiming
   private let width: Int
   private let height: Int
 
@@ -20,17 +40,17 @@ final class EpisodeFilm {
     path: String, of environment: any Environment, width: Int = 480, height: Int = 480,
     frameRate: Double = 50
   ) throws {
-    stride = max(1, Int((environment.stepsPerSecond / frameRate).rounded(.up)))
+    timing = FilmTiming(environment, frameRate: frameRate)
     self.width = width
     self.height = height
     video = try VideoWriter(
       path: path, width: width, height: height,
-      settings: VideoSettings(frameRate: environment.stepsPerSecond / Double(stride)))
+      settings: VideoSettings(frameRate: timing.frameRate))
   }
 
   /// Takes a picture after a step, if it is time for one.
   func visit(_ environment: any Environment, step: Int, outcome: StepOutcome?) throws {
-    guard step % stride == 0 || outcome?.isFinished ?? false else { return }
+    guard timing.isDue(step: step, outcome: outcome) else { return }
     try video.append(try environment.render(width: width, height: height))
   }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import CaptionedImages
 import Diffusion
 import Media
+import ReinforcementLearning
 import Rewards
 import Runs
 import Tensors

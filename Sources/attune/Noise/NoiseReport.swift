@@ -1,4 +1,5 @@
 import InitialNoise
+import ReinforcementLearning
 import Rewards
 import Runs
 

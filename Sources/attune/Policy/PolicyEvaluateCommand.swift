@@ -10,19 +10,30 @@ import Tensors
 struct PolicyEvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "Plays a policy on fixed seeds and reports its return and success.",
+    abstract: "Plays a policy, or two, on fixed seeds and reports return and success.",
     discussion: """
       Examples:
         attune policy evaluate \\
           --checkpoint checkpoints/push-t-finetuned.safetensors
         attune policy evaluate --checkpoint runs/finetune/policy.safetensors \\
           --episodes 100 --video episodes.mp4 --json
+        attune policy evaluate --checkpoint runs/finetune/policy.safetensors \\
+          --against checkpoints/push-t-pretrained.safetensors \\
+          --video side-by-side.mp4
       """)
 
   @Option(
     help: "The policy: a checkpoint of pretrain, finetune or import.",
     completion: .file(extensions: ["safetensors"]))
   var checkpoint: String
+
+  @Option(
+    help: """
+      Another policy to play the same episodes, and to show on the left of the video, \
+      the first policy on the right.
+      """,
+    completion: .file(extensions: ["safetensors"]))
+  var against: String?
 
   @Option(help: "The environment, if it is not that of the checkpoint.")
   var environment: String?
@@ -64,29 +75,38 @@ struct PolicyEvaluateCommand: ParsableCommand {
 
   func run() throws {
     if let threads { WorkerPool.shared.threadCount = threads }
-    var checkpoint = try PolicyCheckpoint(path: checkpoint)
-    if let environment {
-      checkpoint.configuration.environment = EnvironmentConfiguration()
-      checkpoint.configuration.environment.name = environment
+    let contestant = try Contestant(path: checkpoint, environment: environment, seed: seed)
+    let name = contestant.environmentName
+    let other = try against.map {
+      try Contestant(path: $0, environment: environment, seed: seed)
     }
-    let policy = try checkpoint.makePolicy()
-    let evaluation = PolicyEvaluation(
-      try PolicyEnvironment(checkpoint.configuration, normalization: checkpoint.normalization),
-      seed: seed)
-    var progress = ProgressBar("evaluate", total: episodes, unit: "episode", isQuiet: quiet)
-    let played = try evaluation.play(
-      policy, episodeCount: episodes, mode: exploring ? .exploring : .evaluating
-    ) { progress.update($0) }
-    let summary = EvaluationSummary(
-      environment: checkpoint.configuration.environment.name, played)
+    if let other, other.environmentName != name {
+      throw ValidationError(
+        "--against plays '\(other.environmentName)' and --checkpoint '\(name)'; "
+          + "give policies of one environment")
+    }
+
+    let played = try play(contestant, "evaluate")
+    let summary = EvaluationSummary(environment: name, played)
+    let comparison = try other.map {
+      EvaluationComparison(played, against: try play($0, "against"), environment: name)
+    }
     if let video {
-      try PolicyVideo(evaluation: evaluation, policy: policy)
-        .write(to: video, episodeCount: min(videoEpisodes, episodes))
+      let filmed = min(videoEpisodes, episodes)
+      if let other {
+        try SideBySideVideo(left: other, right: contestant).write(to: video, episodeCount: filmed)
+      } else {
+        try PolicyVideo(contestant: contestant).write(to: video, episodeCount: filmed)
+      }
     }
-    if json {
-      print(try summary.jsonLine)
-    } else {
-      print("\(episodes.counting("episode")) in '\(summary.environment)': \(summary.words)")
-    }
+    let report = PolicyReport(summary: summary, comparison: comparison)
+    print(json ? try report.jsonLine : report.text)
+  }
+
+  private func play(_ contestant: Contestant, _ title: String) throws -> [EpisodeStatistics] {
+    var progress = ProgressBar(title, total: episodes, unit: "episode", isQuiet: quiet)
+    return try contestant.evaluation.play(
+      contestant.policy, episodeCount: episodes, mode: exploring ? .exploring : .evaluating
+    ) { progress.update($0) }
   }
 }

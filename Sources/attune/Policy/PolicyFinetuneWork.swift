@@ -28,6 +28,7 @@ struct PolicyFinetuneWork: TrainingWork {
     guard run.configuration.evaluation.interval > 0 else { return }
     var record = MetricsRecord(iteration: 0, step: 0)
     try evaluate(&record)
+    try run.write(record)
   }
 
   mutating func iterate() throws -> IterationReport {

@@ -15,7 +15,7 @@ struct RewardTrainWork: TrainingWork {
 
   /// What is said of a validation; all of it is in the metrics.
   private static let headlines = [
-    "retrievalAccuracy", "retrievalAccuracyHeldOut", "attributeAccuracy",
+    "retrievalAccuracy", "itemAccuracy", "retrievalAccuracyHeldOut", "attributeAccuracy",
     "attributeAccuracyHeldOut", "pictureAccuracy",
   ]
 

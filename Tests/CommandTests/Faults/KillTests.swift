@@ -30,7 +30,8 @@ import Testing
         // A line of metrics is written before its checkpoint: at most one has none.
         let newest = TinyTraining.checkpoints(path).last ?? 0
         #expect(
-          newest >= TinyTraining.lineCount(path) - 1, "killed after \(delay) s: \(outcome.output)")
+          newest >= TinyTraining.recordedIterationCount(path) - 1,
+          "killed after \(delay) s: \(outcome.output)")
       }
       let hasBegun = folder.holds("\(name)/config.yaml")
       let end = try Attune.run(

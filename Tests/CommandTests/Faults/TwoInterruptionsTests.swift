@@ -39,7 +39,7 @@ import Testing
     let folder = try training.makeFolder()
     let talking = training.start("run").filter { $0 != "--quiet" }
     let process = try Attune.start(talking, in: folder)
-    try process.wait { TinyTraining.lineCount(folder.file("run")) > 0 }
+    try process.wait { TinyTraining.recordedIterationCount(folder.file("run")) > 0 }
     process.send(SIGINT)
     let outcome = try process.finish()
     // The last iteration may have been under way.
@@ -49,7 +49,7 @@ import Testing
       outcome.standardError.contains("go on with: attune \(training.command) --resume run"),
       "\(outcome.output)")
     let run = folder.file("run")
-    #expect(TinyTraining.checkpoints(run).last == TinyTraining.lineCount(run))
+    #expect(TinyTraining.checkpoints(run).last == TinyTraining.recordedIterationCount(run))
     let resumed = try Attune.run(training.resume("run"), in: folder)
     #expect(resumed.status == 0, "\(resumed.output)")
     let whole = try Attune.run(training.start("whole"), in: folder)

@@ -72,9 +72,10 @@ struct TinyTraining: CustomTestStringConvertible, Sendable {
       .compactMap { Int($0.output.1) }.sorted()
   }
 
-  /// How many whole lines of metrics there are.
-  static func lineCount(_ run: String) -> Int {
-    ((try? Data(contentsOf: URL(filePath: "\(run)/metrics.jsonl"))) ?? Data())
-      .count { $0 == UInt8(ascii: "\n") }
+  /// How many iterations have a whole line of metrics; what was before the first one does not count.
+  static func recordedIterationCount(_ run: String) -> Int {
+    let text = (try? String(contentsOfFile: "\(run)/metrics.jsonl", encoding: .utf8)) ?? ""
+    return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+      .count { !$0.hasPrefix("{\"iteration\": 0,") }
   }
 }

@@ -11,6 +11,14 @@ public struct ScoreEstimate: Codable, Equatable, Sendable {
     self.standardError = standardError
   }
 
+  /// The mean of one value of each of at least one element.
+  public init<Element>(of elements: [Element], _ value: (Element) -> Double) {
+    guard let estimate = ScoreEstimate(elements.map(value)) else {
+      preconditionFailure("no elements to take the mean of")
+    }
+    self = estimate
+  }
+
   /// The mean of independent values; nil if there are none.
   public init?(_ values: [Double]) {
     guard !values.isEmpty else { return nil }

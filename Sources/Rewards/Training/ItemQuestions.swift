@@ -1,0 +1,84 @@
+import CaptionedImages
+import NeuralNetworks
+import Tensors
+
+/// Questions about each item of each picture of a batch: which of the items that some doll of the batch
+/// has in this place is it?
+///
+/// Captions alone teach the most conspicuous items and leave the rest to chance, because they are
+/// enough to tell most pictures apart. Here every item of every picture has to be told from others.
+struct ItemQuestions {
+  /// What items are called, each once: the answers to choose from.
+  let answers: [String]
+  /// The picture of each question.
+  private let pictures: [Int]
+  /// The place of its right answer among the answers.
+  private let targets: [Int]
+  /// `[R, T]`: 0 for possible answers, and a large negative number for items of other places and for
+  /// others that the doll has too.
+  private let mask: Tensor
+
+  init(about dolls: [Doll]) {
+    var answers: [String] = []
+    var places: [String: Int] = [:]
+    var slots: [Set<DollSlot>] = []
+    for item in dolls.flatMap(\.items) {
+      let text = item.phraseWithArticle
+      let place = places[text] ?? answers.count
+      if place == answers.count {
+        places[text] = place
+        answers.append(text)
+        slots.append([])
+      }
+      slots[place].insert(item.slot)
+    }
+    var pictures: [Int] = []
+    var targets: [Int] = []
+    var mask: [Float] = []
+    for (picture, doll) in dolls.enumerated() {
+      let had = Set(doll.items.compactMap { places[$0.phraseWithArticle] })
+      for item in doll.items {
+        guard let target = places[item.phraseWithArticle] else { continue }
+        pictures.append(picture)
+        targets.append(target)
+        mask += answers.indices.map { answer in
+          let isPossible =
+            answer == target || slots[answer].contains(item.slot) && !had.contains(answer)
+          return isPossible ? 0 : -1e4
+        }
+      }
+    }
+    self.answers = answers
+    self.pictures = pictures
+    self.targets = targets
+    self.mask = Tensor(shape: [targets.count, answers.count], elements: mask)
+  }
+
+  /// The mean over the questions of -ln p(right answer).
+  ///
+  /// - Parameters:
+  ///   - images: rows of unit length, `[B, P]`.
+  ///   - answers: the row of each answer, `[T, P]`.
+  ///   - logitScale: the logarithm of the factor on cosines, `[]`.
+  func loss(images: Tensor, answers: Tensor, logitScale: Tensor) -> Tensor {
+    let logits = cosines(images: images, answers: answers) * logitScale.exp() + mask
+    return Losses.crossEntropy(logits, targets: targets)
+  }
+
+  /// The share of the questions whose right answer is the nearest.
+  func accuracy(images: Tensor, answers: Tensor) -> Double {
+    let nearest = (cosines(images: images, answers: answers) + mask).argumentsOfMaximum()
+    return Double(zip(nearest, targets).count { $0 == $1 }) / Double(targets.count)
+  }
+
+  /// A row for each question, `[R, T]`.
+  private func cosines(images: Tensor, answers: Tensor) -> Tensor {
+    var choice = Tensor.zeros([pictures.count, images.shape[0]])
+    choice.withUnsafeMutableElements { choice in
+      for (row, picture) in pictures.enumerated() {
+        choice[row * images.shape[0] + picture] = 1
+      }
+    }
+    return choice.matmul(images.matmul(answers.transposed()))
+  }
+}
