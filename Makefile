@@ -22,7 +22,7 @@ help:
 	@echo "make              install missing Debian packages where possible, and build"
 	@echo "make test         run all tests (optimized); make test-debug: without optimization"
 	@echo "make test-sanitized  run the file readers' tests under the address sanitizer"
-	@echo "make demo         both main jobs on bundled checkpoints (not yet)"
+	@echo "make demo         both main jobs on bundled checkpoints, and a page about them"
 	@echo "make bench        time Attune's kernels; make bench-peers: side by side with PyTorch"
 	@echo "make bench-dppo DPPO_CHECKOUT=DIR  a DPPO iteration, side by side with the reference in DIR"
 	@echo "make format lint  rewrite, or check, the sources with swift-format"
@@ -55,8 +55,8 @@ test-debug: packages
 test-sanitized: packages
 	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --scratch-path .build-sanitized --sanitize=address --filter FilesTests
 
-demo:
-	@echo "The demo follows with the checkpoints that it needs; see README.md for what works today."
+demo: build
+	samples/demo/run.sh
 
 bench: packages
 	$(SWIFT) build -c release --product Benchmarks

@@ -1,23 +1,26 @@
 import Files
 import Runs
 
-/// A page about a run that needs nothing but itself: no network, no other file.
+/// A page about one run or several that needs nothing but itself: no network, no other file.
 public struct RunReport: Sendable {
   /// The page.
   public let html: String
-  /// What of the run could not be shown, a line each; the page says it too.
+  /// What of the runs could not be shown, a line each; the page says it too.
   public let notes: [String]
 
-  /// Reads a run folder, which may be in use or damaged.
+  /// Reads run folders, which may be in use or damaged.
   ///
   /// - Parameters:
-  ///   - path: the run folder.
-  ///   - limits: how much the page may hold.
-  /// - Throws: `RunFolderError.notARun` if it is none.
-  public init(run path: String, limits: ReportLimits = ReportLimits()) throws {
-    let run = try RunContents(run: path, limits: limits)
-    html = try ReportPage(run).html.markup
-    notes = run.notes
+  ///   - paths: the run folders, at least one, in the order of the page.
+  ///   - limits: how much of each run the page may hold.
+  /// - Throws: `RunFolderError.notARun` if one is none.
+  public init(runs paths: [String], limits: ReportLimits = ReportLimits()) throws {
+    precondition(!paths.isEmpty, "a page about no runs")
+    let runs = try paths.map { try RunContents(run: $0, limits: limits) }
+    html = try ReportPage(runs).html.markup
+    notes = runs.flatMap { run in
+      runs.count == 1 ? run.notes : run.notes.map { "\(run.path.name): \($0)" }
+    }
   }
 
   /// The page in its run folder.

@@ -19,9 +19,11 @@ import Testing
   @Test func aFolderThatIsNoRunIsAnError() throws {
     let run = try SyntheticRun(config: nil)
     defer { withExtendedLifetime(run) {} }
-    #expect(throws: RunFolderError.notARun(path: run.path)) { try RunReport(run: run.path + "/") }
-    #expect(throws: RunFolderError.self) { try RunReport(run: run.path + "/no such") }
-    #expect(throws: RunFolderError.self) { try RunReport(run: "") }
+    #expect(throws: RunFolderError.notARun(path: run.path)) {
+      try RunReport(runs: [run.path + "/"])
+    }
+    #expect(throws: RunFolderError.self) { try RunReport(runs: [run.path + "/no such"]) }
+    #expect(throws: RunFolderError.self) { try RunReport(runs: [""]) }
   }
 
   @Test func aRunThatHasJustBegun() throws {

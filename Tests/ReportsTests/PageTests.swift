@@ -36,6 +36,27 @@ import Testing
     }
   }
 
+  /// Several runs follow one another, each with its own curves.
+  @Test func runsShareAPage() throws {
+    let first = try fullRun()
+    let second = try SyntheticRun(
+      name: "second", metrics: SyntheticRun.lines(3) { #""loss": \#($0)"# })
+    let report = try RunReport(runs: [first.path, second.path])
+    let page = PageCheck(report.html)
+    #expect(page.problems == [])
+    #expect(page.count("main") == 2 && page.count("h1") == 2 && page.count("title") == 1)
+    // Curves of each run, and one script for all.
+    #expect(page.count("script") == 3)
+    #expect(page.drawings.count == 3)
+    let alone = try second.report().html
+    let start = try #require(alone.range(of: "<main>"))
+    let end = try #require(alone.range(of: "</main>"))
+    #expect(report.html.contains(alone[start.lowerBound..<end.upperBound]))
+    #expect(throws: RunFolderError.self) {
+      try RunReport(runs: [first.path, first.path + "/no such"])
+    }
+  }
+
   @Test func pageIsSoundAndAlone() throws {
     let run = try fullRun()
     let report = try run.report()
@@ -83,8 +104,8 @@ import Testing
     ).output
     let page = PageCheck(String(pair))
     #expect(page.problems == [] && page.count("img") == 2)
-    let before = try #require(pair.range(of: "<b>Before</b> · reward 0.110 ± 0.010 at iteration 1"))
-    let after = try #require(pair.range(of: "<b>After</b> · reward 0.500 ± 0.010 at iteration 40"))
+    let before = try #require(pair.range(of: "<figcaption><b>Before</b></figcaption>"))
+    let after = try #require(pair.range(of: "<figcaption><b>After</b></figcaption>"))
     #expect(before.upperBound < after.lowerBound)
     // One side alone waits for the other.
     let half = try SyntheticRun()

@@ -23,7 +23,7 @@ import Testing
       try run.write(MetricsRecord(iteration: iteration, step: iteration, values: ["reward": 1]))
       try run.save(Checkpoint(iteration: iteration))
     }
-    var html = try RunReport(run: path).html
+    var html = try RunReport(runs: [path]).html
     #expect(PageCheck(html).problems == [])
     #expect(html.contains("</span>simulate</td><td>1 min 0 s</td><td>25.0%</td>"))
     #expect(html.contains("</span>&lt;update&gt;</td><td>3 min 0 s</td><td>75.0%</td>"))
@@ -33,10 +33,10 @@ import Testing
     #expect(html.contains("<dt>started</dt>"))
     // The newest is damaged: the one before it tells nearly the same.
     try Data("{".utf8).write(to: URL(filePath: run.checkpoints.path(ofIteration: 2)))
-    html = try RunReport(run: path).html
+    html = try RunReport(runs: [path]).html
     #expect(html.contains("<td>total</td><td>2 min 0 s</td>"))
     try FileManager.default.removeItem(atPath: run.checkpoints.path)
-    #expect(try RunReport(run: path).html.contains("no checkpoint of this run tells them"))
+    #expect(try RunReport(runs: [path]).html.contains("no checkpoint of this run tells them"))
   }
 
   @Test func everyCommandsSettingsAreRecognized() throws {

@@ -22,7 +22,7 @@ final class SyntheticRun {
 
   /// The page; the folder stays until it is made, which is not so for one who asks for `path` only.
   func report(limits: ReportLimits = ReportLimits()) throws -> RunReport {
-    try withExtendedLifetime(self) { try RunReport(run: path, limits: limits) }
+    try withExtendedLifetime(self) { try RunReport(runs: [path], limits: limits) }
   }
 
   deinit { try? FileManager.default.removeItem(at: parent) }

@@ -10,7 +10,7 @@ enum MediaSection {
       let heading: HTML? = pair.name.isEmpty ? nil : "<h3>\(pair.name)</h3>\n"
       return """
         \(heading)<div class="pair">
-        \(side(pair.before, "Before", run))\(side(pair.after, "After", run))</div>
+        \(side(pair.before, "Before"))\(side(pair.after, "After"))</div>
 
         """
     }.joined
@@ -25,7 +25,7 @@ enum MediaSection {
       """
   }
 
-  private static func side(_ file: MediaFile?, _ word: String, _ run: RunContents) -> HTML {
+  private static func side(_ file: MediaFile?, _ word: String) -> HTML {
     guard let file else {
       return """
         <figure><div class="missing">not there yet</div><figcaption>\(word)</figcaption></figure>
@@ -33,18 +33,7 @@ enum MediaSection {
         """
     }
     return
-      "<figure>\(element(file, label: word))<figcaption>\(caption(word, run))</figcaption></figure>\n"
-  }
-
-  /// With the first or last value of the metric that the run is judged by.
-  private static func caption(_ word: String, _ run: RunContents) -> HTML {
-    guard let curve = run.headlines.first, curve.finitePoints.count > 1,
-      let point = word == "Before" ? curve.finitePoints.first : curve.finitePoints.last
-    else { return "<b>\(word)</b>" }
-    return """
-      <b>\(word)</b> · \(curve.name.words) \(HeadlineSection.words(point)) at \
-      \(run.kind.iterationNoun) \(point.iteration.grouped)
-      """
+      "<figure>\(element(file, label: word))<figcaption><b>\(word)</b></figcaption></figure>\n"
   }
 
   /// The newest picture large, the others small.

@@ -3,8 +3,8 @@
 enum PageScript {
   static let javaScript = #"""
     "use strict";
-    (function () {
-      const data = JSON.parse(document.getElementById("curves").textContent);
+    for (const run of document.querySelectorAll("main")) {
+      const data = JSON.parse(run.querySelector("script").textContent);
       const space = "http://www.w3.org/2000/svg";
       const charts = [];
 
@@ -26,7 +26,7 @@ enum PageScript {
         return Math.abs(list[high] - x) < Math.abs(list[low] - x) ? high : low;
       }
 
-      for (const figure of document.querySelectorAll(".chart")) {
+      for (const figure of run.querySelectorAll(".chart")) {
         const curve = data.curves[Number(figure.dataset.curve)];
         const svg = figure.querySelector("svg");
         const output = figure.querySelector("output");
@@ -107,13 +107,13 @@ enum PageScript {
         if (!event.target.closest(".chart")) for (const each of charts) each.hide();
       });
 
-      for (const picture of document.querySelectorAll(".picture")) {
+      for (const picture of run.querySelectorAll(".picture")) {
         picture.querySelector("button").addEventListener("click", function () {
-          for (const other of document.querySelectorAll(".picture.large")) other.classList.remove("large");
+          for (const other of run.querySelectorAll(".picture.large")) other.classList.remove("large");
           picture.classList.add("large");
           picture.scrollIntoView({ block: "nearest" });
         });
       }
-    })();
+    }
     """#
 }

@@ -1,9 +1,10 @@
-/// The page, section by section.
+/// The page, run by run and section by section.
 struct ReportPage {
   let html: HTML
 
-  init(_ run: RunContents) throws {
-    let charts = ChartSection(run)
+  /// A page about at least one run.
+  init(_ runs: [RunContents]) throws {
+    let title = runs.map(\.path.name).joined(separator: ", ")
     // Nothing may be loaded; the browser is told so, in case a text should ever slip through.
     html = """
       <!doctype html>
@@ -14,10 +15,22 @@ struct ReportPage {
       media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
       <meta name="viewport" content="width=device-width, initial-scale=1">
       <meta name="color-scheme" content="light dark">
-      <title>\(run.path.name) · Attune</title>
+      <title>\(title) · Attune</title>
       <style>\(HTML(markup: PageStyle.css))</style>
       </head>
       <body>
+      \(try runs.map(Self.run).joined)
+      <footer>Written by <code>attune report</code>. This page is one file and needs no network.</footer>
+      <script>\(HTML(markup: PageScript.javaScript))</script>
+      </body>
+      </html>
+
+      """
+  }
+
+  private static func run(_ run: RunContents) throws -> HTML {
+    let charts = ChartSection(run)
+    return """
       <main>
       \(HeaderSection.html(run))
       \(Self.notes(run.notes))
@@ -28,12 +41,8 @@ struct ReportPage {
       \(MediaSection.videos(run))
       \(TimingSection.html(run))
       \(SettingsSection.html(run))
+      <script type="application/json">\(try HTML.json(charts.data))</script>
       </main>
-      <footer>Written by <code>attune report</code>. This page is one file and needs no network.</footer>
-      <script type="application/json" id="curves">\(try HTML.json(charts.data))</script>
-      <script>\(HTML(markup: PageScript.javaScript))</script>
-      </body>
-      </html>
 
       """
   }

@@ -2,11 +2,11 @@ import ArgumentParser
 import Reports
 import Runs
 
-/// `attune report RUN [--output FILE.html]`
+/// `attune report RUN... [--output FILE.html]`
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Writes a page about a run.",
+    abstract: "Writes a page about one run or several.",
     discussion: """
       The page is one HTML file that needs no network: what was run, results, learning curves, \
       pictures, videos, times and settings. The run may still be going on; nothing in its folder is \
@@ -14,21 +14,29 @@ struct ReportCommand: ParsableCommand {
 
       Examples:
         attune report runs/finetune-20261122-183000
-        attune report runs/dolls --output dolls.html
+        attune report runs/dolls runs/find --output both.html
       """)
 
-  @Argument(help: ArgumentHelp("The run folder.", valueName: "run"))
-  var folder: String
+  @Argument(help: ArgumentHelp("The run folders, in the order of the page.", valueName: "run"))
+  var folders: [String]
 
-  @Option(name: .shortAndLong, help: "The page to write; RUN/report.html unless given.")
+  @Option(
+    name: .shortAndLong,
+    help: "The page to write; report.html in the folder of the only run unless given.")
   var output: String?
 
   @Flag(help: "Do not say what could not be shown; the page says it.")
   var quiet = false
 
+  func validate() throws {
+    guard folders.count == 1 || output != nil else {
+      throw ValidationError("a page about several runs needs --output, where to write it")
+    }
+  }
+
   func run() throws {
-    let report = try RunReport(run: folder)
-    let path = output ?? RunReport.usualPath(run: folder)
+    let report = try RunReport(runs: folders)
+    let path = output ?? RunReport.usualPath(run: folders[0])
     try report.write(to: path)
     let log = RunLog()
     if !quiet { for note in report.notes { log.warn(note) } }

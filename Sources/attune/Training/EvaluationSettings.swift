@@ -49,9 +49,9 @@ extension EvaluationSummary {
     return metrics
   }
 
-  /// By what policies are compared: the success rate where the task can be done, with the best reward
-  /// to tell equals apart; else the return.
-  var score: Double { successRate.map { $0 + bestRewardMean * 1e-3 } ?? meanReturn }
+  /// By what policies are compared: where the task can be done, the best reward, which is the success
+  /// rate if nothing else is rewarded and tells more if something is; else the return.
+  var score: Double { successRate == nil ? meanReturn : bestRewardMean }
 
   /// A few words for a line.
   var words: String {

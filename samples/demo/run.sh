@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Both main jobs on the bundled checkpoints: `make demo`, or samples/demo/run.sh [FOLDER].
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+attune=.build/release/attune
+folder=${1:-runs/demo-$(date +%Y%m%d-%H%M%S)}
+prompt="a kobold in gold scale armour, holding a pitchfork and a black oval shield"
+
+say() { printf '\n== %s\n' "$*"; }
+
+say "1 of 3: DPPO makes a Push-T policy better"
+"$attune" policy finetune --config samples/demo/push-t.yaml --output "$folder/push-t"
+say "Before and after, on 100 starts that the training never saw"
+"$attune" policy evaluate --checkpoint "$folder/push-t/policy.safetensors" \
+  --against checkpoints/push-t-pretrained.safetensors --episodes 100 --seed 2000000 \
+  --video "$folder/push-t/videos/side-by-side.mp4"
+
+say "2 of 3: FIND learns the noise of a rare prompt"
+"$attune" noise optimize --config samples/find/find.yaml --prompt "$prompt" \
+  --output "$folder/find"
+say "Plain noise, the learned noise and best-of-N, on fresh seeds"
+"$attune" noise evaluate --model checkpoints/dolls --prior "$folder/find/prior.safetensors" \
+  --reward clip --clip checkpoints/dolls-clip --classifier checkpoints/dolls-classifier
+
+say "3 of 3: a page about both"
+"$attune" report "$folder/push-t" "$folder/find" --output "$folder/report.html"
