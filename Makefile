@@ -12,7 +12,7 @@ LIBRARIES := Tensors NeuralNetworks Diffusion Files Media CaptionedImages Enviro
   ReinforcementLearning DiffusionPolicies TextToImage Rewards InitialNoise ImageFineTuning Runs \
   Reports
 PEERS := .build/peers
-PEER_PACKAGES := torch numpy einops gymnasium[mujoco]
+PEER_PACKAGES := torch numpy einops gymnasium[mujoco] diffusers transformers
 
 .PHONY: all help packages build test test-debug test-sanitized demo bench bench-peers bench-dppo format lint docs protobuf configuration-reference clean
 

@@ -95,7 +95,7 @@ let package = Package(
       name: "Benchmarks",
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Media", "Environments", "DiffusionPolicies",
-        "COpenBLAS",
+        "TextToImage", "COpenBLAS",
       ],
       exclude: ["Peers"]),
 

@@ -8,6 +8,7 @@ enum Benchmarks {
     [Yardstick.benchmark] + BenchmarkCase.policies + BenchmarkCase.convolutions
       + BenchmarkCase.attentionsAndNorms + BenchmarkCase.denoisingSteps
       + BenchmarkCase.decisions + BenchmarkCase.environments + BenchmarkCase.videos
+      + BenchmarkCase.textToImage
   }
 
   static func main() throws {

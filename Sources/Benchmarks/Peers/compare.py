@@ -27,7 +27,9 @@ COMPARISONS = (
     + [(f"attention-train-{size}", "scaled_dot_product_attention", ["sdpa"], None)
        for size in ("1x8x4096x40", "16x4x256x32")]
     + [("groupnorm-silu-train-8x64x32x32", "NCHW", ["nchw"], None)]
-    + [("environments-hopper-40x25", "Gymnasium's AsyncVectorEnv", ["async"], 4.0)])
+    + [("environments-hopper-40x25", "Gymnasium's AsyncVectorEnv", ["async"], 4.0)]
+    + [("unet-sd15-1x64x64", "diffusers", ["eager"], 1.5),
+       ("vae-decode-sd15-1x64x64", "diffusers", ["eager"], 2.0)])
 
 
 class Server:

@@ -155,8 +155,33 @@ def environments(name):
     return prepare
 
 
+def stable_diffusion(name):
+    if name.startswith("unet"):
+        from diffusers import UNet2DConditionModel
+        network = UNet2DConditionModel(
+            sample_size=64, cross_attention_dim=768, attention_head_dim=8).eval()
+        call = lambda x: network(x, 500, encoder_hidden_states=torch.randn(1, 77, 768))
+    else:
+        from diffusers import AutoencoderKL
+        call = AutoencoderKL(
+            block_out_channels=(128, 256, 512, 512), layers_per_block=2, sample_size=512,
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4).eval().decode
+
+    def prepare():
+        x = torch.randn(1, 4, 64, 64)
+
+        @torch.inference_mode()
+        def run():
+            call(x)
+        return run
+    return prepare
+
+
 def case(name):
     name, _, variant = name.partition("/")
+    if "sd15" in name:
+        return stable_diffusion(name)
     if name.startswith("environments"):
         return environments(name)
     if name.startswith("dppo-update"):
