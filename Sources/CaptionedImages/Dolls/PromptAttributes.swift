@@ -48,8 +48,8 @@ public struct PromptAttributes: Codable, Hashable, Sendable {
 
 /// Finds phrases in prompts; made once for many prompts.
 public struct PromptParser: Sendable {
-  private let slots: [[String]: [DollSlot]]
-  private let longest: Int
+  private let slots: [String: [DollSlot]]
+  private let finder: PhraseFinder
 
   /// Takes the phrases of a catalog.
   public init(_ catalog: DollCatalog) {
@@ -58,31 +58,19 @@ public struct PromptParser: Sendable {
 
   /// Takes the phrases of some slots, such as a classifier's classes.
   public init(phrases: [(slot: DollSlot, phrases: [String])]) {
-    var slots: [[String]: [DollSlot]] = [:]
+    var slots: [String: [DollSlot]] = [:]
     for (slot, phrases) in phrases {
-      for phrase in phrases { slots[PromptParser.words(in: phrase), default: []].append(slot) }
+      for phrase in phrases { slots[PhraseFinder.normalized(phrase), default: []].append(slot) }
     }
     self.slots = slots
-    longest = slots.keys.map(\.count).max() ?? 0
+    finder = PhraseFinder(slots.keys)
   }
 
   /// The items that a prompt mentions; see `PromptAttributes(parsing:catalog:)`.
   public func attributes(in prompt: String) -> PromptAttributes {
     // 1. Phrases in the order of the text.
-    let words = PromptParser.words(in: prompt)
-    var found: [(phrase: String, slots: [DollSlot])] = []
-    var position = 0
-    while position < words.count {
-      let lengths = (1...max(1, min(longest, words.count - position))).reversed()
-      guard
-        let length = lengths.first(where: { slots[Array(words[position..<position + $0])] != nil })
-      else {
-        position += 1
-        continue
-      }
-      let phrase = Array(words[position..<position + length])
-      found.append((phrase.joined(separator: " "), slots[phrase] ?? []))
-      position += length
+    let found = finder.matches(in: prompt).map { match in
+      (phrase: match.phrase, slots: slots[match.phrase, default: []])
     }
 
     // 2. Phrases of one slot take theirs. What fits several takes what is left, as in "holding a
@@ -105,10 +93,5 @@ public struct PromptParser: Sendable {
       }
     }
     return PromptAttributes(attributes)
-  }
-
-  /// Lowercase runs of letters and digits.
-  private static func words(in text: String) -> [String] {
-    text.lowercased().split { !$0.isLetter && !$0.isNumber }.map(String.init)
   }
 }

@@ -1,6 +1,6 @@
 import Files
 
-/// A reward in words: `clip`, `clip:'a red robe'`, `aesthetic:'head.safetensors'`,
+/// A reward in words: `clip`, `clip:'a red robe'`, `clip-choice:'phrases.txt'`, `aesthetic:'head.safetensors'`,
 /// `compressibility`, `incompressibility`, `png-size`, `command:'PROGRAM ARGS'`, and sums such as
 /// `0.7*clip + 0.3*png-size`.
 ///
@@ -19,6 +19,8 @@ public struct RewardExpression: Sendable, Equatable {
   public enum Kind: Sendable, Equatable {
     /// How well a picture fits its prompt, or a fixed text.
     case clip(text: String?)
+    /// How surely each phrase of a prompt is found rather than another of its group, from a file.
+    case choice(groupsPath: String)
     /// A head on CLIP's features, from a file.
     case aesthetic(headPath: String)
     /// The size as a PNG file; `png-size` is `incompressibility`.
@@ -31,7 +33,8 @@ public struct RewardExpression: Sendable, Equatable {
   public let terms: [Term]
 
   static let names = [
-    "clip", "aesthetic", "png-size", "compressibility", "incompressibility", "command",
+    "clip", "clip-choice", "aesthetic", "png-size", "compressibility", "incompressibility",
+    "command",
   ]
 
   /// Reads the words.
@@ -46,7 +49,7 @@ public struct RewardExpression: Sendable, Equatable {
   public var needsCLIP: Bool {
     terms.contains { term in
       switch term.kind {
-      case .clip, .aesthetic: true
+      case .clip, .choice, .aesthetic: true
       case .size, .command: false
       }
     }
@@ -57,7 +60,7 @@ public struct RewardExpression: Sendable, Equatable {
     terms.contains { term in
       switch term.kind {
       case .clip(let text): text == nil
-      case .command: true
+      case .choice, .command: true
       case .aesthetic, .size: false
       }
     }
@@ -87,13 +90,16 @@ public struct RewardExpression: Sendable, Equatable {
       switch (term.kind, model) {
       case (.clip(let text), .some(let model)):
         rewards.append((term.weight, CLIPReward(model, text: text)))
+      case (.choice(let path), .some(let model)):
+        let groups = try PhraseGroups(path: path)
+        rewards.append((term.weight, ChoiceReward(model, groups: groups, path: path)))
       case (.aesthetic(let path), .some(let model)):
         rewards.append((term.weight, try AestheticReward(model, headPath: path)))
       case (.size(let direction), _):
         rewards.append((term.weight, PNGSizeReward(direction)))
       case (.command(let words), _):
         rewards.append((term.weight, CommandReward(words, timeLimit: timeLimit)))
-      case (.clip, nil), (.aesthetic, nil):
+      case (.clip, nil), (.choice, nil), (.aesthetic, nil):
         preconditionFailure("a model is there if one is needed")
       }
     }

@@ -90,6 +90,9 @@ struct RewardExpressionParser {
     }
     switch (name, argument) {
     case ("clip", _): return .clip(text: argument)
+    case ("clip-choice", .some(let path)): return .choice(groupsPath: path)
+    case ("clip-choice", nil):
+      throw error("has no phrases for 'clip-choice'", advice: "write clip-choice:'FILE.txt'")
     case ("aesthetic", .some(let path)): return .aesthetic(headPath: path)
     case ("aesthetic", nil):
       throw error("has no head for 'aesthetic'", advice: "write aesthetic:'FILE.safetensors'")

@@ -31,8 +31,13 @@ struct Contestant {
   /// The name of its environment.
   var environmentName: String { evaluation.environment.configuration.environment.name }
 
-  /// What stands under its pictures: its file, without folder and extension.
-  var caption: String { URL(filePath: path).deletingPathExtension().lastPathComponent }
+  /// What stands under its pictures: its file without extension, or, since every run has a
+  /// `policy.safetensors`, the folder of such a file.
+  var caption: String {
+    let file = URL(filePath: path).deletingPathExtension()
+    let name = file.lastPathComponent
+    return name == "policy" ? file.deletingLastPathComponent().lastPathComponent : name
+  }
 
   /// An environment like that which it is judged in.
   func makeEnvironment() throws -> any Environment {
