@@ -160,8 +160,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "DiffusionPolicies", "Environments", "Files", "Media", "NeuralNetworks", "Runs", "Tensors",
-        "TestSupport", "TextToImage", "attune",
+        "Diffusion", "DiffusionPolicies", "Environments", "Files", "Media", "NeuralNetworks",
+        "Rewards", "Runs", "Tensors", "TestSupport", "TextToImage", "attune",
       ]),
     .testTarget(name: "ArchitectureTests"),
   ],
