@@ -102,7 +102,8 @@ public final class Run<Configuration: RunConfiguration> {
   ///   - times: numbers for TensorBoard alone, such as seconds and rates.
   /// - Throws: `FileError` if the system refuses, for instance because the disk is full.
   public func write(_ record: MetricsRecord, times: [String: Double] = [:]) throws(FileError) {
-    precondition(record.iteration >= firstRecordedIteration, "iteration \(record.iteration) is done")
+    precondition(
+      record.iteration >= firstRecordedIteration, "iteration \(record.iteration) is done")
     step = max(step, record.step)
     try metrics.write(record)
     let scalars = record.values.merging(times) { number, _ in number }
