@@ -50,6 +50,7 @@ enum Deflater {
         }
       }
       let output = min(buffer.memory.count - count, mostStep)
+      // Bytes of a raw buffer, which nothing else binds to another type.
       stream.next_out = buffer.memory.baseAddress?.advanced(by: count)
         .assumingMemoryBound(to: UInt8.self)
       stream.avail_out = uInt(output)
