@@ -108,6 +108,32 @@ import Testing
     #expect(size.status == 1 && size.output.contains("[16, 16, 12]"), "\(size.output)")
   }
 
+  /// Several priors: a line each, the same as alone, and their mean.
+  @Test func severalPriorsAreAveraged() throws {
+    let run = try attune("noise", "optimize", "--config", "find.yaml", "--output", "run", "--quiet")
+    #expect(run.status == 0, "\(run.output)")
+    let evaluate = { (priors: [String], flags: [String]) in
+      try Attune.run(
+        ["noise", "evaluate", "--model", "model/model", "--reward", "command:./number"]
+          + ["--count", "4", "--quiet", "--prior"] + priors + flags, in: self.folder)
+    }
+    let priors = [1, 2].map { "run/prior-\($0).safetensors" }
+    let both = try evaluate(priors, ["--json"])
+    #expect(both.status == 0, "\(both.output)")
+    let lines = both.output.split(separator: "\n")
+    #expect(lines.count == 3)
+    for (line, prior) in zip(lines, priors) {
+      let alone = try evaluate([prior], ["--json"])
+      #expect(alone.output.split(separator: "\n") == [line])
+      #expect(line.contains("\"\(prior)\""))
+    }
+    #expect(lines[2].contains("\"promptCount\"") && lines[2].contains("\"gainOverBestOfN\""))
+    // The same prior twice: one prompt, and its plain pictures are drawn once for both.
+    let twice = try evaluate([priors[0], priors[0]], [])
+    #expect(twice.output.contains("2 priors of 1 prompt"), "\(twice.output)")
+    #expect(twice.output.contains("prior - best of N"))
+  }
+
   private struct Report: Decodable {
     struct Score: Decodable {
       struct Estimate: Decodable { var mean, standardError: Double }

@@ -36,8 +36,12 @@ import Testing
       // Stopped after four steps and resumed: the same metrics and the same weights.
       let half = try attune(
         start + ["--output", folder.file("half-\(kind)")] + settings(kind)
-          + ["\(kind).optimization.stepCount=4"], in: folder)
+          + ["\(kind).optimization.stepCount=4", "weightType=float16"], in: folder)
       #expect(half.status == 0, "\(half.output)")
+      let sizes = try ["whole", "half"].map {
+        try folder.bytes("\($0)-\(kind)/model/model.safetensors").count
+      }
+      #expect(sizes[1] < sizes[0], "\(sizes)")
     }
     let (images, texts) = try Goldens.pictures(2)
     for (index, image) in images.enumerated() {

@@ -138,6 +138,15 @@ import Testing
     let (images, _) = try Goldens.pictures(4)
     #expect(read.seen(in: images) == averaged.seen(in: images))
     #expect(read.classes == averaged.classes)
+
+    // Half the bytes, the same judgements.
+    try training.write(folder: folder.file("half"), elementType: .float16)
+    let half = try AttributeClassifier(folder: folder.file("half"))
+    #expect(half.seen(in: images) == averaged.seen(in: images))
+    let sizes = try ["model", "half"].map {
+      try folder.bytes("\($0)/model.safetensors").count
+    }
+    #expect(Double(sizes[1]) < 0.6 * Double(sizes[0]))
   }
 
   /// A restored training goes on with the same bits; threads do not matter.

@@ -42,68 +42,83 @@ public struct NoiseEvaluation: Sendable {
     max(1, (imageCount + count) / count)
   }
 
-  /// Draws and judges.
+  /// Draws and judges plain pictures, and the best of N of others.
   ///
   /// - Parameters:
-  ///   - file: the prior.
   ///   - prompt: what to draw.
+  ///   - negativePrompt: what guidance leads away from.
+  ///   - imageCount: pictures that a prior cost to learn, which best-of-N may spend too.
   ///   - count: pictures of each way.
-  ///   - seed: of the first picture; none that the prior was learned from.
-  ///   - progress: called with pictures drawn, and all.
+  ///   - seed: of the first picture; none that a prior was learned from.
+  ///   - progress: called with the pictures drawn.
   /// - Throws: `GenerationError`, `RewardError` or `FileError`.
-  public func compare(
-    _ file: NoisePriorFile, prompt: String, count: Int, seed: UInt64,
-    progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
-  ) throws -> NoiseComparison {
-    let bestOf = Self.bestOf(imageCount: file.origin.imageCount, count: count)
-    let total = count * (2 + bestOf)
-    let plain = try arm(nil, prompt, file, seeds: (0..<count).map { seed &+ UInt64($0) }) {
-      progress($0, total)
-    }
-    let prior = try arm(file.prior, prompt, file, seeds: (0..<count).map { seed &+ UInt64($0) }) {
-      progress(count + $0, total)
-    }
+  public func plain(
+    prompt: String, negativePrompt: String, imageCount: Int, count: Int, seed: UInt64,
+    progress: (Int) -> Void = { _ in }
+  ) throws -> PlainNoise {
+    var plain = PlainNoise(
+      prompt: prompt, negativePrompt: negativePrompt, count: count, seed: seed,
+      bestOf: Self.bestOf(imageCount: imageCount, count: count))
+    plain.scores = try scores(
+      of: arm(nil, plain, count: count, progress: progress), prompt: prompt)
     // Seeds apart from those of the plain pictures.
     let many = try arm(
-      nil, prompt, file, seeds: (0..<count * bestOf).map { seed &+ UInt64(count + $0) }
-    ) { progress(2 * count + $0, total) }
-    let best = Self.best(of: many, groupSize: bestOf)
-    let arms = [plain, prior, best]
-    func score(_ estimates: [ScoreEstimate?]) -> NoiseComparison.Score {
-      .init(plain: estimates[0], prior: estimates[1], bestOfN: estimates[2])
-    }
-    var scores = [
-      "reward": score(arms.map { ScoreEstimate($0.rewards.compactMap { $0.map(Double.init) }) })
-    ]
+      nil, plain, count: count * plain.bestOf, offset: count, progress: { progress(count + $0) })
+    plain.bestScores = try scores(of: Self.best(of: many, groupSize: plain.bestOf), prompt: prompt)
+    return plain
+  }
+
+  /// Draws and judges the pictures of a prior, of the same seeds as the plain ones.
+  ///
+  /// - Throws: `GenerationError`, `RewardError` or `FileError`.
+  public func compare(
+    _ prior: NoisePrior, with plain: PlainNoise, progress: (Int) -> Void = { _ in }
+  ) throws -> NoiseComparison {
+    let scores = try scores(
+      of: arm(prior, plain, count: plain.count, progress: progress), prompt: plain.prompt)
+    let names = Set(scores.keys).union(plain.scores.keys).union(plain.bestScores.keys)
+    return NoiseComparison(
+      prompt: plain.prompt, count: plain.count, bestOf: plain.bestOf,
+      scores: Dictionary(
+        uniqueKeysWithValues: names.map { name in
+          let score = NoiseComparison.Score(
+            plain: plain.scores[name], prior: scores[name], bestOfN: plain.bestScores[name])
+          return (name, score)
+        }))
+  }
+
+  /// What the pictures of one way are worth; a score of which there is no number is left out.
+  private func scores(of arm: Arm, prompt: String) throws -> [String: ScoreEstimate] {
+    var scores: [String: ScoreEstimate] = [:]
+    scores["reward"] = ScoreEstimate(arm.rewards.compactMap { $0.map(Double.init) })
     if let features {
-      scores["diversity"] = score(
-        arms.map { Diversity.estimate(ofFeatures: features.features(of: $0.images)) })
+      scores["diversity"] = Diversity.estimate(ofFeatures: features.features(of: arm.images))
     }
     for judge in judges {
-      let numbers = try arms.map { try judge.scores($0.images, prompt) }
-      for (index, name) in judge.names.enumerated() {
-        scores[name] = score(numbers.map { ScoreEstimate($0[index].compactMap { $0 }) })
+      for (name, numbers) in zip(judge.names, try judge.scores(arm.images, prompt)) {
+        scores[name] = ScoreEstimate(numbers.compactMap { $0 })
       }
     }
-    return NoiseComparison(prompt: prompt, count: count, bestOf: bestOf, scores: scores)
+    return scores
   }
 
   private func arm(
-    _ prior: NoisePrior?, _ prompt: String, _ file: NoisePriorFile, seeds: [UInt64],
+    _ prior: NoisePrior?, _ plain: PlainNoise, count: Int, offset: Int = 0,
     progress: (Int) -> Void
   ) throws -> Arm {
     var arm = Arm(images: [], rewards: [])
+    let seeds = (offset..<offset + count).map { plain.seed &+ UInt64($0) }
     let shape = try pipeline.sampleShape(settings)
     for start in stride(from: 0, to: seeds.count, by: settings.batchSize) {
       let batch = Array(seeds[start..<min(seeds.count, start + settings.batchSize)])
       var source = TorchImageNoise(seeds: batch)
       let unit = source.noise([batch.count] + shape)
       let pictures = try pipeline.generate(
-        prompts: [prompt], negativePrompts: [file.origin.negativePrompt], seeds: batch,
+        prompts: [plain.prompt], negativePrompts: [plain.negativePrompt], seeds: batch,
         settings: settings, initialNoise: prior?.noise(from: unit) ?? unit)
       let images = Image.batch(pictures, range: .zeroToOne)
       arm.rewards += try reward.judged(
-        images, prompts: [String](repeating: prompt, count: images.count)
+        images, prompts: [String](repeating: plain.prompt, count: images.count)
       ).values
       arm.images += images
       progress(arm.images.count)

@@ -90,3 +90,13 @@ public struct SeenAttributes: Sendable, Equatable {
     return Double(wanted.attributes.count(where: shows)) / Double(wanted.attributes.count)
   }
 }
+
+/// How likely a classifier finds each phrase in a picture.
+struct AttributeProbabilities {
+  private let values: [DollSlot: [String: Float]]
+
+  init(_ values: [DollSlot: [String: Float]]) { self.values = values }
+
+  /// 0 for a phrase that the slot does not have.
+  func probability(of phrase: String, in slot: DollSlot) -> Float { values[slot]?[phrase] ?? 0 }
+}

@@ -8,8 +8,8 @@ import TextToImage
 
 /// A small convolutional network that says what a doll has in each slot.
 ///
-/// It is for evaluation: of another kind than the CLIP model, trained from another seed, and never
-/// the reward that is optimized.
+/// One that judges an outcome is never the one that was optimized (`AttributeReward`): each is trained
+/// from a seed of its own.
 public final class AttributeClassifier: Module {
   /// The sizes.
   public struct Configuration: Sendable, Equatable {
@@ -92,12 +92,33 @@ public final class AttributeClassifier: Module {
 }
 
 extension AttributeClassifier {
+  /// The logits for many pictures `[B, H, W, 3]` in -1...1, on all processors.
+  private func logits(_ images: Tensor) -> Tensor {
+    shardedMap(count: images.shape[0], shardSize: 16) { self(images.slice($0)) }
+  }
+
   /// The most likely class of each slot for pictures `[B, H, W, 3]` in -1...1.
   func labels(_ images: Tensor) -> [[Int]] {
-    let count = images.shape[0]
-    let logits = shardedMap(count: count, shardSize: 16) { self(images.slice($0)) }
+    let logits = logits(images)
     let columns = classes.ranges.map { logits.slice($0, along: 1).argumentsOfMaximum() }
-    return (0..<count).map { row in columns.map { $0[row] } }
+    return (0..<images.shape[0]).map { row in columns.map { $0[row] } }
+  }
+
+  /// How likely each phrase is in its slot, for pictures of any size.
+  func probabilities(in images: [Image]) -> [AttributeProbabilities] {
+    if images.isEmpty { return [] }
+    let logits = logits(batch(images))
+    let columns = classes.ranges.map { logits.slice($0, along: 1).softmax().elements }
+    return images.indices.map { row in
+      var values: [DollSlot: [String: Float]] = [:]
+      for ((slot, phrases), column) in zip(classes.slots, columns) {
+        // Class 0 is an empty slot.
+        let first = row * (phrases.count + 1) + 1
+        values[slot] = Dictionary(
+          uniqueKeysWithValues: zip(phrases, column[first..<first + phrases.count]))
+      }
+      return AttributeProbabilities(values)
+    }
   }
 
   /// What it sees in pictures `[B, H, W, 3]` in -1...1.
@@ -113,16 +134,19 @@ extension AttributeClassifier {
 
   /// What it sees in pictures, which are resized to its size.
   public func seen(in images: [Image]) -> [SeenAttributes] {
-    if images.isEmpty { return [] }
+    images.isEmpty ? [] : seen(in: batch(images))
+  }
+
+  /// Pictures as `[B, H, W, 3]` in -1...1, resized to its size.
+  private func batch(_ images: [Image]) -> Tensor {
     let size = configuration.imageSize
-    return seen(
-      in: Tensor.stacked(
-        images.map { image in
-          let rgb = image.rgb()
-          let isRight = (rgb.width, rgb.height) == (size, size)
-          return (isRight ? rgb : rgb.resized(width: size, height: size, method: .bicubic))
-            .tensor(range: .minusOneToOne)
-        }))
+    return Tensor.stacked(
+      images.map { image in
+        let rgb = image.rgb()
+        let isRight = (rgb.width, rgb.height) == (size, size)
+        return (isRight ? rgb : rgb.resized(width: size, height: size, method: .bicubic))
+          .tensor(range: .minusOneToOne)
+      })
   }
 
   /// Reads a folder `config.json model.safetensors`.

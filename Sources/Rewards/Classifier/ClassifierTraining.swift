@@ -1,4 +1,5 @@
 import CaptionedImages
+import Files
 import NeuralNetworks
 import Tensors
 import TextToImage
@@ -116,7 +117,9 @@ public final class ClassifierTraining: RewardTraining {
   public func restore(_ state: RewardTrainingState) throws { try training.restore(state) }
 
   /// Writes the classifier's folder, with the averaged weights.
-  public func write(folder: String) throws { try averagedClassifier().write(folder: folder) }
+  public func write(folder: String, elementType: ElementType = .float32) throws {
+    try averagedClassifier().write(folder: folder, elementType: elementType)
+  }
 }
 
 /// How often a classifier is right about dolls.

@@ -1,7 +1,7 @@
 import Files
 
-/// A reward in words: `clip`, `clip:'a red robe'`, `clip-choice:'phrases.txt'`, `aesthetic:'head.safetensors'`,
-/// `compressibility`, `incompressibility`, `png-size`, `command:'PROGRAM ARGS'`, and sums such as
+/// A reward in words: `clip`, `clip:'a red robe'`, `clip-choice:'phrases.txt'`, `attributes:'classifier'`,
+/// `aesthetic:'head.safetensors'`, `compressibility`, `incompressibility`, `png-size`, `command:'PROGRAM ARGS'`, and sums such as
 /// `0.7*clip + 0.3*png-size`.
 ///
 /// An argument without quotes goes on to the end of the words, so that a shell may take the quotes
@@ -21,6 +21,8 @@ public struct RewardExpression: Sendable, Equatable {
     case clip(text: String?)
     /// How surely each phrase of a prompt is found rather than another of its group, from a file.
     case choice(groupsPath: String)
+    /// How surely a classifier, from a folder, sees each attribute that a prompt asks for.
+    case attributes(classifierFolder: String)
     /// A head on CLIP's features, from a file.
     case aesthetic(headPath: String)
     /// The size as a PNG file; `png-size` is `incompressibility`.
@@ -33,8 +35,8 @@ public struct RewardExpression: Sendable, Equatable {
   public let terms: [Term]
 
   static let names = [
-    "clip", "clip-choice", "aesthetic", "png-size", "compressibility", "incompressibility",
-    "command",
+    "clip", "clip-choice", "attributes", "aesthetic", "png-size", "compressibility",
+    "incompressibility", "command",
   ]
 
   /// Reads the words.
@@ -50,7 +52,7 @@ public struct RewardExpression: Sendable, Equatable {
     terms.contains { term in
       switch term.kind {
       case .clip, .choice, .aesthetic: true
-      case .size, .command: false
+      case .attributes, .size, .command: false
       }
     }
   }
@@ -60,7 +62,7 @@ public struct RewardExpression: Sendable, Equatable {
     terms.contains { term in
       switch term.kind {
       case .clip(let text): text == nil
-      case .choice, .command: true
+      case .choice, .attributes, .command: true
       case .aesthetic, .size: false
       }
     }
@@ -95,6 +97,9 @@ public struct RewardExpression: Sendable, Equatable {
         rewards.append((term.weight, ChoiceReward(model, groups: groups, path: path)))
       case (.aesthetic(let path), .some(let model)):
         rewards.append((term.weight, try AestheticReward(model, headPath: path)))
+      case (.attributes(let folder), _):
+        let classifier = try AttributeClassifier(folder: folder)
+        rewards.append((term.weight, AttributeReward(classifier, path: folder)))
       case (.size(let direction), _):
         rewards.append((term.weight, PNGSizeReward(direction)))
       case (.command(let words), _):

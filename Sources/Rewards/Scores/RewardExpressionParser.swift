@@ -93,6 +93,9 @@ struct RewardExpressionParser {
     case ("clip-choice", .some(let path)): return .choice(groupsPath: path)
     case ("clip-choice", nil):
       throw error("has no phrases for 'clip-choice'", advice: "write clip-choice:'FILE.txt'")
+    case ("attributes", .some(let folder)): return .attributes(classifierFolder: folder)
+    case ("attributes", nil):
+      throw error("has no classifier for 'attributes'", advice: "write attributes:'FOLDER'")
     case ("aesthetic", .some(let path)): return .aesthetic(headPath: path)
     case ("aesthetic", nil):
       throw error("has no head for 'aesthetic'", advice: "write aesthetic:'FILE.safetensors'")

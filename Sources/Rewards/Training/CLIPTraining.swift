@@ -1,4 +1,5 @@
 import CaptionedImages
+import Files
 import Foundation
 import NeuralNetworks
 import Tensors
@@ -152,5 +153,7 @@ public final class CLIPTraining: RewardTraining {
   public func restore(_ state: RewardTrainingState) throws { try training.restore(state) }
 
   /// Writes a folder in the layout of transformers' `CLIPModel`, with the averaged weights.
-  public func write(folder: String) throws { try averagedModel().write(folder: folder) }
+  public func write(folder: String, elementType: ElementType = .float32) throws {
+    try averagedModel().write(folder: folder, elementType: elementType)
+  }
 }

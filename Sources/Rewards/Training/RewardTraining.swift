@@ -1,3 +1,4 @@
+import Files
 import Tensors
 
 /// A model of pictures that learns from paper dolls, step by step.
@@ -26,7 +27,7 @@ public protocol RewardTraining: AnyObject {
   /// Writes the model with its averaged weights.
   ///
   /// - Throws: `FileError` if the system refuses.
-  func write(folder: String) throws
+  func write(folder: String, elementType: ElementType) throws
 }
 
 /// What a step of training says.

@@ -7,15 +7,16 @@ import Runs
 import Tensors
 import TextToImage
 
-/// `attune noise evaluate --model DIR --prompt TEXT --prior FILE --reward NAME [--count 64] [--json]`
+/// `attune noise evaluate --model DIR --prompt TEXT --prior FILE... --reward NAME [--count 64] [--json]`
 struct NoiseEvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "Compares a prior with plain noise, and with best-of-N at as many pictures.",
+    abstract: "Compares priors with plain noise, and with best-of-N at as many pictures.",
     discussion: """
       All pictures are of fresh seeds. best-of-N takes the best of N plain pictures by the reward, \
       with as many pictures as the prior cost to learn and to use. Diversity is the mean of \
-      1 - cosine between the CLIP features of two pictures.
+      1 - cosine between the CLIP features of two pictures. Several priors are averaged at the end, \
+      those of one prompt first; the errors there are of the mean over prompts.
 
       Examples:
         attune noise evaluate --model checkpoints/dolls \\
@@ -23,6 +24,8 @@ struct NoiseEvaluateCommand: ParsableCommand {
           --clip checkpoints/dolls-clip --classifier checkpoints/dolls-classifier
         attune noise evaluate --model checkpoints/dolls \\
           --prior runs/elf/prior.safetensors --reward png-size --count 128 --json
+        attune noise evaluate --model checkpoints/dolls --reward png-size \\
+          --prior runs/elf/prior-1.safetensors runs/elf/prior-2.safetensors
       """)
 
   @Option(help: "The model folder, in the layout of diffusers.")
@@ -31,8 +34,11 @@ struct NoiseEvaluateCommand: ParsableCommand {
   @Option(help: "What to draw; the prior's own prompt unless given.")
   var prompt: String?
 
-  @Option(help: "The prior, a file that attune noise optimize wrote.")
-  var prior: String
+  @Option(
+    name: .customLong("prior"), parsing: .upToNextOption,
+    help: "The priors, files that attune noise optimize wrote.",
+    completion: .file(extensions: ["safetensors"]))
+  var priors: [String]
 
   @Option(help: "The reward that was optimized, by which the best of N are chosen.")
   var reward: String
@@ -103,27 +109,67 @@ struct NoiseEvaluateCommand: ParsableCommand {
     var judges = try scores.map { PictureJudge.reward(try makeReward($0), name: $0.camelCased) }
     if let classifier { judges.append(.classifier(try AttributeClassifier(folder: classifier))) }
     if let dolls { judges.append(.layers(try DollComposer(folder: dolls))) }
-    let file = try NoisePriorFile(path: prior)
+    let files = try priors.map { (path: $0, file: try NoisePriorFile(path: $0)) }
     let pipeline = try TextToImagePipeline(folder: model)
-    var settings = GenerationSettings()
-    settings.stepCount = steps ?? file.origin.stepCount
-    settings.guidance = Guidance(scale: guidance ?? file.origin.guidance)
-    settings.sampler = file.origin.sampler
-    settings.batchSize = batch
-    let chosenPrompt = prompt ?? file.origin.prompt
-    try file.prepare(
-      path: prior, pipeline: pipeline, prompt: chosenPrompt, settings: &settings,
-      log: RunLog(isQuiet: quiet))
-    let evaluation = NoiseEvaluation(
-      pipeline: pipeline, settings: settings, reward: optimized, judges: judges,
-      features: try clip.map { try ImageTextModel(folder: $0) })
-    let bestOf = NoiseEvaluation.bestOf(imageCount: file.origin.imageCount, count: count)
+    let features = try clip.map { try ImageTextModel(folder: $0) }
+    // Priors of one origin stand beside the same plain pictures, which are drawn once.
+    var groups: [[(path: String, file: NoisePriorFile)]] = []
+    for next in files {
+      if let place = groups.firstIndex(where: { $0[0].file.origin == next.file.origin }) {
+        groups[place].append(next)
+      } else {
+        groups.append([next])
+      }
+    }
     var progress = ProgressBar(
-      "evaluate", total: count * (2 + bestOf), unit: "picture", isQuiet: quiet)
-    let comparison = try evaluation.compare(
-      file, prompt: chosenPrompt, count: count, seed: seed
-    ) { done, _ in progress.update(done) }
-    let report = NoiseReport(comparison)
-    print(json ? try report.jsonLine : report.table)
+      "evaluate",
+      total: groups.reduce(0) { total, group in
+        let bestOf = NoiseEvaluation.bestOf(
+          imageCount: group[0].file.origin.imageCount, count: count)
+        return total + count * (1 + bestOf + group.count)
+      }, unit: "picture", isQuiet: quiet)
+    var done = 0
+    var comparisons: [NoiseComparison] = []
+    for group in groups {
+      let origin = group[0].file.origin
+      let prompt = prompt ?? origin.prompt
+      var settings = settings(of: origin)
+      for (path, file) in group {
+        try file.prepare(
+          path: path, pipeline: pipeline, prompt: prompt, settings: &settings,
+          log: RunLog(isQuiet: quiet))
+      }
+      let evaluation = NoiseEvaluation(
+        pipeline: pipeline, settings: settings, reward: optimized, judges: judges,
+        features: features)
+      let plain = try evaluation.plain(
+        prompt: prompt, negativePrompt: origin.negativePrompt, imageCount: origin.imageCount,
+        count: count, seed: seed
+      ) { progress.update(done + $0) }
+      done += count * (1 + plain.bestOf)
+      for (path, file) in group {
+        let comparison = try evaluation.compare(file.prior, with: plain) {
+          progress.update(done + $0)
+        }
+        done += count
+        comparisons.append(comparison)
+        let report = NoiseReport(comparison, path: path)
+        if !json, files.count > 1 { print("\(path.printable): \(prompt.printable)") }
+        print(json ? try report.jsonLine : report.table)
+      }
+    }
+    guard comparisons.count > 1 else { return }
+    let summary = NoiseSummary(comparisons)
+    print(json ? try summary.jsonLine : summary.table)
+  }
+
+  /// As a prior was learned, unless told otherwise.
+  private func settings(of origin: PriorOrigin) -> GenerationSettings {
+    var settings = GenerationSettings()
+    settings.stepCount = steps ?? origin.stepCount
+    settings.guidance = Guidance(scale: guidance ?? origin.guidance)
+    settings.sampler = origin.sampler
+    settings.batchSize = batch
+    return settings
   }
 }

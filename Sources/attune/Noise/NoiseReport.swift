@@ -3,11 +3,15 @@ import ReinforcementLearning
 import Rewards
 import Runs
 
-/// What `attune noise evaluate` prints.
+/// What `attune noise evaluate` prints for a prior.
 struct NoiseReport: Encodable {
   private let comparison: NoiseComparison
+  private let path: String
 
-  init(_ comparison: NoiseComparison) { self.comparison = comparison }
+  init(_ comparison: NoiseComparison, path: String) {
+    self.comparison = comparison
+    self.path = path
+  }
 
   private struct Key: CodingKey {
     let stringValue: String
@@ -17,9 +21,10 @@ struct NoiseReport: Encodable {
     init?(intValue: Int) { nil }
   }
 
-  /// `prompt`, `count`, `bestOf`, and each score as `{plain, prior, bestOfN}`.
+  /// `prior`, `prompt`, `count`, `bestOf`, and each score as `{plain, prior, bestOfN}`.
   func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Key.self)
+    try container.encode(path, forKey: Key("prior"))
     try container.encode(comparison.prompt, forKey: Key("prompt"))
     try container.encode(comparison.count, forKey: Key("count"))
     try container.encode(comparison.bestOf, forKey: Key("bestOf"))
@@ -28,26 +33,46 @@ struct NoiseReport: Encodable {
 
   /// A line for each score.
   var table: String {
-    let head = ["", "plain", "prior", "best of \(comparison.bestOf)"]
-    let names = ["reward", "diversity"] + comparison.scores.keys.sorted()
-    var seen: Set<String> = []
-    let rows = names.filter { seen.insert($0).inserted }.compactMap { name -> [String]? in
-      guard let score = comparison.scores[name] else { return nil }
-      return [name] + [score.plain, score.prior, score.bestOfN].map(Self.words)
-    }
-    let widths = head.indices.map { column in
-      ([head] + rows).map { $0[column].count }.max() ?? 0
-    }
-    return ([head] + rows).map { row in
-      let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-      let line = cells.joined(separator: "  ")
-      return String(line.prefix(line.count - line.reversed().prefix { $0 == " " }.count))
-    }.joined(separator: "\n")
+    scoreTable(
+      head: ["", "plain", "prior", "best of \(comparison.bestOf)"], comparison.scores
+    ) { [$0.plain, $0.prior, $0.bestOfN].map(\.words) }
   }
+}
 
-  private static func words(_ estimate: ScoreEstimate?) -> String {
-    estimate.map { "\($0.mean.short) +- \($0.standardError.short)" } ?? "-"
+extension NoiseSummary {
+  /// A line for each score, gains last.
+  var table: String {
+    let title = "\(priorCount.counting("prior")) of \(promptCount.counting("prompt"))"
+    return title + "\n"
+      + scoreTable(
+        head: ["", "plain", "prior", "best of N", "prior - plain", "prior - best of N"], scores
+      ) { [$0.plain, $0.prior, $0.bestOfN, $0.gain, $0.gainOverBestOfN].map(\.words) }
   }
+}
+
+/// Columns as wide as their widest cell; the reward and diversity first, then by name.
+private func scoreTable<Score>(
+  head: [String], _ scores: [String: Score], cells: (Score) -> [String]
+) -> String {
+  let first = ["reward", "diversity"].filter { scores[$0] != nil }
+  let names = first + scores.keys.filter { !first.contains($0) }.sorted()
+  let rows = names.map { name in [name] + (scores[name].map(cells) ?? []) }
+  let widths = head.indices.map { column in
+    ([head] + rows).map { $0[column].count }.max() ?? 0
+  }
+  return ([head] + rows).map { row in
+    let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+    let line = cells.joined(separator: "  ")
+    return String(line.prefix(line.count - line.reversed().prefix { $0 == " " }.count))
+  }.joined(separator: "\n")
+}
+
+extension Optional<ScoreEstimate> {
+  fileprivate var words: String { map(\.words) ?? "-" }
+}
+
+extension ScoreEstimate {
+  fileprivate var words: String { "\(mean.short) +- \(standardError.short)" }
 }
 
 extension String {

@@ -9,7 +9,7 @@ struct RewardTrainCommand: ParsableCommand {
     abstract: "Trains a CLIP model or an attribute classifier on paper dolls.",
     discussion: """
       The run folder gets checkpoints, metrics and TensorBoard events, and the folder model/: a \
-      CLIPModel in the layout of transformers, or a classifier for evaluation.
+      CLIPModel in the layout of transformers, or a classifier.
 
       Examples:
         attune reward train --config samples/rewards/clip.yaml --output runs/clip

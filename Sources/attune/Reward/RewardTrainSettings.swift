@@ -8,7 +8,7 @@ struct RewardTrainSettings: RunConfiguration {
   enum Kind: String, Codable, CaseIterable {
     /// A CLIP model: how well a picture fits a text.
     case clip
-    /// A classifier of what a doll has in each slot, for evaluation only.
+    /// A classifier of what a doll has in each slot, to judge pictures by or to optimize.
     case classifier
   }
 
@@ -42,6 +42,8 @@ struct RewardTrainSettings: RunConfiguration {
   var classifier = ClassifierTrainingConfiguration()
   /// How it is judged on the way.
   var validation = Validation()
+  /// How the weights of the model folder are written.
+  var weightType = WeightType.float32
   /// Steps between lines of metrics.
   var reportInterval = 50
   /// Steps between checkpoints, a multiple of `reportInterval`.

@@ -54,7 +54,8 @@ struct RewardTrainWork: TrainingWork {
   }
 
   func save() throws {
-    try training.write(folder: modelFolder)
+    try training.write(
+      folder: modelFolder, elementType: run.configuration.weightType.elementType)
     var checkpoint = Checkpoint(iteration: iteration, training.state)
     window.store(in: &checkpoint)
     try run.save(checkpoint)

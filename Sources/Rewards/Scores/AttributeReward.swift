@@ -1,0 +1,58 @@
+import CaptionedImages
+import Foundation
+import Media
+import Tensors
+
+/// How surely a classifier sees each attribute that a prompt asks for: the mean over them of ln p, where
+/// p is the classifier's probability of the attribute in its slot.
+///
+/// The counterpart for paper dolls of the judges that ask a question for each part of a prompt, such as
+/// TIFA (Hu et al., arXiv:2303.11897). Whoever optimizes it judges the outcome by another classifier,
+/// trained apart from this one.
+public struct AttributeReward: Reward {
+  /// Sees.
+  public let classifier: AttributeClassifier
+  /// Where it was read.
+  private let path: String
+  private let parser: PromptParser
+  /// The least ln p that counts: one attribute that is never drawn must not hide all others.
+  static let leastLogProbability: Float = -4
+
+  /// Judges by a classifier; `path` is what the reward is called by.
+  public init(_ classifier: AttributeClassifier, path: String) {
+    self.classifier = classifier
+    self.path = path
+    parser = PromptParser(phrases: classifier.classes.slots)
+  }
+
+  /// `attributes` with the folder of the classifier.
+  public var name: String { "attributes:'\(path)'" }
+
+  /// A number from -4 to 0 for each picture.
+  ///
+  /// - Throws: `RewardError` if a prompt asks for nothing that the classifier knows.
+  public func scores(images: [Image], prompts: [String]) throws -> [Float] {
+    precondition(
+      images.count == prompts.count, "\(images.count) pictures for \(prompts.count) prompts")
+    var known: [String: [PromptAttribute]] = [:]
+    for prompt in Set(prompts) {
+      let wanted = parser.attributes(in: prompt).attributes
+      guard !wanted.isEmpty else {
+        throw RewardError(
+          reward: name, problem: "finds nothing in '\(prompt)' that its classifier knows",
+          advice:
+            "name what a picture should have in the classifier's words (see \(path)/config.json)")
+      }
+      known[prompt] = wanted
+    }
+    return zip(classifier.probabilities(in: images), prompts).map { seen, prompt in
+      let wanted = known[prompt, default: []]
+      let sum = wanted.reduce(Float(0)) { sum, attribute in
+        // Open slots: wherever it is seen best.
+        let best = attribute.slots.map { seen.probability(of: attribute.phrase, in: $0) }.max() ?? 0
+        return sum + max(log(best), Self.leastLogProbability)
+      }
+      return sum / Float(wanted.count)
+    }
+  }
+}
