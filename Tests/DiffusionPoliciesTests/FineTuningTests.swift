@@ -125,6 +125,47 @@ import Testing
     #expect(losses.minibatchCount == 1)
   }
 
+  /// Episodes that start anew with an iteration are not the first ones again.
+  @Test func everyIterationSeesOtherStarts() throws {
+    let checkpoint = try start()
+    let collector = try RolloutCollector(
+      PolicyEnvironment(
+        checkpoint.configuration, normalization: checkpoint.normalization,
+        registry: TargetEnvironment.registry), count: 6, seed: 3)
+    let policy = try DiffusionPolicy(
+      checkpoint.configuration, observationSize: 1, actionSize: 1, transitionCount: 3,
+      random: RandomStream(seed: 5))
+    var starts: Set<[Float]> = []
+    for iteration in 0..<3 {
+      if iteration > 0 { collector.startNextEpisodes() }
+      let buffer = collector.collect(policy, decisionCount: 1, iteration: iteration).buffer
+      #expect(buffer.isFirst.allSatisfy { $0 })
+      #expect(starts.insert(buffer.observations.elements).inserted)
+    }
+  }
+
+  /// What is executed does not matter where whole chunks are judged, and does where they are not.
+  @Test func wholeChunksAreJudgedWhereAsked() throws {
+    func logProbabilities(executed: Int, whole: Bool) throws -> [Float] {
+      var configuration = try start().configuration
+      configuration.executedCount = executed
+      var exploration = DiffusionPolicy.Exploration()
+      exploration.judgesWholeChunk = whole
+      let policy = try DiffusionPolicy(
+        configuration, exploration: exploration, observationSize: 1, actionSize: 1,
+        transitionCount: 3, random: RandomStream(seed: 5))
+      var random = RandomStream(seed: 6)
+      let observations = random.normal([4, 2, 1])
+      return policy.decide(
+        on: observations, mode: .exploring, streams: (0..<4).map { RandomStream(seed: $0) }
+      ).logProbabilities.elements
+    }
+    let whole = try logProbabilities(executed: 2, whole: true)
+    #expect(whole.count == 12)
+    #expect(try logProbabilities(executed: 4, whole: false) == whole)
+    #expect(try logProbabilities(executed: 2, whole: false) != whole)
+  }
+
   @Test func allNumbersOfStepsWork() throws {
     for count in [1, 5] {
       let training = try make(nil, tuning { $0.fineTunedCount = count })

@@ -72,6 +72,25 @@ import Testing
     #expect(Array(vector.observations) == starts)
   }
 
+  /// Not the first episodes again: a training that starts anew with every iteration would see nothing else.
+  @Test func startsTheNextEpisodesWhenTold() throws {
+    let vector = try VectorEnvironment(count: 8, seed: 0) {
+      try EnvironmentRegistry.standard.make("push-t")
+    }
+    var seen = Set([Array(vector.observations)])
+    for _ in 0..<3 {
+      vector.startNextEpisodes()
+      #expect(seen.insert(Array(vector.observations)).inserted)
+      #expect(vector.finalObservations.elementsEqual(vector.observations))
+    }
+    // The same as those that come by themselves.
+    let other = try VectorEnvironment(count: 8, seed: 0) {
+      TimeLimit(try EnvironmentRegistry.standard.make("push-t"), stepLimit: 1)
+    }
+    for _ in 0..<3 { other.step(Tensor(repeating: 256, shape: [8, 2])) }
+    #expect(other.observations.elementsEqual(vector.observations))
+  }
+
   @Test func aSavedVectorGoesOnBitByBit() throws {
     func make(seed: UInt64 = 5) throws -> VectorEnvironment {
       try VectorEnvironment(count: 4, seed: seed) {

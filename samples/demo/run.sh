@@ -22,7 +22,8 @@ say "2 of 3: FIND learns the noise of a rare prompt"
   --output "$folder/find"
 say "Plain noise, the learned noise and best-of-N, on fresh seeds"
 "$attune" noise evaluate --model checkpoints/dolls --prior "$folder/find/prior.safetensors" \
-  --reward clip --clip checkpoints/dolls-clip --classifier checkpoints/dolls-classifier
+  --reward "attributes:'checkpoints/dolls-attributes'" \
+  --clip checkpoints/dolls-clip --classifier checkpoints/dolls-classifier
 
 say "3 of 3: a page about both"
 "$attune" report "$folder/push-t" "$folder/find" --output "$folder/report.html"

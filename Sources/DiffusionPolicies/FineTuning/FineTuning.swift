@@ -80,7 +80,7 @@ public final class FineTuning {
   ///
   /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
   public func iterate() throws -> IterationReport {
-    if configuration.startsEpisodesAnew && iteration > 0 { collector.restartEpisodes() }
+    if configuration.startsEpisodesAnew && iteration > 0 { collector.startNextEpisodes() }
     let (buffer, summary) = collector.collect(
       policy, decisionCount: configuration.decisionCount, iteration: iteration)
     environmentSteps += buffer.count * start.configuration.executedCount

@@ -30,9 +30,9 @@ final class RolloutCollector {
     var simulationTime = 0.0
   }
 
-  /// Starts all episodes anew.
-  func restartEpisodes() {
-    environments.reset()
+  /// Abandons all episodes: the next decision of each environment is the first of another one.
+  func startNextEpisodes() {
+    environments.startNextEpisodes()
     isFirst = Array(repeating: true, count: environments.count)
   }
 

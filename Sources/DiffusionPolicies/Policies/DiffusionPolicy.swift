@@ -11,8 +11,13 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
   public struct Exploration: Codable, Sendable, Hashable {
     /// sigma_exp: the least deviation of transitions in training.
     public var leastSamplingDeviation: Float = 0.1
-    /// sigma_prob: the least deviation under which transitions are judged.
+    /// sigma_prob: the least deviation under which transitions are judged. Log-densities are clamped to 2,
+    /// as in the reference: below 0.054 the most likely ones have no gradient.
     public var leastJudgingDeviation: Float = 0.1
+    /// Whether all predicted actions are judged, as the denoising process' own policy gradient has it,
+    /// or, as in the reference, only those that are executed: what is not executed is denoised together
+    /// with what is, and moves it.
+    public var judgesWholeChunk = false
     /// Noise is clamped to +- this.
     public var noiseLimit: Float = 3
     /// Chunks are clamped to +- this.
@@ -56,6 +61,8 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
   private let actionSize: Int
   private let exploring: DenoisingProcess
   private let evaluating: DenoisingProcess
+  /// How many of a chunk's actions count in its log-probability.
+  private let judgedCount: Int
   private let makeNetwork: () throws -> any ChunkDenoiser
 
   /// - Parameters:
@@ -88,6 +95,8 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
     self.makeNetwork = makeNetwork
     self.configuration = configuration
     self.actionSize = actionSize
+    judgedCount =
+      exploration.judgesWholeChunk ? configuration.predictionCount : configuration.executedCount
     self.transitionCount = transitionCount
     fineTuned = try makeNetwork()
     if transitionCount > 0 {
@@ -179,9 +188,9 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
       fineTunedCount: transitionCount)
   }
 
-  /// Log-densities clamped per element and averaged over the executed chunk.
+  /// Log-densities clamped per element and averaged over the actions that are judged.
   private func reduced(_ logProbabilities: Tensor) -> Tensor {
-    logProbabilities.meanOfExecutedLogProbabilities(executedCount: configuration.executedCount)
+    logProbabilities.meanOfExecutedLogProbabilities(executedCount: judgedCount)
   }
 
   /// The log-probabilities `[M]` of recorded transitions under the fine-tuned network.

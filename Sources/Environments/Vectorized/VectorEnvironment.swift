@@ -105,6 +105,12 @@ public final class VectorEnvironment {
     startEpisodes()
   }
 
+  /// Abandons all episodes and starts the next ones, from other starts.
+  public func startNextEpisodes() {
+    for index in 0..<count { episodes[index] += 1 }
+    startEpisodes()
+  }
+
   /// Applies one action, or one chunk of them, in each environment: `[B, Da]`.
   public func step(_ actions: UnsafeBufferPointer<Float>) {
     let size = actionSpace.count

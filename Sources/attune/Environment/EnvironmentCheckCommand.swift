@@ -35,9 +35,7 @@ struct EnvironmentCheckCommand: ParsableCommand {
   }
 
   func validate() throws {
-    guard (1...100_000).contains(steps) else {
-      throw ValidationError("--steps is \(steps), expected 1 to 100,000")
-    }
+    try validateRange("steps", steps, 1...100_000)
   }
 
   func run() throws {

@@ -38,9 +38,7 @@ struct EnvironmentRenderCommand: ParsableCommand {
 
   func validate() throws {
     try validatePath(output, of: "output")
-    guard (1...10_000).contains(episodes) else {
-      throw ValidationError("--episodes is \(episodes), expected 1 to 10,000")
-    }
+    try validateRange("episodes", episodes, 1...10_000)
     guard (16...4096).contains(width), (16...4096).contains(height) else {
       throw ValidationError("a picture of \(width)x\(height) pixels; both must be 16 to 4096")
     }

@@ -5,7 +5,6 @@ import Media
 import ReinforcementLearning
 import Rewards
 import Runs
-import Tensors
 import TextToImage
 
 /// `attune image evaluate --model DIR --dolls DIR --classifier DIR [--count 500] [--json]`
@@ -52,8 +51,7 @@ struct ImageEvaluateCommand: ParsableCommand {
   @Option(help: "The most pictures at a time.")
   var batch = 16
 
-  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   @Flag(help: "Report as JSON on standard output.")
   var json = false
@@ -62,21 +60,15 @@ struct ImageEvaluateCommand: ParsableCommand {
   var quiet = false
 
   func validate() throws {
-    try validateThreads(threads)
     let ranges = [
       ("count", count, 1...1_000_000), ("steps", steps, 1...10_000), ("batch", batch, 1...100_000),
     ]
-    for (name, number, range) in ranges where !range.contains(number) {
-      throw ValidationError(
-        "--\(name) is \(number), expected \(range.lowerBound) to \(range.upperBound)")
-    }
-    guard (0...1_000).contains(guidance) else {
-      throw ValidationError("--guidance is \(guidance), expected 0 to 1000")
-    }
+    for (name, number, range) in ranges { try validateRange(name, number, range) }
+    try validateGuidance(guidance)
   }
 
   func run() throws {
-    if let threads { WorkerPool.shared.threadCount = threads }
+    threads.apply()
     let composer = try DollComposer(folder: dolls)
     guard !heldOut || composer.hasHeldOutPairs else {
       throw ImageCommandError(

@@ -74,8 +74,7 @@ struct ImageSampleCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "The PNG file of a grid, or a folder for single files.")
   var output: String
 
-  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   @Flag(help: "Say nothing but errors.")
   var quiet = false
@@ -85,7 +84,6 @@ struct ImageSampleCommand: ParsableCommand {
   private var request: SampleRequest { SampleRequest(prompts: prompts, count: count, seed: seed) }
 
   func validate() throws {
-    try validateThreads(threads)
     try validatePath(output, of: "output")
     guard !prompts.isEmpty else { throw ValidationError("give at least one --prompt") }
     let ranges = [
@@ -93,17 +91,12 @@ struct ImageSampleCommand: ParsableCommand {
       ("width", width ?? 1, 1...16_384), ("height", height ?? 1, 1...16_384),
       ("magnify", magnify ?? 1, 1...64),
     ]
-    for (name, number, range) in ranges where !range.contains(number) {
-      throw ValidationError(
-        "--\(name) is \(number), expected \(range.lowerBound) to \(range.upperBound)")
-    }
-    guard (0...1_000).contains(guidance) else {
-      throw ValidationError("--guidance is \(guidance), expected 0 to 1000")
-    }
+    for (name, number, range) in ranges { try validateRange(name, number, range) }
+    try validateGuidance(guidance)
   }
 
   func run() throws {
-    if let threads { WorkerPool.shared.threadCount = threads }
+    threads.apply()
     let pipeline = try TextToImagePipeline(folder: model)
     var settings = generationSettings
     let noise = try prior.map { try priorNoise($0, pipeline, &settings) }

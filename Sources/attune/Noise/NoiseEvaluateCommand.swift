@@ -4,7 +4,6 @@ import Diffusion
 import InitialNoise
 import Rewards
 import Runs
-import Tensors
 import TextToImage
 
 /// `attune noise evaluate --model DIR --prompt TEXT --prior FILE... --reward NAME [--count 64] [--json]`
@@ -73,8 +72,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
   @Option(help: "The seconds that an external program may take.")
   var timeLimit = 600.0
 
-  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   @Flag(help: "Report as JSON on standard output.")
   var json = false
@@ -83,25 +81,17 @@ struct NoiseEvaluateCommand: ParsableCommand {
   var quiet = false
 
   func validate() throws {
-    try validateThreads(threads)
     let ranges = [
       ("count", count, 2...100_000), ("steps", steps ?? 1, 1...10_000),
       ("batch", batch, 1...100_000),
     ]
-    for (name, number, range) in ranges where !range.contains(number) {
-      throw ValidationError(
-        "--\(name) is \(number), expected \(range.lowerBound) to \(range.upperBound)")
-    }
-    guard (0...1_000).contains(guidance ?? 1) else {
-      throw ValidationError("--guidance is \(guidance ?? 0), expected 0 to 1000")
-    }
-    guard timeLimit > 0, timeLimit <= 1e6 else {
-      throw ValidationError("--time-limit is \(timeLimit), expected seconds above 0")
-    }
+    for (name, number, range) in ranges { try validateRange(name, number, range) }
+    if let guidance { try validateGuidance(guidance) }
+    try validateTimeLimit(timeLimit)
   }
 
   func run() throws {
-    if let threads { WorkerPool.shared.threadCount = threads }
+    threads.apply()
     func makeReward(_ text: String) throws -> any Reward {
       try RewardExpression(text).reward(clipFolder: clip, timeLimit: timeLimit)
     }

@@ -41,8 +41,7 @@ struct PolicyCollectCommand: ParsableCommand {
   @Option(help: "The seed of the first episode; the next ones follow it.")
   var seed: UInt64 = 0
 
-  @Option(help: "Threads to use; all processors unless given.")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   @Flag(help: "Say nothing but errors.")
   var quiet = false
@@ -51,15 +50,12 @@ struct PolicyCollectCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
-    try validateThreads(threads)
     try validatePath(output, of: "output")
-    guard (1...1_000_000).contains(episodes) else {
-      throw ValidationError("--episodes is \(episodes), expected 1 to 1,000,000")
-    }
+    try validateRange("episodes", episodes, 1...1_000_000)
   }
 
   func run() throws {
-    if let threads { WorkerPool.shared.threadCount = threads }
+    threads.apply()
     // Fails before the work, not after it.
     let name = environment
     _ = try EnvironmentRegistry.standard.make(name)

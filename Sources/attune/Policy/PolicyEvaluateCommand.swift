@@ -4,7 +4,6 @@ import Environments
 import Foundation
 import Media
 import Runs
-import Tensors
 
 /// `attune policy evaluate --checkpoint FILE [--environment NAME] [--episodes 50] [--video out.mp4]`
 struct PolicyEvaluateCommand: ParsableCommand {
@@ -53,8 +52,7 @@ struct PolicyEvaluateCommand: ParsableCommand {
   @Flag(help: "Act with the noise of training.")
   var exploring = false
 
-  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   @Flag(help: "Say nothing but errors.")
   var quiet = false
@@ -63,18 +61,13 @@ struct PolicyEvaluateCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
-    try validateThreads(threads)
     if let video { try validatePath(video, of: "video") }
-    guard (1...1_000_000).contains(episodes) else {
-      throw ValidationError("--episodes is \(episodes), expected 1 to 1,000,000")
-    }
-    guard (1...1000).contains(videoEpisodes) else {
-      throw ValidationError("--video-episodes is \(videoEpisodes), expected 1 to 1,000")
-    }
+    try validateRange("episodes", episodes, 1...1_000_000)
+    try validateRange("video-episodes", videoEpisodes, 1...1000)
   }
 
   func run() throws {
-    if let threads { WorkerPool.shared.threadCount = threads }
+    threads.apply()
     let contestant = try Contestant(path: checkpoint, environment: environment, seed: seed)
     let name = contestant.environmentName
     let other = try against.map {

@@ -3,7 +3,6 @@ import Foundation
 import Media
 import Rewards
 import Runs
-import Tensors
 
 /// `attune reward score --reward EXPRESSION --prompt TEXT IMAGES... [--json]`
 struct RewardScoreCommand: ParsableCommand {
@@ -40,8 +39,7 @@ struct RewardScoreCommand: ParsableCommand {
   @Option(help: "The seconds that an external program may take.")
   var timeLimit = 600.0
 
-  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   @Flag(help: "Report as JSON on standard output.")
   var json = false
@@ -50,11 +48,8 @@ struct RewardScoreCommand: ParsableCommand {
   var images: [String]
 
   func validate() throws {
-    try validateThreads(threads)
     guard !images.isEmpty else { throw ValidationError("name at least one PNG file") }
-    guard timeLimit > 0, timeLimit <= 1e6 else {
-      throw ValidationError("--time-limit is \(timeLimit), expected seconds above 0")
-    }
+    try validateTimeLimit(timeLimit)
     guard prompt.isEmpty || prompt.count == 1 || prompt.count == images.count else {
       throw ValidationError(
         "\(images.count) images need one --prompt or as many, not \(prompt.count)")
@@ -66,7 +61,7 @@ struct RewardScoreCommand: ParsableCommand {
   }
 
   func run() throws {
-    if let threads { WorkerPool.shared.threadCount = threads }
+    threads.apply()
     let judge = try RewardExpression(reward).reward(clipFolder: clip, timeLimit: timeLimit)
     let pictures = try images.map { try Image(contentsOfFile: $0) }
     let prompts = images.indices.map {

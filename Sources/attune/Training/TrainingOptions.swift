@@ -24,8 +24,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "The seed, in place of that of the settings.")
   var seed: UInt64?
 
-  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
-  var threads: Int?
+  @OptionGroup var threads: ThreadOptions
 
   @Flag(help: "Say nothing but warnings and errors.")
   var quiet = false
@@ -34,7 +33,6 @@ struct TrainingOptions: ParsableArguments {
   var overrides: [String] = []
 
   func validate() throws {
-    try validateThreads(threads)
     for (name, path) in [("config", config), ("output", output), ("resume", resume)] {
       if let path { try validatePath(path, of: name) }
     }
@@ -57,7 +55,7 @@ struct TrainingOptions: ParsableArguments {
     if needsFile, resume == nil, config == nil {
       throw ValidationError("give --config FILE.yaml, or --resume RUN to go on with a run")
     }
-    if let threads { WorkerPool.shared.threadCount = threads }
+    threads.apply()
     var overrides = overrides
     if let seed { overrides.append("seed=\(seed)") }
     let log = RunLog(isQuiet: quiet)
@@ -74,18 +72,6 @@ func override(_ key: String, text: String) -> String { "\(key)=\(quotedYAML(text
 /// A text in quotes, as YAML reads it.
 func quotedYAML(_ text: String) -> String {
   "\"\(text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
-}
-
-/// Checks the path that an option gives.
-func validatePath(_ path: String, of option: String) throws {
-  if path.isEmpty { throw ValidationError("--\(option) is empty, expected a path") }
-}
-
-/// Checks `--threads`.
-func validateThreads(_ threads: Int?) throws {
-  if let threads, !(1...1024).contains(threads) {
-    throw ValidationError("--threads is \(threads), expected 1 to 1024")
-  }
 }
 
 extension RunConfiguration {

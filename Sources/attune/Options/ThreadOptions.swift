@@ -1,0 +1,17 @@
+import ArgumentParser
+import Tensors
+
+/// `--threads`
+struct ThreadOptions: ParsableArguments {
+  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
+  var threads: Int?
+
+  func validate() throws {
+    if let threads { try validateRange("threads", threads, 1...1024) }
+  }
+
+  /// Lets all work of the process run on so many.
+  func apply() {
+    if let threads { WorkerPool.shared.threadCount = threads }
+  }
+}
