@@ -132,6 +132,9 @@ import Testing
     let twice = try evaluate([priors[0], priors[0]], [])
     #expect(twice.output.contains("2 priors of 1 prompt"), "\(twice.output)")
     #expect(twice.output.contains("prior - best of N"))
+    // All are read before anything is drawn.
+    let wrong = try evaluate([priors[0], "find.yaml"], [])
+    #expect(wrong.status == 1 && wrong.standardOutput.isEmpty, "\(wrong.output)")
   }
 
   private struct Report: Decodable {

@@ -99,53 +99,31 @@ struct NoiseEvaluateCommand: ParsableCommand {
     var judges = try scores.map { PictureJudge.reward(try makeReward($0), name: $0.camelCased) }
     if let classifier { judges.append(.classifier(try AttributeClassifier(folder: classifier))) }
     if let dolls { judges.append(.layers(try DollComposer(folder: dolls))) }
-    let files = try priors.map { (path: $0, file: try NoisePriorFile(path: $0)) }
     let pipeline = try TextToImagePipeline(folder: model)
     let features = try clip.map { try ImageTextModel(folder: $0) }
-    // Priors of one origin stand beside the same plain pictures, which are drawn once.
-    var groups: [[(path: String, file: NoisePriorFile)]] = []
-    for next in files {
-      if let place = groups.firstIndex(where: { $0[0].file.origin == next.file.origin }) {
-        groups[place].append(next)
-      } else {
-        groups.append([next])
-      }
+    // Everything is checked before anything is drawn.
+    let groups = try PriorGroup.read(priors).map { group in
+      (group, prompt ?? group.origin.prompt, try settings(of: group, pipeline))
     }
     var progress = ProgressBar(
-      "evaluate",
-      total: groups.reduce(0) { total, group in
-        let bestOf = NoiseEvaluation.bestOf(
-          imageCount: group[0].file.origin.imageCount, count: count)
-        return total + count * (1 + bestOf + group.count)
-      }, unit: "picture", isQuiet: quiet)
+      "evaluate", total: groups.reduce(0) { $0 + $1.0.pictureCount(count) }, unit: "picture",
+      isQuiet: quiet)
     var done = 0
     var comparisons: [NoiseComparison] = []
-    for group in groups {
-      let origin = group[0].file.origin
-      let prompt = prompt ?? origin.prompt
-      var settings = settings(of: origin)
-      for (path, file) in group {
-        try file.prepare(
-          path: path, pipeline: pipeline, prompt: prompt, settings: &settings,
-          log: RunLog(isQuiet: quiet))
-      }
+    for (group, prompt, settings) in groups {
       let evaluation = NoiseEvaluation(
         pipeline: pipeline, settings: settings, reward: optimized, judges: judges,
         features: features)
       let plain = try evaluation.plain(
-        prompt: prompt, negativePrompt: origin.negativePrompt, imageCount: origin.imageCount,
-        count: count, seed: seed
+        prompt: prompt, negativePrompt: group.origin.negativePrompt,
+        imageCount: group.origin.imageCount, count: count, seed: seed
       ) { progress.update(done + $0) }
-      done += count * (1 + plain.bestOf)
-      for (path, file) in group {
-        let comparison = try evaluation.compare(file.prior, with: plain) {
-          progress.update(done + $0)
-        }
+      done += group.pictureCount(count) - count * group.members.count
+      for (path, file) in group.members {
+        comparisons.append(
+          try evaluation.compare(file.prior, with: plain) { progress.update(done + $0) })
         done += count
-        comparisons.append(comparison)
-        let report = NoiseReport(comparison, path: path)
-        if !json, files.count > 1 { print("\(path.printable): \(prompt.printable)") }
-        print(json ? try report.jsonLine : report.table)
+        try report(comparisons[comparisons.count - 1], path: path)
       }
     }
     guard comparisons.count > 1 else { return }
@@ -153,13 +131,27 @@ struct NoiseEvaluateCommand: ParsableCommand {
     print(json ? try summary.jsonLine : summary.table)
   }
 
-  /// As a prior was learned, unless told otherwise.
-  private func settings(of origin: PriorOrigin) -> GenerationSettings {
+  private func report(_ comparison: NoiseComparison, path: String) throws {
+    let report = NoiseReport(comparison, path: path)
+    if json { return print(try report.jsonLine) }
+    if priors.count > 1 { print("\(path.printable): \(comparison.prompt.printable)") }
+    print(report.table)
+  }
+
+  /// As the priors were learned, unless told otherwise.
+  private func settings(
+    of group: PriorGroup, _ pipeline: TextToImagePipeline
+  ) throws -> GenerationSettings {
     var settings = GenerationSettings()
-    settings.stepCount = steps ?? origin.stepCount
-    settings.guidance = Guidance(scale: guidance ?? origin.guidance)
-    settings.sampler = origin.sampler
+    settings.stepCount = steps ?? group.origin.stepCount
+    settings.guidance = Guidance(scale: guidance ?? group.origin.guidance)
+    settings.sampler = group.origin.sampler
     settings.batchSize = batch
+    for (path, file) in group.members {
+      try file.prepare(
+        path: path, pipeline: pipeline, prompt: prompt ?? group.origin.prompt,
+        settings: &settings, log: RunLog(isQuiet: quiet))
+    }
     return settings
   }
 }
