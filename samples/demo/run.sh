@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 attune=.build/release/attune
 folder=${1:-runs/demo-$(date +%Y%m%d-%H%M%S)}
-prompt="a kobold in gold scale armour, holding a pitchfork and a black oval shield"
+prompt="a minotaur in a white and red robe, wearing a white turban, holding a brown hooked staff and a \
+black and white round shield"
 
 say() { printf '\n== %s\n' "$*"; }
 
