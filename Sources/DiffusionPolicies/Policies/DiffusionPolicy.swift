@@ -4,9 +4,10 @@ import Tensors
 
 /// A diffusion policy as DPPO improves it (arXiv:2409.00588): a frozen network runs the first
 /// denoising steps, its fine-tuned copy the last K'.
+///
+/// Unchecked sendable because K' and the frozen network change only between iterations, by the training
+/// loop.
 public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
-  // Unchecked: K' and the frozen network change only between iterations, by the training loop.
-
   /// How chunks are explored and judged; DPPO's numbers.
   public struct Exploration: Codable, Sendable, Hashable {
     /// sigma_exp: the least deviation of transitions in training.

@@ -99,12 +99,6 @@ public final class VectorEnvironment {
     episodes.deallocate()
   }
 
-  /// Abandons all episodes and starts again from the first ones.
-  public func reset() {
-    episodes.update(repeating: 0)
-    startEpisodes()
-  }
-
   /// Abandons all episodes and starts the next ones, from other starts.
   public func startNextEpisodes() {
     for index in 0..<count { episodes[index] += 1 }
@@ -171,7 +165,7 @@ public final class VectorEnvironment {
   /// Takes back a saved state; the results of the step before it are not part of it.
   ///
   /// - Throws: `EnvironmentError.stateMismatch` if it is that of other environments, of another
-  ///   number of them or of another seed. The vector then has to be reset or restored again.
+  ///   number of them or of another seed. The vector then has to be restored again.
   public func restore(_ state: EnvironmentState) throws {
     var reader = EnvironmentState.Reader(state)
     try reader.readTag("vector")

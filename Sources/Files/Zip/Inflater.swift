@@ -62,12 +62,12 @@ enum Inflater {
         }
         let input = min(source.count - consumed, mostStep)
         let output = min(buffer.memory.count - count, mostStep)
-        // zlib does not write to its input, although its interface does not say so.
-        // Bytes, as zlib calls them; it does not write to its input.
         stream.next_in = UnsafeMutablePointer(
           mutating: source.baseAddress?.advanced(by: consumed)
+            // Plain bytes; zlib does not write to its input, although its interface does not say so.
             .assumingMemoryBound(to: UInt8.self))
         stream.avail_in = uInt(input)
+        // Bytes of a raw buffer, which nothing else binds to another type.
         stream.next_out = buffer.memory.baseAddress?.advanced(by: count)
           .assumingMemoryBound(to: UInt8.self)
         stream.avail_out = uInt(output)

@@ -51,6 +51,7 @@ public struct CommandReward: Reward {
 
   private func temporaryFolder() throws(RewardError) -> String {
     let parent = FileManager.default.temporaryDirectory.path
+    // mkdtemp puts a name of its own in place of the X.
     var template = Array("\(parent)/attune-reward-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
       throw error(

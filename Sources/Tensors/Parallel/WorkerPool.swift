@@ -226,8 +226,10 @@ public final class WorkerPool: Sendable {
 }
 
 /// Where one worker waits. Each has its own, so that none can take another's signal.
+///
+/// Unchecked sendable because the semaphore lives as long as the object and is used only through the
+/// thread-safe sem_* calls.
 private final class Sleeper: @unchecked Sendable {
-  // The semaphore lives as long as the object and is used only through the thread-safe sem_* calls.
   private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
   private let isAsleep = Atomic<Bool>(false)
 
