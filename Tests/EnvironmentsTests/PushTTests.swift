@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Environments
@@ -54,6 +55,21 @@ import Testing
     #expect(environment.step([60, 60]) == StepOutcome(reward: 51, isTerminated: true))
     environment.reset(.state([60, 60, 256, 300, .pi / 4]))
     #expect(environment.step([60, 60]).reward < 1)
+  }
+
+  @Test func theLastPixelsMayBeWorthMore() throws {
+    let plain = PushTEnvironment()
+    let steep = try EnvironmentRegistry.standard.make("push-t", ["rewardExponent": 6])
+    for y in [258.0, 270, 300] {
+      let start = EpisodeStart.state([60, 60, 256, y, .pi / 4])
+      plain.reset(start)
+      steep.reset(start)
+      let (expected, found) = (plain.step([60, 60]).reward, steep.step([60, 60]).reward)
+      #expect(!(abs(found - pow(expected, 6)) > 1e-6))
+    }
+    #expect(throws: (any Error).self) {
+      try EnvironmentRegistry.standard.make("push-t", ["rewardExponent": 0])
+    }
   }
 
   @Test func progressSumsToWhatIsCovered() throws {

@@ -1,3 +1,4 @@
+import Foundation
 import Media
 import Tensors
 
@@ -37,6 +38,10 @@ public final class PushTEnvironment: Environment {
   /// Added to the reward of the step that does the task, which ends the episode: what the rest of it
   /// would have been worth. Without it an agent that maximizes its return had better never be done.
   public let successReward: Float
+  /// What is covered counts to this power: above 1, the last pixels are worth more than the first.
+  ///
+  /// The last tenth of the benchmark's reward is a tenth of it; to the sixth power, 47%.
+  public let rewardExponent: Double
   private let kind: Observation
   private let rewardKind: RewardKind
   private var simulation = PushTSimulation()
@@ -55,13 +60,16 @@ public final class PushTEnvironment: Environment {
   ///   - kind: what an agent sees.
   ///   - rewardKind: what a step is paid for.
   ///   - successReward: added to the reward of the step that does the task; 0 in the benchmark.
+  ///   - rewardExponent: the power to which coverage is paid, above 0; 1 in the benchmark.
   public init(
     observing kind: Observation = .state, rewardKind: RewardKind = .coverage,
-    successReward: Float = 0
+    successReward: Float = 0, rewardExponent: Double = 1
   ) {
+    precondition(rewardExponent > 0, "a reward to the power of \(rewardExponent)")
     self.kind = kind
     self.rewardKind = rewardKind
     self.successReward = successReward
+    self.rewardExponent = rewardExponent
     // Nothing holds positions in the plane: keypoints stick out of a block at its edge, and an agent
     // that no force stops can squeeze the block through a wall.
     let everywhere: ClosedRange<Float> = -.infinity ... .infinity
@@ -135,16 +143,16 @@ public final class PushTEnvironment: Environment {
     simulation.advance(towards: SIMD2(Double(action[0]), Double(action[1])))
     isLost = !state.allSatisfy(\.isFinite)
     guard !isLost else { return StepOutcome(reward: .nan) }
-    let before = Self.reward(covering: coverage)
+    let before = reward(covering: coverage)
     coverage = PushTGeometry.coverage(of: simulation.blockPose)
     let isDone = coverage > PushTEnvironment.successCoverage
-    let covering = Self.reward(covering: coverage)
+    let covering = reward(covering: coverage)
     let reward = Float(rewardKind == .coverage ? covering : covering - before)
     return StepOutcome(reward: isDone ? reward + successReward : reward, isTerminated: isDone)
   }
 
-  private static func reward(covering share: Double) -> Double {
-    min(max(share / successCoverage, 0), 1)
+  private func reward(covering share: Double) -> Double {
+    pow(min(max(share / PushTEnvironment.successCoverage, 0), 1), rewardExponent)
   }
 
   /// Writes the state or the keypoints; not-a-number once something was not finite.

@@ -25,12 +25,18 @@ extension EnvironmentRegistry.Entry {
       EnvironmentParameterDescription(
         "successReward", default: .number(0),
         "added to the reward of the step that does the task, which ends the episode"),
+      EnvironmentParameterDescription(
+        "rewardExponent", default: .number(1),
+        "the power to which coverage is paid, 0.1 to 100; above 1 the last pixels are worth more"),
     ]
   ) { parameters in
-    PushTEnvironment(
+    let exponent = try parameters.number("rewardExponent", expected: "0.1 to 100") {
+      (0.1...100).contains($0)
+    }
+    return PushTEnvironment(
       observing: PushTEnvironment.Observation(rawValue: parameters.text("observation")) ?? .state,
       rewardKind: PushTEnvironment.RewardKind(rawValue: parameters.text("reward")) ?? .coverage,
-      successReward: Float(try parameters.number("successReward")))
+      successReward: Float(try parameters.number("successReward")), rewardExponent: exponent)
   }
 
   private static func locomotion(
