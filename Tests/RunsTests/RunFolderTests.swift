@@ -22,9 +22,16 @@ import Testing
   }
 
   @Test func refusesASecondRun() throws {
-    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
-    #expect(throws: RunFolderError.alreadyARun(path: path)) {
-      try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
+    for product in ["metrics.jsonl", "checkpoints/iteration-000001.safetensors"] {
+      // What stopped before it recorded anything is no run.
+      for _ in 0..<2 {
+        _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
+      }
+      try Data("{}".utf8).write(to: URL(filePath: "\(path)/\(product)"))
+      #expect(throws: RunFolderError.alreadyARun(path: path)) {
+        try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
+      }
+      try FileManager.default.removeItem(atPath: "\(path)/\(product)")
     }
     #expect("\(RunFolderError.alreadyARun(path: path))".contains("--resume"))
   }

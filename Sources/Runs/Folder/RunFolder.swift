@@ -28,8 +28,8 @@ public final class RunFolder: Sendable {
   /// Starts a run: makes the folder, the folders above it and those inside, and writes the
   /// configuration.
   ///
-  /// - Throws: `RunFolderError` if the folder holds a run already or another process holds it;
-  ///   `FileError` if the system refuses.
+  /// - Throws: `RunFolderError` if the folder holds a run that has recorded something or another process
+  ///   holds it; `FileError` if the system refuses.
   public static func create(
     at path: String, configuration: some RunConfiguration
   ) throws -> RunFolder {
@@ -75,12 +75,20 @@ public final class RunFolder: Sendable {
     if isNew { try Self.makeFolders(path) }
     // The lock is taken before anything is looked at, so that two processes cannot both find it new.
     lock = try Self.lock(path)
-    if isNew, Self.isRun(at: path) { throw RunFolderError.alreadyARun(path: path) }
+    if isNew, Self.isRun(at: path), hasRecorded { throw RunFolderError.alreadyARun(path: path) }
     for folder in [checkpointsPath, imagesPath, videosPath] { try Self.makeFolder(folder) }
     Self.removePartialFiles(in: path)
   }
 
   deinit { close(lock) }
+
+  /// Whether anything would be lost by starting here again: a run that a wrong setting stopped before its
+  /// first line of metrics has nothing to go on with.
+  private var hasRecorded: Bool {
+    var status = stat()
+    let hasMetrics = stat(metricsPath, &status) == 0 && status.st_size > 0
+    return hasMetrics || !FolderListing.names(in: checkpointsPath).isEmpty
+  }
 
   private static func lock(_ path: String) throws -> Int32 {
     let lockPath = "\(path)/.lock"
