@@ -1,3 +1,4 @@
+import DiffusionPolicies
 import Foundation
 import TestSupport
 import Testing
@@ -40,6 +41,27 @@ import Testing
       try? Data(contentsOf: url.appending(path: "\($0)/policy.safetensors"))
     }
     #expect(weights[0] != nil && weights[0] == weights[1])
+  }
+
+  /// A policy of 4 steps of DDPM that executes 4 actions goes on as one of 2 steps of DDIM that executes 3.
+  @Test func improvedPoliciesMayActOtherwise() throws {
+    let changes = ["policy.sampler=ddim", "policy.ddimStepCount=2", "policy.executedCount=3"]
+    let run = ["policy", "finetune", "--config", "finetune.yaml", "--output"]
+    let short = ["training.iterationCount=1", "evaluation.interval=1", "--quiet"]
+    let outcome = try Attune.run(run + ["run"] + short + changes, in: folder)
+    #expect(outcome.status == 0, "\(outcome.output)")
+    let policy = try PolicyCheckpoint(path: folder.file("run/policy.safetensors")).configuration
+    #expect(policy.denoising.sampler == .ddim && policy.denoising.ddimStepCount == 2)
+    #expect(policy.denoising.stepCount == 4 && policy.executedCount == 3)
+    // 4 environments of 6 decisions.
+    let line = try #require(try metrics("run").split(separator: "\n").last)
+    #expect(line.contains("\"step\": \(4 * 6 * 3),"), "\(line)")
+    for wrong in ["policy.ddimStepCount=5", "policy.executedCount=0"] {
+      // Both times: the first mistake leaves no run behind.
+      expectOneLine(
+        try Attune.run(run + ["wrong", wrong], in: folder), "'\(wrong.split(separator: "=")[0])'",
+        "expected 1 to 4")
+    }
   }
 
   @Test func interruptedRunsSayHowToGoOn() throws {

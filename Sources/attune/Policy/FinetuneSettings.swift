@@ -7,6 +7,8 @@ struct FinetuneSettings: RunConfiguration {
   var seed: UInt64 = 0
   /// The policy to start from.
   var checkpoint = ""
+  /// What the policy does otherwise than in pretraining.
+  var policy = PolicyChanges.defaults
   /// Parameters of the environment that differ from those of pretraining.
   var environmentParameters: [String: String] = [:]
   /// How it is improved.

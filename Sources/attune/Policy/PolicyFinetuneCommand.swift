@@ -31,7 +31,8 @@ struct PolicyFinetuneCommand: ParsableCommand {
     if let checkpoint { options.overrides.append(override("checkpoint", text: checkpoint)) }
     let run = try options.open(FinetuneSettings.self, named: "finetune")
     let settings = run.configuration
-    let start = try PolicyCheckpoint(path: settings.checkpoint)
+    var start = try PolicyCheckpoint(path: settings.checkpoint)
+    try settings.policy.apply(to: &start.configuration)
     var inTraining = start
     inTraining.configuration.environment.parameters.merge(settings.environmentParameters) { $1 }
     let training = try FineTuning(
