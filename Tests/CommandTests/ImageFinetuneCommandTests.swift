@@ -10,7 +10,7 @@ import TextToImage
 @Suite(.serialized) struct ImageFinetuneCommandTests {
   private let folder: TemporaryFolder
   private var url: URL { folder.url }
-  private static let prompts = ["a red square", "a \"blue\" square: 50% off"]
+  private static let prompts = TemporaryFolder.imagePrompts
   /// A few iterations of a few images.
   private static let small = [
     "training.iterationCount=4", "training.imagesPerPrompt=4", "training.stepCount=3",
@@ -20,30 +20,7 @@ import TextToImage
 
   init() throws {
     folder = try TemporaryFolder()
-    var configuration = NewModelConfiguration()
-    configuration.text.vocabularySize = 600
-    configuration.text.tokenCount = 12
-    configuration.text.width = 16
-    configuration.text.layerCount = 1
-    configuration.text.headCount = 2
-    configuration.unet.channels = [8, 16]
-    configuration.unet.headCount = 2
-    configuration.unet.normGroupCount = 4
-    let model = try configuration.makeModel(
-      vocabulary: BytePairVocabulary(trainedOn: Self.prompts + Self.prompts, size: 600), width: 8,
-      height: 8, seed: 1)
-    try model.write(folder: url.appending(path: "model").path)
-    // A judge that tells any two pictures apart, however small they are.
-    try folder.write(
-      """
-      separator='['
-      for file in "$1"/*.png; do
-        set -- $(cksum < "$file")
-        printf '%s%s' "$separator" $(($1 % 100))
-        separator=', '
-      done
-      echo ']'
-      """, to: "judge.sh")
+    try folder.writeImageModel()
   }
 
   private func finetune(_ arguments: [String]) throws -> ProgramOutcome {

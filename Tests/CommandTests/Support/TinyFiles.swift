@@ -5,6 +5,7 @@ import Foundation
 import NeuralNetworks
 import Tensors
 import TestSupport
+import TextToImage
 
 /// Small files and settings for trainings of a moment.
 extension TemporaryFolder {
@@ -100,6 +101,62 @@ extension TemporaryFolder {
       reportInterval: 3
       checkpointInterval: 6
       """, to: "train.yaml")
+  }
+
+  /// What the model of `writeImageModel` has words for.
+  static let imagePrompts = ["a red square", "a \"blue\" square: 50% off"]
+
+  /// `model`, a text-to-image model that has learned nothing, and `judge.sh`, which tells any two pictures
+  /// apart, however small they are: 0 to 99 for each.
+  func writeImageModel() throws {
+    var configuration = NewModelConfiguration()
+    configuration.text.vocabularySize = 600
+    configuration.text.tokenCount = 12
+    configuration.text.width = 16
+    configuration.text.layerCount = 1
+    configuration.text.headCount = 2
+    configuration.unet.channels = [8, 16]
+    configuration.unet.headCount = 2
+    configuration.unet.normGroupCount = 4
+    let prompts = Self.imagePrompts
+    let vocabulary = BytePairVocabulary(trainedOn: prompts + prompts, size: 600)
+    try configuration.makeModel(vocabulary: vocabulary, width: 8, height: 8, seed: 1)
+      .write(folder: file("model"))
+    try write(
+      """
+      separator='['
+      for file in "$1"/*.png; do
+        set -- $(cksum < "$file")
+        printf '%s%s' "$separator" $(($1 % 100))
+        separator=', '
+      done
+      echo ']'
+      """, to: "judge.sh")
+  }
+
+  /// The model of `writeImageModel`, `find.yaml` to learn its noise and `weights.yaml` to improve it.
+  func writeImageImprovement() throws {
+    try writeImageModel()
+    let common = """
+      model: model
+      reward: "command:'sh \(file("judge.sh"))'"
+      prompts: [a red square]
+      """
+    try write(
+      """
+      \(common)
+      sampling: {stepCount: 2}
+      find: {imageCount: 4, iterationCount: 6}
+      gridCount: 2
+      checkpointInterval: 1
+      """, to: "find.yaml")
+    try write(
+      """
+      \(common)
+      training: {iterationCount: 6, imagesPerPrompt: 4, stepCount: 2, rewardMinimumCount: 2}
+      evaluation: {count: 2, interval: 3}
+      checkpointInterval: 1
+      """, to: "weights.yaml")
   }
 
   /// `reward.yaml`, for judges of paper dolls.

@@ -31,6 +31,13 @@ struct TinyTraining: CustomTestStringConvertible, Sendable {
         "training.batchCount=6", "reportInterval=1", "checkpointInterval=1", "samples.interval=3",
       ], product: "model/unet/diffusion_pytorch_model.safetensors",
       prepare: { try $0.writeImageTraining() }),
+    TinyTraining(
+      command: "image finetune", settings: "weights.yaml", overrides: [],
+      product: "model/unet/diffusion_pytorch_model.safetensors",
+      prepare: { try $0.writeImageImprovement() }),
+    TinyTraining(
+      command: "noise optimize", settings: "find.yaml", overrides: [],
+      product: "prior.safetensors", prepare: { try $0.writeImageImprovement() }),
   ]
 
   /// A folder with all that it needs.
