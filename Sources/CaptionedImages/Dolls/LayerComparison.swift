@@ -120,6 +120,12 @@ public struct LayerComparison: Sendable {
     }
   }
 
+  /// Whether a picture `[H, W, 3]` shows all of a prompt's items in the top layers; nil if there are none.
+  public func showsAll(of wanted: PromptAttributes, in image: Tensor) -> Bool? {
+    let found = wanted.attributes.compactMap { shows($0, in: image) }
+    return found.isEmpty ? nil : found.allSatisfy { $0 }
+  }
+
   /// The sum over a template's pixels. A pixel that is not a number counts against it.
   private func evidence(
     _ template: Template, _ elements: UnsafeBufferPointer<Float>, square: Float

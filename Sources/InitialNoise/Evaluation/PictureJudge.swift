@@ -48,12 +48,11 @@ public struct PictureJudge: Sendable {
     let comparison = LayerComparison(composer)
     let parser = PromptParser(composer.catalog)
     return PictureJudge(names: ["layersRight"]) { images, prompt in
-      let wanted = parser.attributes(in: prompt).attributes
+      let wanted = parser.attributes(in: prompt)
       return [
         images.map { image in
-          let picture = image.rgb().tensor(range: .minusOneToOne)
-          let found = wanted.compactMap { comparison.shows($0, in: picture) }
-          return found.isEmpty ? nil : found.allSatisfy { $0 } ? 1 : 0
+          comparison.showsAll(of: wanted, in: image.rgb().tensor(range: .minusOneToOne))
+            .map { $0 ? 1 : 0 }
         }
       ]
     }

@@ -31,15 +31,15 @@ public struct PromptAccuracy: Sendable {
     precondition(
       images.count == prompts.count, "\(images.count) pictures for \(prompts.count) prompts")
     for (index, seen) in classifier.seen(in: images).enumerated() {
-      let wanted = parser.attributes(in: prompts[index]).attributes
-      for attribute in wanted {
+      let wanted = parser.attributes(in: prompts[index])
+      for attribute in wanted.attributes {
         bySlot[attribute.slots[0], default: []].append(seen.shows(attribute) ? 1 : 0)
       }
-      wholePictures.append(wanted.allSatisfy(seen.shows) ? 1 : 0)
-      guard let comparison else { continue }
+      wholePictures.append(seen.share(of: wanted) == 1 ? 1 : 0)
       let picture = images[index].rgb().tensor(range: .minusOneToOne)
-      let found = wanted.compactMap { comparison.shows($0, in: picture) }
-      if !found.isEmpty { layers.append(found.allSatisfy { $0 } ? 1 : 0) }
+      if let isRight = comparison?.showsAll(of: wanted, in: picture) {
+        layers.append(isRight ? 1 : 0)
+      }
     }
   }
 }

@@ -138,11 +138,9 @@ struct ImageSampleCommand: ParsableCommand {
     _ path: String, _ pipeline: TextToImagePipeline, _ settings: inout GenerationSettings
   ) throws -> Tensor {
     let file = try NoisePriorFile(path: path)
-    for prompt in prompts {
-      try file.prepare(
-        path: path, pipeline: pipeline, prompt: prompt, settings: &settings,
-        log: RunLog(isQuiet: quiet))
-    }
+    try file.prepare(
+      path: path, pipeline: pipeline, fingerprint: pipeline.model.fingerprint, prompts: prompts,
+      settings: &settings, log: RunLog(isQuiet: quiet))
     let seeds = request.imageSeeds
     var source = TorchImageNoise(seeds: seeds)
     return file.prior.noise(from: source.noise([seeds.count] + file.prior.shape))

@@ -102,8 +102,10 @@ struct NoiseEvaluateCommand: ParsableCommand {
     let pipeline = try TextToImagePipeline(folder: model)
     let features = try clip.map { try ImageTextModel(folder: $0) }
     // Everything is checked before anything is drawn.
+    let fingerprint = pipeline.model.fingerprint
     let groups = try PriorGroup.read(priors).map { group in
-      (group, prompt ?? group.origin.prompt, try settings(of: group, pipeline))
+      let prompt = prompt ?? group.origin.prompt
+      return (group, prompt, try settings(of: group, prompt: prompt, pipeline, fingerprint))
     }
     var progress = ProgressBar(
       "evaluate", total: groups.reduce(0) { $0 + $1.0.pictureCount(count) }, unit: "picture",
@@ -140,7 +142,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
 
   /// As the priors were learned, unless told otherwise.
   private func settings(
-    of group: PriorGroup, _ pipeline: TextToImagePipeline
+    of group: PriorGroup, prompt: String, _ pipeline: TextToImagePipeline, _ fingerprint: String
   ) throws -> GenerationSettings {
     var settings = GenerationSettings()
     settings.stepCount = steps ?? group.origin.stepCount
@@ -149,7 +151,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
     settings.batchSize = batch
     for (path, file) in group.members {
       try file.prepare(
-        path: path, pipeline: pipeline, prompt: prompt ?? group.origin.prompt,
+        path: path, pipeline: pipeline, fingerprint: fingerprint, prompts: [prompt],
         settings: &settings, log: RunLog(isQuiet: quiet))
     }
     return settings

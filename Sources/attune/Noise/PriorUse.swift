@@ -5,8 +5,10 @@ import TextToImage
 extension NoisePriorFile {
   /// Makes sure that the prior fits a use: another model or size is refused, another prompt or way of
   /// sampling is warned of.
+  ///
+  /// `fingerprint` is that of the pipeline's model: every weight goes into it, so that it is computed once.
   func prepare(
-    path: String, pipeline: TextToImagePipeline, prompt: String,
+    path: String, pipeline: TextToImagePipeline, fingerprint: String, prompts: [String],
     settings: inout GenerationSettings, log: RunLog
   ) throws {
     // The size is part of what was learned.
@@ -14,10 +16,11 @@ extension NoisePriorFile {
     settings.height = settings.height ?? prior.shape[0] * reduction
     settings.width = settings.width ?? prior.shape[1] * reduction
     try check(
-      path: path, fingerprint: pipeline.model.fingerprint,
-      shape: try pipeline.sampleShape(settings))
-    for difference in origin.differences(prompt: prompt, settings: settings) {
-      log.warn("\(path.printable) was \(difference)")
+      path: path, fingerprint: fingerprint, shape: try pipeline.sampleShape(settings))
+    for prompt in prompts {
+      for difference in origin.differences(prompt: prompt, settings: settings) {
+        log.warn("\(path.printable) was \(difference)")
+      }
     }
   }
 }
