@@ -45,13 +45,16 @@ import Testing
 
   /// A policy of 4 steps of DDPM that executes 4 actions goes on as one of 2 steps of DDIM that executes 3.
   @Test func improvedPoliciesMayActOtherwise() throws {
-    let changes = ["policy.sampler=ddim", "policy.ddimStepCount=2", "policy.executedCount=3"]
+    let changes = [
+      "policy.sampler=ddim", "policy.ddimStepCount=2", "policy.ddimEta=1", "policy.executedCount=3",
+    ]
     let run = ["policy", "finetune", "--config", "finetune.yaml", "--output"]
     let short = ["training.iterationCount=1", "evaluation.interval=1", "--quiet"]
     let outcome = try Attune.run(run + ["run"] + short + changes, in: folder)
     #expect(outcome.status == 0, "\(outcome.output)")
     let policy = try PolicyCheckpoint(path: folder.file("run/policy.safetensors")).configuration
     #expect(policy.denoising.sampler == .ddim && policy.denoising.ddimStepCount == 2)
+    #expect(policy.denoising.ddimEta == 1)
     #expect(policy.denoising.stepCount == 4 && policy.executedCount == 3)
     // 4 environments of 6 decisions.
     let line = try #require(try metrics("run").split(separator: "\n").last)

@@ -59,6 +59,56 @@ import Testing
     #expect(stepCount == one[1].stepCount)
   }
 
+  /// Files from before DDIM's noise could be chosen say nothing of it.
+  @Test func olderFilesAreRead() throws {
+    let checkpoint = try pretrained()
+    var metadata = try checkpoint.metadata()
+    for (key, text) in metadata { metadata[key] = text.replacing("\"ddimEta\":0,", with: "") }
+    #expect(try metadata != checkpoint.metadata())
+    let read = try PolicyCheckpoint(
+      path: "older", weights: checkpoint.weights, metadata: metadata)
+    #expect(read.configuration == checkpoint.configuration)
+  }
+
+  /// Where all steps were fine-tuned, nothing runs the network from before.
+  @Test(arguments: [2, 4]) func unusedWeightsAreLeftOut(fineTunedCount: Int) throws {
+    var checkpoint = try pretrained()
+    checkpoint.weights = checkpoint.weights.reduce(into: [:]) { weights, weight in
+      let name = weight.key.replacing("network.", with: "")
+      weights["actor.\(name)"] = weight.value
+      weights["actor_ft.\(name)"] = weight.value * 1.1
+    }
+    checkpoint.fineTunedCount = fineTunedCount
+    let small = checkpoint.withoutUnusedWeights
+    #expect(small.weights.keys.contains { $0.hasPrefix("actor.") } == (fineTunedCount < 4))
+    #expect(small.weights.keys.contains { $0.hasPrefix("actor_ft.") })
+    var random = RandomStream(seed: 2)
+    let observation = random.uniform([1, 1, 5])
+    let chunks = try [checkpoint, small].map {
+      try $0.makePolicy().decide(
+        on: observation, mode: .evaluating, streams: [RandomStream(seed: 3)]
+      ).chunks.elements
+    }
+    #expect(chunks[0] == chunks[1])
+  }
+
+  /// DDIM draws noise where a policy is judged only if it is told to.
+  @Test func judgedPoliciesMayDrawNoise() throws {
+    var checkpoint = try pretrained()
+    checkpoint.configuration.denoising.sampler = .ddim
+    checkpoint.configuration.denoising.ddimStepCount = 4
+    var random = RandomStream(seed: 2)
+    let observation = random.uniform([1, 1, 5])
+    func chunk(eta: Float, seed: UInt64) throws -> [Float] {
+      checkpoint.configuration.denoising.ddimEta = eta
+      return try checkpoint.makePolicy().decide(
+        on: observation, mode: .evaluating, streams: [RandomStream(seed: seed)]
+      ).chunks.elements
+    }
+    #expect(try chunk(eta: 0, seed: 1) != chunk(eta: 1, seed: 1))
+    #expect(try chunk(eta: 1, seed: 1) == chunk(eta: 1, seed: 1))
+  }
+
   @Test func sizesMustFit() throws {
     var checkpoint = try pretrained()
     checkpoint.configuration.environment.name = "hopper"

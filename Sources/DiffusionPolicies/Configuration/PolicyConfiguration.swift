@@ -61,11 +61,24 @@ public struct DenoisingConfiguration: Codable, Sendable, Hashable {
   public var sampler = Sampler.ddpm
   /// The denoising steps of DDIM.
   public var ddimStepCount = 5
+  /// The share of DDPM's noise that DDIM draws when a policy is judged or used, 0 to 1; 0 in the reference.
+  /// In fine-tuning `exploration.eta` decides.
+  public var ddimEta: Float = 0
   /// Estimates of the clean chunk are clamped to +- this.
   public var estimateLimit: Float = 1
 
   /// 20 steps of DDPM.
   public init() {}
+
+  /// Reads settings; checkpoints from before `ddimEta` have none.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    stepCount = try values.decode(Int.self, forKey: .stepCount)
+    sampler = try values.decode(Sampler.self, forKey: .sampler)
+    ddimStepCount = try values.decode(Int.self, forKey: .ddimStepCount)
+    ddimEta = try values.decodeIfPresent(Float.self, forKey: .ddimEta) ?? ddimEta
+    estimateLimit = try values.decode(Float.self, forKey: .estimateLimit)
+  }
 
   /// The number of runs of the network for a chunk.
   public var transitionCount: Int { sampler == .ddpm ? stepCount : ddimStepCount }
@@ -75,6 +88,7 @@ public struct DenoisingConfiguration: Codable, Sendable, Hashable {
     try SettingError.require(
       sampler == .ddpm || (1...stepCount).contains(ddimStepCount), "ddimStepCount", ddimStepCount,
       "1 to stepCount, which is \(stepCount)")
+    try SettingError.require((0...1).contains(ddimEta), "ddimEta", ddimEta, "0 to 1")
     try SettingError.require(
       estimateLimit > 0 && estimateLimit.isFinite, "estimateLimit", estimateLimit,
       "a number above 0")

@@ -120,8 +120,8 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
       finalLimit: exploration.actionLimit,
       logProbabilityFloor: exploration.leastJudgingDeviation)
     evaluating = DenoisingProcess(
-      sampler: Self.sampler(denoising, eta: .fixed(0)),
-      noiseRule: denoising.sampler == .ddpm ? .atLeastUntilLast(1e-3) : .none,
+      sampler: Self.sampler(denoising, eta: .fixed(denoising.ddimEta)),
+      noiseRule: denoising.sampler == .ddpm ? .atLeastUntilLast(1e-3) : .own,
       noiseLimit: exploration.noiseLimit, finalLimit: exploration.actionLimit,
       logProbabilityFloor: exploration.leastJudgingDeviation)
   }
@@ -258,12 +258,12 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
     return weights
   }
 
-  /// Takes back weights; those of a pretrained policy start both networks.
+  /// Takes back weights; those of a pretrained policy, or of one without unused weights, start both networks.
   public func load(_ weights: [String: Tensor]) throws {
     let pretrained = weights.under("network")
-    let (first, last) =
-      pretrained.isEmpty
-      ? (weights.under("actor"), weights.under("actor_ft")) : (pretrained, pretrained)
+    let last = pretrained.isEmpty ? weights.under("actor_ft") : pretrained
+    let earlier = weights.under("actor")
+    let first = earlier.isEmpty ? last : earlier
     try fineTuned.parameters.load(last)
     if transitionCount > 0 { try frozen.parameters.load(first) }
     let eta = weights.under("eta")

@@ -98,6 +98,16 @@ public struct PolicyCheckpoint: Sendable {
     try self.init(path: path, weights: weights, metadata: file.metadata)
   }
 
+  /// The same policy without weights that no step runs: where all K steps were fine-tuned, those that it
+  /// started from.
+  public var withoutUnusedWeights: PolicyCheckpoint {
+    var checkpoint = self
+    if fineTunedCount == configuration.denoising.transitionCount {
+      checkpoint.weights = weights.filter { !$0.key.hasPrefix("actor.") }
+    }
+    return checkpoint
+  }
+
   /// Writes a file.
   ///
   /// - Throws: `FileError` if the system refuses.

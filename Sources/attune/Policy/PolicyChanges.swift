@@ -9,6 +9,8 @@ struct PolicyChanges: RunConfiguration {
   var sampler: DenoisingConfiguration.Sampler?
   /// The denoising steps of DDIM; as in pretraining if there are none.
   var ddimStepCount: Int?
+  /// The share of DDPM's noise that DDIM draws when the policy is judged; as in pretraining if there is none.
+  var ddimEta: Float?
   /// Ta: the actions that are executed before the next decision; as in pretraining if there are none.
   var executedCount: Int?
 
@@ -26,6 +28,10 @@ struct PolicyChanges: RunConfiguration {
     for (key, count, limit) in limits {
       guard let count else { continue }
       try SettingError.require((1...limit).contains(count), key, count, "1 to \(limit)")
+    }
+    if let ddimEta {
+      try SettingError.require((0...1).contains(ddimEta), "policy.ddimEta", ddimEta, "0 to 1")
+      policy.denoising.ddimEta = ddimEta
     }
     if let ddimStepCount { policy.denoising.ddimStepCount = ddimStepCount }
     if let executedCount { policy.executedCount = executedCount }

@@ -66,12 +66,12 @@ struct PolicyFinetuneWork: TrainingWork {
     }
     for (name, value) in summary.metrics { record[name] = value }
     run.log.say("iteration \(iteration.grouped): \(summary.words)")
-    try best.offer(policy, score: summary.score, iteration: iteration)
+    try best.offer(policy.withoutUnusedWeights, score: summary.score, iteration: iteration)
   }
 
   func save() throws {
     let policy = policy
-    if run.configuration.evaluation.interval == 0 { try policy.write(to: best.path) }
+    if run.configuration.evaluation.interval == 0 { try policy.withoutUnusedWeights.write(to: best.path) }
     var checkpoint = try Checkpoint(iteration: iteration, policy, try training.trainingState())
     best.store(in: &checkpoint)
     try run.save(checkpoint)
