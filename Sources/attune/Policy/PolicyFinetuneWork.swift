@@ -71,7 +71,9 @@ struct PolicyFinetuneWork: TrainingWork {
 
   func save() throws {
     let policy = policy
-    if run.configuration.evaluation.interval == 0 { try policy.withoutUnusedWeights.write(to: best.path) }
+    if run.configuration.evaluation.interval == 0 {
+      try policy.withoutUnusedWeights.write(to: best.path)
+    }
     var checkpoint = try Checkpoint(iteration: iteration, policy, try training.trainingState())
     best.store(in: &checkpoint)
     try run.save(checkpoint)
