@@ -39,6 +39,7 @@ final class MuJoCoRenderer {
     mjv_defaultCamera(&camera)
     camera.type = Int32(mjCAMERA_FIXED.rawValue)
     camera.fixedcamid = mj_name2id(model.pointer, Int32(mjOBJ_CAMERA.rawValue), "track")
+    Self.drawFloorsWithoutEnd(model)
     mjv_defaultScene(scene)
     mjr_defaultContext(resources)
     let isReady = try withCurrentContext {
@@ -52,6 +53,17 @@ final class MuJoCoRenderer {
     guard isReady else {
       throw EnvironmentError.renderingUnavailable(
         environment: environment, reason: "OpenGL has no off-screen buffers here")
+    }
+  }
+
+  /// Robots run further than the models' floors, which have no end for them; a drawn one has none with the
+  /// extent 0. Contacts with a plane do not ask for its extent.
+  private static func drawFloorsWithoutEnd(_ model: MuJoCoModel) {
+    let parts = model.pointer.pointee
+    for geometry in 0..<Int(parts.ngeom)
+    where parts.geom_type[geometry] == Int32(mjGEOM_PLANE.rawValue) {
+      parts.geom_size[3 * geometry] = 0
+      parts.geom_size[3 * geometry + 1] = 0
     }
   }
 
