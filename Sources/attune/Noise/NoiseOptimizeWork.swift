@@ -157,20 +157,23 @@ struct NoiseOptimizeWork: TrainingWork {
     var images: [Image] = []
     var lines: [String] = []
     for (prompt, prior) in zip(settings.prompts, priors) {
-      let drawn = try run.times.measure("grids") {
+      let drawn = try run.times.measure("denoise") {
         try painter.paint(
           prompt, prior: prior, firstSeed: settings.gridSeed, count: settings.gridCount)
       }
-      let scores = try judge.judged(
-        drawn, prompts: [String](repeating: prompt, count: drawn.count))
+      let scores = try run.times.measure("judge") {
+        try judge.judged(drawn, prompts: [String](repeating: prompt, count: drawn.count))
+      }
       images += drawn
       lines.append("\(prompt) (\(name), reward \(scores.mean.map(\.short) ?? "none"))")
       run.log.say("\(name): reward \(scores.mean.map(\.short) ?? "none") on fresh seeds, \(prompt)")
     }
     let request = SampleRequest(
       prompts: lines, count: settings.gridCount, seed: settings.gridSeed)
-    try run.write(
-      png: Data(request.grid(images, magnification: nil).rendered().pngBytes()), name: name)
+    let png = run.times.measure("grids") {
+      Data(request.grid(images, magnification: nil).rendered().pngBytes())
+    }
+    try run.write(png: png, name: name)
   }
 
   /// The rewards of all iterations as a picture.
