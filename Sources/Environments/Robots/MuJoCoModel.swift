@@ -4,8 +4,8 @@ import Synchronization
 
 /// A compiled MuJoCo model, shared by all simulations of it.
 ///
-/// `@unchecked Sendable`: nothing writes to the model's physics after it is compiled. The renderer
-/// sets the size of its off-screen buffer in it, under the renderer's lock; nothing else reads that.
+/// `@unchecked Sendable`: nothing writes to a shared model after it is compiled. What has to change one, as a
+/// renderer does, copies it.
 final class MuJoCoModel: @unchecked Sendable {
   let pointer: UnsafeMutablePointer<mjModel>
 
@@ -48,6 +48,14 @@ final class MuJoCoModel: @unchecked Sendable {
       throw EnvironmentError.badModel(environment: environment, reason: reason)
     }
     self.pointer = pointer
+  }
+
+  /// A model of its own, for what changes it.
+  init(copying model: MuJoCoModel) {
+    guard let copy = mj_copyModel(nil, model.pointer) else {
+      preconditionFailure("no memory for a model of \(model.pointer.pointee.nbuffer) bytes")
+    }
+    pointer = copy
   }
 
   deinit { mj_deleteModel(pointer) }

@@ -8,6 +8,8 @@ final class MuJoCoRenderer {
   let width: Int
   let height: Int
   private let environment: String
+  /// A copy: simulations share theirs, and pictures need a floor and a buffer of their own size.
+  private let model: MuJoCoModel
   private let context: OSMesaContext
   /// What OSMesa takes for its window; the picture itself is drawn off screen and antialiased.
   private let window: UnsafeMutablePointer<UInt8>
@@ -29,6 +31,7 @@ final class MuJoCoRenderer {
     self.width = width
     self.height = height
     self.environment = environment
+    self.model = MuJoCoModel(copying: model)
     guard let context = OSMesaCreateContextExt(UInt32(OSMESA_RGBA), 24, 8, 0, nil) else {
       throw EnvironmentError.renderingUnavailable(
         environment: environment, reason: "OSMesa gave no context")
@@ -39,14 +42,15 @@ final class MuJoCoRenderer {
     mjv_defaultCamera(&camera)
     camera.type = Int32(mjCAMERA_FIXED.rawValue)
     camera.fixedcamid = mj_name2id(model.pointer, Int32(mjOBJ_CAMERA.rawValue), "track")
-    Self.drawFloorsWithoutEnd(model)
     mjv_defaultScene(scene)
     mjr_defaultContext(resources)
+    drawFloorsWithoutEnd()
+    let drawn = self.model
     let isReady = try withCurrentContext {
-      model.pointer.pointee.vis.global.offwidth = Int32(width)
-      model.pointer.pointee.vis.global.offheight = Int32(height)
-      mjv_makeScene(model.pointer, scene, 200)
-      mjr_makeContext(model.pointer, resources, Int32(mjFONTSCALE_100.rawValue))
+      drawn.pointer.pointee.vis.global.offwidth = Int32(width)
+      drawn.pointer.pointee.vis.global.offheight = Int32(height)
+      mjv_makeScene(drawn.pointer, scene, 200)
+      mjr_makeContext(drawn.pointer, resources, Int32(mjFONTSCALE_100.rawValue))
       mjr_setBuffer(Int32(mjFB_OFFSCREEN.rawValue), resources)
       return resources.pointee.currentBuffer == Int32(mjFB_OFFSCREEN.rawValue)
     }
@@ -57,8 +61,8 @@ final class MuJoCoRenderer {
   }
 
   /// Robots run further than the models' floors, which have no end for them; a drawn one has none with the
-  /// extent 0. Contacts with a plane do not ask for its extent.
-  private static func drawFloorsWithoutEnd(_ model: MuJoCoModel) {
+  /// extent 0.
+  private func drawFloorsWithoutEnd() {
     let parts = model.pointer.pointee
     for geometry in 0..<Int(parts.ngeom)
     where parts.geom_type[geometry] == Int32(mjGEOM_PLANE.rawValue) {
@@ -83,7 +87,7 @@ final class MuJoCoRenderer {
     let area = mjrRect(left: 0, bottom: 0, width: Int32(width), height: Int32(height))
     var upsideDown = [UInt8](repeating: 0, count: 3 * width * height)
     try withCurrentContext {
-      simulation.update(scene, camera: &camera, options: &options)
+      simulation.update(scene, drawing: model, camera: &camera, options: &options)
       mjr_setBuffer(Int32(mjFB_OFFSCREEN.rawValue), resources)
       mjr_render(area, scene, resources)
       mjr_readPixels(&upsideDown, nil, area, resources)
