@@ -84,12 +84,17 @@ import Testing
     #expect(small.weights.keys.contains { $0.hasPrefix("actor_ft.") })
     var random = RandomStream(seed: 2)
     let observation = random.uniform([1, 1, 5])
-    let chunks = try [checkpoint, small].map {
-      try $0.makePolicy().decide(
-        on: observation, mode: .evaluating, streams: [RandomStream(seed: 3)]
-      ).chunks.elements
+    func chunk(_ weights: [String: Tensor]) throws -> [Float] {
+      try PolicyCheckpoint(path: "small", weights: weights, metadata: checkpoint.metadata())
+        .makePolicy().decide(
+          on: observation, mode: .evaluating, streams: [RandomStream(seed: 3)]
+        ).chunks.elements
     }
-    #expect(chunks[0] == chunks[1])
+    #expect(try chunk(small.weights) == chunk(checkpoint.weights))
+    let withoutFirst = checkpoint.weights.filter { !$0.key.hasPrefix("actor.") }
+    if fineTunedCount < 4 {
+      #expect(throws: ParameterError.self) { try chunk(withoutFirst) }
+    }
   }
 
   /// DDIM draws noise where a policy is judged only if it is told to.

@@ -258,12 +258,12 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
     return weights
   }
 
-  /// Takes back weights; those of a pretrained policy, or of one without unused weights, start both networks.
+  /// Takes back weights; those of a pretrained policy start both networks.
   public func load(_ weights: [String: Tensor]) throws {
     let pretrained = weights.under("network")
-    let last = pretrained.isEmpty ? weights.under("actor_ft") : pretrained
-    let earlier = weights.under("actor")
-    let first = earlier.isEmpty ? last : earlier
+    let (first, last) =
+      pretrained.isEmpty
+      ? (weights.under("actor"), weights.under("actor_ft")) : (pretrained, pretrained)
     try fineTuned.parameters.load(last)
     if transitionCount > 0 { try frozen.parameters.load(first) }
     let eta = weights.under("eta")

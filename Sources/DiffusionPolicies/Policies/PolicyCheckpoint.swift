@@ -84,6 +84,9 @@ public struct PolicyCheckpoint: Sendable {
     critic = description.critic
     origin = description.origin
     self.weights = weights
+    if hasUnusedWeights, weights.under("actor").isEmpty {
+      self.weights.merge(weights.under("actor_ft").prefixed("actor")) { first, _ in first }
+    }
   }
 
   /// Reads a file.
@@ -98,11 +101,15 @@ public struct PolicyCheckpoint: Sendable {
     try self.init(path: path, weights: weights, metadata: file.metadata)
   }
 
-  /// The same policy without weights that no step runs: where all K steps were fine-tuned, those that it
-  /// started from.
+  /// Whether all K steps were fine-tuned: none runs `actor.*`, which a file need not hold then.
+  private var hasUnusedWeights: Bool {
+    fineTunedCount == configuration.denoising.transitionCount
+  }
+
+  /// The same policy, to be kept in a file, without weights that no step runs.
   public var withoutUnusedWeights: PolicyCheckpoint {
     var checkpoint = self
-    if fineTunedCount == configuration.denoising.transitionCount {
+    if hasUnusedWeights {
       checkpoint.weights = weights.filter { !$0.key.hasPrefix("actor.") }
     }
     return checkpoint
