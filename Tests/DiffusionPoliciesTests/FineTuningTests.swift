@@ -99,6 +99,23 @@ import Testing
     }
   }
 
+  /// Who plays a policy with the noise of its training need not know what that was.
+  @Test func policiesKeepTheNoiseOfTheirTraining() throws {
+    var random = RandomStream(seed: 2)
+    let observation = random.uniform([1, 2, 1])
+    func chunk(leastDeviation: Float) throws -> [Float] {
+      let training = try make(
+        nil, tuning { $0.exploration.leastSamplingDeviation = leastDeviation })
+      let checkpoint = training.checkpoint()
+      return try PolicyCheckpoint(
+        path: "policy", weights: checkpoint.weights, metadata: checkpoint.metadata()
+      ).makePolicy().decide(
+        on: observation, mode: .exploring, streams: [RandomStream(seed: 3)]
+      ).chunks.elements
+    }
+    #expect(try chunk(leastDeviation: 0.3) != chunk(leastDeviation: 0.2))
+  }
+
   @Test func doesNotDependOnTheNumberOfThreads() throws {
     let threads = WorkerPool.shared.threadCount
     defer { WorkerPool.shared.threadCount = threads }

@@ -215,6 +215,7 @@ public final class FineTuning {
     checkpoint.fineTunedCount =
       start.configuration.network.kind == .gaussian ? 0 : policy.transitionCount
     checkpoint.critic = configuration.critic
+    checkpoint.exploration = configuration.exploration
     checkpoint.origin.merge(origin) { $1 }
     return checkpoint
   }

@@ -16,6 +16,8 @@ public struct PolicyCheckpoint: Sendable {
   public var weights: [String: Tensor]
   /// The critic's network, if there is one.
   public var critic: CriticConfiguration?
+  /// The noise and limits of its fine-tuning; nil before any.
+  public var exploration: DiffusionPolicy.Exploration?
   /// Where the policy comes from: free text by name, such as the training's seed and score.
   public var origin: [String: String]
 
@@ -43,6 +45,7 @@ public struct PolicyCheckpoint: Sendable {
     var normalization: DemonstrationNormalization
     var fineTunedCount: Int
     var critic: CriticConfiguration?
+    var exploration: DiffusionPolicy.Exploration?
     var origin: [String: String]
   }
 
@@ -60,7 +63,7 @@ public struct PolicyCheckpoint: Sendable {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let description = Description(
       configuration: configuration, normalization: normalization, fineTunedCount: fineTunedCount,
-      critic: critic, origin: origin)
+      critic: critic, exploration: exploration, origin: origin)
     return [Self.key: String(decoding: try encoder.encode(description), as: UTF8.self)]
   }
 
@@ -82,6 +85,7 @@ public struct PolicyCheckpoint: Sendable {
     normalization = description.normalization
     fineTunedCount = description.fineTunedCount
     critic = description.critic
+    exploration = description.exploration
     origin = description.origin
     self.weights = weights
     if hasUnusedWeights, weights.under("actor").isEmpty {
@@ -125,11 +129,15 @@ public struct PolicyCheckpoint: Sendable {
 
   /// The policy, ready to act; to be fine-tuned with K' transitions if `fineTuning` says so.
   ///
+  /// - Parameters:
+  ///   - exploration: noise and limits, if not the checkpoint's own or, where it has none, DPPO's.
+  ///   - transitionCount: K', if not the checkpoint's own.
   /// - Throws: `SettingError` or `ParameterError` if weights and configuration do not fit.
   public func makePolicy(
-    exploration: DiffusionPolicy.Exploration = DiffusionPolicy.Exploration(),
+    exploration: DiffusionPolicy.Exploration? = nil,
     fineTuning transitionCount: Int? = nil
   ) throws -> any ChunkPolicy {
+    let exploration = exploration ?? self.exploration ?? DiffusionPolicy.Exploration()
     // Every weight is about to be replaced by the checkpoint's.
     let random = RandomStream(seed: 0)
     let policy: any ChunkPolicy =
