@@ -83,16 +83,30 @@ import Testing
 
   /// A folder is replaced in three steps, between which a process may be killed.
   @Test func clearsAwayHalfWrittenFolders() throws {
-    let names = ["model.12.partial", "model.12.old", "other.7.old"]
+    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
+    let names = [".attune-model-12.partial", ".attune-model-12.old", ".attune-other-7.old"]
+    try makeFolders(names)
+    _ = try RunFolder.resume(at: path)
+    for name in names { #expect(!FileManager.default.fileExists(atPath: "\(path)/\(name)")) }
+    #expect(try temporary.text("runs/first/model/weights") == ".attune-model-12.old")
+    #expect(try temporary.text("runs/first/other/weights") == ".attune-other-7.old")
+  }
+
+  /// A run may be started in a folder that is used for other things, or that holds other runs.
+  @Test func leavesAloneWhatIsNotTheRuns() throws {
+    let names = ["backup", "backup.2024.old", "inner/.attune-model-12.partial"]
+    try makeFolders(names)
+    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
+    _ = try RunFolder.resume(at: path)
+    for name in names { #expect(try temporary.text("runs/first/\(name)/weights") == name) }
+  }
+
+  private func makeFolders(_ names: [String]) throws {
     for name in names {
       try FileManager.default.createDirectory(
         atPath: "\(path)/\(name)", withIntermediateDirectories: true)
       _ = try temporary.write(name, to: "runs/first/\(name)/weights")
     }
-    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
-    for name in names { #expect(!FileManager.default.fileExists(atPath: "\(path)/\(name)")) }
-    #expect(try temporary.text("runs/first/model/weights") == "model.12.old")
-    #expect(try temporary.text("runs/first/other/weights") == "other.7.old")
   }
 
   @Test func anEmptyPathIsNone() throws {

@@ -55,6 +55,9 @@ import Testing
     #expect(run.firstIteration == 1)
     #expect(try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8).isEmpty)
     #expect(run.configuration.seed == 5)
+    // Had the command refused the setting, the next attempt would not meet it again.
+    #expect(try SampleConfiguration.load(from: path + "/config.yaml").seed != 5)
+    try run.write(MetricsRecord(iteration: 1, step: 1, values: ["loss": 1]))
     #expect(try SampleConfiguration.load(from: path + "/config.yaml").seed == 5)
   }
 

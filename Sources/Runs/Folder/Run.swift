@@ -21,6 +21,8 @@ public final class Run<Configuration: RunConfiguration> {
   private let events: EventWriter
   private static var stepKey: String { "run.step" }
   private var step: Int
+  /// Settings that are not yet in the folder.
+  private var newSettings: String?
 
   /// The first iteration that is left to do, counted from one.
   public var firstIteration: Int { (resumed?.iteration ?? 0) + 1 }
@@ -69,10 +71,11 @@ public final class Run<Configuration: RunConfiguration> {
     if resumed == nil, !checkpoints.iterations.isEmpty {
       throw RunFolderError.noCheckpoint(path: folder.path)
     }
-    if !overrides.isEmpty { try configuration.write(to: folder.configurationPath) }
-    return try Run(
+    let run = try Run(
       folder: folder, configuration: configuration, resumed: resumed,
       keptCheckpointCount: keptCheckpointCount, log: log)
+    if !overrides.isEmpty { run.newSettings = try configuration.yaml() }
+    return run
   }
 
   private init(
@@ -104,10 +107,19 @@ public final class Run<Configuration: RunConfiguration> {
   public func write(_ record: MetricsRecord, times: [String: Double] = [:]) throws(FileError) {
     precondition(
       record.iteration >= firstRecordedIteration, "iteration \(record.iteration) is done")
+    try keepNewSettings()
     step = max(step, record.step)
     try metrics.write(record)
     let scalars = record.values.merging(times) { number, _ in number }
     try events.write(scalars: scalars, step: record.step)
+  }
+
+  /// Settings that a run was resumed with take the place of those in the folder once they have served:
+  /// a wrong one must not stand in the way of the next attempt.
+  private func keepNewSettings() throws(FileError) {
+    guard let settings = newSettings else { return }
+    try AtomicFile.write(settings, to: folder.configurationPath)
+    newSettings = nil
   }
 
   /// Writes an image to `images/` and to TensorBoard.
@@ -139,6 +151,7 @@ public final class Run<Configuration: RunConfiguration> {
     checkpoint.metadata[TimeBreakdown.checkpointKey] = String(
       decoding: try encoder.encode(times), as: UTF8.self)
     checkpoint.metadata[Self.stepKey] = String(step)
+    try keepNewSettings()
     try metrics.synchronize()
     try checkpoints.save(checkpoint, isBest: isBest)
   }

@@ -75,9 +75,12 @@ public final class RunFolder: Sendable {
     if isNew { try Self.makeFolders(path) }
     // The lock is taken before anything is looked at, so that two processes cannot both find it new.
     lock = try Self.lock(path)
-    if isNew, Self.isRun(at: path), hasRecorded { throw RunFolderError.alreadyARun(path: path) }
-    for folder in [checkpointsPath, imagesPath, videosPath] { try Self.makeFolder(folder) }
-    Self.removePartialFiles(in: path)
+    let wasRun = Self.isRun(at: path)
+    if isNew, wasRun, hasRecorded { throw RunFolderError.alreadyARun(path: path) }
+    let inner = [checkpointsPath, imagesPath, videosPath]
+    for folder in inner { try Self.makeFolder(folder) }
+    // What else lies in the folder, be it other runs, is not ours.
+    if wasRun { for folder in [path] + inner { Self.removePartialFiles(in: folder) } }
   }
 
   deinit { close(lock) }
@@ -130,23 +133,17 @@ public final class RunFolder: Sendable {
   }
 
   /// What atomic writes leave when a process is killed; nobody else writes here now.
-  private static func removePartialFiles(in path: String) {
-    for name in FolderListing.names(in: path) {
-      let inner = "\(path)/\(name)"
-      var status = stat()
-      // A link could lead out of the run.
-      let isFolder = lstat(inner, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-      if isFolder {
-        // A folder that is written as a whole, such as a model, and the one it was to replace.
-        if let match = name.wholeMatch(of: #/(.+)\.\d+\.(?:partial|old)/#) {
-          let whole = "\(path)/\(match.output.1)"
-          if name.hasSuffix(".old"), rename(inner, whole) == 0 { continue }
-          try? FileManager.default.removeItem(atPath: inner)
-        } else {
-          removePartialFiles(in: inner)
-        }
-      } else if name.hasPrefix(".attune-"), name.hasSuffix(".partial") {
-        unlink(inner)
+  private static func removePartialFiles(in folder: String) {
+    for name in FolderListing.names(in: folder) where name.hasPrefix(".attune-") {
+      let leftover = "\(folder)/\(name)"
+      // A folder that was to be replaced as a whole, such as a model, and has no successor.
+      if let match = name.wholeMatch(of: #/\.attune-(.+)-\d+\.old/#),
+        rename(leftover, "\(folder)/\(match.output.1)") == 0
+      {
+        continue
+      }
+      if name.hasSuffix(".partial") || name.hasSuffix(".old") {
+        try? FileManager.default.removeItem(atPath: leftover)
       }
     }
   }

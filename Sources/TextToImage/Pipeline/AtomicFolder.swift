@@ -1,12 +1,16 @@
 import Files
 import Foundation
 
-/// A folder that appears under its name only when it is complete.
+/// A folder that appears under its name only when it is complete. A process that is killed may leave
+/// `.attune-NAME-PID.partial` or `.attune-NAME-PID.old`, the folder that was to be replaced, beside it.
 package enum AtomicFolder {
   /// Fills a folder through `body`, which gets a temporary path beside the final one.
   package static func write(to path: String, _ body: (String) throws -> Void) throws {
     let manager = FileManager.default
-    let temporary = "\(path).\(ProcessInfo.processInfo.processIdentifier).partial"
+    let url = URL(filePath: path)
+    let beside = url.deletingLastPathComponent().path(percentEncoded: false)
+    let name = "\(url.lastPathComponent)-\(ProcessInfo.processInfo.processIdentifier)"
+    let temporary = "\(beside)/.attune-\(name).partial"
     try? manager.removeItem(atPath: temporary)
     do {
       try create(temporary)
@@ -15,7 +19,7 @@ package enum AtomicFolder {
         return try manager.moveItem(atPath: temporary, toPath: path)
       }
       // The old one steps aside for a moment, and comes back if the new one cannot take its place.
-      let old = "\(path).\(ProcessInfo.processInfo.processIdentifier).old"
+      let old = "\(beside)/.attune-\(name).old"
       try manager.moveItem(atPath: path, toPath: old)
       do {
         try manager.moveItem(atPath: temporary, toPath: path)
