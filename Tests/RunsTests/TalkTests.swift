@@ -9,6 +9,16 @@ import Testing
     #expect([1, 0, 2000].map { $0.counting("step") } == ["1 step", "0 steps", "2,000 steps"])
   }
 
+  @Test func numbersAreShort() {
+    #expect(
+      [0.6124, 41.26, 3092.4, -0.5, 0].map(\.short) == [
+        "0.612", "41.26", "3092", "-0.500", "0.000",
+      ])
+    // A reward of a user's own program may be of any size.
+    #expect([1e20, -2.5e-9, -1e300].map(\.short) == ["1e20", "-2.5e-9", "-1e300"])
+    #expect([Double.nan, .infinity].map(\.short) == ["nan", "inf"])
+  }
+
   @Test func timesRead() {
     #expect(
       [59.6, 61, 7300, .infinity].map(TimeText.rounded) == [

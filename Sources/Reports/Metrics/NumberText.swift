@@ -8,10 +8,7 @@ enum NumberText {
     guard value.isFinite else { return "not a number" }
     if value == 0 { return "0" }
     let size = abs(value)
-    guard size >= 1e-3, size < 1e9 else {
-      let parts = String(format: "%.3e", value).split(separator: "e")
-      return "\(withoutZeros(String(parts[0])))e\(Int(parts[1]) ?? 0)"
-    }
+    guard size >= 1e-3, size < 1e9 else { return value.scientific }
     if size >= 1000 { return Int(value.rounded()).grouped }
     let places = size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4
     return withoutZeros(String(format: "%.\(places)f", value))

@@ -1,3 +1,5 @@
+import Foundation
+
 extension Int {
   /// The number with a comma between thousands.
   public var grouped: String {
@@ -42,10 +44,20 @@ public enum TimeText {
 }
 
 extension Double {
-  /// Three or four digits, as one reads them in a line: `0.612`, `41.3`, `3092`.
+  /// Up to four digits and a power of ten, as in `5.955e-5`; for finite numbers.
+  public var scientific: String {
+    let parts = String(format: "%.3e", self).split(separator: "e")
+    var digits = parts[0]
+    while digits.hasSuffix("0") { digits.removeLast() }
+    if digits.hasSuffix(".") { digits.removeLast() }
+    return "\(digits)e\(Int(parts[1]) ?? 0)"
+  }
+
+  /// Three or four digits, as one reads them in a line: `0.612`, `41.26`, `3092`, `2.1e-5`.
   public var short: String {
     guard isFinite else { return "\(self)" }
     let size = magnitude
+    guard size == 0 || (5e-4..<1e9).contains(size) else { return scientific }
     let places = size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : 3
     let factor = [1.0, 10, 100, 1000][places]
     let whole = Int64((size * factor).rounded())
