@@ -46,6 +46,8 @@ import Testing
     #expect(try kind(PretrainSettings.defaults) == .policyPretraining)
     #expect(try kind(FinetuneSettings.defaults) == .policyFineTuning)
     #expect(try kind(ImageTrainSettings.defaults) == .imageTraining)
+    #expect(try kind(ImageFinetuneSettings.defaults) == .imageFineTuning)
+    #expect(try kind(NoiseOptimizeSettings.defaults) == .noiseOptimization)
     #expect(try kind(RewardTrainSettings.defaults) == .rewardTraining)
     #expect(RunKind(nil) == .other)
   }
@@ -61,6 +63,10 @@ import Testing
     #expect(try count(finetune) == finetune.training.iterationCount)
     let image = ImageTrainSettings.defaults
     #expect(try count(image) == image.training.batchCount)
+    let weights = ImageFinetuneSettings.defaults
+    #expect(try count(weights) == weights.training.iterationCount)
+    let noise = NoiseOptimizeSettings.defaults
+    #expect(try count(noise) == noise.find.iterationCount)
     var reward = RewardTrainSettings.defaults
     #expect(try count(reward) == reward.clip.optimization.stepCount)
     reward.kind = .classifier

@@ -2,7 +2,8 @@ import Runs
 
 /// What a run did, told by its settings.
 enum RunKind: CaseIterable {
-  case policyPretraining, policyFineTuning, imageTraining, rewardTraining, noiseOptimization, other
+  case policyPretraining, policyFineTuning, imageTraining, imageFineTuning, rewardTraining,
+    noiseOptimization, other
 
   init(_ settings: SettingsOutline?) {
     self =
@@ -17,8 +18,9 @@ enum RunKind: CaseIterable {
     case .policyPretraining: ["policy", "demonstrations"]
     case .policyFineTuning: ["checkpoint", "training.critic"]
     case .imageTraining: ["data", "samples", "training"]
+    case .imageFineTuning: ["reward", "model", "training"]
     case .rewardTraining: ["kind", "dolls", "clip"]
-    case .noiseOptimization: ["reward", "model"]
+    case .noiseOptimization: ["reward", "model", "find"]
     case .other: []
     }
   }
@@ -29,6 +31,7 @@ enum RunKind: CaseIterable {
     case .policyPretraining: "Pretraining of a diffusion policy"
     case .policyFineTuning: "Fine-tuning of a diffusion policy by DPPO"
     case .imageTraining: "Training of a text-to-image model"
+    case .imageFineTuning: "Fine-tuning of a text-to-image model by policy gradients"
     case .rewardTraining: "Training of a judge of pictures"
     case .noiseOptimization: "Optimization of the initial noise by FIND"
     case .other: "A run"
@@ -41,6 +44,7 @@ enum RunKind: CaseIterable {
     case .policyPretraining: "attune policy pretrain"
     case .policyFineTuning: "attune policy finetune"
     case .imageTraining: "attune image train"
+    case .imageFineTuning: "attune image finetune"
     case .rewardTraining: "attune reward train"
     case .noiseOptimization: "attune noise optimize"
     case .other: nil
@@ -52,7 +56,7 @@ enum RunKind: CaseIterable {
     switch self {
     case .policyPretraining, .imageTraining: "batch"
     case .rewardTraining: "step"
-    case .policyFineTuning, .noiseOptimization, .other: "iteration"
+    case .policyFineTuning, .imageFineTuning, .noiseOptimization, .other: "iteration"
     }
   }
 
@@ -75,11 +79,8 @@ enum RunKind: CaseIterable {
         ("batch size", "training.batchSize"), ("seed", "seed"),
       ]
     case .rewardTraining: [("kind", "kind"), ("pictures", "dolls.folder"), ("seed", "seed")]
-    case .noiseOptimization:
-      [
-        ("prompt", "prompt"), ("prompts", "prompts"), ("model", "model"), ("reward", "reward"),
-        ("seed", "seed"),
-      ]
+    case .imageFineTuning, .noiseOptimization:
+      [("prompts", "prompts"), ("model", "model"), ("reward", "reward"), ("seed", "seed")]
     case .other: [("seed", "seed")]
     }
   }
