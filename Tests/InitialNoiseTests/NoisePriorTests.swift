@@ -70,9 +70,15 @@ struct NoisePriorTests {
     #expect(throws: FileError.self) {
       try read.check(path: path, fingerprint: "00ff", shape: [3, 2, 2])
     }
-    #expect(read.origin.differences(prompt: "an \"elf\"", settings: settings).isEmpty)
+    func differences(_ prompt: String, negativePrompt: String) -> Int {
+      read.origin.differences(prompt: prompt, negativePrompt: negativePrompt, settings: settings)
+        .count
+    }
+    let negative = read.origin.negativePrompt
+    #expect(differences("an \"elf\"", negativePrompt: negative) == 0)
     settings.stepCount = 20
-    #expect(read.origin.differences(prompt: "an orc", settings: settings).count == 2)
+    #expect(differences("an orc", negativePrompt: negative) == 2)
+    #expect(differences("an orc", negativePrompt: "blurred") == 3)
   }
 
   @Test func otherFilesAreRefused() throws {

@@ -37,9 +37,9 @@ public struct NoiseEvaluation: Sendable {
   }
 
   /// How many plain pictures stand against one of the prior's, when a prior that cost `imageCount`
-  /// pictures makes `count` more.
+  /// pictures makes `count` more: rounded up, in favor of the plain ones.
   public static func bestOf(imageCount: Int, count: Int) -> Int {
-    max(1, (imageCount + count) / count)
+    1 + (max(0, imageCount) + count - 1) / count
   }
 
   /// Draws and judges plain pictures, and the best of N of others.

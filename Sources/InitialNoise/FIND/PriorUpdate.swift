@@ -59,9 +59,10 @@ struct PriorUpdate {
     let length = Float(configuration.stepSize) * scale
     var squaredNorm = 0.0
     if let gradient = gradients[parameters.mean.leaf] {
-      let kept = lowPass.map { $0(gradient) } ?? gradient
-      squaredNorm += kept.squaredNorm()
-      parameters.mean.value = parameters.mean.value - variance * kept * length
+      squaredNorm += (lowPass.map { $0(gradient) } ?? gradient).squaredNorm()
+      // Projected last: a variance that differs between places would bring other frequencies back.
+      let step = variance * gradient
+      parameters.mean.value = parameters.mean.value - (lowPass.map { $0(step) } ?? step) * length
     }
     if let gradient = gradients[parameters.deviation.leaf] {
       squaredNorm += gradient.squaredNorm()

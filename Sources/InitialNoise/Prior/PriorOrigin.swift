@@ -37,10 +37,18 @@ public struct PriorOrigin: Codable, Hashable, Sendable {
   }
 
   /// In what it differs from another use, in words for a warning; empty if in nothing that matters.
-  public func differences(prompt: String, settings: GenerationSettings) -> [String] {
+  public func differences(
+    prompt: String, negativePrompt: String, settings: GenerationSettings
+  ) -> [String] {
     var differences: [String] = []
     if prompt != self.prompt {
       differences.append("learned for the prompt '\(self.prompt)'")
+    }
+    if negativePrompt != self.negativePrompt {
+      differences.append(
+        self.negativePrompt.isEmpty
+          ? "learned without a negative prompt"
+          : "learned with the negative prompt '\(self.negativePrompt)'")
     }
     if settings.stepCount != stepCount { differences.append("learned with \(stepCount) steps") }
     if settings.guidance.scale != guidance {

@@ -140,7 +140,7 @@ struct ImageSampleCommand: ParsableCommand {
     let file = try NoisePriorFile(path: path)
     try file.prepare(
       path: path, pipeline: pipeline, fingerprint: pipeline.model.fingerprint, prompts: prompts,
-      settings: &settings, log: RunLog(isQuiet: quiet))
+      negativePrompt: negativePrompt, settings: &settings, log: RunLog(isQuiet: quiet))
     let seeds = request.imageSeeds
     var source = TorchImageNoise(seeds: seeds)
     return file.prior.noise(from: source.noise([seeds.count] + file.prior.shape))

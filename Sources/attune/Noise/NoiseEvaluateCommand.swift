@@ -98,6 +98,9 @@ struct NoiseEvaluateCommand: ParsableCommand {
     let optimized = try makeReward(reward)
     var judges = try scores.map { PictureJudge.reward(try makeReward($0), name: $0.camelCased) }
     if let classifier { judges.append(.classifier(try AttributeClassifier(folder: classifier))) }
+    if clip == nil {
+      RunLog(isQuiet: quiet).warn("no diversity without --clip, whose features it takes")
+    }
     if let dolls { judges.append(.layers(try DollComposer(folder: dolls))) }
     let pipeline = try TextToImagePipeline(folder: model)
     let features = try clip.map { try ImageTextModel(folder: $0) }
@@ -111,7 +114,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
       "evaluate", total: groups.reduce(0) { $0 + $1.0.pictureCount(count) }, unit: "picture",
       isQuiet: quiet)
     var done = 0
-    var comparisons: [NoiseComparison] = []
+    var reports: [NoiseReport] = []
     for (group, prompt, settings) in groups {
       let evaluation = NoiseEvaluation(
         pipeline: pipeline, settings: settings, reward: optimized, judges: judges,
@@ -122,22 +125,18 @@ struct NoiseEvaluateCommand: ParsableCommand {
       ) { progress.update(done + $0) }
       done += group.pictureCount(count) - count * group.members.count
       for (path, file) in group.members {
-        comparisons.append(
-          try evaluation.compare(file.prior, with: plain) { progress.update(done + $0) })
+        let comparison = try evaluation.compare(file.prior, with: plain) {
+          progress.update(done + $0)
+        }
         done += count
-        try report(comparisons[comparisons.count - 1], path: path)
+        let report = NoiseReport(comparison, path: path)
+        if !json { print(priors.count > 1 ? "\(report.title)\n\(report.table)" : report.table) }
+        reports.append(report)
       }
     }
-    guard comparisons.count > 1 else { return }
-    let summary = NoiseSummary(comparisons)
-    print(json ? try summary.jsonLine : summary.table)
-  }
-
-  private func report(_ comparison: NoiseComparison, path: String) throws {
-    let report = NoiseReport(comparison, path: path)
-    if json { return print(try report.jsonLine) }
-    if priors.count > 1 { print("\(path.printable): \(comparison.prompt.printable)") }
-    print(report.table)
+    guard reports.count > 1 else { return json ? print(try reports[0].jsonLine) : () }
+    let summary = NoiseSummary(reports.map(\.comparison))
+    print(json ? try NoiseReports(priors: reports, summary: summary).jsonLine : summary.table)
   }
 
   /// As the priors were learned, unless told otherwise.
@@ -152,7 +151,8 @@ struct NoiseEvaluateCommand: ParsableCommand {
     for (path, file) in group.members {
       try file.prepare(
         path: path, pipeline: pipeline, fingerprint: fingerprint, prompts: [prompt],
-        settings: &settings, log: RunLog(isQuiet: quiet))
+        negativePrompt: group.origin.negativePrompt, settings: &settings,
+        log: RunLog(isQuiet: quiet))
     }
     return settings
   }

@@ -36,12 +36,24 @@ struct NoiseOptimizeWork: TrainingWork {
         seed: settings.seed, promptIndex: index)
     }
     fingerprint = model.fingerprint
-    if let resumed = run.resumed {
+    if let state = run.resumed?.trainingState {
+      try requireSame("model", fingerprint, as: state)
+      try requireSame("prompts", promptList, as: state)
       for (index, find) in finds.enumerated() {
-        try find.restore(resumed.trainingState.state(under: "prompt\(index)"))
+        try find.restore(state.state(under: "prompt\(index)"))
       }
     }
   }
+
+  /// A prior that was learned for another prompt or model would go on under a wrong name.
+  private func requireSame(_ key: String, _ found: String, as state: TrainingState) throws {
+    // Runs from before this was checked do not say it.
+    guard let start = state.texts[key], start != found else { return }
+    throw SettingError(
+      key: key, found: found, expected: "what the run was started with, \(start)")
+  }
+
+  private var promptList: String { settings.prompts.joined(separator: "\n") }
 
   var iteration: Int { finds.map(\.iteration).max() ?? 0 }
   var reportInterval: Int { 1 }
@@ -133,9 +145,12 @@ struct NoiseOptimizeWork: TrainingWork {
     for (index, find) in finds.enumerated() {
       state.add(find.trainingState, under: "prompt\(index)")
     }
+    state.texts["model"] = fingerprint
+    state.texts["prompts"] = promptList
     checkpoint.add(state)
-    try run.save(checkpoint)
+    // A checkpoint says that its priors are there.
     try writePriors()
+    try run.save(checkpoint)
   }
 
   private func priorPath(_ index: Int) -> String {

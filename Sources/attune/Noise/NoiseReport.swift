@@ -5,7 +5,7 @@ import Runs
 
 /// What `attune noise evaluate` prints for a prior.
 struct NoiseReport: Encodable {
-  private let comparison: NoiseComparison
+  let comparison: NoiseComparison
   private let path: String
 
   init(_ comparison: NoiseComparison, path: String) {
@@ -31,12 +31,21 @@ struct NoiseReport: Encodable {
     for (name, score) in comparison.scores { try container.encode(score, forKey: Key(name)) }
   }
 
+  /// Which prior it is about.
+  var title: String { "\(path.printable): \(comparison.prompt.printable)" }
+
   /// A line for each score.
   var table: String {
     scoreTable(
       head: ["", "plain", "prior", "best of \(comparison.bestOf)"], comparison.scores
     ) { [$0.plain, $0.prior, $0.bestOfN].map(\.words) }
   }
+}
+
+/// What it prints with `--json` for several priors: each, and what they gain on average over prompts.
+struct NoiseReports: Encodable {
+  let priors: [NoiseReport]
+  let summary: NoiseSummary
 }
 
 extension NoiseSummary {

@@ -9,7 +9,7 @@ extension NoisePriorFile {
   /// `fingerprint` is that of the pipeline's model: every weight goes into it, so that it is computed once.
   func prepare(
     path: String, pipeline: TextToImagePipeline, fingerprint: String, prompts: [String],
-    settings: inout GenerationSettings, log: RunLog
+    negativePrompt: String, settings: inout GenerationSettings, log: RunLog
   ) throws {
     // The size is part of what was learned.
     let reduction = pipeline.model.reduction
@@ -18,9 +18,9 @@ extension NoisePriorFile {
     try check(
       path: path, fingerprint: fingerprint, shape: try pipeline.sampleShape(settings))
     for prompt in prompts {
-      for difference in origin.differences(prompt: prompt, settings: settings) {
-        log.warn("\(path.printable) was \(difference)")
-      }
+      let differences = origin.differences(
+        prompt: prompt, negativePrompt: negativePrompt, settings: settings)
+      for difference in differences { log.warn("\(path.printable) was \(difference)") }
     }
   }
 }
