@@ -65,7 +65,7 @@ public final class ImageFineTuning {
     settings = configuration.generationSettings
     collector = try ImageRolloutCollector(
       TextToImagePipeline(model), settings: settings,
-      reduction: configuration.logProbabilityReduction, seed: seed &+ UInt64(communicator.rank))
+      reduction: configuration.logProbabilityReduction, seed: communicator.seed(seed))
     try SettingError.require(
       !collector.stochasticSteps.isEmpty, "stepCount", configuration.stepCount,
       "more steps: the only one leads to the clean image without noise")
@@ -239,7 +239,8 @@ public final class ImageFineTuning {
     state.numbers["imageCount"] = imageCount
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
-    state.texts["advantages"] = String(decoding: try encoder.encode(advantages), as: UTF8.self)
+    state.texts["advantages"] = String(
+      decoding: try encoder.encode(advantages.state), as: UTF8.self)
     state.texts["model"] = fingerprint
     return state
   }
@@ -258,8 +259,8 @@ public final class ImageFineTuning {
     try weights.parameters.load(state.tensors(under: "weights"))
     weights.apply()
     try optimizer.restore(state.optimizer(under: "optimizer"))
-    advantages = try JSONDecoder().decode(
-      PromptAdvantages.self, from: Data(try state.text("advantages").utf8))
+    advantages.state = try JSONDecoder().decode(
+      PromptAdvantages.State.self, from: Data(try state.text("advantages").utf8))
     iteration = try state.number("iteration")
     imageCount = try state.number("imageCount")
   }

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 import Testing
 
@@ -40,6 +41,20 @@ import Testing
     let some = other([1, 3], prompts: ["a", "a"])
     #expect([all[0], all[2]] == some && judge == other)
     #expect(greatestDifference(Tensor(some.map { $0 ?? .nan }), Tensor([-1, 1])) <= 2e-6)
+  }
+
+  /// What is kept are the rewards, so that the settings may change when a run goes on.
+  @Test func settingsMayChange() throws {
+    var before = advantages { $0.rewardMinimumCount = 1 }
+    _ = before([1, 3], prompts: ["a", "a"])
+    var after = advantages {
+      $0.rewardMinimumCount = 1
+      $0.advantageLimit = 0.25
+    }
+    after.state = try JSONDecoder().decode(
+      PromptAdvantages.State.self, from: JSONEncoder().encode(before.state))
+    #expect(after.state == before.state)
+    #expect(after([9], prompts: ["a"]) == [0.25])
   }
 
   @Test func areHeldAndCentered() {

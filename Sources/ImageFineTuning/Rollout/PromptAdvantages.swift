@@ -1,8 +1,14 @@
 /// Advantages of images over the last images of the same prompt (DDPO, arXiv:2305.13301, section 4.3),
 /// so that prompts that are easy to please do not drown those that are not.
-struct PromptAdvantages: Sendable, Codable, Equatable {
-  /// The last rewards of each prompt.
-  private var buffers: [String: [Float]] = [:]
+struct PromptAdvantages: Sendable, Equatable {
+  /// What the next iterations depend on.
+  struct State: Sendable, Codable, Equatable {
+    /// The last rewards of each prompt.
+    var buffers: [String: [Float]] = [:]
+  }
+
+  /// The rewards so far; settings are not among them, so that they may change when a run goes on.
+  var state = State()
   private let bufferSize: Int
   private let minimumCount: Int
   private let isNormalized: Bool
@@ -20,13 +26,13 @@ struct PromptAdvantages: Sendable, Codable, Equatable {
     precondition(
       rewards.count == prompts.count, "\(rewards.count) rewards for \(prompts.count) prompts")
     for (reward, prompt) in zip(rewards, prompts) {
-      if let reward { buffers[prompt, default: []].append(reward) }
+      if let reward { state.buffers[prompt, default: []].append(reward) }
     }
-    buffers = buffers.mapValues { $0.suffix(bufferSize) }
+    state.buffers = state.buffers.mapValues { $0.suffix(bufferSize) }
     let all = Moments(rewards.compactMap { $0 })
     var moments: [String: Moments] = [:]
     for prompt in Set(prompts) {
-      let buffer = buffers[prompt] ?? []
+      let buffer = state.buffers[prompt] ?? []
       moments[prompt] = buffer.count < minimumCount ? all : Moments(buffer)
     }
     return zip(rewards, prompts).map { reward, prompt in

@@ -20,6 +20,14 @@ public protocol Communicator: Sendable {
   func sum(_ numbers: [Double]) throws -> [Double]
 }
 
+extension Communicator {
+  /// A seed of this process' own for what each draws for itself; the run's in the first process.
+  public func seed(_ seed: UInt64) -> UInt64 {
+    // Far apart, so that the next run's seed is not the next process'.
+    seed &+ UInt64(rank) &* 0x9E37_79B9_7F4A_7C15
+  }
+}
+
 /// A process on its own.
 public struct SingleProcess: Communicator {
   /// 1

@@ -1,5 +1,6 @@
 import Foundation
 import ImageFineTuning
+import Media
 import Rewards
 import Runs
 
@@ -27,7 +28,8 @@ struct ImageFinetuneWork: TrainingWork {
   private var modelFolder: String { "\(run.folder.path)/model" }
 
   mutating func begin() throws {
-    let scores = try evaluate(name: "before")
+    let (grid, scores) = try evaluate()
+    try run.write(png: Data(grid.pngBytes()), name: "before")
     rewardBefore = scores.words
     run.log.say("reward on fresh seeds: \(scores.words)")
   }
@@ -47,8 +49,10 @@ struct ImageFinetuneWork: TrainingWork {
 
   mutating func write(_ report: ImageFineTuningReport, isLast: Bool) throws -> String {
     var record = report.metrics
+    var grid: Image?
     if isLast || run.configuration.evaluation.isDue(after: report.iteration) {
-      let scores = try evaluate(name: "after")
+      let (after, scores) = try evaluate()
+      grid = after
       record["evaluationReward"] = scores.mean ?? .nan
       record["evaluationRewardStandardError"] = scores.standardError
       let before = rewardBefore.map { ", before \($0)" } ?? ""
@@ -61,16 +65,17 @@ struct ImageFinetuneWork: TrainingWork {
         "secondsSampling": report.times.sampling, "secondsJudging": report.times.judging,
         "secondsUpdating": report.times.update,
       ])
+    // After the record, whose step is the picture's.
+    if let grid { try run.write(png: Data(grid.pngBytes()), name: "after") }
     return report.words
   }
 
-  /// Draws the grid of that name from fresh seeds and judges it.
-  private func evaluate(name: String) throws -> RewardScores {
+  /// Draws a grid from fresh seeds and judges it.
+  private func evaluate() throws -> (grid: Image, scores: RewardScores) {
     let (grid, scores) = try run.times.measure("evaluate") {
       try run.configuration.evaluation.evaluate(training, reward: reward)
     }
-    try run.write(png: Data(grid.rendered().pngBytes()), name: name)
-    return scores
+    return (grid.rendered(), scores)
   }
 
   func save() throws {
