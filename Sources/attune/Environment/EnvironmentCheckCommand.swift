@@ -44,14 +44,12 @@ struct EnvironmentCheckCommand: ParsableCommand {
     checker.stepCount = steps
     let report = try checker.run()
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
       let output = Report(
         environment: report.environment, isSound: report.isSound, passed: report.passed,
         problems: report.problems.map {
           Report.Problem(check: $0.check.rawValue, finding: $0.finding)
         })
-      print(String(decoding: try encoder.encode(output), as: UTF8.self))
+      print(try output.jsonLine)
     } else {
       for check in report.passed { print("sound  \(check)") }
       for problem in report.problems { print("WRONG  \(problem)") }

@@ -39,9 +39,7 @@ struct EnvironmentListCommand: ParsableCommand {
         })
     }
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      print(String(decoding: try encoder.encode(Report(environments: items)), as: UTF8.self))
+      print(try Report(environments: items).jsonLine)
       return
     }
     for item in items {

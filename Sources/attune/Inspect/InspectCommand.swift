@@ -42,7 +42,7 @@ struct InspectCommand: ParsableCommand {
         report(error, &hasFailed)
       }
     }
-    if json { print(try InspectReport(summaries).json()) }
+    if json { print(try InspectReport(summaries).jsonLine) }
     if hasFailed { throw ExitCode.failure }
   }
 

@@ -24,11 +24,4 @@ struct InspectReport: Encodable {
         tensors: summary.tensors.map { Tensor(name: $0.name, type: $0.type, shape: $0.shape) })
     }
   }
-
-  /// One line, with keys in alphabetical order.
-  func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
-  }
 }

@@ -95,12 +95,10 @@ struct PolicyCollectCommand: ParsableCommand {
     }
     let summary = EvaluationSummary(environment: environment, episodes)
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       let report = Report(
         environment: environment, episodes: summary.episodes, steps: demonstrations.stepCount,
         meanReturn: summary.meanReturn, standardError: summary.standardError, output: output)
-      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+      print(try report.jsonLine)
     } else {
       print(
         "\(summary.episodes.counting("episode")), "
