@@ -49,6 +49,24 @@ import Testing
     let back = normalized.denormalized(by: normalization)
     #expect(largestDifference(back.states, demonstrations.states) <= 2e-6)
     #expect(largestDifference(back.actions, demonstrations.actions) <= 5e-7)
+
+    // By the settings of a training.
+    var settings = DemonstrationConfiguration()
+    settings.path = try DemonstrationGoldens.temporary("normalized.npz")
+    try normalized.write(to: settings.path)
+    settings.normalization = DemonstrationGoldens.path("normalization.npz")
+    let read = try settings.read(for: EnvironmentConfiguration())
+    #expect(read.states == back.states && read.actions == back.actions)
+    let others = try DemonstrationGoldens.temporary("others.npz")
+    try DemonstrationNormalization(
+      observations: MinMaxNormalization(minimum: [0], maximum: [1]),
+      actions: normalization.actions
+    ).write(to: others)
+    settings.normalization = others
+    #expect(throws: DemonstrationError.self) {
+      try settings.read(for: EnvironmentConfiguration())
+    }
+
     let ranges = MinMaxNormalization(minimum: [7], maximum: [7])
     var constant = DemonstrationGoldens.counting(lengths: [2])
     constant.states = [-1, -1]

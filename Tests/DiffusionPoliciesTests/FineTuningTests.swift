@@ -99,6 +99,19 @@ import Testing
     }
   }
 
+  /// Another fine-tuning goes on with the critic of the first.
+  @Test func theCriticIsKept() throws {
+    let first = try make(nil, tuning { $0.fineTunedCount = 5 })
+    _ = try first.iterate()
+    let checkpoint = first.checkpoint()
+    func critic(_ training: FineTuning) -> [String: [Float]] {
+      training.checkpoint().weights.under("critic").mapValues(\.elements)
+    }
+    #expect(critic(try make(checkpoint, tuning())) == critic(first))
+    let larger = try make(checkpoint, tuning { $0.critic.hiddenSizes = [24, 24, 24] })
+    #expect(critic(larger) != critic(first))
+  }
+
   /// Who plays a policy with the noise of its training need not know what that was.
   @Test func policiesKeepTheNoiseOfTheirTraining() throws {
     var random = RandomStream(seed: 2)

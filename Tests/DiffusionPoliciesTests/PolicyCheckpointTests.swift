@@ -59,19 +59,52 @@ import Testing
     #expect(stepCount == one[1].stepCount)
   }
 
-  /// Files from before DDIM's noise could be chosen say nothing of it.
-  @Test func olderFilesAreRead() throws {
-    let checkpoint = try pretrained()
-    var metadata = try checkpoint.metadata()
-    for (key, text) in metadata { metadata[key] = text.replacing("\"ddimEta\":0,", with: "") }
-    #expect(try metadata != checkpoint.metadata())
-    let read = try PolicyCheckpoint(
-      path: "older", weights: checkpoint.weights, metadata: metadata)
-    #expect(read.configuration == checkpoint.configuration)
+  /// The same file with another description.
+  private func read(
+    _ checkpoint: PolicyCheckpoint, replacing old: String, with new: String
+  ) throws -> PolicyCheckpoint {
+    let original = try checkpoint.metadata()
+    let changed = original.mapValues { $0.replacing(old, with: new) }
+    #expect(changed != original)
+    return try PolicyCheckpoint(path: "file", weights: checkpoint.weights, metadata: changed)
   }
 
-  /// Where all steps were fine-tuned, nothing runs the network from before.
-  @Test(arguments: [2, 4]) func unusedWeightsAreLeftOut(fineTunedCount: Int) throws {
+  /// Files from before a setting came say nothing of it.
+  @Test(arguments: ["\"ddimEta\":0,", "\"activation\":\"relu\",", ",\"noiseLimit\":3"])
+  func olderFilesAreRead(without setting: String) throws {
+    var checkpoint = try pretrained()
+    checkpoint.exploration = DiffusionPolicy.Exploration()
+    let older = try read(checkpoint, replacing: setting, with: "")
+    #expect(older.configuration == checkpoint.configuration)
+    #expect(older.exploration == checkpoint.exploration)
+    #expect(older.normalization == checkpoint.normalization)
+  }
+
+  @Test func damagedDescriptionsAreRefused() throws {
+    let checkpoint = try pretrained()
+    let kind = #expect(throws: PolicyError.self) {
+      try read(checkpoint, replacing: "\"kind\":\"mlp\"", with: "\"kind\":\"oracle\"")
+    }
+    #expect("\(kind as Any)".contains("configuration.network.kind"))
+    // Fewer numbers than the policy has actions.
+    #expect(throws: PolicyError.self) {
+      try read(checkpoint, replacing: "[12,25]", with: "[12]")
+    }
+    var limits = checkpoint
+    limits.exploration = DiffusionPolicy.Exploration()
+    limits.exploration?.actionLimit = -1
+    #expect(throws: SettingError.self) { try limits.makePolicy() }
+    // Between these there is no room to learn in.
+    limits.configuration.denoising.sampler = .ddim
+    limits.configuration.denoising.ddimStepCount = 2
+    limits.exploration = DiffusionPolicy.Exploration()
+    limits.exploration?.learnsEta = true
+    limits.exploration?.leastEta = 1
+    #expect(throws: SettingError.self) { try limits.makePolicy() }
+  }
+
+  /// `actor.*` and, a tenth larger, `actor_ft.*`.
+  private func fineTuned(_ fineTunedCount: Int) throws -> PolicyCheckpoint {
     var checkpoint = try pretrained()
     checkpoint.weights = checkpoint.weights.reduce(into: [:]) { weights, weight in
       let name = weight.key.replacing("network.", with: "")
@@ -79,6 +112,33 @@ import Testing
       weights["actor_ft.\(name)"] = weight.value * 1.1
     }
     checkpoint.fineTunedCount = fineTunedCount
+    return checkpoint
+  }
+
+  /// Going on with another K' must not change what the policy does before it learns.
+  @Test func anotherFineTuningStartsWhereTheFirstEnded() throws {
+    var random = RandomStream(seed: 2)
+    let observation = random.uniform([1, 1, 5])
+    func chunk(_ policy: any ChunkPolicy) -> [Float] {
+      policy.decide(on: observation, mode: .evaluating, streams: [RandomStream(seed: 3)])
+        .chunks.elements
+    }
+    let whole = try fineTuned(4)
+    let expected = chunk(try whole.makePolicy())
+    for count in 1...4 {
+      let start = try whole.start(ofFineTuning: count)
+      #expect(chunk(try start.makePolicy(fineTuning: count)) == expected, "\(count)")
+    }
+    let part = try fineTuned(2)
+    #expect(try part.start(ofFineTuning: 2).weights.count == part.weights.count)
+    for count in [1, 3, 4] {
+      #expect(throws: SettingError.self) { try part.start(ofFineTuning: count) }
+    }
+  }
+
+  /// Where all steps were fine-tuned, nothing runs the network from before.
+  @Test(arguments: [2, 4]) func unusedWeightsAreLeftOut(fineTunedCount: Int) throws {
+    let checkpoint = try fineTuned(fineTunedCount)
     let small = checkpoint.withoutUnusedWeights
     #expect(small.weights.keys.contains { $0.hasPrefix("actor.") } == (fineTunedCount < 4))
     #expect(small.weights.keys.contains { $0.hasPrefix("actor_ft.") })

@@ -70,16 +70,6 @@ public struct DenoisingConfiguration: Codable, Sendable, Hashable {
   /// 20 steps of DDPM.
   public init() {}
 
-  /// Reads settings; checkpoints from before `ddimEta` have none.
-  public init(from decoder: any Decoder) throws {
-    let values = try decoder.container(keyedBy: CodingKeys.self)
-    stepCount = try values.decode(Int.self, forKey: .stepCount)
-    sampler = try values.decode(Sampler.self, forKey: .sampler)
-    ddimStepCount = try values.decode(Int.self, forKey: .ddimStepCount)
-    ddimEta = try values.decodeIfPresent(Float.self, forKey: .ddimEta) ?? ddimEta
-    estimateLimit = try values.decode(Float.self, forKey: .estimateLimit)
-  }
-
   /// The number of runs of the network for a chunk.
   public var transitionCount: Int { sampler == .ddpm ? stepCount : ddimStepCount }
 

@@ -12,7 +12,7 @@ public struct DemonstrationCollector: Sendable {
   ///   - policy: acts.
   ///   - choice: mean actions or draws.
   ///   - seed: episode i starts from, and draws by, the i-th seed after it.
-  ///   - makeEnvironment: gives an environment to each worker.
+  ///   - makeEnvironment: gives an environment to each episode.
   public init(
     policy: BehaviourPolicy, choice: BehaviourPolicy.Choice, seed: UInt64,
     makeEnvironment: @escaping @Sendable () throws -> any Environment

@@ -19,6 +19,9 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
   public var format = DemonstrationFormat.automatic
   /// The tensors that make an observation; empty for the usual ones.
   public var observations: [String] = []
+  /// The `normalization.npz` of a file whose steps are normalized already, as DPPO's scripts write it; empty
+  /// for a file in its own units.
+  public var normalization = ""
   /// Where observations come from.
   public var observationSource = ObservationSource.recorded
   /// Take no more than that many of the first episodes; 0 for all.
@@ -63,13 +66,21 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
   ///
   /// - Throws: `FileError`, `DemonstrationError`, or `EnvironmentError` if the environment cannot be put
   ///   into the file's states.
-  public func read(for environment: EnvironmentConfiguration) throws -> Demonstrations {
-    let recorded = try Demonstrations(
+  public func read(
+    for environment: EnvironmentConfiguration, registry: EnvironmentRegistry = .standard
+  ) throws -> Demonstrations {
+    var recorded = try Demonstrations(
       contentsOf: path, format: format, observations: observations.isEmpty ? nil : observations,
       episodeLimit: episodeLimit == 0 ? nil : episodeLimit)
+    if !normalization.isEmpty {
+      let ranges = try DemonstrationNormalization(contentsOf: normalization)
+      try ranges.requireSizes(of: recorded, path: normalization)
+      recorded = recorded.denormalized(by: ranges)
+    }
     switch observationSource {
     case .recorded: return recorded
-    case .environment: return try recorded.observed(in: try environment.make(), path: path)
+    case .environment:
+      return try recorded.observed(in: try environment.make(in: registry), path: path)
     }
   }
 }

@@ -54,6 +54,19 @@ public struct DemonstrationNormalization: Equatable, Sendable, Codable {
     actions = try range(Self.names[2], Self.names[3])
   }
 
+  /// - Throws: `DemonstrationError.inconsistent` if these are the ranges of other demonstrations.
+  func requireSizes(of demonstrations: Demonstrations, path: String) throws(DemonstrationError) {
+    let sizes = [
+      (Self.names[0], observations.size, demonstrations.stateSize),
+      (Self.names[2], actions.size, demonstrations.actionSize),
+    ]
+    for (name, found, expected) in sizes where found != expected {
+      throw .inconsistent(
+        path: path, tensor: name, found: "\(found) components",
+        expected: "the \(expected) of the demonstrations")
+    }
+  }
+
   /// Writes the reference's `normalization.npz`.
   ///
   /// - Throws: `FileError` if the system refuses.

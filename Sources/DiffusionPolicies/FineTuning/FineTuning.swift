@@ -31,7 +31,7 @@ public final class FineTuning {
   private let communicator: any Communicator
 
   /// - Parameters:
-  ///   - checkpoint: the policy to start from.
+  ///   - checkpoint: the policy to start from, with the critic to go on with if it has one of the same kind.
   ///   - configuration: how to improve it.
   ///   - seed: decides the critic's first weights, starts, noise and minibatches.
   ///   - registry: knows the environment.
@@ -42,6 +42,7 @@ public final class FineTuning {
     registry: EnvironmentRegistry = .standard, communicator: any Communicator = SingleProcess()
   ) throws {
     try configuration.validate()
+    let checkpoint = try checkpoint.start(ofFineTuning: configuration.fineTunedCount)
     start = checkpoint
     self.configuration = configuration
     self.seed = seed
@@ -53,10 +54,14 @@ public final class FineTuning {
     critic = try configuration.critic.makeCritic(
       observationSize: checkpoint.observationSize,
       observationCount: checkpoint.configuration.observationCount, random: &random)
+    let judged = checkpoint.weights.under("critic")
+    if checkpoint.critic == configuration.critic, !judged.isEmpty {
+      try critic.parameters.load(judged)
+    }
     collector = try RolloutCollector(
       try PolicyEnvironment(
         checkpoint.configuration, normalization: checkpoint.normalization, registry: registry),
-      count: configuration.environmentCount, seed: seed &+ UInt64(communicator.rank))
+      count: configuration.environmentCount, seed: communicator.seed(seed))
     func optimizer(_ parameters: NamedParameters) -> Adam {
       .withDecoupledDecay(parameters, weightDecay: Float(configuration.weightDecay))
     }
@@ -159,13 +164,15 @@ public final class FineTuning {
       policy.frozenStates(on: observations, streams: rows.map { cloning.split($0) })
     }
     let gradients = try communicator.sum(result.gradients, of: policy.parameters)
-    let statistics = ProximalPolicyLoss.Statistics(
-      numbers: try communicator.sum(result.statistics.numbers))
+    let sums = try communicator.sum(
+      [result.policyLoss, result.entropy, result.cloningLoss] + result.statistics.numbers)
+    let (policyLoss, entropy, cloningLoss) = (sums[0], sums[1], sums[2])
+    let statistics = ProximalPolicyLoss.Statistics(numbers: Array(sums[3...]))
     let limit = configuration.gradientNormLimit
     let (scale, norm) = gradients.clippingScale(
       maximumNorm: limit > 0 ? limit : .infinity, parameters: policy.parameters)
     try NonFiniteGradient.check(
-      loss: result.policyLoss, "policy loss", norm: norm, gradients, of: policy.parameters)
+      loss: policyLoss, "policy loss", norm: norm, gradients, of: policy.parameters)
     policyOptimizer.step(gradients, gradientScale: limit > 0 ? scale : 1)
     if let etaOptimizer, let parameters = policy.explorationParameters,
       number % configuration.etaUpdateInterval == 0
@@ -173,9 +180,9 @@ public final class FineTuning {
       etaOptimizer.step(try communicator.sum(result.gradients, of: parameters))
     }
     let divergence = statistics.divergence / statistics.count
-    losses.policy += result.policyLoss
-    losses.entropy += result.entropy
-    losses.cloning += result.cloningLoss
+    losses.policy += policyLoss
+    losses.entropy += entropy
+    losses.cloning += cloningLoss
     losses.divergence += divergence
     losses.greatestDivergence = max(losses.greatestDivergence, divergence)
     losses.clipFraction += statistics.clipped / statistics.count
@@ -189,11 +196,12 @@ public final class FineTuning {
   ) throws {
     let result = update.criticGradients(batch)
     let gradients = try communicator.sum(result.gradients, of: critic.parameters)
+    let loss = try communicator.sum([result.loss])[0]
     let norm = gradients.globalNorm(of: critic.parameters)
     try NonFiniteGradient.check(
-      loss: result.loss, "value loss", norm: norm, gradients, of: critic.parameters)
+      loss: loss, "value loss", norm: norm, gradients, of: critic.parameters)
     criticOptimizer.step(gradients)
-    losses.value += result.loss
+    losses.value += loss
     losses.criticGradientNorm += norm
   }
 

@@ -45,7 +45,7 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
         try SettingError.require(
           number > 0 && number.isFinite, key, number, "a number above 0")
       }
-      try SettingError.require((0...1).contains(leastEta), "leastEta", leastEta, "0 to 1")
+      try SettingError.require((0...0.99).contains(leastEta), "leastEta", leastEta, "0 to 0.99")
       try SettingError.require((0...1).contains(eta), "eta", eta, "0 to 1")
     }
   }
@@ -79,6 +79,7 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
     observationSize: Int, actionSize: Int, transitionCount: Int = 0, random: RandomStream
   ) throws {
     try configuration.validate()
+    try exploration.validate()
     let denoising = configuration.denoising
     try SettingError.require(
       (0...denoising.transitionCount).contains(transitionCount), "fineTunedCount",
@@ -154,7 +155,8 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
     on observations: Tensor, mode: ActionMode, streams: [RandomStream]
   ) -> ChunkDecisions {
     let chain = self.chain(
-      on: observations, mode: mode, streams: streams, denoiser: denoiser(observations))
+      on: observations, mode: mode, keepsLogProbabilities: mode == .exploring, streams: streams,
+      denoiser: denoiser(observations))
     let logProbabilities = chain.logProbabilities.map {
       reduced($0).expandingDimension(at: 1)  // [B, 1]
     }
@@ -165,7 +167,8 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
   }
 
   private func chain(
-    on observations: Tensor, mode: ActionMode, streams: [RandomStream], denoiser: StagedDenoiser
+    on observations: Tensor, mode: ActionMode, keepsLogProbabilities: Bool,
+    streams: [RandomStream], denoiser: StagedDenoiser
   ) -> DenoisingChain {
     let process = mode == .exploring ? exploring : evaluating
     var noise = RecordedNoise(
@@ -176,7 +179,7 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
     ])
     return process.rollout(
       from: initial, keeping: .last(mode == .exploring ? transitionCount : 0),
-      keepsLogProbabilities: mode == .exploring, noise: &noise, denoiser: denoiser)
+      keepsLogProbabilities: keepsLogProbabilities, noise: &noise, denoiser: denoiser)
   }
 
   private func denoiser(_ observations: Tensor) -> StagedDenoiser {
@@ -211,7 +214,7 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
   public func frozenStates(on observations: Tensor, streams: [RandomStream]) -> Tensor {
     withoutRecording {
       chain(
-        on: observations, mode: .exploring, streams: streams,
+        on: observations, mode: .exploring, keepsLogProbabilities: false, streams: streams,
         denoiser: StagedDenoiser(frozen.bound(to: observations))
       ).stackedStates
     }

@@ -76,10 +76,13 @@ public struct PolicyCheckpoint: Sendable {
     }
     let description: Description
     do {
-      description = try JSONDecoder().decode(Description.self, from: Data(json.utf8))
+      description = try JSONDecoder().decode(
+        Description.self, from: try Self.withDefaults(Data(json.utf8)))
     } catch {
       throw PolicyError.notAPolicy(
-        path: path, reason: "'\(Self.key)' in its metadata cannot be read")
+        path: path,
+        reason:
+          "'\(Self.key)' in its metadata cannot be read\((error as? DecodingError)?.place ?? "")")
     }
     configuration = description.configuration
     normalization = description.normalization
@@ -90,6 +93,31 @@ public struct PolicyCheckpoint: Sendable {
     self.weights = weights
     if hasUnusedWeights, weights.under("actor").isEmpty {
       self.weights.merge(weights.under("actor_ft").prefixed("actor")) { first, _ in first }
+    }
+  }
+
+  /// Older files do not have the settings that came later: those stay as they are by default.
+  private static func withDefaults(_ json: Data) throws -> Data {
+    guard var object = try JSONSerialization.jsonObject(with: json) as? [String: Any] else {
+      return json
+    }
+    func fill(_ key: String, from defaults: some Encodable) throws {
+      guard let found = object[key] as? [String: Any] else { return }
+      let all = try JSONSerialization.jsonObject(with: JSONEncoder().encode(defaults))
+      object[key] = merged(all as? [String: Any] ?? [:], found)
+    }
+    try fill("configuration", from: PolicyConfiguration())
+    try fill("critic", from: CriticConfiguration())
+    try fill("exploration", from: DiffusionPolicy.Exploration())
+    return try JSONSerialization.data(withJSONObject: object)
+  }
+
+  private static func merged(_ defaults: [String: Any], _ found: [String: Any]) -> [String: Any] {
+    defaults.merging(found) { original, new in
+      guard let original = original as? [String: Any], let new = new as? [String: Any] else {
+        return new
+      }
+      return merged(original, new)
     }
   }
 
@@ -117,6 +145,27 @@ public struct PolicyCheckpoint: Sendable {
       checkpoint.weights = weights.filter { !$0.key.hasPrefix("actor.") }
     }
     return checkpoint
+  }
+
+  /// The policy as another fine-tuning starts from it. Where all steps were fine-tuned, it is one network,
+  /// which may do without DPPO's last K' as a pretrained one.
+  ///
+  /// - Throws: `SettingError` if only some steps were fine-tuned, and K' is to be another: the steps between
+  ///   would be run by a network that has not learned them.
+  func start(ofFineTuning transitionCount: Int) throws(SettingError) -> PolicyCheckpoint {
+    guard fineTunedCount > 0 else { return self }
+    guard hasUnusedWeights else {
+      try SettingError.require(
+        transitionCount == fineTunedCount, "fineTunedCount", transitionCount,
+        "\(fineTunedCount), as the checkpoint was fine-tuned with")
+      return self
+    }
+    var start = self
+    let actors = weights.filter { $0.key.hasPrefix("actor.") || $0.key.hasPrefix("actor_ft.") }
+    start.weights = weights.filter { actors[$0.key] == nil }
+      .merging(weights.under("actor_ft").prefixed("network")) { first, _ in first }
+    start.fineTunedCount = 0
+    return start
   }
 
   /// Writes a file.
@@ -155,5 +204,21 @@ public struct PolicyCheckpoint: Sendable {
       }
     try policy.load(weights)
     return policy
+  }
+}
+
+extension DecodingError {
+  /// Where it went wrong, to follow a sentence: ` at 'configuration.network.kind'`.
+  fileprivate var place: String {
+    let context: Context? =
+      switch self {
+      case .typeMismatch(_, let context), .valueNotFound(_, let context),
+        .keyNotFound(_, let context), .dataCorrupted(let context):
+        context
+      @unknown default: nil
+      }
+    var names = context?.codingPath.map(\.stringValue) ?? []
+    if case .keyNotFound(let key, _) = self { names.append(key.stringValue) }
+    return names.isEmpty ? "" : " at '\(names.joined(separator: "."))'"
   }
 }

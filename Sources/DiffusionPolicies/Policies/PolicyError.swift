@@ -26,9 +26,9 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
       \(path): not a policy: \(reason); give a checkpoint of 'attune policy pretrain', 'finetune' or \
       'import'
       """
-    case .sizes(let environment, let observation, let action, let hisObservation, let hisAction):
+    case .sizes(let environment, let observation, let action, let taken, let given):
       """
-      the policy takes \(hisObservation) observations and gives \(hisAction) actions, but \
+      the policy takes \(taken) observations and gives \(given) actions, but \
       '\(environment)' has \(observation) and \(action): choose the environment it was trained in
       """
     }

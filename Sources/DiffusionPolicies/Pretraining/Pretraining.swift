@@ -1,4 +1,5 @@
 import Diffusion
+import Environments
 import Files
 import Foundation
 import NeuralNetworks
@@ -46,11 +47,13 @@ public final class Pretraining {
   ///   - configuration: how.
   ///   - demonstrations: which demonstrations, and how they are drawn.
   ///   - seed: decides weights, batches, time steps and noise.
-  ///   - communicator: sums gradients over processes.
+  ///   - registry: knows the environment.
+  ///   - communicator: sums gradients over processes, each of which draws batches of its own.
   /// - Throws: what reading demonstrations throws, and `SettingError` for settings that do not fit.
   public init(
     policy: PolicyConfiguration, configuration: PretrainingConfiguration,
     demonstrations: DemonstrationConfiguration, seed: UInt64,
+    registry: EnvironmentRegistry = .standard,
     communicator: any Communicator = SingleProcess()
   ) throws {
     try policy.validate()
@@ -59,7 +62,7 @@ public final class Pretraining {
     self.policy = policy
     self.configuration = configuration
     self.communicator = communicator
-    let all = try demonstrations.read(for: policy.environment)
+    let all = try demonstrations.read(for: policy.environment, registry: registry)
     let normalization = DemonstrationNormalization(of: all)
     self.normalization = normalization
     var splitting = RandomStream(seed: seed, purpose: "validation split")
@@ -76,8 +79,9 @@ public final class Pretraining {
     validation = parts.validation.lengths.isEmpty ? nil : try dataset(parts.validation)
     order = try BatchOrder(
       self.dataset, batchSize: min(configuration.batchSize, self.dataset.count),
-      weighting: demonstrations.weighting, random: RandomStream(seed: seed, purpose: "batches"))
-    draws = RandomStream(seed: seed, purpose: "time steps and noise")
+      weighting: demonstrations.weighting,
+      random: RandomStream(seed: communicator.seed(seed), purpose: "batches"))
+    draws = RandomStream(seed: communicator.seed(seed), purpose: "time steps and noise")
 
     var weights = RandomStream(seed: seed, purpose: "weights")
     switch policy.network.kind {
@@ -120,12 +124,14 @@ public final class Pretraining {
     let count = batch.chunks.shape[0]
     let draws = draws.split(batchIndex)
     let cloning = self.loss
-    let (loss, _, gradients) = shardedValueAndGradients(
+    let share = 1 / Float(communicator.processCount)
+    let (ownLoss, _, gradients) = shardedValueAndGradients(
       count: count,
       shardSize: max(Self.leastShardSize, (count + Self.laneCount - 1) / Self.laneCount),
       laneCount: Self.laneCount
-    ) { rows in ShardResult(loss: cloning(batch, rows: rows, draws: draws)) }
+    ) { rows in ShardResult(loss: cloning(batch, rows: rows, draws: draws) * share) }
     let sum = try communicator.sum(gradients, of: parameters)
+    let loss = try communicator.sum([ownLoss])[0]
     let limit = configuration.gradientNormLimit
     let (scale, norm) = sum.clippingScale(
       maximumNorm: limit > 0 ? limit : .infinity, parameters: parameters)

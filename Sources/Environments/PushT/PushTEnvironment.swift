@@ -40,7 +40,7 @@ public final class PushTEnvironment: Environment {
   public let successReward: Float
   /// What is covered counts to this power: above 1, the last pixels are worth more than the first.
   ///
-  /// The last tenth of the benchmark's reward is a tenth of it; to the sixth power, 47%.
+  /// Going from 90% to 100% earns 10% of the reward at exponent 1, and 47% of it at exponent 6.
   public let rewardExponent: Double
   private let kind: Observation
   private let rewardKind: RewardKind

@@ -18,6 +18,24 @@ public struct MinMaxNormalization: Equatable, Sendable, Codable {
     self.maximum = maximum
   }
 
+  private enum CodingKeys: String, CodingKey { case minimum, maximum }
+
+  /// Reads ranges.
+  ///
+  /// - Throws: `DecodingError` if they are none.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    minimum = try values.decode([Float].self, forKey: .minimum)
+    maximum = try values.decode([Float].self, forKey: .maximum)
+    guard !minimum.isEmpty, minimum.count == maximum.count,
+      zip(minimum, maximum).allSatisfy({ $0.isFinite && $1.isFinite && $0 <= $1 })
+    else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .maximum, in: values,
+        debugDescription: "not as many numbers as minimum has, each at least the minimum's")
+    }
+  }
+
   /// Measures the ranges of data of shape `[N, D]`, row-major.
   public init(ofRows data: some Collection<Float>, size: Int) {
     precondition(

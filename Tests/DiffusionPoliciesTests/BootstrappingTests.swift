@@ -1,0 +1,110 @@
+import Environments
+import ReinforcementLearning
+import Tensors
+import Testing
+
+@testable import DiffusionPolicies
+
+/// What a decision is worth when its episode goes on, ends, or runs out of time, against a simulation of the
+/// environment step by step.
+@Suite struct BootstrappingTests {
+  private static let (environmentCount, decisionCount, executedCount) = (12, 40, 2)
+  private static let timeLimit = 12
+  private let configuration: FineTuningConfiguration
+  private let buffer: RolloutBuffer
+  private let rollout: JudgedRollout
+  private let critic: Critic
+
+  init() throws {
+    var policy = PolicyConfiguration()
+    policy.environment.name = "target"
+    policy.observationCount = 2
+    policy.predictionCount = 4
+    policy.executedCount = Self.executedCount
+    policy.network.hiddenSizes = [16, 16, 16]
+    policy.denoising.stepCount = 4
+    var configuration = FineTuningConfiguration()
+    configuration.scalesRewards = false
+    configuration.critic.hiddenSizes = [16, 16, 16]
+    configuration.discount = 0.9
+    configuration.traceDecay = 0.8
+    // Wild enough to leave the line now and then.
+    configuration.exploration.leastSamplingDeviation = 1
+    self.configuration = configuration
+    var random = RandomStream(seed: 7)
+    critic = try configuration.critic.makeCritic(
+      observationSize: 1, observationCount: 2, random: &random)
+    let diffusion = try DiffusionPolicy(
+      policy, exploration: configuration.exploration, observationSize: 1, actionSize: 1,
+      transitionCount: 4, random: RandomStream(seed: 5))
+    let environment = try PolicyEnvironment(
+      policy,
+      normalization: DemonstrationNormalization(
+        observations: MinMaxNormalization(minimum: [-2], maximum: [2]),
+        actions: MinMaxNormalization(minimum: [-1], maximum: [1])),
+      registry: TargetEnvironment.registry)
+    let collector = try RolloutCollector(environment, count: Self.environmentCount, seed: 3)
+    buffer = collector.collect(diffusion, decisionCount: Self.decisionCount, iteration: 0).buffer
+    var scaler = RewardScaler(
+      environmentCount: Self.environmentCount, discount: configuration.discount)
+    rollout = JudgedRollout(
+      buffer, critic: critic, configuration: configuration, policy: diffusion, scaler: &scaler)
+  }
+
+  /// What the line does with a decision.
+  private struct Replay {
+    var reward: Float = 0
+    var isTerminated = false
+    var isTimeOut = false
+    /// The last two places, divided by 2 as the policy sees them.
+    var reached: [Float] = []
+  }
+
+  private func replay(row: Int, stepsBefore: Int) -> Replay {
+    var replay = Replay()
+    let seen = buffer.observations.slice(row..<row + 1).elements
+    var (previous, x) = (Double(seen[0]) * 2, Double(seen[1]) * 2)
+    let chunk = buffer.states.slice(row..<row + 1).elements.suffix(4)
+    for (step, action) in chunk.prefix(Self.executedCount).enumerated() {
+      (previous, x) = (x, x + 0.3 * Double(action))
+      replay.reward += Float(1 - abs(x - 0.5))
+      replay.isTerminated = abs(x) > 2
+      replay.isTimeOut = !replay.isTerminated && stepsBefore + step + 1 == Self.timeLimit
+      if replay.isTerminated || replay.isTimeOut { break }
+    }
+    replay.reached = [Float(previous / 2), Float(x / 2)]
+    return replay
+  }
+
+  @Test func advantagesAreThoseOfTheTrueLastObservations() {
+    let (discount, decay) = (Float(configuration.discount), Float(configuration.traceDecay))
+    var (terminations, timeOuts) = (0, 0)
+    for environment in 0..<Self.environmentCount {
+      var steps = 0
+      var replays: [Replay] = []
+      for decision in 0..<Self.decisionCount {
+        let row = decision * Self.environmentCount + environment
+        if buffer.isFirst[row] { steps = 0 }
+        replays.append(replay(row: row, stepsBefore: steps))
+        steps += Self.executedCount
+      }
+      var advantage: Float = 0
+      for decision in (0..<Self.decisionCount).reversed() {
+        let row = decision * Self.environmentCount + environment
+        let replay = replays[decision]
+        #expect(replay.isTerminated == buffer.isTerminated[row])
+        #expect((replay.isTerminated || replay.isTimeOut) == buffer.isFinished[row])
+        terminations += replay.isTerminated ? 1 : 0
+        timeOuts += replay.isTimeOut ? 1 : 0
+        let value = critic(buffer.observations.slice(row..<row + 1)).scalar
+        let next = critic(Tensor(shape: [1, 2, 1], elements: replay.reached)).scalar
+        let change = replay.reward + (replay.isTerminated ? 0 : discount * next) - value
+        let isFinished = replay.isTerminated || replay.isTimeOut
+        advantage = change + (isFinished ? 0 : discount * decay * advantage)
+        #expect(abs(rollout.advantages[row] - advantage) <= 1e-4, "decision \(decision)")
+        #expect(abs(rollout.returns[row] - advantage - value) <= 1e-4, "decision \(decision)")
+      }
+    }
+    #expect(terminations > 0 && timeOuts > 0, "\(terminations) and \(timeOuts)")
+  }
+}
