@@ -179,6 +179,31 @@ struct HostilePickleTests {
     #expect(error?.kind == .tooLarge)
   }
 
+  /// One list of pairs, copied into dictionaries that are thrown away again.
+  @Test func copiedListsAreRefused() {
+    let count = 100_000
+    var pickle: [UInt8] = Array("](NN".utf8) + [0x86] + Array("q".utf8) + [0]
+    for _ in 1..<count { pickle += Array("h".utf8) + [0] }
+    pickle += Array("eq".utf8) + [1] + Array("0".utf8)
+    let copy =
+      global("collections", "OrderedDict") + Array("h".utf8) + [1, 0x85] + Array("R0".utf8)
+    for _ in 0..<100 { pickle += copy }
+    let error = #expect(throws: FileError.self) { try read(pickle + Array("N.".utf8)) }
+    #expect(error?.kind == .tooLarge)
+  }
+
+  /// One long text, turned into bytes that are thrown away again.
+  @Test func textsEncodedAgainAndAgainAreRefused() throws {
+    let long = text(String(repeating: "k", count: 1_000_000)) + Array("q".utf8) + [0, 0x30]
+    let encode =
+      global("_codecs", "encode") + Array("h".utf8) + [0] + text("latin1") + [0x86]
+      + Array("R0".utf8)
+    _ = try read(long + encode + Array("N.".utf8))
+    let again = [[UInt8]](repeating: encode, count: 100).flatMap { $0 }
+    let error = #expect(throws: FileError.self) { try read(long + again + Array("N.".utf8)) }
+    #expect(error?.kind == .tooLarge)
+  }
+
   @Test func endlessPicklesAreRefused() {
     let error = #expect(throws: FileError.self) {
       try read([UInt8](repeating: 0x4E, count: 5_000_000))

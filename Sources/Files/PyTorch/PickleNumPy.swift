@@ -3,10 +3,11 @@
 
 extension Unpickler {
   /// Stands for `_codecs.encode(text, 'latin1')`, by which old protocols write bytes.
-  func encoded(_ arguments: [PickleItem]) throws(FileError) -> Bytes {
+  mutating func encoded(_ arguments: [PickleItem]) throws(FileError) -> Bytes {
     guard case .text(let text)? = arguments.first, arguments.count == 2,
       case .text("latin1") = arguments[1]
     else { throw malformed("encodes something other than Latin-1 text") }
+    try budget.spend(bytes: text.utf8.count)
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.utf8.count)
     for scalar in text.unicodeScalars {
@@ -30,7 +31,7 @@ extension Unpickler {
         problem: "has a NumPy array of type '\(code.printable(most: 20))'",
         advice: PickleReductions.advice)
     }
-    return add(PickleObject(kind: .numPyType(type)))
+    return try add(PickleObject(kind: .numPyType(type)))
   }
 
   func checkByteOrder(of type: ElementType, _ state: PickleItem) throws(FileError) {
@@ -73,7 +74,7 @@ extension Unpickler {
       throw malformed("has a NumPy array other than of plain numbers")
     }
     let array = try numPyArray(items[0], type: items[1], shape: items[2], isFortran: order == "F")
-    return add(PickleObject(kind: .tensor(array)))
+    return try add(PickleObject(kind: .tensor(array)))
   }
 
   private func numPyArray(

@@ -20,7 +20,7 @@ extension Unpickler {
       return first
     case .size:
       guard arguments.count == 1 else { throw malformed("has a torch.Size without sizes") }
-      return add(PickleObject(kind: .tuple, items: try tuple(arguments[0], "sizes")))
+      return try add(PickleObject(kind: .tuple, items: tuple(arguments[0], "sizes")))
     case .device:
       guard case .text(let name)? = arguments.first else {
         throw malformed("has a torch.device without a name")
@@ -33,7 +33,7 @@ extension Unpickler {
       guard case .global(.numPyArray)? = arguments.first else {
         throw malformed("reconstructs something other than a NumPy array")
       }
-      return add(PickleObject(kind: .emptyArray))
+      return try add(PickleObject(kind: .emptyArray))
     case .numPyFromBuffer: return try numPyArray(fromBuffer: arguments)
     case .storage, .elementType, .numPyArray:
       throw FileError(
@@ -84,6 +84,7 @@ extension Unpickler {
     if let first = arguments.first {
       guard arguments.count == 1, case .object(let index) = first, case .list = objects[index].kind
       else { throw malformed("makes an OrderedDict of something other than pairs") }
+      try budget.check(items: 2 * objects[index].items.count)
       for pair in objects[index].items {
         guard case .object(let index) = pair, objects[index].items.count == 2 else {
           throw malformed("makes an OrderedDict of something other than pairs")
@@ -91,7 +92,7 @@ extension Unpickler {
         items += objects[index].items
       }
     }
-    return add(PickleObject(kind: .dictionary, items: items))
+    return try add(PickleObject(kind: .dictionary, items: items))
   }
 }
 
@@ -115,7 +116,7 @@ extension Unpickler {
         problem: "has \(byteCount) bytes, too few for \(count) elements of \(type.rawValue)",
         advice: "the file is damaged")
     }
-    return add(PickleObject(kind: .storage(type, key: key, count: count)))
+    return try add(PickleObject(kind: .storage(type, key: key, count: count)))
   }
 
   /// Stands for `_rebuild_tensor_v2(storage, offset, size, stride, ...)`.
@@ -137,6 +138,6 @@ extension Unpickler {
           + "\(strides) from element \(offset)",
         advice: "the file is damaged, or holds a huge expanded tensor: save a clone of it")
     }
-    return add(PickleObject(kind: .tensor(tensor)))
+    return try add(PickleObject(kind: .tensor(tensor)))
   }
 }

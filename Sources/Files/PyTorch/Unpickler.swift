@@ -2,6 +2,7 @@
 /// lists and dictionaries and can do nothing else.
 struct Unpickler {
   let archive: PyTorchArchive
+  var budget: PickleBudget
   private(set) var objects: [PickleObject] = []
   private var cursor: ByteCursor
   private var stack: [PickleItem] = []
@@ -14,6 +15,7 @@ struct Unpickler {
 
   init(_ bytes: Bytes, archive: PyTorchArchive) {
     self.archive = archive
+    budget = PickleBudget(pickleByteCount: bytes.count, path: archive.path)
     cursor = ByteCursor(bytes, path: archive.path, part: "data.pkl")
   }
 
@@ -47,7 +49,8 @@ struct Unpickler {
       problem: "\(problem) (byte \(cursor.position))", advice: "the file is damaged or hostile")
   }
 
-  mutating func add(_ object: PickleObject) -> PickleItem {
+  mutating func add(_ object: PickleObject) throws(FileError) -> PickleItem {
+    try budget.spend(items: 1 + object.items.count)
     objects.append(object)
     return .object(objects.count - 1)
   }
@@ -90,12 +93,16 @@ struct Unpickler {
   }
 
   private mutating func extendList(_ items: [PickleItem]) throws(FileError) {
-    objects[try container(try top(), "a list")].items += items
+    let index = try container(try top(), "a list")
+    try budget.spend(items: items.count)
+    objects[index].items += items
   }
 
   private mutating func extendDictionary(_ items: [PickleItem]) throws(FileError) {
     guard items.count.isMultiple(of: 2) else { throw malformed("has a key without a value") }
-    objects[try container(try top(), "a dictionary")].items += items
+    let index = try container(try top(), "a dictionary")
+    try budget.spend(items: items.count)
+    objects[index].items += items
   }
 
   private func remembered(_ index: Int) throws(FileError) -> PickleItem {
@@ -154,19 +161,19 @@ extension Unpickler {
   /// Lists, tuples and dictionaries; false if the operation is none of them.
   private mutating func performContainer(_ operation: PickleOperation) throws(FileError) -> Bool {
     switch operation {
-    case .emptyList: push(add(PickleObject(kind: .list)))
-    case .list: push(add(PickleObject(kind: .list, items: try popToMark())))
+    case .emptyList: push(try add(PickleObject(kind: .list)))
+    case .list: push(try add(PickleObject(kind: .list, items: popToMark())))
     case .append: try extendList([try pop()])
     case .appends: try extendList(try popToMark())
-    case .emptyTuple: push(add(PickleObject(kind: .tuple)))
-    case .tuple: push(add(PickleObject(kind: .tuple, items: try popToMark())))
+    case .emptyTuple: push(try add(PickleObject(kind: .tuple)))
+    case .tuple: push(try add(PickleObject(kind: .tuple, items: popToMark())))
     case .tuple1: try pushTuple(1)
     case .tuple2: try pushTuple(2)
     case .tuple3: try pushTuple(3)
-    case .emptyDictionary: push(add(PickleObject(kind: .dictionary)))
+    case .emptyDictionary: push(try add(PickleObject(kind: .dictionary)))
     case .dictionary:
       let items = try popToMark()
-      push(add(PickleObject(kind: .dictionary)))
+      push(try add(PickleObject(kind: .dictionary)))
       try extendDictionary(items)
     case .setItem:
       let value = try pop()
@@ -209,7 +216,7 @@ extension Unpickler {
   private mutating func pushTuple(_ count: Int) throws(FileError) {
     var items: [PickleItem] = []
     for _ in 0..<count { items.append(try pop()) }
-    push(add(PickleObject(kind: .tuple, items: items.reversed())))
+    push(try add(PickleObject(kind: .tuple, items: items.reversed())))
   }
 
   private func global(module: String, name: String) throws(FileError) -> PickleGlobal {
@@ -232,7 +239,9 @@ extension Unpickler {
 
   private mutating func text(_ count: Int) throws(FileError) -> String {
     // Python lets half a surrogate pair through; it is shown as a replacement character.
-    try cursor.take(count).text
+    let bytes = try cursor.take(count)
+    try budget.spend(bytes: count)
+    return bytes.text
   }
 
   private mutating func wideCount() throws(FileError) -> Int {
