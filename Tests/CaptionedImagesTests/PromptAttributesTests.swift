@@ -1,4 +1,5 @@
 import CaptionedImages
+import TestSupport
 import Testing
 
 @Suite struct PromptAttributesTests {
@@ -59,6 +60,42 @@ import Testing
     #expect(parsed("holding a dagger and a red book") == ["hand1 dagger", "hand2 red book"])
     #expect(parsed("holding an axe and a dagger") == ["hand1 axe", "hand2 dagger"])
     #expect(parsed("holding a dagger and a dagger") == ["hand1 dagger", "hand2 dagger"])
+  }
+
+  /// A catalog of a human in a robe and other rows of `captions.tsv`.
+  private func catalog(_ rows: String...) throws -> DollCatalog {
+    let folder = try TemporaryFolder()
+    let header = "layer\tfile\tphrase\tnoun\tcolour"
+    let needed = ["base\tman.png\thuman\thuman\t", "body\trobe.png\trobe\trobe\t"]
+    try folder.write(
+      ([header] + needed + rows).joined(separator: "\n") + "\n", to: "captions.tsv")
+    try folder.write("layer_a\tfile_a\tlayer_b\tfile_b\n", to: "forbidden.tsv")
+    return try DollCatalog(folder: folder.path)
+  }
+
+  @Test func phrasesKeepTheCatalogsSpelling() throws {
+    let catalog = try catalog(
+      "hand1\tsword.png\ttwo-handed sword\tsword\t", "head\that.png\tWizard's hat\that\t")
+    let doll = Doll(catalog.items)
+    for prompt in [doll.caption(), "HUMAN, robe: two handed sword; wizard's HAT"] {
+      let asked = PromptAttributes(parsing: prompt, catalog: catalog)
+      #expect(
+        asked.attributes.map(\.phrase) == ["human", "robe", "two-handed sword", "Wizard's hat"],
+        "\(prompt)")
+      #expect(asked[.hand1] == "two-handed sword")
+      #expect(asked.share(presentIn: doll) == 1)
+    }
+  }
+
+  @Test func phrasesThatPromptsCannotTellApartAreRefused() {
+    let error = #expect(throws: CaptionedDataError.self) {
+      try catalog(
+        "hand1\tsword.png\ttwo-handed sword\tsword\t",
+        "hand1\tother.png\tTwo handed sword\tsword\t")
+    }
+    #expect(error?.row == 5)
+    #expect(error?.problem.contains("'two-handed sword'") == true)
+    #expect(error?.problem.contains("'Two handed sword'") == true)
   }
 
   @Test func attributesAreFoundInDolls() throws {

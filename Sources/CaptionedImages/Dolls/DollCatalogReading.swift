@@ -26,18 +26,27 @@ extension DollCatalog {
   private static func items(in file: TabSeparatedFile) throws -> [DollItem] {
     var items: [DollItem] = []
     var seen: Set<[String]> = []
+    // By what prompts are searched for. Over all slots, as a prompt may leave open which it means.
+    var spellings: [String: String] = [:]
     for row in try file.values(ofColumns: ["layer", "file", "phrase", "noun", "colour"]) {
       let values = row.values
       let slot = try slot(values[0], file: file, row: row)
-      guard !values[1].isEmpty, !values[2].isEmpty else {
+      guard !values[1].isEmpty, values[2].contains(where: { $0.isLetter || $0.isNumber }) else {
         throw CaptionedDataError(
-          file: file.path, row: row.line, problem: "has no file or no phrase",
+          file: file.path, row: row.line, problem: "has no file, or no words in its phrase",
           advice: "fill it in or remove the row")
       }
       guard seen.insert([values[0], values[1]]).inserted else {
         throw CaptionedDataError(
           file: file.path, row: row.line, problem: "lists \(values[0])/\(values[1]) again",
           advice: "remove one of the rows")
+      }
+      let words = PhraseFinder.normalized(values[2])
+      if let other = spellings.updateValue(values[2], forKey: words), other != values[2] {
+        throw CaptionedDataError(
+          file: file.path, row: row.line,
+          problem: "prompts cannot tell its phrase '\(values[2])' from '\(other)'",
+          advice: "spell them alike, or let them differ in more than case and punctuation")
       }
       items.append(
         DollItem(

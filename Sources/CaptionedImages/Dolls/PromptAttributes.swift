@@ -2,7 +2,7 @@
 public struct PromptAttribute: Codable, Hashable, Sendable {
   /// Where it may be; more than one slot if the prompt leaves it open, as `holding a dagger` does.
   public let slots: [DollSlot]
-  /// What it is, in the catalog's words.
+  /// What it is, as the catalog spells it.
   public let phrase: String
 
   /// Describes what is asked for.
@@ -48,7 +48,8 @@ public struct PromptAttributes: Codable, Hashable, Sendable {
 
 /// Finds phrases in prompts; made once for many prompts.
 public struct PromptParser: Sendable {
-  private let slots: [String: [DollSlot]]
+  /// What may be asked for, by its phrase as the finder has it.
+  private let known: [String: PromptAttribute]
   private let finder: PhraseFinder
 
   /// Takes the phrases of a catalog.
@@ -56,29 +57,33 @@ public struct PromptParser: Sendable {
     self.init(phrases: DollSlot.allCases.map { ($0, catalog.phrases(of: $0)) })
   }
 
-  /// Takes the phrases of some slots, such as a classifier's classes.
+  /// Takes the phrases of some slots, such as a classifier's classes; those that texts cannot tell
+  /// apart must be spelled alike.
   public init(phrases: [(slot: DollSlot, phrases: [String])]) {
-    var slots: [String: [DollSlot]] = [:]
+    var known: [String: PromptAttribute] = [:]
     for (slot, phrases) in phrases {
-      for phrase in phrases { slots[PhraseFinder.normalized(phrase), default: []].append(slot) }
+      for phrase in phrases {
+        let words = PhraseFinder.normalized(phrase)
+        let spelling = known[words]?.phrase ?? phrase
+        precondition(spelling == phrase, "texts cannot tell '\(phrase)' from '\(spelling)'")
+        known[words] = PromptAttribute(slots: (known[words]?.slots ?? []) + [slot], phrase: phrase)
+      }
     }
-    self.slots = slots
-    finder = PhraseFinder(slots.keys)
+    self.known = known
+    finder = PhraseFinder(known.keys)
   }
 
   /// The items that a prompt mentions; see `PromptAttributes(parsing:catalog:)`.
   public func attributes(in prompt: String) -> PromptAttributes {
     // 1. Phrases in the order of the text.
-    let found = finder.matches(in: prompt).map { match in
-      (phrase: match.phrase, slots: slots[match.phrase, default: []])
-    }
+    let found = finder.matches(in: prompt).compactMap { known[$0.phrase] }
 
     // 2. Phrases of one slot take theirs. What fits several takes what is left, as in "holding a
     // dagger and a torch", or stays open. Two equal ones fill the slots one after the other.
     var taken: Set<DollSlot> = []
     var attributes: [PromptAttribute] = []
     for item in found where item.slots.count == 1 && taken.insert(item.slots[0]).inserted {
-      attributes.append(PromptAttribute(slots: item.slots, phrase: item.phrase))
+      attributes.append(item)
     }
     for (phrase, group) in Dictionary(grouping: found.filter { $0.slots.count > 1 }, by: \.phrase)
       .sorted(by: { $0.key < $1.key })
