@@ -108,6 +108,20 @@ import Testing
     #expect(try source.batch(at: [0]).images.elements.allSatisfy { $0 == 1 })
   }
 
+  /// Scaled as a whole, it would be a picture of 30 thousand million pixels.
+  @Test func longStripsAreFitted() throws {
+    let folder = try TemporaryFolder()
+    let count = 8_000_000
+    let strip = StoredTensor(
+      shape: [1, count, 1, 3], uint8s: [UInt8](repeating: 255, count: 3 * count))
+    try NPZFile.write(["images": strip], to: folder.file("strip.npz"))
+    try folder.write("a strip\n", to: "strip.txt")
+    let source = try ImageArraySource(path: folder.file("strip.npz"), width: 64, height: 64)
+    let images = source.batch(at: [0]).images
+    #expect(images.shape == [1, 64, 64, 3])
+    #expect(images.elements.allSatisfy { $0 == 1 })
+  }
+
   @Test func brokenFoldersAreRefusedByFileAndRow() throws {
     let folder = try TemporaryFolder()
     func message() -> String {

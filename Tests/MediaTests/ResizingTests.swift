@@ -52,6 +52,40 @@ private struct Resizes: Decodable {
   }
 }
 
+/// Parts are cut from the whole, whether directions grow, shrink or stay.
+@Test func partsOfResizedImagesAreThoseOfTheWhole() throws {
+  let golden = try Goldens.read("resizes.json", as: Resizes.self)
+  for channelCount in [1, 3, 4] {
+    let source = golden.source(channelCount: channelCount)
+    let sizes = [
+      (3 * source.width, 2 * source.height + 1), (source.width / 2 + 1, source.height / 3 + 3),
+      (source.width, source.height + 5), (source.width, source.height),
+    ]
+    for method in ResizeMethod.allCases {
+      for (width, height) in sizes {
+        let whole = source.resized(width: width, height: height, method: method)
+        let (columns, rows) = (1..<width - 1, 2..<height)
+        let part = source.resized(
+          width: width, height: height, method: method, columns: columns, rows: rows)
+        let expected = rows.flatMap { y in columns.flatMap { x in Array(whole[x, y]) } }
+        #expect(part.width == columns.count && part.height == rows.count)
+        #expect(part.samples == expected, "\(method) to \(width)x\(height)x\(channelCount)")
+      }
+    }
+  }
+}
+
+/// The whole would have 400 thousand million pixels.
+@Test func partsOfLongStripsTakeLittleMemory() {
+  let strip = Image(width: 1, height: 8_000_000, filledWith: Color(0x123456))
+  for method in ResizeMethod.allCases {
+    let part = strip.resized(
+      width: 224, height: 224 * 8_000_000, method: method, columns: 0..<224,
+      rows: 112 * 8_000_000..<112 * 8_000_000 + 224)
+    #expect(part == Image(width: 224, height: 224, filledWith: Color(0x123456)), "\(method)")
+  }
+}
+
 @Test func areaIsTheMeanOfWholeBlocks() {
   let image = Image(width: 4, height: 2, channelCount: 1, samples: [0, 10, 100, 100, 20, 30, 0, 0])
   #expect(image.resized(width: 2, height: 1, method: .area).samples == [15, 50])

@@ -84,6 +84,45 @@ import TextToImage
     print("greatest difference of preprocessing: \(greatest * 255) / 255")
   }
 
+  /// Scaled as a whole, it would be a picture of 400 thousand million pixels.
+  @Test func longStripsArePrepared() {
+    let strip = Image(width: 1, height: 8_000_000, filledWith: Color(0x646464))
+    var processor = CLIPImageProcessor(size: 224)
+    processor.mean = [0, 0, 0]
+    processor.standardDeviation = [1, 1, 1]
+    let pixels = processor(strip)
+    #expect(pixels.shape == [224, 224, 3])
+    #expect(pixels.elements.allSatisfy { $0 == 100 * processor.scale })
+  }
+
+  /// What does not come out as the model sees it is refused when the model is read.
+  @Test func processorsOfOtherSizesAreRefused() throws {
+    let folder = try TemporaryFolder()
+    try Self.tinyModel().write(folder: folder.file("model"))
+    let path = folder.file("model/preprocessor_config.json")
+    let sound = try JSONValue(path: path).members
+    /// The key that is named; nil if nothing is refused.
+    func refusal(_ changes: [String: JSONValue]) throws -> String? {
+      try JSONValue.object(sound.merging(changes) { $1 }).write(to: path)
+      do {
+        _ = try ImageTextModel(folder: folder.file("model"))
+        return nil
+      } catch let error as FileError {
+        return error.item
+      }
+    }
+    func exact(_ edge: Double) -> JSONValue {
+      .object(["width": .number(edge), "height": .number(edge)])
+    }
+    #expect(try refusal(["do_center_crop": false]) == "do_center_crop")
+    #expect(
+      try refusal(["do_center_crop": false, "do_resize": false]) == "do_center_crop")
+    #expect(try refusal(["do_center_crop": false, "size": exact(16)]) == "size")
+    #expect(try refusal(["crop_size": exact(16)]) == "crop_size")
+    #expect(try refusal(["do_center_crop": false, "size": exact(32)]) == nil)
+    #expect(try refusal(["do_resize": false]) == nil)
+  }
+
   /// A small model of doll captions with random weights.
   static func tinyModel(seed: UInt64 = 3) -> ImageTextModel {
     let tokenizer = CLIPTokenizer(

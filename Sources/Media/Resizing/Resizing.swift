@@ -6,12 +6,38 @@ extension Image {
   /// Transparent pixels do not bleed: RGBA is averaged with its alpha.
   public func resized(width: Int, height: Int, method: ResizeMethod) -> Image {
     precondition(width > 0 && height > 0, "cannot resize to \(width)x\(height)")
-    if width == self.width && height == self.height { return self }
-    if method == .nearest { return nearest(width: width, height: height) }
-    if channelCount == 4 {
-      return premultiplied().resampled(width: width, height: height, method: method).straight()
+    return resized(
+      width: width, height: height, method: method, columns: 0..<width, rows: 0..<height)
+  }
+
+  /// A part of the image at another size: the same pixels as of the whole, without the time and the
+  /// memory that the rest of it would take.
+  ///
+  /// - Parameters:
+  ///   - width: pixels in a row of the whole.
+  ///   - height: rows of the whole.
+  ///   - method: how new pixels are found.
+  ///   - columns: the part's columns of the whole.
+  ///   - rows: the part's rows of the whole.
+  public func resized(
+    width: Int, height: Int, method: ResizeMethod, columns: Range<Int>, rows: Range<Int>
+  ) -> Image {
+    precondition(
+      !columns.isEmpty && columns.lowerBound >= 0 && columns.upperBound <= width && !rows.isEmpty
+        && rows.lowerBound >= 0 && rows.upperBound <= height,
+      "cannot take columns \(columns) and rows \(rows) of \(width)x\(height)")
+    if width == self.width && height == self.height {
+      let isWhole = columns.count == width && rows.count == height
+      return isWhole
+        ? self : nearest(width: width, height: height, columns: columns, rows: rows)
     }
-    return resampled(width: width, height: height, method: method)
+    if method == .nearest {
+      return nearest(width: width, height: height, columns: columns, rows: rows)
+    }
+    let source = channelCount == 4 ? premultiplied() : self
+    let result = source.resampled(
+      width: width, height: height, method: method, columns: columns, rows: rows)
+    return channelCount == 4 ? result.straight() : result
   }
 
   /// The image resized to fit into `width` x `height` with its proportions kept, in the middle of a
@@ -28,14 +54,16 @@ extension Image {
     return result
   }
 
-  private func nearest(width: Int, height: Int) -> Image {
-    let columns = (0..<width).map {
+  private func nearest(
+    width: Int, height: Int, columns: Range<Int>, rows: Range<Int>
+  ) -> Image {
+    let columns = columns.map {
       Int((Double($0) + 0.5) * (Double(self.width) / Double(width)))
     }
-    let rows = (0..<height).map {
+    let rows = rows.map {
       Int((Double($0) + 0.5) * (Double(self.height) / Double(height)))
     }
-    return Image(width: width, height: height, channelCount: channelCount) { target in
+    return Image(width: columns.count, height: rows.count, channelCount: channelCount) { target in
       samples.withUnsafeBufferPointer { source in
         var index = 0
         for row in rows {
@@ -52,26 +80,35 @@ extension Image {
   }
 
   /// One direction after the other, which for filters that are products gives the same picture.
-  private func resampled(width: Int, height: Int, method: ResizeMethod) -> Image {
+  private func resampled(
+    width: Int, height: Int, method: ResizeMethod, columns: Range<Int>, rows: Range<Int>
+  ) -> Image {
+    // A direction that keeps its size and is cut has weights of 1, which change no sample.
     var result = self
-    if width != self.width {
-      result = result.resampledRows(
-        ResampleWeights(from: self.width, to: width, method: method), width: width)
+    let across: ResampleWeights? =
+      width == self.width && columns.count == width
+      ? nil : ResampleWeights(from: self.width, to: width, method: method, range: columns)
+    var down: ResampleWeights? =
+      height == self.height && rows.count == height
+      ? nil : ResampleWeights(from: self.height, to: height, method: method, range: rows)
+    if let across {
+      let needed = down?.reach ?? 0..<self.height
+      result = result.resampledRows(across, rows: needed)
+      if let plan = down { down?.starts = plan.starts.map { $0 - needed.lowerBound } }
     }
-    if height != self.height {
-      result = result.resampledColumns(
-        ResampleWeights(from: self.height, to: height, method: method), height: height)
-    }
+    if let down { result = result.resampledColumns(down) }
     return result
   }
 
-  private func resampledRows(_ plan: ResampleWeights, width: Int) -> Image {
-    let (oldWidth, channelCount) = (self.width, channelCount)
-    return Image(width: width, height: height, channelCount: channelCount) { target in
+  /// Resamples some rows.
+  private func resampledRows(_ plan: ResampleWeights, rows: Range<Int>) -> Image {
+    let (oldWidth, width, channelCount) = (self.width, plan.starts.count, self.channelCount)
+    return Image(width: width, height: rows.count, channelCount: channelCount) { target in
       samples.withUnsafeBufferPointer { source in
-        WorkerPool.shared.forEach(height) { row in
+        WorkerPool.shared.forEach(rows.count) { row in
+          let start = (rows.lowerBound + row) * oldWidth * channelCount
           let from = UnsafeBufferPointer(
-            rebasing: source[row * oldWidth * channelCount..<(row + 1) * oldWidth * channelCount])
+            rebasing: source[start..<start + oldWidth * channelCount])
           let to = UnsafeMutableBufferPointer(
             rebasing: target[row * width * channelCount..<(row + 1) * width * channelCount])
           plan.resampleRow(from, into: to, channelCount: channelCount)
@@ -80,8 +117,8 @@ extension Image {
     }
   }
 
-  private func resampledColumns(_ plan: ResampleWeights, height: Int) -> Image {
-    let rowSize = width * channelCount
+  private func resampledColumns(_ plan: ResampleWeights) -> Image {
+    let (height, rowSize) = (plan.starts.count, width * channelCount)
     return Image(width: width, height: height, channelCount: channelCount) { target in
       samples.withUnsafeBufferPointer { source in
         WorkerPool.shared.forEach(height) { row in

@@ -38,21 +38,26 @@ public struct CLIPImageProcessor: Sendable, Equatable {
 
   /// A picture as the model sees it, `[H, W, 3]`.
   public func callAsFunction(_ image: Image) -> Tensor {
-    let picture = resized(image.rgb())
-    let (width, height) = crop ?? (picture.width, picture.height)
+    let whole = scaledSize(of: image)
+    let (width, height) = crop ?? whole
     // Halves are rounded down, also below zero.
-    let left = (picture.width - width) >> 1
-    let top = (picture.height - height) >> 1
+    let left = (whole.width - width) >> 1
+    let top = (whole.height - height) >> 1
+    // Only what is cut out is scaled: of a long strip the whole would not fit into memory.
+    let columns = max(0, left)..<min(whole.width, left + width)
+    let rows = max(0, top)..<min(whole.height, top + height)
+    let picture = image.rgb().resized(
+      width: whole.width, height: whole.height, method: .bicubic, columns: columns, rows: rows)
     return Tensor(shape: [height, width, 3]) { result in
       picture.samples.withUnsafeBufferPointer { samples in
         for y in 0..<height {
           for x in 0..<width {
             let (column, row) = (x + left, y + top)
-            let isInside =
-              (0..<picture.width).contains(column) && (0..<picture.height).contains(row)
+            let isInside = columns.contains(column) && rows.contains(row)
+            let start =
+              ((row - rows.lowerBound) * columns.count + column - columns.lowerBound) * 3
             for channel in 0..<3 {
-              let sample =
-                isInside ? Float(samples[(row * picture.width + column) * 3 + channel]) : 0
+              let sample = isInside ? Float(samples[start + channel]) : 0
               result[(y * width + x) * 3 + channel] =
                 (sample * scale - mean[channel]) / standardDeviation[channel]
             }
@@ -67,19 +72,24 @@ public struct CLIPImageProcessor: Sendable, Equatable {
     Tensor.stacked(images.map { self($0) })
   }
 
-  private func resized(_ image: Image) -> Image {
-    let (width, height): (Int, Int)
+  /// The size of every picture that comes out; nil if it depends on the one that goes in.
+  var outputSize: (width: Int, height: Int)? {
+    if let crop { return crop }
+    if case .exact(let width, let height) = resizing { return (width, height) }
+    return nil
+  }
+
+  /// The size of a picture before it is cut.
+  private func scaledSize(of image: Image) -> (width: Int, height: Int) {
     switch resizing {
-    case .none: return image
-    case .exact(let newWidth, let newHeight): (width, height) = (newWidth, newHeight)
+    case .none: return (image.width, image.height)
+    case .exact(let width, let height): return (width, height)
     case .shortestEdge(let size):
       let short = min(image.width, image.height)
       // The longer edge is cut to a whole number, as transformers does.
       let long = size * max(image.width, image.height) / short
-      (width, height) = image.width < image.height ? (size, long) : (long, size)
+      return image.width < image.height ? (size, long) : (long, size)
     }
-    if (width, height) == (image.width, image.height) { return image }
-    return image.resized(width: width, height: height, method: .bicubic)
   }
 }
 

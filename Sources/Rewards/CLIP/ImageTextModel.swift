@@ -26,11 +26,18 @@ public struct ImageTextModel: Sendable {
   public init(folder: String) throws {
     let configuration = try CLIPConfiguration(path: "\(folder)/config.json")
     tokenizer = try CLIPTokenizer(folder: folder)
-    processor = try CLIPImageProcessor(path: "\(folder)/preprocessor_config.json")
+    let processorPath = "\(folder)/preprocessor_config.json"
+    processor = try CLIPImageProcessor(path: processorPath)
     let size = configuration.vision.imageSize
-    guard processor.crop.map({ $0 == (size, size) }) ?? true else {
+    guard let output = processor.outputSize else {
       throw FileError(
-        .malformed, path: "\(folder)/preprocessor_config.json", item: "crop_size",
+        .unsupported, path: processorPath, item: "do_center_crop",
+        problem: "is false, so that pictures keep their proportions",
+        advice: "the model sees \(size)x\(size) pixels: set it, or the width and height of 'size'")
+    }
+    guard output == (size, size) else {
+      throw FileError(
+        .malformed, path: processorPath, item: processor.crop == nil ? "size" : "crop_size",
         problem: "is not the \(size)x\(size) of config.json", advice: "do they belong together?")
     }
     guard let greatest = tokenizer.vocabulary.identifiers.values.max(),
