@@ -81,6 +81,37 @@ struct NoisePriorTests {
     #expect(differences("an orc", negativePrompt: "blurred") == 3)
   }
 
+  /// Numbers that would overflow where they are used, and tensors of no distribution.
+  @Test func damagedFilesAreRefused() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("prior.safetensors")
+    let sound = NoisePriorFile(
+      prior: prior(),
+      origin: PriorOrigin(
+        prompt: "an elf", model: "00ff", settings: GenerationSettings(), reward: "clip",
+        imageCount: 256))
+    func refusal(_ change: (inout NoisePriorFile) -> Void) throws -> FileError? {
+      var file = sound
+      change(&file)
+      try file.write(to: path)
+      return #expect(throws: FileError.self) { try NoisePriorFile(path: path) }
+    }
+    for count in [Int.max, -1] {
+      let error = try refusal { $0.origin.imageCount = count }
+      #expect(error?.problem.contains("imageCount is \(count)") == true)
+    }
+    for count in [Int.max, 0] {
+      let error = try refusal { $0.origin.stepCount = count }
+      #expect(error?.problem.contains("stepCount is \(count)") == true)
+    }
+    #expect(try refusal { $0.origin.guidance = -1 }?.problem.contains("guidance") == true)
+    #expect(try refusal { $0.prior.mean = $0.prior.mean * Float.infinity }?.item == "mean")
+    #expect(
+      try refusal { $0.prior.standardDeviation = -$0.prior.standardDeviation }?.item == "std")
+    #expect(
+      try refusal { $0.prior.standardDeviation = .ones([1, 3, 2]) }?.item == "std")
+  }
+
   @Test func otherFilesAreRefused() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("prior.safetensors")

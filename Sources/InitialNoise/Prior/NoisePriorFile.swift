@@ -30,23 +30,29 @@ public struct NoisePriorFile: Sendable {
         .unsupported, path: path, problem: "holds no noise prior",
         advice: "name a file that attune noise optimize wrote")
     }
+    if let problem = origin.problem { throw Self.damaged(path, Self.key, problem) }
     self.origin = origin
     let mean = Tensor(try file.storedTensor(named: "mean"))
     let deviation = Tensor(try file.storedTensor(named: "std"))
-    guard mean.rank == 3, mean.shape == deviation.shape else {
-      throw FileError(
-        .malformed, path: path, item: "mean",
-        problem: "has shape \(mean.shape), and std \(deviation.shape): expected [h, w, C] twice",
-        advice: "the file is damaged")
+    guard mean.rank == 3 else {
+      throw Self.damaged(path, "mean", "has shape \(mean.shape), expected [h, w, C]")
     }
-    guard mean.elements.allSatisfy(\.isFinite),
-      deviation.elements.allSatisfy({ $0.isFinite && $0 > 0 })
-    else {
-      throw FileError(
-        .malformed, path: path, item: "std", problem: "has numbers that no distribution has",
-        advice: "the file is damaged")
+    guard deviation.shape == mean.shape else {
+      throw Self.damaged(
+        path, "std", "has shape \(deviation.shape), expected \(mean.shape), that of mean")
+    }
+    guard mean.elements.allSatisfy(\.isFinite) else {
+      throw Self.damaged(path, "mean", "has elements that are not finite")
+    }
+    guard deviation.elements.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+      throw Self.damaged(path, "std", "has elements that are not finite or not above 0")
     }
     prior = NoisePrior(mean: mean, standardDeviation: deviation)
+  }
+
+  private static func damaged(_ path: String, _ item: String, _ problem: String) -> FileError {
+    FileError(
+      .malformed, path: path, item: item, problem: problem, advice: "the file is damaged")
   }
 
   /// Writes the file; it appears under its name only when it is complete.

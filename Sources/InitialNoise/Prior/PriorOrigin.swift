@@ -36,6 +36,18 @@ public struct PriorOrigin: Codable, Hashable, Sendable {
     self.imageCount = imageCount
   }
 
+  /// What is wrong with numbers that a file held; nil if they are such as a run can have.
+  var problem: String? {
+    // Whoever compares a prior with plain noise draws as many pictures as the prior cost.
+    let ranges = [
+      ("stepCount", stepCount, 1...10_000), ("imageCount", imageCount, 0...100_000_000),
+    ]
+    for (key, number, range) in ranges where !range.contains(number) {
+      return "\(key) is \(number), expected \(range.lowerBound) to \(range.upperBound)"
+    }
+    return (0...1_000).contains(guidance) ? nil : "guidance is \(guidance), expected 0 to 1000"
+  }
+
   /// In what it differs from another use, in words for a warning; empty if in nothing that matters.
   public func differences(
     prompt: String, negativePrompt: String, settings: GenerationSettings

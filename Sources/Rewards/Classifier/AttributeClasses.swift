@@ -47,13 +47,23 @@ public struct AttributeClasses: Sendable, Equatable {
     }
     guard case .array(let values) = json else { throw refusal("is not a list") }
     var slots: [(slot: DollSlot, phrases: [String])] = []
+    // By what prompts are searched for.
+    var spellings: [String: String] = [:]
     for value in values {
       guard case .object(let members) = value, case .string(let name) = members["slot"],
         let slot = DollSlot(rawValue: name), case .array(let texts) = members["phrases"]
       else { throw refusal("has an entry without slot and phrases") }
       var phrases: [String] = []
+      var known: Set<String> = []
       for text in texts {
         guard case .string(let phrase) = text else { throw refusal("has a phrase that is no text") }
+        guard known.insert(phrase).inserted else {
+          throw refusal("has '\(phrase)' twice in the slot \(name)")
+        }
+        let words = PhraseFinder.normalized(phrase)
+        if let other = spellings.updateValue(phrase, forKey: words), other != phrase {
+          throw refusal("has '\(phrase)' and '\(other)', which prompts cannot tell apart")
+        }
         phrases.append(phrase)
       }
       slots.append((slot, phrases))
