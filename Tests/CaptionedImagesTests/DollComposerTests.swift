@@ -114,6 +114,21 @@ import Testing
       try DollComposer(folder: Goldens.dolls, distribution: distribution)
     }
     distribution = DollDistribution()
+    func refusal(_ change: (inout DollDistribution) -> Void) -> String? {
+      var distribution = DollDistribution()
+      change(&distribution)
+      let error = #expect(throws: CaptionedDataError.self) {
+        try DollComposer(folder: Goldens.dolls, distribution: distribution)
+      }
+      return error?.problem
+    }
+    for exponent in [-1_000, 11, Double.nan] {
+      #expect(refusal { $0.exponent = exponent }?.contains("exponent is \(exponent)") == true)
+    }
+    for factor in [0, 1e300] {
+      #expect(
+        refusal { $0.baseEmphasis = ["human": factor] }?.contains("baseEmphasis.human") == true)
+    }
     distribution.baseEmphasis = ["elv": 2]
     #expect {
       try DollComposer(folder: Goldens.dolls, distribution: distribution)

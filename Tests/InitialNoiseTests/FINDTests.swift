@@ -278,6 +278,9 @@ struct FINDTests {
     }
     #expect(key { $0.imageCount = 15 } == "imageCount")
     #expect(key { $0.frequencyShare = 2 } == "frequencyShare")
+    #expect(key { $0.frequencyShare = 0 } == "frequencyShare")
+    #expect(key { $0.patience = .max } == "patience")
+    #expect(key { $0.droppedShareLimit = .nan } == "droppedShareLimit")
     #expect(key { $0.stepSize = .nan } == "stepSize")
     #expect(key { $0.reproduction = .released } == "imageCount")
     #expect(key { $0.iterationCount = 0 } == "iterationCount")

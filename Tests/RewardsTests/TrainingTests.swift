@@ -248,6 +248,9 @@ import Testing
     clip.optimization.warmUpStepCount = clip.optimization.stepCount
     let error = #expect(throws: RewardSettingError.self) { try clip.validate() }
     #expect(error?.key == "optimization.warmUpStepCount")
+    clip.optimization.stepCount = .max
+    let most = #expect(throws: RewardSettingError.self) { try clip.validate() }
+    #expect(most?.key == "optimization.stepCount")
     var classifier = ClassifierTrainingConfiguration()
     classifier.channels = [32, 60, 128]
     #expect(throws: RewardSettingError.self) { try classifier.validate() }

@@ -29,7 +29,8 @@ public struct DollDistribution: Codable, Hashable, Sendable {
     func check(_ isSound: Bool, _ problem: String) throws(CaptionedDataError) {
       if !isSound { throw CaptionedDataError(file: "doll distribution", problem: problem) }
     }
-    try check(exponent.isFinite, "exponent is \(exponent), expected a number")
+    // Weights and their sums must be numbers, and the least must not be 0.
+    try check((-10...10).contains(exponent), "exponent is \(exponent), expected -10 to 10")
     try check(
       (0...1).contains(mentionProbability),
       "mentionProbability is \(mentionProbability), expected 0 to 1")
@@ -41,8 +42,8 @@ public struct DollDistribution: Codable, Hashable, Sendable {
     }
     for (phrase, factor) in baseEmphasis {
       try check(
-        factor > 0 && factor.isFinite,
-        "baseEmphasis.\(phrase) is \(factor), expected a number above 0")
+        (1e-6...1e6).contains(factor),
+        "baseEmphasis.\(phrase) is \(factor), expected 0.000001 to 1000000")
     }
   }
 

@@ -76,7 +76,8 @@ public struct FINDConfiguration: Codable, Hashable, Sendable {
   public var stepSize = 0.35
   /// Whether sigma is learned too.
   public var learnsDeviation = false
-  /// The share of the lowest spatial frequencies that mu is made of, 0 to 1; 1 for all.
+  /// The share of the lowest spatial frequencies that mu is made of, above 0 and up to 1, which is
+  /// all.
   public var frequencyShare = 1.0
   /// Iterations without progress after which the reward has settled; 0 for never.
   public var patience = 0
@@ -109,11 +110,13 @@ public struct FINDConfiguration: Codable, Hashable, Sendable {
     for (key, count) in counts {
       try SettingError.require((1...100_000).contains(count), key, count, "1 to 100000")
     }
-    try SettingError.require(patience >= 0, "patience", patience, "a number from 0")
-    let shares = [("frequencyShare", frequencyShare), ("droppedShareLimit", droppedShareLimit)]
-    for (key, share) in shares {
-      try SettingError.require(share >= 0 && share <= 1, key, share, "0 to 1")
-    }
+    try SettingError.require(
+      (0...100_000).contains(patience), "patience", patience, "0 to 100000")
+    try SettingError.require(
+      frequencyShare > 0 && frequencyShare <= 1, "frequencyShare", frequencyShare,
+      "above 0, up to 1")
+    try SettingError.require(
+      (0...1).contains(droppedShareLimit), "droppedShareLimit", droppedShareLimit, "0 to 1")
     let numbers = [
       ("clipRange", clipRange), ("rewardWeight", rewardWeight),
       ("priorPenaltyWeight", priorPenaltyWeight), ("stepSize", stepSize),

@@ -26,7 +26,8 @@ public struct OptimizationSettings: Codable, Hashable, Sendable {
   public func validate() throws(RewardSettingError) {
     typealias Check = RewardSettingError
     try Check.require((2...65_536).contains(batchSize), "batchSize", batchSize, "2 to 65536")
-    try Check.require(stepCount > 0, "stepCount", stepCount, "a number above 0")
+    try Check.require(
+      (1...1_000_000_000).contains(stepCount), "stepCount", stepCount, "1 to 1000000000")
     try Check.require(
       learningRate > 0 && learningRate.isFinite, "learningRate", learningRate, "a number above 0")
     try Check.require(
