@@ -223,7 +223,12 @@ import Testing
     groups.size = 16
     let source = try DollSource(composer, seed: 5, groups: groups)
     let batch = DollBatch(source, at: 0..<64)
-    let truth = batch.truth(PromptParser(composer.catalog))
+    let parser = PromptParser(composer.catalog)
+    let truth = batch.truth(parser)
+    let group = 16..<32
+    #expect(
+      batch.truth(parser, in: group)
+        == group.flatMap { row in group.map { truth[row * 64 + $0] } })
     var foreignCount = 0
     for row in 0..<64 {
       for column in 0..<64 {

@@ -32,11 +32,14 @@ struct DollBatch: Sendable {
   /// `column` is true of the doll of `row`.
   ///
   /// Captions leave items out, so that one may be true of several dolls.
-  func truth(_ parser: PromptParser) -> [Bool] {
-    let asked = captions.map { parser.attributes(in: $0).attributes }
-    return dolls.indices.flatMap { row in
+  func truth(_ parser: PromptParser) -> [Bool] { truth(parser, in: dolls.indices) }
+
+  /// The same among some of the dolls and their captions.
+  func truth(_ parser: PromptParser, in group: Range<Int>) -> [Bool] {
+    let asked = captions[group].map { parser.attributes(in: $0).attributes }
+    return zip(asked.indices, dolls[group]).flatMap { row, doll in
       asked.indices.map { column in
-        row == column || asked[column].allSatisfy { $0.isPresent(in: dolls[row]) }
+        row == column || asked[column].allSatisfy { $0.isPresent(in: doll) }
       }
     }
   }

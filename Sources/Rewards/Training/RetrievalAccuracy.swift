@@ -20,7 +20,7 @@ public enum RetrievalAccuracy {
     precondition(
       count > 0 && count.isMultiple(of: groupSize), "\(count) pictures in groups of \(groupSize)")
     let batch = DollBatch(source, at: 0..<count)
-    let isTrue = batch.truth(PromptParser(source.composer.catalog))
+    let parser = PromptParser(source.composer.catalog)
     let pictures = Image.batch(batch.images, range: .minusOneToOne)
     let images = model.features(of: pictures)
     let texts = model.features(of: batch.captions)
@@ -29,9 +29,8 @@ public enum RetrievalAccuracy {
       let range = start..<start + groupSize
       let nearest = images.slice(range).matmul(texts.slice(range).transposed())
         .argumentsOfMaximum()
-      rightCount += range.count {
-        isTrue[$0 * count + start + nearest[$0 - start]]
-      }
+      let isTrue = batch.truth(parser, in: range)
+      rightCount += nearest.indices.count { isTrue[$0 * groupSize + nearest[$0]] }
     }
     return Double(rightCount) / Double(count)
   }
