@@ -1,6 +1,8 @@
 import Files
 import Foundation
 import Media
+import Runs
+import Tensors
 import TestSupport
 import Testing
 
@@ -93,6 +95,55 @@ import Testing
       #expect(
         FileManager.default.contentsEqual(
           atPath: folder.file("whole/\(name)"), andPath: folder.file("broken/\(name)")), "\(name)")
+    }
+  }
+
+  /// A loss that is not finite ends a run with the last checkpoint's name; runs of an earlier version,
+  /// whose checkpoints named tensors otherwise, go on.
+  @Test func changedCheckpointsAreGoneOnFrom() throws {
+    let folder = try TemporaryFolder()
+    try "seed: 3\n".write(toFile: folder.file("reward.yaml"), atomically: true, encoding: .utf8)
+    let whole = try attune(
+      ["reward", "train", "--config", folder.file("reward.yaml"), "--quiet"]
+        + ["--output", folder.file("whole")] + settings("classifier"), in: folder)
+    #expect(whole.status == 0, "\(whole.output)")
+
+    /// What going on from step 4 with a changed checkpoint gives.
+    func resume(
+      _ name: String, _ change: (inout [String: StoredTensor]) -> Void
+    ) throws -> ProgramOutcome {
+      try FileManager.default.copyItem(atPath: folder.file("whole"), toPath: folder.file(name))
+      let checkpoints = CheckpointFolder(path: folder.file("\(name)/checkpoints"))
+      try FileManager.default.removeItem(atPath: checkpoints.path(ofIteration: 6))
+      let path = checkpoints.path(ofIteration: 4)
+      var checkpoint = try Checkpoint(path: path)
+      change(&checkpoint.tensors)
+      try checkpoint.write(to: path)
+      return try attune(
+        ["reward", "train", "--resume", folder.file(name), "--quiet"], in: folder)
+    }
+
+    let old = try resume("old") { tensors in
+      var renamed: [String: StoredTensor] = [:]
+      for (name, tensor) in tensors {
+        #expect(name.hasPrefix("training."))
+        renamed[String(name.dropFirst("training.".count))] = tensor
+      }
+      tensors = renamed
+    }
+    #expect(old.status == 0, "\(old.output)")
+    for name in ["metrics.jsonl", "model/model.safetensors"] {
+      #expect(try folder.bytes("old/\(name)") == folder.bytes("whole/\(name)"), "\(name)")
+    }
+
+    let broken = try resume("broken") { tensors in
+      for (name, tensor) in tensors where name.hasPrefix("training.weights.") {
+        tensors[name] = StoredTensor(Tensor(repeating: .nan, shape: tensor.shape))
+      }
+    }
+    #expect(broken.status == 1)
+    for words in ["iteration 5: 'loss' is not finite", "checkpoints/iteration-000004.safetensors"] {
+      #expect(broken.standardError.contains(words), "\(broken.output)")
     }
   }
 

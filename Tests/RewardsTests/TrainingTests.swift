@@ -177,8 +177,28 @@ import Testing
       }
       WorkerPool.shared.threadCount = threads
       #expect(throws: ParameterError.self) {
-        try make().restore(RewardTrainingState(tensors: [:], numbers: saved.numbers))
+        try make().restore(TrainingState(tensors: [:], numbers: saved.numbers, texts: [:]))
       }
+    }
+  }
+
+  /// A loss that is not finite changes nothing.
+  @Test func nonFiniteLossesStopTrainings() throws {
+    let composer = try Goldens.composer()
+    let trainings: [any RewardTraining] = [
+      try CLIPTraining(smallCLIP(stepCount: 6), composer: composer, seed: 3),
+      try ClassifierTraining(smallClassifier(stepCount: 6), composer: composer, seed: 3),
+    ]
+    for training in trainings {
+      var state = training.state
+      for (name, tensor) in state.tensors where name.hasPrefix("weights.") {
+        state.tensors[name] = tensor * Float.nan
+      }
+      try training.restore(state)
+      let error = #expect(throws: NonFiniteGradient.self) { try training.step() }
+      #expect(error?.name == "loss")
+      #expect(training.stepIndex == 0)
+      #expect(training.state.numbers == state.numbers)
     }
   }
 
@@ -245,21 +265,21 @@ import Testing
   @Test func settingsAreChecked() {
     var clip = CLIPTrainingConfiguration()
     clip.alike.size = 7
-    #expect(throws: RewardSettingError.self) { try clip.validate() }
+    #expect(throws: SettingError.self) { try clip.validate() }
     clip.alike.size = 8
     clip.headCount = 3
-    #expect(throws: RewardSettingError.self) { try clip.validate() }
+    #expect(throws: SettingError.self) { try clip.validate() }
     clip.headCount = 4
     clip.optimization.warmUpStepCount = clip.optimization.stepCount
-    let error = #expect(throws: RewardSettingError.self) { try clip.validate() }
+    let error = #expect(throws: SettingError.self) { try clip.validate() }
     #expect(error?.key == "optimization.warmUpStepCount")
     clip.optimization.stepCount = .max
-    let most = #expect(throws: RewardSettingError.self) { try clip.validate() }
+    let most = #expect(throws: SettingError.self) { try clip.validate() }
     #expect(most?.key == "optimization.stepCount")
     var classifier = ClassifierTrainingConfiguration()
     classifier.channels = [32, 60, 128]
-    #expect(throws: RewardSettingError.self) { try classifier.validate() }
-    #expect(throws: RewardSettingError.self) {
+    #expect(throws: SettingError.self) { try classifier.validate() }
+    #expect(throws: SettingError.self) {
       var settings = CLIPTrainingConfiguration()
       settings.patchSize = 5
       _ = try CLIPTraining(settings, composer: Goldens.composer(), seed: 0)

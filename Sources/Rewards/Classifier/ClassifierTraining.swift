@@ -25,14 +25,14 @@ public final class ClassifierTraining: RewardTraining {
   ///   - pairs: which of them are shown.
   ///   - validationCount: pictures to measure on.
   ///   - seed: decides weights, dolls and noise.
-  /// - Throws: `RewardSettingError` if the layers have no fitting size; `CaptionedDataError` if
+  /// - Throws: `SettingError` if the layers have no fitting size; `CaptionedDataError` if
   ///   there are no such pairs.
   public init(
     _ configuration: ClassifierTrainingConfiguration, composer: DollComposer,
     pairs: DollPairs = .all, validationCount: Int = 512, seed: UInt64
   ) throws {
     guard composer.width == composer.height, composer.width % 4 == 0 else {
-      throw RewardSettingError(
+      throw SettingError(
         key: "dolls.folder", found: "layers of \(composer.width)x\(composer.height)",
         expected: "square layers of a size that 4 divides")
     }
@@ -80,7 +80,7 @@ public final class ClassifierTraining: RewardTraining {
       let share = Float(rows.count) / Float(count) / Float(ranges.count)
       return ShardResult(loss: sum * share, metrics: [Double(rightCount)])
     }
-    let (rate, norm) = try training.apply(gradients)
+    let (rate, norm) = try training.apply(gradients, loss: loss)
     training.updateAverage()
     return RewardTrainingReport(
       loss: loss, accuracy: metrics[0] / Double(count * ranges.count), learningRate: rate,
@@ -111,10 +111,10 @@ public final class ClassifierTraining: RewardTraining {
   }
 
   /// What a later run needs to go on exactly from here.
-  public var state: RewardTrainingState { training.state }
+  public var state: TrainingState { training.state }
 
   /// Goes on from a saved state.
-  public func restore(_ state: RewardTrainingState) throws { try training.restore(state) }
+  public func restore(_ state: TrainingState) throws { try training.restore(state) }
 
   /// Writes the classifier's folder, with the averaged weights.
   public func write(folder: String, elementType: ElementType = .float32) throws {

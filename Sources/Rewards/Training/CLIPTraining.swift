@@ -29,7 +29,7 @@ public final class CLIPTraining: RewardTraining {
   ///   - pairs: which of them are shown.
   ///   - validationCount: pictures to measure on, a multiple of 16.
   ///   - seed: decides weights, dolls and noise.
-  /// - Throws: `RewardSettingError` if the patches do not fit; `CaptionedDataError` if there are no
+  /// - Throws: `SettingError` if the patches do not fit; `CaptionedDataError` if there are no
   ///   such pairs.
   public init(
     _ configuration: CLIPTrainingConfiguration, composer: DollComposer,
@@ -37,11 +37,11 @@ public final class CLIPTraining: RewardTraining {
   ) throws {
     let size = composer.width
     guard composer.width == composer.height else {
-      throw RewardSettingError(
+      throw SettingError(
         key: "dolls.folder", found: "layers of \(composer.width)x\(composer.height)",
         expected: "square layers")
     }
-    try RewardSettingError.require(
+    try SettingError.require(
       size % configuration.patchSize == 0, "patchSize", configuration.patchSize,
       "a divisor of the pictures' size, which is \(size)")
     self.configuration = configuration
@@ -111,7 +111,7 @@ public final class CLIPTraining: RewardTraining {
     let nearest = result.images.matmul(result.texts.slice(captions).transposed())
       .argumentsOfMaximum()
     let rightCount = nearest.indices.count { isTrue[$0 * settings.batchSize + nearest[$0]] }
-    let (rate, norm) = try training.apply(result.gradients)
+    let (rate, norm) = try training.apply(result.gradients, loss: result.loss)
     let scale = trained.model.logitScale
     scale.value = scale.value.clamped(to: 0, Self.greatestLogitScale)
     training.updateAverage()
@@ -147,10 +147,10 @@ public final class CLIPTraining: RewardTraining {
   }
 
   /// What a later run needs to go on exactly from here.
-  public var state: RewardTrainingState { training.state }
+  public var state: TrainingState { training.state }
 
   /// Goes on from a saved state.
-  public func restore(_ state: RewardTrainingState) throws { try training.restore(state) }
+  public func restore(_ state: TrainingState) throws { try training.restore(state) }
 
   /// Writes a folder in the layout of transformers' `CLIPModel`, with the averaged weights.
   public func write(folder: String, elementType: ElementType = .float32) throws {

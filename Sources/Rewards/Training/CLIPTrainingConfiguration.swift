@@ -1,4 +1,5 @@
 import CaptionedImages
+import NeuralNetworks
 import TextToImage
 
 /// The sizes of a small CLIP model and how it is trained.
@@ -33,9 +34,9 @@ public struct CLIPTrainingConfiguration: Codable, Hashable, Sendable {
   /// The defaults.
   public init() {}
 
-  /// - Throws: `RewardSettingError` naming a setting that is out of its range.
-  public func validate() throws(RewardSettingError) {
-    typealias Check = RewardSettingError
+  /// - Throws: `SettingError` naming a setting that is out of its range.
+  public func validate() throws {
+    typealias Check = SettingError
     try Check.require((1...8_192).contains(width), "width", width, "1 to 8192")
     try Check.require(
       headCount > 0 && width % max(1, headCount) == 0, "headCount", headCount,
@@ -56,11 +57,7 @@ public struct CLIPTrainingConfiguration: Codable, Hashable, Sendable {
     try Check.require((0...1).contains(noise), "noise", noise, "0 to 1")
     try Check.require(
       itemWeight >= 0 && itemWeight.isFinite, "itemWeight", itemWeight, "a number from 0")
-    do {
-      try optimization.validate()
-    } catch {
-      throw error.inside("optimization")
-    }
+    try Check.within("optimization") { try optimization.validate() }
     try Check.require(
       alike.size > 0 && optimization.batchSize.isMultiple(of: max(1, alike.size)), "alike.size",
       alike.size, "a divisor of optimization.batchSize, which is \(optimization.batchSize)")
@@ -88,12 +85,5 @@ public struct CLIPTrainingConfiguration: Codable, Hashable, Sendable {
     vision.imageSize = imageSize
     vision.patchSize = patchSize
     return CLIPConfiguration(text: text, vision: vision, projectionSize: projectionSize)
-  }
-}
-
-extension RewardSettingError {
-  /// The same error with the setting's name from further out.
-  func inside(_ outer: String) -> RewardSettingError {
-    RewardSettingError(key: "\(outer).\(key)", found: found, expected: expected)
   }
 }

@@ -1,3 +1,5 @@
+import NeuralNetworks
+
 /// How weights are changed.
 public struct OptimizationSettings: Codable, Hashable, Sendable {
   /// Pictures in a step.
@@ -22,9 +24,9 @@ public struct OptimizationSettings: Codable, Hashable, Sendable {
   /// The defaults.
   public init() {}
 
-  /// - Throws: `RewardSettingError` naming a setting that is out of its range.
-  public func validate() throws(RewardSettingError) {
-    typealias Check = RewardSettingError
+  /// - Throws: `SettingError` naming a setting that is out of its range.
+  public func validate() throws(SettingError) {
+    typealias Check = SettingError
     try Check.require((2...65_536).contains(batchSize), "batchSize", batchSize, "2 to 65536")
     try Check.require(
       (1...1_000_000_000).contains(stepCount), "stepCount", stepCount, "1 to 1000000000")

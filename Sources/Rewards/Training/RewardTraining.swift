@@ -1,5 +1,5 @@
 import Files
-import Tensors
+import NeuralNetworks
 
 /// A model of pictures that learns from paper dolls, step by step.
 public protocol RewardTraining: AnyObject {
@@ -10,19 +10,19 @@ public protocol RewardTraining: AnyObject {
 
   /// Learns from the next batch.
   ///
-  /// - Throws: `NonFiniteTraining` if a gradient is not finite; nothing has changed then.
+  /// - Throws: `NonFiniteGradient`, before it reaches a weight.
   func step() throws -> RewardTrainingReport
 
   /// Measures on pictures that training never shows, by the averaged weights.
   func validationMetrics() throws -> [String: Double]
 
   /// What a later run needs to go on exactly from here.
-  var state: RewardTrainingState { get }
+  var state: TrainingState { get }
 
   /// Goes on from a saved state.
   ///
   /// - Throws: `ParameterError` if it belongs to another model.
-  func restore(_ state: RewardTrainingState) throws
+  func restore(_ state: TrainingState) throws
 
   /// Writes the model with its averaged weights.
   ///
@@ -40,51 +40,4 @@ public struct RewardTrainingReport: Sendable, Equatable {
   public let learningRate: Double
   /// The gradients' norm before it was limited.
   public let gradientNorm: Double
-}
-
-/// What a training needs to go on.
-public struct RewardTrainingState: Sendable {
-  /// Weights, moments and averages by name.
-  public var tensors: [String: Tensor]
-  /// Counters by name.
-  public var numbers: [String: Int]
-
-  /// A state to restore.
-  public init(tensors: [String: Tensor], numbers: [String: Int]) {
-    self.tensors = tensors
-    self.numbers = numbers
-  }
-}
-
-/// A loss or gradient that is infinite or not a number.
-public struct NonFiniteTraining: Error, CustomStringConvertible {
-  /// The step that was not taken, counted from one.
-  public let step: Int
-
-  /// What happened, and what to do.
-  public var description: String {
-    "step \(step): the gradients are not finite; go on from the last checkpoint with a lower "
-      + "learning rate"
-  }
-}
-
-/// A setting of a training that is out of its range.
-public struct RewardSettingError: Error, Equatable, CustomStringConvertible {
-  /// The setting's name.
-  public let key: String
-  /// Its value.
-  public let found: String
-  /// What it should be.
-  public let expected: String
-
-  /// One line.
-  public var description: String { "\(key) is \(found), expected \(expected)" }
-
-  static func require(
-    _ isSound: Bool, _ key: String, _ found: some CustomStringConvertible, _ expected: String
-  ) throws(RewardSettingError) {
-    guard isSound else {
-      throw RewardSettingError(key: key, found: found.description, expected: expected)
-    }
-  }
 }

@@ -22,12 +22,14 @@ final class WeightTraining {
         firstCycleStepCount: settings.stepCount + 1, warmUpStepCount: settings.warmUpStepCount))
   }
 
-  /// Takes a step.
-  func apply(_ gradients: Gradients) throws(NonFiniteTraining) -> (rate: Double, norm: Double) {
+  /// Takes a step by the gradients of a loss.
+  func apply(
+    _ gradients: Gradients, loss: Double
+  ) throws(NonFiniteGradient) -> (rate: Double, norm: Double) {
     let rate = schedule.rate(atStep: stepIndex)
     let (scale, norm) = gradients.clippingScale(
       maximumNorm: settings.gradientNormLimit, parameters: parameters)
-    guard norm.isFinite else { throw NonFiniteTraining(step: stepIndex + 1) }
+    try NonFiniteGradient.check(loss: loss, "loss", norm: norm, gradients, of: parameters)
     optimizer.learningRate = Float(rate)
     optimizer.step(gradients, gradientScale: scale)
     stepIndex += 1
@@ -44,40 +46,24 @@ final class WeightTraining {
   private static let updateKey = "averageUpdates"
   private static let optimizerKey = "optimizerSteps"
 
-  var state: RewardTrainingState {
-    var tensors: [String: Tensor] = [:]
-    func add(_ values: [String: Tensor], _ prefix: String) {
-      for (name, value) in values { tensors[prefix + name] = value }
-    }
-    add(parameters.values, "weights.")
-    add(average.values, "average.")
-    add(optimizer.state.moments, "moments.")
-    return RewardTrainingState(
-      tensors: tensors,
-      numbers: [
-        Self.stepKey: stepIndex, Self.updateKey: average.updateCount,
-        Self.optimizerKey: optimizer.state.stepCount,
-      ])
+  var state: TrainingState {
+    var state = TrainingState()
+    state.add(parameters.values, under: "weights")
+    state.add(average.values, under: "average")
+    state.add(optimizer.state.moments, under: "moments")
+    state.numbers[Self.stepKey] = stepIndex
+    state.numbers[Self.updateKey] = average.updateCount
+    state.numbers[Self.optimizerKey] = optimizer.state.stepCount
+    return state
   }
 
-  func restore(_ state: RewardTrainingState) throws {
-    func values(_ prefix: String) -> [String: Tensor] {
-      var found: [String: Tensor] = [:]
-      for (name, value) in state.tensors where name.hasPrefix(prefix) {
-        found[String(name.dropFirst(prefix.count))] = value
-      }
-      return found
-    }
-    func number(_ key: String) throws(ParameterError) -> Int {
-      guard let number = state.numbers[key] else {
-        throw ParameterError.missing(name: key, nearest: nil)
-      }
-      return number
-    }
-    try average.restore(values("average."), updateCount: try number(Self.updateKey))
+  func restore(_ state: TrainingState) throws {
+    try average.restore(
+      state.tensors(under: "average"), updateCount: try state.number(Self.updateKey))
     try optimizer.restore(
-      OptimizerState(stepCount: try number(Self.optimizerKey), moments: values("moments.")))
-    stepIndex = try number(Self.stepKey)
-    try parameters.load(values("weights."))
+      OptimizerState(
+        stepCount: try state.number(Self.optimizerKey), moments: state.tensors(under: "moments")))
+    stepIndex = try state.number(Self.stepKey)
+    try parameters.load(state.tensors(under: "weights"))
   }
 }

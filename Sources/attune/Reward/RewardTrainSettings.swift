@@ -79,15 +79,6 @@ struct RewardTrainSettings: RunConfiguration {
     }
   }
 
-  private func checking(_ outer: String, _ check: () throws -> Void) throws {
-    do {
-      try check()
-    } catch let error as RewardSettingError {
-      throw ConfigurationError.badValue(
-        key: "\(outer).\(error.key)", found: error.found, expected: error.expected)
-    }
-  }
-
   /// The training from its start.
   func makeTraining() throws -> any RewardTraining {
     let composer = try DollComposer(folder: dolls.folder, distribution: dolls.distribution)

@@ -1,3 +1,4 @@
+import NeuralNetworks
 import Rewards
 import Runs
 
@@ -56,28 +57,18 @@ struct RewardTrainWork: TrainingWork {
   func save() throws {
     try training.write(
       folder: modelFolder, elementType: run.configuration.weightType.elementType)
-    var checkpoint = Checkpoint(iteration: iteration, training.state)
+    var checkpoint = Checkpoint(iteration: iteration)
+    checkpoint.add(training.state)
     window.store(in: &checkpoint)
     try run.save(checkpoint)
   }
 }
 
 extension Checkpoint {
-  private static let numberPrefix = "training.number."
-
-  /// The checkpoint of a judge's training.
-  init(iteration: Int, _ state: RewardTrainingState) {
-    self.init(iteration: iteration)
-    add(state.tensors)
-    for (name, number) in state.numbers { metadata[Self.numberPrefix + name] = String(number) }
-  }
-
-  /// The state that was saved so.
-  var rewardTrainingState: RewardTrainingState {
-    var numbers: [String: Int] = [:]
-    for (key, text) in metadata where key.hasPrefix(Self.numberPrefix) {
-      numbers[String(key.dropFirst(Self.numberPrefix.count))] = Int(text)
-    }
-    return RewardTrainingState(tensors: tensors(prefix: ""), numbers: numbers)
+  /// The state of a judge's training, also of runs whose tensors had no prefix yet.
+  var rewardTrainingState: TrainingState {
+    var state = trainingState
+    if state.tensors.isEmpty { state.tensors = tensors(prefix: "") }
+    return state
   }
 }
