@@ -140,8 +140,8 @@ let package = Package(
     .testTarget(
       name: "InitialNoiseTests",
       dependencies: [
-        "InitialNoise", "Diffusion", "Files", "NeuralNetworks", "ReinforcementLearning", "Tensors",
-        "TestSupport", "TextToImage",
+        "InitialNoise", "CaptionedImages", "Diffusion", "Files", "Media", "NeuralNetworks",
+        "ReinforcementLearning", "Rewards", "Tensors", "TestSupport", "TextToImage",
       ]),
     .testTarget(
       name: "ImageFineTuningTests",

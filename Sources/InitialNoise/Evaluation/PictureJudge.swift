@@ -34,11 +34,9 @@ public struct PictureJudge: Sendable {
     let parser = PromptParser(phrases: classifier.classes.slots)
     return PictureJudge(names: ["attributeAccuracy", "allAttributes"]) { images, prompt in
       let wanted = parser.attributes(in: prompt)
-      guard !wanted.attributes.isEmpty else {
-        return [images.map { _ in nil }, images.map { _ in nil }]
-      }
       let shares = classifier.seen(in: images).map { $0.share(of: wanted) }
-      return [shares, shares.map { $0 == 1 ? 1 : 0 }]
+      let isWhole = shares.map { share -> Double? in share.map { $0 == 1 ? 1 : 0 } }
+      return [shares, isWhole]
     }
   }
 

@@ -94,9 +94,9 @@ public struct SeenAttributes: Sendable, Equatable {
     attribute.slots.contains { phrases[$0] == attribute.phrase }
   }
 
-  /// The share of what is asked for that a picture has; 1 if nothing is.
-  public func share(of wanted: PromptAttributes) -> Double {
-    guard !wanted.attributes.isEmpty else { return 1 }
+  /// The share of what is asked for that a picture has; nil if nothing is.
+  public func share(of wanted: PromptAttributes) -> Double? {
+    guard !wanted.attributes.isEmpty else { return nil }
     return Double(wanted.attributes.count(where: shows)) / Double(wanted.attributes.count)
   }
 }

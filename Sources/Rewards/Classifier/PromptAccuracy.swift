@@ -7,8 +7,9 @@ public struct PromptAccuracy: Sendable {
   /// Whether each attribute asked for is there, 1 or 0, by slot; an attribute whose slot is open counts
   /// for the first it may be in.
   public private(set) var bySlot: [DollSlot: [Double]] = [:]
-  /// Whether each picture has everything that its prompt asks for.
-  public private(set) var wholePictures: [Double] = []
+  /// The share of what its prompt asks for that each picture has; pictures of prompts that ask for
+  /// nothing are left out.
+  public private(set) var shares: [Double] = []
   /// Whether each picture shows the items of the top layers that its prompt asks for, by comparison with
   /// the layers; pictures of prompts that ask for none are left out.
   public private(set) var layers: [Double] = []
@@ -23,8 +24,8 @@ public struct PromptAccuracy: Sendable {
     comparison = composer.map { LayerComparison($0) }
   }
 
-  /// All attributes, whatever their slot.
-  public var attributes: [Double] { DollSlot.allCases.flatMap { bySlot[$0] ?? [] } }
+  /// Whether each picture has everything that its prompt asks for, 1 or 0, of those in `shares`.
+  public var wholePictures: [Double] { shares.map { $0 == 1 ? 1 : 0 } }
 
   /// Looks at pictures of prompts, one each.
   public mutating func add(_ images: [Image], prompts: [String]) {
@@ -35,7 +36,7 @@ public struct PromptAccuracy: Sendable {
       for attribute in wanted.attributes {
         bySlot[attribute.slots[0], default: []].append(seen.shows(attribute) ? 1 : 0)
       }
-      wholePictures.append(seen.share(of: wanted) == 1 ? 1 : 0)
+      if let share = seen.share(of: wanted) { shares.append(share) }
       let picture = images[index].rgb().tensor(range: .minusOneToOne)
       if let isRight = comparison?.showsAll(of: wanted, in: picture) {
         layers.append(isRight ? 1 : 0)

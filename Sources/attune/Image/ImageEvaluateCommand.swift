@@ -105,9 +105,9 @@ struct ImageEvaluateCommand: ParsableCommand {
 struct ImageReport: Encodable {
   let count: Int
   let isHeldOut: Bool
-  /// Items that are as asked for, of all items asked for.
+  /// The share of the items asked for that are as asked for, a mean over pictures.
   let attributeAccuracy: ScoreEstimate?
-  /// Pictures in which all are.
+  /// The share of pictures in which all are.
   let allAttributes: ScoreEstimate?
   /// Pictures whose items of the top layers are the layers asked for.
   let layersRight: ScoreEstimate?
@@ -117,7 +117,7 @@ struct ImageReport: Encodable {
   init(_ accuracy: PromptAccuracy, count: Int, isHeldOut: Bool) {
     self.count = count
     self.isHeldOut = isHeldOut
-    attributeAccuracy = ScoreEstimate(accuracy.attributes)
+    attributeAccuracy = ScoreEstimate(accuracy.shares)
     allAttributes = ScoreEstimate(accuracy.wholePictures)
     layersRight = ScoreEstimate(accuracy.layers)
     slots = Dictionary(
