@@ -41,7 +41,7 @@ let package = Package(
       name: "CHDF5Bridge", dependencies: ["CHDF5"], cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "Files", dependencies: ["Tensors", "CHDF5Bridge", "CZlib"]),
     .target(name: "CPNGBridge", dependencies: ["CPNG"]),  // keeps libpng's longjmp out of Swift
-    .target(name: "Media", dependencies: ["Tensors", "CPNGBridge", "CFFmpeg"]),
+    .target(name: "Media", dependencies: ["Tensors", "Files", "CPNGBridge", "CFFmpeg"]),
     .target(name: "CaptionedImages", dependencies: ["Tensors", "Files", "Media"]),
     .target(
       name: "Environments",

@@ -1,16 +1,15 @@
 import Glibc
-import Synchronization
 
 /// A file that appears under its name only when it is complete.
 ///
 /// It is written under a temporary name in the same folder, synced and renamed; the folder is synced
 /// too. A reader sees the old file or the new one, never half of one, whatever happens meanwhile. A
 /// process that is killed may leave a `.attune-PID-N.partial` file behind.
+///
+/// A link is followed, also to a file that is not there yet; a folder, a device or a pipe is an
+/// error.
 public struct AtomicFile: ~Copyable {
-  private let path: String
-  private let temporaryPath: String
-  private let descriptor: Int32
-  private static let counter = Atomic<Int>(0)
+  private let replacement: FileReplacement
 
   /// Writes a file through `body`; nothing changes on disk if it throws.
   ///
@@ -21,12 +20,11 @@ public struct AtomicFile: ~Copyable {
     let file = try AtomicFile(path: path)
     do {
       try body(file)
-      try file.commit()
+      try file.replacement.commit()
     } catch {
-      unlink(file.temporaryPath)
+      file.replacement.discard()
       throw error
     }
-    try syncFolder(of: path)
   }
 
   /// Writes a whole file at once.
@@ -44,12 +42,7 @@ public struct AtomicFile: ~Copyable {
   }
 
   private init(path: String) throws(FileError) {
-    self.path = path
-    let number = AtomicFile.counter.wrappingAdd(1, ordering: .relaxed).oldValue
-    temporaryPath = "\(path.folder)/.attune-\(getpid())-\(number).partial"
-    // 0666 less the user's mask, as any program would create it.
-    descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw .system(path: path, action: "written") }
+    replacement = try FileReplacement(path: path)
   }
 
   /// Adds bytes at the end.
@@ -58,9 +51,9 @@ public struct AtomicFile: ~Copyable {
   public func append(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
     var rest = bytes
     while !rest.isEmpty {
-      let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+      let count = Glibc.write(replacement.descriptor, rest.baseAddress, rest.count)
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw .system(path: path, action: "written") }
+      guard count > 0 else { throw .system(path: replacement.path, action: "written") }
       rest = UnsafeRawBufferPointer(rebasing: rest[count...])
     }
   }
@@ -71,22 +64,4 @@ public struct AtomicFile: ~Copyable {
   public func append(_ bytes: [UInt8]) throws(FileError) {
     try Bytes(copying: bytes).withUnsafeBytes { raw throws(FileError) in try append(raw) }
   }
-
-  private func commit() throws(FileError) {
-    guard fsync(descriptor) == 0 else { throw .system(path: path, action: "written to disk") }
-    guard rename(temporaryPath, path) == 0 else { throw .system(path: path, action: "replaced") }
-  }
-
-  /// Makes the new name itself survive a power failure.
-  private static func syncFolder(of path: String) throws(FileError) {
-    let folder = open(path.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard folder >= 0 else { return }
-    defer { close(folder) }
-    // Some file systems cannot sync a folder and say EINVAL; the file itself is safe.
-    guard fsync(folder) == 0 || errno == EINVAL else {
-      throw .system(path: path, action: "written to disk")
-    }
-  }
-
-  deinit { close(descriptor) }
 }

@@ -26,6 +26,8 @@ public struct FileError: Error, Sendable, CustomStringConvertible {
   public let problem: String
   /// What to do next.
   public let advice: String?
+  /// What the operating system said, in its words; nil if it was not the one that refused.
+  var systemMessage: String?
 
   /// Describes a failure; texts taken from the file may be hostile, `description` escapes them.
   public init(
@@ -36,6 +38,12 @@ public struct FileError: Error, Sendable, CustomStringConvertible {
     self.item = item
     self.problem = problem
     self.advice = advice
+  }
+
+  /// The reason alone, for errors that say by themselves which file could not be written.
+  package var reason: String {
+    if let systemMessage { return systemMessage }
+    return "it \(problem)" + (advice.map { "; \($0)" } ?? "")
   }
 
   /// One line: `path: 'item': problem; advice`.

@@ -57,6 +57,26 @@ struct AtomicFileTests {
     #expect(error?.description.contains("No such file") == true)
   }
 
+  /// In a container every process may have the number of the one that was killed.
+  @Test func leftoversDoNotBlock() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("x.txt")
+    var names: [String] = []
+    try AtomicFile.write(to: path) { file throws(FileError) in
+      try file.append(Array("old".utf8))
+      names = (try? folder.contents) ?? []
+    }
+    let parts = try #require(names.first).split(separator: "-")
+    try #require(parts.count == 3 && parts[0] == ".attune" && parts[1] == "\(getpid())")
+    let number = try #require(Int(parts[2].prefix(while: \.isNumber)))
+    // Other tests take numbers meanwhile.
+    let leftovers = (1...200).map { ".attune-\(getpid())-\(number + $0).partial" }
+    for leftover in leftovers { try folder.write("half", to: leftover) }
+    try AtomicFile.write("new", to: path)
+    #expect(try folder.text("x.txt") == "new")
+    #expect(try Set(folder.contents) == Set(leftovers + ["x.txt"]))
+  }
+
   @Test func writersOfOneFileDoNotMeet() async throws {
     let folder = try TemporaryFolder()
     let path = folder.file("x.txt")

@@ -60,11 +60,29 @@ func pngsReadBackAsTheyWere(channelCount: Int, size: (Int, Int)) throws {
   #expect(throws: ImageFileError.unwritable(file: path, reason: "No such file or directory")) {
     try Image(width: 1, height: 1, filledWith: .white).writePNG(to: path)
   }
-  // A folder of that name: the temporary file is written, cannot take its place and is removed.
-  #expect(throws: ImageFileError.self) {
-    try FileManager.default.createDirectory(
-      atPath: folder.file("taken"), withIntermediateDirectories: true)
-    try Image(width: 1, height: 1, filledWith: .white).writePNG(to: folder.file("taken"))
+  let taken = folder.file("taken")
+  try FileManager.default.createDirectory(atPath: taken, withIntermediateDirectories: true)
+  #expect(throws: ImageFileError.unwritable(file: taken, reason: "it is a folder; name a file")) {
+    try Image(width: 1, height: 1, filledWith: .white).writePNG(to: taken)
   }
   #expect(try folder.contents == ["taken"])
+}
+
+/// FilesTests have more about links, devices and what a killed process leaves.
+@Test func picturesAreWrittenThroughLinksAndNotToPipes() throws {
+  let folder = try TemporaryFolder()
+  let link = folder.file("link.png")
+  try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "picture.png")
+  let image = randomImage(width: 4, height: 4, channelCount: 3, seed: 7)
+  try image.writePNG(to: link)
+  #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "picture.png")
+  #expect(try Image(contentsOfFile: folder.file("picture.png")) == image)
+
+  let pipe = folder.file("pipe")
+  #expect(mkfifo(pipe, 0o600) == 0)
+  let reason = "it is a device, a pipe or a socket; name a file"
+  #expect(throws: ImageFileError.unwritable(file: pipe, reason: reason)) {
+    try image.writePNG(to: pipe)
+  }
+  #expect(try folder.contents == ["link.png", "picture.png", "pipe"])
 }

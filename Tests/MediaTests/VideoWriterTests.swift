@@ -226,6 +226,29 @@ func frameRatesAreKept(rate: Double, expected: String) throws {
   #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == old)
 }
 
+@Test func videosAreWrittenThroughLinksAndNotToPipes() throws {
+  let folder = try TemporaryFolder()
+  let link = folder.file("link.mp4")
+  try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "clip.mp4")
+  let writer = try VideoWriter(path: link, width: 16, height: 16)
+  try writer.append(clipFrame(0, width: 16, height: 16))
+  // By this name a run clears away what a killed process left.
+  let names = try folder.contents.filter { $0 != "link.mp4" }
+  #expect(names.count == 1)
+  #expect(names.allSatisfy { $0.hasPrefix(".attune-") && $0.hasSuffix(".partial") })
+  try writer.finish()
+  #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "clip.mp4")
+  #expect(try boxes(folder.file("clip.mp4")).first == "ftyp")
+
+  let pipe = folder.file("pipe")
+  #expect(mkfifo(pipe, 0o600) == 0)
+  let reason = "it is a device, a pipe or a socket; name a file"
+  #expect(throws: VideoError.failed(file: pipe, step: "creating the file", reason: reason)) {
+    _ = try VideoWriter(path: pipe, width: 16, height: 16)
+  }
+  #expect(try folder.contents == ["clip.mp4", "link.mp4", "pipe"])
+}
+
 @Test func videoErrorsSayWhatToDo() throws {
   let folder = try TemporaryFolder()
   func message(_ body: () throws -> Void) -> String {

@@ -48,9 +48,11 @@ extension FileError {
   ///   - action: what was tried, as in "written".
   public static func system(path: String, action: String) -> FileError {
     let code = errno
-    return FileError(
-      .system, path: path, problem: "cannot be \(action): \(String(cString: strerror(code)))",
-      advice: advice(for: code))
+    let message = String(cString: strerror(code))
+    var error = FileError(
+      .system, path: path, problem: "cannot be \(action): \(message)", advice: advice(for: code))
+    error.systemMessage = message
+    return error
   }
 
   private static func advice(for code: Int32) -> String? {

@@ -1,10 +1,11 @@
+import Files
 import Glibc
 
 /// Reading a file into memory, and replacing one by a new version in a single step.
 enum WholeFile {
   static func read(_ path: String) throws(ImageFileError) -> [UInt8] {
     guard let file = fopen(path, "rb") else {
-      throw .unreadable(file: path, reason: SystemError.text(errno))
+      throw .unreadable(file: path, reason: systemMessage)
     }
     defer { fclose(file) }
     var bytes: [UInt8] = []
@@ -15,23 +16,18 @@ enum WholeFile {
       bytes.append(contentsOf: chunk[..<count])
       if count == chunk.count { continue }
       // Opening a folder succeeds; only reading it fails.
-      if ferror(file) != 0 { throw .unreadable(file: path, reason: SystemError.text(errno)) }
+      if ferror(file) != 0 { throw .unreadable(file: path, reason: systemMessage) }
       return bytes
     }
   }
 
+  private static var systemMessage: String { String(cString: strerror(errno)) }
+
   static func write(_ bytes: [UInt8], to path: String) throws(ImageFileError) {
-    do throws(SystemError) {
-      let replacement = try FileReplacement(path: path)
-      do throws(SystemError) {
-        try replacement.write(bytes)
-        try replacement.commit()
-      } catch {
-        replacement.discard()
-        throw error
-      }
+    do throws(FileError) {
+      try AtomicFile.write(bytes, to: path)
     } catch {
-      throw .unwritable(file: path, reason: error.description)
+      throw .unwritable(file: path, reason: error.reason)
     }
   }
 }

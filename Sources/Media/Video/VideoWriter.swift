@@ -1,4 +1,5 @@
 import CFFmpeg
+import Files
 
 /// An MP4 file written frame by frame: H.264 or MPEG-4, YUV 4:2:0, ready for browsers.
 ///
@@ -30,23 +31,18 @@ public final class VideoWriter {
     self.width = width
     self.height = height
     self.settings = settings
-    do {
+    do throws(FileError) {
       replacement = try FileReplacement(path: path)
     } catch {
-      throw .failed(file: path, step: "creating the file", reason: error.description)
+      throw .failed(file: path, step: "creating the file", reason: error.reason)
     }
     let encoder = try VideoWriter.openEncoder(
       file: path, width: width, height: height, settings: settings)
     do {
       output = (encoder, try MP4File(path: replacement.temporaryPath, encoder: encoder))
     } catch {
-      replacement.discard()
       throw VideoError(error, file: path)
     }
-  }
-
-  deinit {
-    if output != nil { replacement.discard() }
   }
 
   /// Appends a frame; grey becomes RGB and transparent pixels show the background.
@@ -70,7 +66,8 @@ public final class VideoWriter {
   /// Writes what the encoder still holds, closes the file and puts it in place; a second call does
   /// nothing.
   ///
-  /// - Throws: `VideoError`; then there is no new file at `path`.
+  /// - Throws: `VideoError`; then there is no new file at `path`, unless only its name could not be
+  ///   synced.
   public func finish() throws(VideoError) {
     guard let output else { return }
     self.output = nil
@@ -85,11 +82,11 @@ public final class VideoWriter {
       replacement.discard()
       throw VideoError(error, file: path)
     }
-    do throws(SystemError) {
+    do throws(FileError) {
       try replacement.commit()
     } catch {
       replacement.discard()
-      throw .failed(file: path, step: "putting the file in place", reason: error.description)
+      throw .failed(file: path, step: "putting the file in place", reason: error.reason)
     }
   }
 
