@@ -55,11 +55,12 @@ let package = Package(
     .target(
       name: "TextToImage",
       dependencies: ["Tensors", "NeuralNetworks", "Diffusion", "Files", "CaptionedImages"]),
+    .target(name: "CProgramBridge", cSettings: [.define("_GNU_SOURCE")]),
     .target(
       name: "Rewards",
       dependencies: [
         "Tensors", "NeuralNetworks", "Files", "Media", "ReinforcementLearning", "CaptionedImages",
-        "TextToImage",
+        "TextToImage", "CProgramBridge",
       ]),
     .target(
       name: "InitialNoise",

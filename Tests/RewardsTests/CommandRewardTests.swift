@@ -119,6 +119,25 @@ import Testing
     }
   }
 
+  /// A judge of minutes must not go on for a command that is no longer there.
+  @Test func programsEndWithTheirCommand() throws {
+    let folder = try TemporaryFolder()
+    try Image(width: 4, height: 4, filledWith: .white).writePNG(to: folder.file("picture.png"))
+    try folder.write("echo $$ > started; mv started process; exec sleep 300", to: "judge.sh")
+    let command = try Attune.start(
+      ["reward", "score", "--reward", "command:sh judge.sh", "--prompt", "an elf", "picture.png"],
+      in: folder)
+    let started = { FileManager.default.fileExists(atPath: folder.file("process")) }
+    try command.wait(until: started)
+    #expect(started())
+    command.send(SIGKILL)
+    _ = try command.finish()
+    let judge = try folder.text("process").trimmingCharacters(in: .newlines)
+    let end = ContinuousClock.now + .seconds(10)
+    while isAlive(judge), ContinuousClock.now < end { usleep(10_000) }
+    #expect(!isAlive(judge), "process \(judge) is left")
+  }
+
   @Test func floodsAreStopped() throws {
     let folder = try TemporaryFolder()
     var run = ProgramRun(

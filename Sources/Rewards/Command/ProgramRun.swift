@@ -1,8 +1,8 @@
-import Files
-import Foundation
+import CProgramBridge
 import Glibc
 
-/// One run of an external program in a process group of its own, which ends with it.
+/// One run of an external program in a process group of its own, which ends with it, as the program does with
+/// this process.
 struct ProgramRun {
   /// How it went.
   enum Outcome: Equatable {
@@ -52,35 +52,10 @@ struct ProgramRun {
   }
 
   private func launch() throws(LaunchFailure) -> pid_t {
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    let flags = O_WRONLY | O_CREAT | O_TRUNC
-    posix_spawn_file_actions_addopen(&actions, 1, outputPath, flags, 0o600)
-    posix_spawn_file_actions_addopen(&actions, 2, errorsPath, flags, 0o600)
-
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    posix_spawnattr_setpgroup(&attributes, 0)
-    var none = sigset_t()
-    sigemptyset(&none)
-    posix_spawnattr_setsigmask(&attributes, &none)
-    var all = sigset_t()
-    sigfillset(&all)
-    posix_spawnattr_setsigdefault(&attributes, &all)
-    posix_spawnattr_setflags(
-      &attributes,
-      Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-
     var arguments = words.map { strdup($0) } + [nil]
-    let variables = ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" }
-    var environment = variables.map { strdup($0) } + [nil]
-    defer { for text in arguments + environment { free(text) } }
+    defer { for text in arguments { free(text) } }
     var process: pid_t = 0
-    let result = posix_spawnp(
-      &process, words[0], &actions, &attributes, &arguments, &environment)
+    let result = attune_start_program(&arguments, outputPath, errorsPath, &process)
     guard result == 0 else { throw LaunchFailure(reason: String(cString: strerror(result))) }
     return process
   }

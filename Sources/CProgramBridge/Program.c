@@ -1,0 +1,72 @@
+#include "CProgramBridge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// Puts a file in the place of one of the standard streams.
+static int redirect(int stream, const char *path, int flags) {
+  const int descriptor = open(path, flags, 0600);
+  if (descriptor < 0) return -1;
+  const int result = dup2(descriptor, stream);
+  if (descriptor != stream) close(descriptor);
+  return result;
+}
+
+// Whatever the parent ignores or blocks, a program expects to start without.
+static void restore_signals(void) {
+  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+// Calls only what is allowed after the fork of a process with several threads.
+static void become_program(
+    char *const *arguments, const char *output_path, const char *errors_path, pid_t parent,
+    int report) {
+  const int written = O_WRONLY | O_CREAT | O_TRUNC;
+  if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+      redirect(STDIN_FILENO, "/dev/null", O_RDONLY) >= 0 &&
+      redirect(STDOUT_FILENO, output_path, written) >= 0 &&
+      redirect(STDERR_FILENO, errors_path, written) >= 0) {
+    // The parent may have ended before this asked to be told.
+    if (getppid() != parent) _exit(1);
+    restore_signals();
+    execvp(arguments[0], arguments);
+  }
+  const int number = errno;
+  // Nobody is left to tell if this fails.
+  if (write(report, &number, sizeof number) < 0) _exit(126);
+  _exit(127);
+}
+
+int attune_start_program(
+    char *const *arguments, const char *output_path, const char *errors_path, pid_t *process) {
+  int report[2];
+  // Closed by a successful exec, so that the parent reads nothing then.
+  if (pipe2(report, O_CLOEXEC) != 0) return errno;
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child == 0) become_program(arguments, output_path, errors_path, parent, report[1]);
+  const int fork_error = errno;
+  close(report[1]);
+  if (child < 0) {
+    close(report[0]);
+    return fork_error;
+  }
+  int number = 0;
+  ssize_t count;
+  do count = read(report[0], &number, sizeof number);
+  while (count < 0 && errno == EINTR);
+  close(report[0]);
+  if (count > 0) {
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
+    return number;
+  }
+  *process = child;
+  return 0;
+}
