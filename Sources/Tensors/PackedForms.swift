@@ -7,6 +7,7 @@ import Synchronization
 /// calls then use it. There is a limit to what all matrices keep: a network of gigabytes is not held
 /// twice, its products pack what they need as they go, with the same results.
 final class PackedForms: Sendable {
+  /// How a matrix is arranged for a product.
   enum Form: Hashable {
     /// `[inner, columns]` read as it lies: for `x.matmul(w)`.
     case asStored
@@ -16,11 +17,17 @@ final class PackedForms: Sendable {
     case named(String)
   }
 
+  /// Tensors of several shapes may share the storage that these forms belong to.
+  private struct Key: Hashable {
+    var form: Form
+    var shape: [Int]
+  }
+
   /// The most bytes that the forms of all matrices take together.
   static let keptByteLimit = 256 << 20
   private static let keptByteCount = Atomic<Int>(0)
 
-  private let forms = Mutex<[Form: TensorStorage]>([:])
+  private let forms = Mutex<[Key: TensorStorage]>([:])
 
   deinit { removeAll() }
 
@@ -28,15 +35,19 @@ final class PackedForms: Sendable {
   ///
   /// - Parameters:
   ///   - form: which.
+  ///   - shape: of the tensor that it is a form of.
   ///   - elementCount: the size of what `make` gives.
   ///   - make: arranges the matrix.
-  func form(_ form: Form, elementCount: Int, make: () -> TensorStorage) -> TensorStorage? {
-    forms.withLock { forms in
-      if let known = forms[form] { return known }
+  func form(
+    _ form: Form, shape: [Int], elementCount: Int, make: () -> TensorStorage
+  ) -> TensorStorage? {
+    let key = Key(form: form, shape: shape)
+    return forms.withLock { forms in
+      if let known = forms[key] { return known }
       guard Self.reserve(elementCount) else { return nil }
       let made = make()
       precondition(made.count == elementCount, "a packed form has \(made.count) elements")
-      forms[form] = made
+      forms[key] = made
       return made
     }
   }

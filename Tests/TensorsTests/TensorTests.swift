@@ -39,6 +39,20 @@ import Testing
       x.linear(weight: weight.slice(0..<20)).elements == whole.slice(0..<20, along: 1).elements)
   }
 
+  /// A reshaped weight shares the memory, but not the packed forms.
+  @Test func reshapedWeightsDoNotSharePackedForms() {
+    let weight = randomTensor([2, 3], seed: 16)
+    let (x, y) = (randomTensor([4, 2], seed: 17), randomTensor([4, 3], seed: 18))
+    let other = weight.reshaped(to: [3, 2])
+    let copy = Tensor(shape: [3, 2], elements: weight.elements)
+    #expect(other.storage === weight.storage)
+    let (product, layer) = (x.matmul(weight), y.linear(weight: weight))
+    #expect(y.matmul(other).elements == y.matmul(copy).elements)
+    #expect(x.linear(weight: other).elements == x.linear(weight: copy).elements)
+    #expect(x.matmul(weight).elements == product.elements)
+    #expect(y.linear(weight: weight).elements == layer.elements)
+  }
+
   @Test func broadcastingAgreesWithIndexing() {
     let shapes: [([Int], [Int])] = [
       ([2, 3, 4], [4]), ([2, 3, 4], [3, 1]), ([2, 1, 4], [3, 1]), ([1], [2, 3]), ([], [5]),

@@ -192,7 +192,8 @@ extension Tensor {
     _ form: PackedForms.Form, elementCount: Int, make: () -> TensorStorage
   ) -> TensorStorage? {
     guard offset == 0, storage.count == count else { return nil }
-    return storage.packedForms.form(form, elementCount: elementCount, make: make)
+    return storage.packedForms.form(
+      form, shape: shape, elementCount: elementCount, make: make)
   }
 
   /// A stack of matrices, read as it lies or transposed.
