@@ -18,7 +18,8 @@ extension Tensor {
     precondition(
       bias.map { $0.shape == [columns] } ?? true,
       "linear: bias \(bias?.shape ?? []) does not fit weight \(weight.shape)")
-    let rows = count / max(inner, 1)
+    // Not by dividing counts: rows without inputs still get the bias.
+    let rows = shape.dropLast().reduce(1, *)
     let (x, w) = (detached(), weight.detached())
     let isRecorded = node != nil || weight.node != nil || bias?.node != nil
     // A rectifier's derivative can be read off its result, so that one buffer is enough.
@@ -58,8 +59,7 @@ extension Tensor {
           Tensor.unaryGradient($0, source: sum ?? result, result: result, upstream: upstream)
         } ?? upstream
       accumulator.accumulate(into: weightNode, shape: w.shape) { sum, accumulates in
-        Tensor.accumulateOuterProducts(
-          gradient, x, rows: rows, into: sum, accumulates: accumulates)
+        Tensor.accumulateOuterProducts(gradient, x, into: sum, accumulates: accumulates)
       }
       accumulator.accumulate(into: biasNode, shape: [columns]) { sum, accumulates in
         gradient.withUnsafeElements {

@@ -117,14 +117,12 @@ extension Tensor {
   }
 
   private func matmulShared(_ other: Tensor) -> Tensor {
-    let rows = count / max(other.shape[0], 1)
     let (a, b) = (detached(), other.detached())
     let result = a.multiplied(by: b, .asStored)
     return result.recorded(from: self, other) { [node, otherNode = other.node] up, accumulator in
       accumulator.add(up.multiplied(by: b, .transposed), to: node)
       accumulator.accumulate(into: otherNode, shape: b.shape) { gradient, accumulates in
-        Tensor.accumulateOuterProducts(
-          a, up, rows: rows, into: gradient, accumulates: accumulates)
+        Tensor.accumulateOuterProducts(a, up, into: gradient, accumulates: accumulates)
       }
     }
   }
@@ -146,12 +144,12 @@ extension Tensor {
     }
   }
 
-  /// result `[I, J]` (+)= sum over rows of a `[rows, I]` and b `[rows, J]`: a weight's gradient.
+  /// result `[I, J]` (+)= sum over rows of a `[..., I]` and b `[..., J]`: a weight's gradient.
   static func accumulateOuterProducts(
-    _ a: Tensor, _ b: Tensor, rows: Int, into result: UnsafeMutablePointer<Float>,
-    accumulates: Bool
+    _ a: Tensor, _ b: Tensor, into result: UnsafeMutablePointer<Float>, accumulates: Bool
   ) {
-    let (i, j) = (a.count / max(rows, 1), b.count / max(rows, 1))
+    // Not by dividing counts: without rows there is still a gradient to set to zero.
+    let (rows, i, j) = (a.shape.dropLast().reduce(1, *), a.size(-1), b.size(-1))
     a.withUnsafeElements { a in
       b.withUnsafeElements { b in
         let packed = MatrixProducts.pack(
