@@ -22,6 +22,20 @@ import Testing
     #expect(gradients[x]?.scalar == 27)
   }
 
+  /// The shards of the calling thread see its task's values, those of the workers do not.
+  @Test(arguments: [1, 64]) func shardsAreNotRecorded(_ shardCount: Int) {
+    let x = Tensor.ones([64]).tracked()
+    let gradients = valueAndGradients {
+      let seen = shardedMap(count: 64, shardSize: 64 / shardCount) { rows in
+        Tensor(repeating: Recording.isOn ? 1 : 0, shape: [rows.count])
+      }
+      #expect(seen.elements.allSatisfy { $0 == 0 })
+      #expect(Recording.isOn)
+      return (x * seen).sum()
+    }.gradients
+    #expect(gradients[x]?.elements.allSatisfy { $0 == 0 } == true)
+  }
+
   /// The walk back must not recurse: a chain of many denoising steps is thousands of operations deep.
   @Test func deepGraphs() {
     let x = Tensor(1).tracked()

@@ -16,12 +16,13 @@ public func shardedMap(
   precondition(
     count > 0 && size > 0, "cannot cut a batch of \(count) into shards of \(size)")
   let shardCount = (count + size - 1) / size
-  if shardCount == 1 { return body(0..<count) }
+  // Worker threads do not see the caller's recording; its own shards must not differ from theirs.
+  if shardCount == 1 { return withoutRecording { body(0..<count) } }
   var parts = [Tensor?](repeating: nil, count: shardCount)
   parts.withUnsafeMutableBufferPointer { parts in
     WorkerPool.shared.forEach(shardCount) { index in
       let range = index * size..<min(count, (index + 1) * size)
-      let part = body(range)
+      let part = withoutRecording { body(range) }
       precondition(
         part.shape.first == range.count,
         "a shard of \(range.count) rows gave a result of shape \(part.shape)")
