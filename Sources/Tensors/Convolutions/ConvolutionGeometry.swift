@@ -16,7 +16,14 @@ struct ConvolutionGeometry: Sendable, Hashable {
       paddingHeight: 0, paddingWidth: padding)
   }
 
-  /// The number of positions along one dimension.
+  /// Whether the padded input `[B, H, W, C]` has room for the kernel in both directions.
+  ///
+  /// The number of positions does not tell: a division of a small negative number gives 0, not -1.
+  func fits(_ input: [Int]) -> Bool {
+    input[1] + 2 * paddingHeight >= kernelHeight && input[2] + 2 * paddingWidth >= kernelWidth
+  }
+
+  /// The number of positions along one dimension of an input that the kernel fits.
   private static func outputSize(_ size: Int, _ kernel: Int, _ stride: Int, _ padding: Int) -> Int {
     (size + 2 * padding - kernel) / stride + 1
   }

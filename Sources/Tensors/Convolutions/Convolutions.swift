@@ -87,8 +87,11 @@ extension Tensor {
       "convolution: input \(shape), weight \(weight.shape) and bias \(bias?.shape ?? []) do not fit"
     )
     precondition(
-      geometry.outputShape(shape).allSatisfy { $0 > 0 },
-      "convolution: input \(shape) is smaller than the kernel of weight \(weight.shape)")
+      shape[0] > 0 && geometry.fits(shape),
+      """
+      convolution: input \(shape), padded by \(geometry.paddingHeight) and \
+      \(geometry.paddingWidth), is empty or smaller than the kernel of weight \(weight.shape)
+      """)
     if geometry.isPointwise {
       return linear(weight: weight.reshaped(to: [out, inputs]), bias: bias)
     }
