@@ -11,12 +11,53 @@ enum BufferPool {
   /// From this size on a buffer starts on a page and asks for huge pages.
   private static let hugePageSize = 2 << 20
   /// Freed bytes kept by each shelf before buffers go back to the system.
-  private static let keptByteLimit = 1 << 30
+  private static let shelfByteLimit = 1 << 30
+  /// Freed bytes kept by all shelves together.
+  private static let totalByteLimit = 2 << 30
   private static let shelfCount = 16
+
+  /// What shelves have been granted of the total. They ask for a large step at a time, so that threads
+  /// seldom meet here.
+  private static let grantedByteCount = Atomic<Int>(0)
+  private static let grantStep = 4 << 20
+
+  private static func grant(_ byteCount: Int) -> Bool {
+    let total = grantedByteCount.add(byteCount, ordering: .relaxed).newValue
+    if total <= totalByteLimit { return true }
+    grantedByteCount.subtract(byteCount, ordering: .relaxed)
+    return false
+  }
 
   private struct Shelf {
     var buffers: [Int: [UnsafeMutableRawPointer]] = [:]
     var keptByteCount = 0
+    /// At least what is kept.
+    var grantedByteCount = 0
+
+    /// Counts a buffer that is to be kept; false if there is no room for it.
+    mutating func add(byteCount: Int) -> Bool {
+      let kept = keptByteCount + byteCount
+      guard kept <= BufferPool.shelfByteLimit else { return false }
+      let missing = kept - grantedByteCount
+      if missing > 0 {
+        let step = BufferPool.grantStep
+        let steps = (missing + step - 1) / step * step
+        guard BufferPool.grant(steps) else { return false }
+        grantedByteCount += steps
+      }
+      keptByteCount = kept
+      return true
+    }
+
+    /// No longer counts a buffer. Up to two steps stay granted: the next one may need them again.
+    mutating func remove(byteCount: Int) {
+      keptByteCount -= byteCount
+      let unused = grantedByteCount - keptByteCount
+      guard unused >= 2 * BufferPool.grantStep else { return }
+      let surplus = unused - BufferPool.grantStep
+      grantedByteCount -= surplus
+      BufferPool.grantedByteCount.subtract(surplus, ordering: .relaxed)
+    }
   }
 
   /// A class so that the mutex, which cannot be copied, can live in an array.
@@ -29,8 +70,19 @@ enum BufferPool {
     func take(capacity: Int) -> UnsafeMutableRawPointer? {
       mutex.withLock { guarded -> UnsafeMutableRawPointer? in
         guard let pointer = guarded.shelf.buffers[capacity]?.popLast() else { return nil }
-        guarded.shelf.keptByteCount -= capacity
+        guarded.shelf.remove(byteCount: capacity)
         return pointer
+      }
+    }
+
+    /// Gives all buffers back to the system.
+    func empty() {
+      mutex.withLock { guarded in
+        for pointers in guarded.shelf.buffers.values {
+          for pointer in pointers { Glibc.free(pointer) }
+        }
+        guarded.shelf.buffers.removeAll()
+        guarded.shelf.remove(byteCount: guarded.shelf.keptByteCount)
       }
     }
   }
@@ -55,12 +107,20 @@ enum BufferPool {
         return reused
       }
     }
+    if let new = newBuffer(capacity: capacity) { return new }
+    // What lies idle here may be what the system lacks.
+    for shelf in shelves { shelf.empty() }
+    guard let new = newBuffer(capacity: capacity) else {
+      fatalError("out of memory: a tensor asked for \(capacity) bytes")
+    }
+    return new
+  }
+
+  private static func newBuffer(capacity: Int) -> UnsafeMutableRawPointer? {
     var pointer: UnsafeMutableRawPointer?
     let isHuge = capacity >= hugePageSize
     let status = posix_memalign(&pointer, isHuge ? hugePageSize : alignment, capacity)
-    guard status == 0, let pointer else {
-      fatalError("out of memory: a tensor asked for \(capacity) bytes")
-    }
+    guard status == 0, let pointer else { return nil }
     if isHuge { madvise(pointer, capacity, MADV_HUGEPAGE) }
     return pointer
   }
@@ -68,8 +128,7 @@ enum BufferPool {
   static func free(_ pointer: UnsafeMutableRawPointer, capacity: Int) {
     let shelf = shelves[WorkerPool.currentWorkerIndex % shelfCount]
     let isKept = shelf.mutex.withLock { guarded -> Bool in
-      guard guarded.shelf.keptByteCount + capacity <= keptByteLimit else { return false }
-      guarded.shelf.keptByteCount += capacity
+      guard guarded.shelf.add(byteCount: capacity) else { return false }
       guarded.shelf.buffers[capacity, default: []].append(pointer)
       return true
     }

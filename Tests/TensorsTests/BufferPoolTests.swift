@@ -1,0 +1,59 @@
+import Foundation
+import Testing
+
+@testable import Tensors
+
+/// What is kept of freed memory, in processes of their own. Nobody writes to these tensors, so that they
+/// take addresses but no memory.
+@Suite struct BufferPoolTests {
+  @Test(.timeLimit(.minutes(1))) func idleBuffersMakeRoomForALargerOne() async {
+    await #expect(processExitsWith: .success) {
+      let megabyte = 1 << 20
+      leaveIdle(8, megabytes: 64)
+      try limitAddresses(to: addressByteCount() + 100 * megabyte)
+      let large = unwrittenTensor(megabytes: 400)
+      precondition(large.count == 100 * megabyte)
+    }
+  }
+
+  /// Four threads leave a gigabyte each, which is what one shelf keeps.
+  @Test(.timeLimit(.minutes(1))) func shelvesKeepTwoGigabytesTogether() async {
+    await #expect(processExitsWith: .success) {
+      WorkerPool.shared.threadCount = 4
+      let (start, end) = (Meeting(of: 4), Meeting(of: 4))
+      WorkerPool.shared.forEach(4) { _ in start.wait() }
+      let before = try addressByteCount()
+      WorkerPool.shared.forEach(4) { _ in
+        let tensors = (0..<16).map { _ in unwrittenTensor(megabytes: 64) }
+        // Nobody may take what another has left.
+        withExtendedLifetime(tensors) { end.wait() }
+      }
+      let kept = try addressByteCount() - before
+      precondition(kept > 1 << 30 && kept < 3 << 30, "\(kept) bytes are kept")
+    }
+  }
+}
+
+private func unwrittenTensor(megabytes: Int) -> Tensor {
+  Tensor(shape: [megabytes << 18]) { _ in }
+}
+
+private func leaveIdle(_ count: Int, megabytes: Int) {
+  let tensors = (0..<count).map { _ in unwrittenTensor(megabytes: megabytes) }
+  precondition(tensors.count == count)
+}
+
+/// Bytes of addresses that this process has taken.
+private func addressByteCount() throws -> Int {
+  let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
+  let pageCount = try #require(text.split(separator: " ").first.flatMap { Int($0) })
+  return pageCount * sysconf(Int32(_SC_PAGESIZE))
+}
+
+private func limitAddresses(to byteCount: Int) throws {
+  let resource = __rlimit_resource_t(RLIMIT_AS.rawValue)
+  var limit = rlimit()
+  try #require(getrlimit(resource, &limit) == 0)
+  limit.rlim_cur = min(limit.rlim_max, rlim_t(byteCount))
+  try #require(setrlimit(resource, &limit) == 0)
+}
