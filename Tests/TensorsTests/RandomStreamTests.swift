@@ -82,6 +82,29 @@ import Testing
     }
   }
 
+  /// Half of the draws would round up to the bound here.
+  @Test func theUpperBoundIsNotDrawn() {
+    let range: Range<Float> = 0x1p23..<(0x1p23 + 1)
+    var sources: [any RandomSource] = [RandomStream(seed: 4), TorchRandom(seed: 4)]
+    for index in sources.indices {
+      let draws = sources[index].uniform([1000], in: range)
+      #expect(draws.elements.allSatisfy { $0 == 0x1p23 })
+    }
+  }
+
+  /// All other draws are those of the formula, to the last bit.
+  @Test func rangesOnlyLoseTheirUpperBound() {
+    for range: Range<Float> in [-1..<1, 1..<2, 0..<0.1, -3..<(-2), 5..<5] {
+      var (stream, same) = (RandomStream(seed: 6), RandomStream(seed: 6))
+      let plain = same.uniform([10_000])
+        .scaled(by: range.upperBound - range.lowerBound, plus: range.lowerBound)
+      let draws = stream.uniform([10_000], in: range)
+      for (draw, value) in zip(draws.elements, plain.elements) where draw != value {
+        #expect(value == range.upperBound && draw == range.upperBound.nextDown)
+      }
+    }
+  }
+
   @Test func permutationsAndChoices() {
     var stream = RandomStream(seed: 3)
     #expect(stream.permutation(50).sorted() == Array(0..<50))

@@ -9,9 +9,10 @@ public protocol RandomSource {
 extension RandomStream: RandomSource {}
 
 extension TorchRandom: RandomSource {
-  /// As `torch.empty(shape).uniform_(lower, upper)`.
+  /// As `torch.empty(shape).uniform_(lower, upper)`, but never the upper bound, to which PyTorch's draws
+  /// may round.
   public mutating func uniform(_ shape: [Int], in range: Range<Float>) -> Tensor {
-    uniform(shape).scaled(by: range.upperBound - range.lowerBound, plus: range.lowerBound)
+    uniform(shape).spread(over: range)
   }
 
   /// As `torch.empty(shape).normal_(mean, standardDeviation)`.

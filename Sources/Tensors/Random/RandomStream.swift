@@ -90,7 +90,7 @@ public struct RandomStream: RandomNumberGenerator, Sendable, Codable, Hashable {
   public mutating func uniform(_ shape: [Int], in range: Range<Float> = 0..<1) -> Tensor {
     let unit = fill(shape, attune_philox_uniform)
     if range == 0..<1 { return unit }
-    return unit.scaled(by: range.upperBound - range.lowerBound, plus: range.lowerBound)
+    return unit.spread(over: range)
   }
 
   /// Draws from a normal distribution.
