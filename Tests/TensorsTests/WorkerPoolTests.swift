@@ -36,6 +36,12 @@ import Testing
     #expect(counter.value == 2100)
   }
 
+  @Test(.timeLimit(.minutes(1))) func threadCountCannotChangeInsideALoop() async {
+    await #expect(processExitsWith: .failure) {
+      WorkerPool.shared.forEach(10) { _ in WorkerPool.shared.threadCount = 1 }
+    }
+  }
+
   @Test(arguments: [1, 5, 64, 1000]) func rangesCoverAllOnce(_ count: Int) {
     let counts = (0..<count).map { _ in Counter() }
     WorkerPool.shared.forEachRange(count, granularity: 14) { range in

@@ -63,11 +63,15 @@ public final class WorkerPool: Sendable {
     state = Mutex(State(threadCount: WorkerPool.availableProcessorCount))
   }
 
-  /// The number of threads that share a loop, the calling one included.
+  /// The number of threads that share a loop, the calling one included. Not to be set inside a loop.
   public var threadCount: Int {
     get { state.withLock { $0.threadCount } }
     set {
       precondition(newValue >= 1, "a worker pool needs at least one thread, not \(newValue)")
+      // The loop would wait for this iteration, and this one for the loop to end.
+      precondition(
+        pthread_getspecific(WorkerPool.busyKey) == nil,
+        "the number of threads cannot be set inside a loop of the worker pool")
       while !isTaken.compareExchange(
         expected: false, desired: true, ordering: .acquiring
       ).exchanged { sched_yield() }
