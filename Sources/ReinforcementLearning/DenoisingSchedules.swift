@@ -24,10 +24,16 @@ public struct ClipSchedule: Sendable, Hashable {
   public func ranges(count: Int) -> [Float] {
     guard count > 1 else { return Array(repeating: top, count: count) }
     return (0..<count).map { step in
-      let t = Float(step) / Float(count - 1)
-      let progress = rate == 0 ? t : expm1f(rate * t) / expm1f(rate)
-      return base + (top - base) * progress
+      base + (top - base) * progress(Float(step) / Float(count - 1))
     }
+  }
+
+  /// (exp(rate t) - 1) / (exp(rate) - 1), for any rate.
+  private func progress(_ t: Float) -> Float {
+    if rate == 0 { return t }
+    if rate < 0 { return expm1f(rate * t) / expm1f(rate) }
+    // The same with both sides divided by exp(rate), which is infinite for rates from 89 on.
+    return expf(rate * (t - 1)) * expm1f(-rate * t) / expm1f(-rate)
   }
 }
 

@@ -49,6 +49,21 @@ import Testing
     #expect(single == [0.01] as [Float])
   }
 
+  @Test(arguments: [0, 0.001, 3, 30, 88, 200, 1e5, -3, -200] as [Float])
+  func clipRangesAreFiniteAtAnyRate(_ rate: Float) {
+    let ranges = ClipSchedule(base: 0.1, top: 0.9, rate: rate).ranges(count: 11)
+    #expect(ranges[0] == 0.1)
+    #expect(abs(ranges[10] - 0.9) < 1e-6)
+    #expect(zip(ranges, ranges.dropFirst()).allSatisfy { $0 <= $1 })
+    for (step, range) in ranges.enumerated() {
+      let t = Double(step) / 10
+      // In double precision the formula holds up to a rate of 709.
+      guard rate != 0, abs(rate) < 700 else { continue }
+      let progress: Double = expm1(Double(rate) * t) / expm1(Double(rate))
+      #expect(abs(Double(range) - (0.1 + 0.8 * progress)) < 1e-6)
+    }
+  }
+
   @Test func theLastDenoisingStepIsNotDiscounted() {
     let discounts: [Float] = denoisingDiscounts(0.5, count: 3)
     #expect(discounts == [0.25, 0.5, 1] as [Float])
