@@ -33,20 +33,14 @@ public struct TrainingState: Sendable {
   /// Adds all of another training's state under `prefix.`, for a run with several.
   public mutating func add(_ state: TrainingState, under prefix: String) {
     add(state.tensors, under: prefix)
-    for (name, number) in state.numbers { numbers["\(prefix).\(name)"] = number }
-    for (name, text) in state.texts { texts["\(prefix).\(name)"] = text }
+    numbers.merge(state.numbers.prefixed(prefix)) { $1 }
+    texts.merge(state.texts.prefixed(prefix)) { $1 }
   }
 
   /// The state that was added under a prefix.
   public func state(under prefix: String) -> TrainingState {
-    func inner<Value>(_ values: [String: Value]) -> [String: Value] {
-      var found: [String: Value] = [:]
-      for (name, value) in values where name.hasPrefix("\(prefix).") {
-        found[String(name.dropFirst(prefix.count + 1))] = value
-      }
-      return found
-    }
-    return TrainingState(tensors: inner(tensors), numbers: inner(numbers), texts: inner(texts))
+    TrainingState(
+      tensors: tensors.under(prefix), numbers: numbers.under(prefix), texts: texts.under(prefix))
   }
 
   /// The tensors that were added under a prefix.
