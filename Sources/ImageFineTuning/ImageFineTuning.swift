@@ -201,13 +201,9 @@ public final class ImageFineTuning {
     let numbers = try communicator.sum(
       [result.policyLoss, result.divergence] + result.statistics.numbers)
     let statistics = ProximalPolicyLoss.Statistics(numbers: Array(numbers[2...]))
-    let limit = configuration.gradientNormLimit
-    let (scale, norm) = gradients.clippingScale(
-      maximumNorm: limit > 0 ? limit : .infinity, parameters: weights.parameters)
-    try NonFiniteGradient.check(
-      loss: numbers[0] + numbers[1], "policy loss", norm: norm, gradients,
-      of: weights.parameters)
-    optimizer.step(gradients, gradientScale: limit > 0 ? scale : 1)
+    let norm = try optimizer.step(
+      gradients, of: weights.parameters, normLimit: configuration.gradientNormLimit,
+      loss: numbers[0] + numbers[1], "policy loss")
     weights.apply()
     losses.policyLoss += numbers[0]
     losses.klPenalty += numbers[1]

@@ -116,13 +116,10 @@ public final class ImageTraining {
       count: pairs.captions.count, shardSize: shardSize, laneCount: Self.laneCount
     ) { rows in ShardResult(loss: denoising(batch, rows: rows, draws: draws)) }
     let sum = try communicator.sum(gradients, of: parameters)
-    let limit = configuration.gradientNormLimit
-    let (scale, norm) = sum.clippingScale(
-      maximumNorm: limit > 0 ? limit : .infinity, parameters: parameters)
-    try NonFiniteGradient.check(loss: loss, "loss", norm: norm, sum, of: parameters)
     let rate = configuration.learningRate(at: batchIndex)
     optimizer.learningRate = Float(rate)
-    optimizer.step(sum, gradientScale: limit > 0 ? scale : 1)
+    let norm = try optimizer.step(
+      sum, of: parameters, normLimit: configuration.gradientNormLimit, loss: loss)
     average.update(from: parameters)
     batchIndex += 1
     return Report(loss: loss, gradientNorm: norm, learningRate: rate)
