@@ -107,26 +107,3 @@ public struct DDPMSampler: MarkovSampler {
       mean: mean, standardDeviation: indices.entries(of: deviations, rank: rank))
   }
 }
-
-extension NoiseSchedule {
-  /// sqrt(alphaBar) and sqrt(1 - alphaBar) at some time steps.
-  func scales(
-    at times: [Int], predictionType: PredictionType
-  ) -> (signal: [Float], noise: [Float]) {
-    precondition(
-      predictionType != .noise || times.allSatisfy { cumulativeAlphas[$0] > 0 },
-      "a network that predicts noise cannot start from zero SNR: predict velocity instead")
-    return (
-      times.map { cumulativeAlphas[$0].squareRoot() },
-      times.map { (1 - cumulativeAlphas[$0]).squareRoot() }
-    )
-  }
-}
-
-extension Tensor {
-  /// Clamped to +- `limit` if there is one.
-  func limited(to limit: Float?) -> Tensor {
-    guard let limit else { return self }
-    return clamped(to: -limit, limit)
-  }
-}

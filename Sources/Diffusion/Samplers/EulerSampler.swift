@@ -50,39 +50,3 @@ public struct EulerSampler: MarkovSampler {
     return Transition(mean: sample + derivative * (next - sigma))
   }
 }
-
-extension NoiseLevels {
-  /// The levels of the solvers that keep an unscaled sample.
-  static func forODE(
-    _ schedule: NoiseSchedule, count: Int, spacing: TimeStepSpacing, offset: Int,
-    usesKarras: Bool = false
-  ) -> NoiseLevels {
-    let positions = spacing.positions(count, of: schedule.timeStepCount, offset: offset)
-    let levels = NoiseLevels(schedule, at: positions)
-    guard usesKarras else { return levels }
-    let table = table(schedule)
-    // The ends in double precision, before rounding.
-    func level(_ position: Double) -> Double {
-      interpolate(table, at: Double(Float(position)))
-    }
-    return NoiseLevels(
-      karras: schedule, from: level(positions[0]), to: level(positions[count - 1]), count: count)
-  }
-
-  /// The greatest level where the first time step is the noisiest of all; otherwise the deviation of
-  /// y at that level.
-  func initialNoiseScale(_ spacing: TimeStepSpacing) -> Float {
-    let greatest = sigmas.max() ?? 1
-    switch spacing {
-    case .linspace, .trailing: return greatest
-    case .leading: return (greatest * greatest + 1).squareRoot()
-    }
-  }
-}
-
-extension Tensor {
-  /// y / sqrt(sigma^2 + 1): y scaled to the variance that the network was trained on.
-  func scaledForNetwork(_ sigmas: [Float], at indices: Rowwise<Int>) -> Tensor {
-    self / (indices.entries(of: sigmas, rank: rank).squared() + 1).squareRoot()
-  }
-}

@@ -116,3 +116,18 @@ public struct NoiseSchedule: Sendable, Equatable {
     }
   }
 }
+
+extension NoiseSchedule {
+  /// sqrt(alphaBar) and sqrt(1 - alphaBar) at some time steps.
+  func scales(
+    at times: [Int], predictionType: PredictionType
+  ) -> (signal: [Float], noise: [Float]) {
+    precondition(
+      predictionType != .noise || times.allSatisfy { cumulativeAlphas[$0] > 0 },
+      "a network that predicts noise cannot start from zero SNR: predict velocity instead")
+    return (
+      times.map { cumulativeAlphas[$0].squareRoot() },
+      times.map { (1 - cumulativeAlphas[$0]).squareRoot() }
+    )
+  }
+}

@@ -10,6 +10,13 @@ extension Tensor {
     }
   }
 
+  /// The sum of squares of all elements. Not recorded.
+  public func squaredNorm() -> Double {
+    withUnsafeElements { elements in
+      elements.isEmpty ? 0 : attune_dot(elements.count, elements.baseAddress, elements.baseAddress)
+    }
+  }
+
   /// The mean of all elements, a scalar.
   public func mean() -> Tensor {
     precondition(count > 0, "the mean of no elements")
