@@ -36,11 +36,4 @@ public enum Losses {
     // = softplus(logits) - logits target
     (logits.softplus() - logits * targets).mean()
   }
-
-  /// The mean of -ln N(target; mean, deviation).
-  public static func gaussianNegativeLogLikelihood(
-    mean: Tensor, standardDeviation: Tensor, target: Tensor
-  ) -> Tensor {
-    -target.gaussianLogDensity(mean: mean, standardDeviation: standardDeviation).mean()
-  }
 }
