@@ -118,9 +118,7 @@ void attune_attention(
 
 enum { backward_query_block = 112 };
 
-long attune_attention_backward_scratch_size(long query_count, long key_count, long head_size) {
-  (void)query_count;
-  (void)key_count;
+long attune_attention_backward_scratch_size(long head_size) {
   const long wide = rounded_up(head_size, 32);
   // For a block of keys: keys, values packed by columns and keys by rows. For a block of queries:
   // queries and upstream packed by rows, scores and their gradients, scaled queries, corrections.

@@ -23,8 +23,8 @@ void attune_attention(
     const attune_attention_head *head, long first, long count, float *scratch, float *result,
     long result_stride, float *log_sums);
 
-/// Floats of scratch that `attune_attention_backward` needs.
-long attune_attention_backward_scratch_size(long query_count, long key_count, long head_size);
+/// Floats of scratch that `attune_attention_backward` needs, for any number of tokens.
+long attune_attention_backward_scratch_size(long head_size);
 
 /// Adds the gradients at a head's query, key and value, given those at its result.
 void attune_attention_backward(

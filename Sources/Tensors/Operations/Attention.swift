@@ -131,8 +131,7 @@ private struct AttentionHeads: Sendable {
     _ valueGradient: UnsafeMutablePointer<Float>
   ) {
     // The kernel adds to dense blocks of one head, copied into place afterwards.
-    let scratch = TensorStorage(
-      count: attune_attention_backward_scratch_size(queryCount, keyCount, headSize))
+    let scratch = TensorStorage(count: attune_attention_backward_scratch_size(headSize))
     let sums = TensorStorage(count: (queryCount + 2 * keyCount) * headSize)
     sums.elements.update(repeating: 0, count: sums.count)
     let querySums = sums.elements
