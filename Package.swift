@@ -101,9 +101,12 @@ let package = Package(
       exclude: ["Peers"]),
 
     // Tests, and what several of them share.
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["Tensors", "NeuralNetworks"], path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"]),
-    .testTarget(name: "NeuralNetworksTests", dependencies: ["Tensors", "NeuralNetworks", "Files"]),
+    .testTarget(
+      name: "NeuralNetworksTests",
+      dependencies: ["Tensors", "NeuralNetworks", "Files", "TestSupport"]),
     .testTarget(
       name: "FilesTests",
       dependencies: ["Tensors", "Files", "CHDF5Bridge", "TestSupport", "attune"]),

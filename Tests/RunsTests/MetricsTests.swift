@@ -13,7 +13,7 @@ import Testing
   private func record(_ iteration: Int) -> MetricsRecord {
     var record = MetricsRecord(iteration: iteration, step: iteration * 100)
     record["meanReturn"] = Double(iteration) / 3
-    record.set("loss", Float(0.1))
+    record["loss"] = 0.1
     return record
   }
 

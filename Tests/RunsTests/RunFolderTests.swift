@@ -36,6 +36,23 @@ import Testing
     #expect("\(RunFolderError.alreadyARun(path: path))".contains("--resume"))
   }
 
+  @Test(arguments: ["config.yaml", "policy.safetensors", "model/config.json"])
+  func doesNotTakeOverOtherFiles(_ name: String) throws {
+    try FileManager.default.createDirectory(
+      atPath: "\(path)/model", withIntermediateDirectories: true)
+    if !name.hasPrefix("model") { try FileManager.default.removeItem(atPath: "\(path)/model") }
+    let file = try temporary.write("somebody's", to: "runs/first/\(name)")
+    let expected = RunFolderError.holdsOtherFiles(
+      path: path, name: name.split(separator: "/").first.map(String.init) ?? "")
+    for _ in 0..<2 {
+      #expect(throws: expected) {
+        try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
+      }
+    }
+    #expect(try String(contentsOfFile: file, encoding: .utf8) == "somebody's")
+    #expect(!FolderListing.names(in: path).contains(".lock"))
+  }
+
   @Test func resumesOnlyARun() throws {
     #expect(throws: RunFolderError.notARun(path: temporary.path)) {
       try RunFolder.resume(at: temporary.path)

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -20,7 +21,7 @@ import Testing
     for iteration in run.firstIteration...stop {
       weight = run.times.measure("update") { weight * 1.1 }
       var record = MetricsRecord(iteration: iteration, step: iteration * 10)
-      record.set("weight", try run.finiteCheck(iteration: iteration).checked(weight, "weight"))
+      record["weight"] = Double(weight)
       try run.write(record, times: ["seconds": run.times.total])
       guard iteration.isMultiple(of: 2) else { continue }
       try run.save(
@@ -50,7 +51,11 @@ import Testing
   @Test func stoppedBeforeItsFirstCheckpointStartsAnew() throws {
     let path = temporary.path + "/run"
     try train(.start(at: path, configuration: .defaults, log: quiet), stop: 1)
-    let run = try Run<SampleConfiguration>.resume(at: path, overrides: ["seed=5"], log: quiet)
+    let lines = Mutex<[String]>([])
+    let run = try Run<SampleConfiguration>.resume(
+      at: path, overrides: ["seed=5"], log: RunLog { line in lines.withLock { $0.append(line) } })
+    #expect(
+      lines.withLock { $0 } == ["\(path) has no checkpoint yet and starts from its beginning"])
     #expect(run.resumed?.iteration == nil)
     #expect(run.firstIteration == 1)
     #expect(try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8).isEmpty)
@@ -71,9 +76,13 @@ import Testing
           fileURLWithPath: CheckpointFolder(path: path + "/checkpoints")
             .path(ofIteration: iteration)))
     }
-    #expect(throws: RunFolderError.noCheckpoint(path: path)) {
-      try Run<SampleConfiguration>.resume(at: path, log: quiet)
+    for _ in 0..<2 {
+      #expect(throws: RunFolderError.noCheckpoint(path: path)) {
+        try Run<SampleConfiguration>.resume(at: path, log: quiet)
+      }
+      #expect(try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8) == metrics)
+      // Nor does it start anew when somebody has removed them all.
+      try? FileManager.default.removeItem(atPath: path + "/checkpoints")
     }
-    #expect(try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8) == metrics)
   }
 }

@@ -2,6 +2,7 @@ import Diffusion
 import Files
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 @testable import TextToImage
@@ -10,12 +11,14 @@ import Testing
 @Suite(.serialized) struct ImageTrainingTests {
   private func training(
     _ source: Squares = Squares(), seed: UInt64 = 1,
+    communicator: any Communicator = SingleProcess(),
     _ change: (inout ImageTrainingConfiguration) -> Void = { _ in }
   ) throws -> ImageTraining {
     var settings = Squares.settings
     change(&settings)
     return try ImageTraining(
-      model: Squares.makeModel(), configuration: settings, source: source, seed: seed)
+      model: Squares.makeModel(), configuration: settings, source: source, seed: seed,
+      communicator: communicator)
   }
 
   private func steps(_ training: ImageTraining, _ count: Int) throws -> [Double] {
@@ -51,6 +54,19 @@ import Testing
       return bits(training)
     }
     #expect(results[0] == results[1])
+  }
+
+  /// Two ranks draw noise of their own, take the same steps and report the mean of their losses.
+  @Test func ranksLearnTogether() throws {
+    let ranks = try ThreadRank.run(processCount: 2) { rank in
+      let training = try training(communicator: rank)
+      return (seed: rank.seed(1), losses: try steps(training, 2), bits: bits(training))
+    }
+    #expect(ranks[0].losses == ranks[1].losses)
+    #expect(ranks[0].bits == ranks[1].bits)
+    let alone = try ranks.map { try training(seed: $0.seed).step().loss }
+    #expect(alone[0] != alone[1])
+    #expect(abs(ranks[0].losses[0] - (alone[0] + alone[1]) / 2) < 1e-5)
   }
 
   @Test func statesOfOtherModelsAreRefused() throws {

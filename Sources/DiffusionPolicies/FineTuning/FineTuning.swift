@@ -168,12 +168,9 @@ public final class FineTuning {
       [result.policyLoss, result.entropy, result.cloningLoss] + result.statistics.numbers)
     let (policyLoss, entropy, cloningLoss) = (sums[0], sums[1], sums[2])
     let statistics = ProximalPolicyLoss.Statistics(numbers: Array(sums[3...]))
-    let limit = configuration.gradientNormLimit
-    let (scale, norm) = gradients.clippingScale(
-      maximumNorm: limit > 0 ? limit : .infinity, parameters: policy.parameters)
-    try NonFiniteGradient.check(
-      loss: policyLoss, "policy loss", norm: norm, gradients, of: policy.parameters)
-    policyOptimizer.step(gradients, gradientScale: limit > 0 ? scale : 1)
+    let norm = try policyOptimizer.step(
+      gradients, of: policy.parameters, normLimit: configuration.gradientNormLimit,
+      loss: policyLoss, "policy loss")
     if let etaOptimizer, let parameters = policy.explorationParameters,
       number % configuration.etaUpdateInterval == 0
     {
@@ -197,12 +194,9 @@ public final class FineTuning {
     let result = update.criticGradients(batch)
     let gradients = try communicator.sum(result.gradients, of: critic.parameters)
     let loss = try communicator.sum([result.loss])[0]
-    let norm = gradients.globalNorm(of: critic.parameters)
-    try NonFiniteGradient.check(
-      loss: loss, "value loss", norm: norm, gradients, of: critic.parameters)
-    criticOptimizer.step(gradients)
     losses.value += loss
-    losses.criticGradientNorm += norm
+    losses.criticGradientNorm += try criticOptimizer.step(
+      gradients, of: critic.parameters, normLimit: 0, loss: loss, "value loss")
   }
 
   private func annealTransitionCount() throws {

@@ -132,12 +132,9 @@ public final class Pretraining {
     ) { rows in ShardResult(loss: cloning(batch, rows: rows, draws: draws) * share) }
     let sum = try communicator.sum(gradients, of: parameters)
     let loss = try communicator.sum([ownLoss])[0]
-    let limit = configuration.gradientNormLimit
-    let (scale, norm) = sum.clippingScale(
-      maximumNorm: limit > 0 ? limit : .infinity, parameters: parameters)
-    try NonFiniteGradient.check(loss: loss, "loss", norm: norm, sum, of: parameters)
     optimizer.learningRate = Float(rate)
-    optimizer.step(sum, gradientScale: limit > 0 ? scale : 1)
+    let norm = try optimizer.step(
+      sum, of: parameters, normLimit: configuration.gradientNormLimit, loss: loss)
     batchIndex += 1
     updateAverage()
     return Report(loss: loss, gradientNorm: norm, learningRate: rate)

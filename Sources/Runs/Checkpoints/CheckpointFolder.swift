@@ -1,9 +1,7 @@
 import Files
 import Glibc
 
-/// The checkpoints of a run: the last few, and the best.
-///
-/// Files are called `iteration-000120.safetensors` and `best.safetensors`.
+/// The last few checkpoints of a run, in files called `iteration-000120.safetensors`.
 public struct CheckpointFolder: Sendable {
   /// The path of the folder.
   public let path: String
@@ -16,9 +14,6 @@ public struct CheckpointFolder: Sendable {
     self.path = path
     self.keptCount = keptCount
   }
-
-  /// The path of the best checkpoint, whether or not there is one.
-  public var bestPath: String { "\(path)/best.safetensors" }
 
   /// The path of an iteration's checkpoint, whether or not there is one.
   public func path(ofIteration iteration: Int) -> String {
@@ -42,13 +37,10 @@ public struct CheckpointFolder: Sendable {
   /// Checkpoints of later iterations are removed too: they are what an earlier attempt left, damaged or
   /// given up.
   ///
-  /// - Parameters:
-  ///   - checkpoint: what to write.
-  ///   - isBest: whether it becomes the best as well.
+  /// - Parameter checkpoint: what to write.
   /// - Throws: `FileError` if the system refuses; the earlier checkpoints are then still there.
-  public func save(_ checkpoint: Checkpoint, isBest: Bool = false) throws(FileError) {
+  public func save(_ checkpoint: Checkpoint) throws(FileError) {
     try checkpoint.write(to: path(ofIteration: checkpoint.iteration))
-    if isBest { try checkpoint.write(to: bestPath) }
     let iterations = iterations
     let kept = iterations.filter { $0 <= checkpoint.iteration }.suffix(keptCount)
     // One that cannot be removed does no harm.

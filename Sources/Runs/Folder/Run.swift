@@ -51,7 +51,7 @@ public final class Run<Configuration: RunConfiguration> {
 
   /// Goes on with a run from its newest sound checkpoint, by the settings in its folder.
   ///
-  /// A run that was stopped before its first checkpoint starts from the beginning.
+  /// A run that was stopped before its first checkpoint starts from the beginning, and says so.
   ///
   /// - Parameters:
   ///   - path: the run folder.
@@ -70,6 +70,9 @@ public final class Run<Configuration: RunConfiguration> {
     let resumed = checkpoints.latest(warn: log.warn)
     if resumed == nil, !checkpoints.iterations.isEmpty {
       throw RunFolderError.noCheckpoint(path: folder.path)
+    }
+    if resumed == nil {
+      log.say("\(folder.path.printable) has no checkpoint yet and starts from its beginning")
     }
     let run = try Run(
       folder: folder, configuration: configuration, resumed: resumed,
@@ -140,11 +143,9 @@ public final class Run<Configuration: RunConfiguration> {
 
   /// Saves a checkpoint; the metrics reach the disk before it.
   ///
-  /// - Parameters:
-  ///   - checkpoint: all that the run needs to go on.
-  ///   - isBest: whether it is the best so far.
+  /// - Parameter checkpoint: all that the run needs to go on.
   /// - Throws: `FileError` if the system refuses; the earlier checkpoints are then still there.
-  public func save(_ checkpoint: Checkpoint, isBest: Bool = false) throws {
+  public func save(_ checkpoint: Checkpoint) throws {
     var checkpoint = checkpoint
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
@@ -153,12 +154,7 @@ public final class Run<Configuration: RunConfiguration> {
     checkpoint.metadata[Self.stepKey] = String(step)
     try keepNewSettings()
     try metrics.synchronize()
-    try checkpoints.save(checkpoint, isBest: isBest)
-  }
-
-  /// A check of the numbers of an iteration, whose error names the last checkpoint.
-  public func finiteCheck(iteration: Int) -> FiniteCheck {
-    FiniteCheck(iteration: iteration, lastCheckpoint: checkpoints.latestPath)
+    try checkpoints.save(checkpoint)
   }
 
   /// Says that the run was interrupted and how to go on.

@@ -22,8 +22,6 @@ public final class RunFolder: Sendable {
   public var imagesPath: String { "\(path)/images" }
   /// The folder of the videos.
   public var videosPath: String { "\(path)/videos" }
-  /// The report.
-  public var reportPath: String { "\(path)/report.html" }
 
   /// Starts a run: makes the folder, the folders above it and those inside, and writes the
   /// configuration.
@@ -73,11 +71,15 @@ public final class RunFolder: Sendable {
         .missing, path: "", problem: "a run folder needs a name", advice: "name one by --output")
     }
     if isNew { try Self.makeFolders(path) }
+    let wasHeld = access(Self.lockPath(path), F_OK) == 0
     // The lock is taken before anything is looked at, so that two processes cannot both find it new.
     lock = try Self.lock(path)
     let wasRun = Self.isRun(at: path)
-    if isNew, wasRun, hasRecorded { throw RunFolderError.alreadyARun(path: path) }
+    if isNew { try requireNothingToLose(wasRun: wasRun, wasHeld: wasHeld) }
     let inner = [checkpointsPath, imagesPath, videosPath]
+    if !isNew, !FolderListing.names(in: path).contains("checkpoints") {
+      throw RunFolderError.noCheckpoint(path: path)
+    }
     for folder in inner { try Self.makeFolder(folder) }
     // What else lies in the folder, be it other runs, is not ours.
     if wasRun { for folder in [path] + inner { Self.removePartialFiles(in: folder) } }
@@ -85,16 +87,28 @@ public final class RunFolder: Sendable {
 
   deinit { close(lock) }
 
-  /// Whether anything would be lost by starting here again: a run that a wrong setting stopped before its
-  /// first line of metrics has nothing to go on with.
-  private var hasRecorded: Bool {
+  /// Refuses to start where something would be lost. A run that a wrong setting stopped before its first
+  /// line of metrics has nothing to go on with, and other files that no run writes are left alone.
+  private func requireNothingToLose(wasRun: Bool, wasHeld: Bool) throws(RunFolderError) {
     var status = stat()
     let hasMetrics = stat(metricsPath, &status) == 0 && status.st_size > 0
-    return hasMetrics || !FolderListing.names(in: checkpointsPath).isEmpty
+    if hasMetrics || !FolderListing.names(in: checkpointsPath).isEmpty {
+      throw .alreadyARun(path: path)
+    }
+    let results = FolderListing.names(in: path).filter {
+      $0 == "model" || $0.hasSuffix(".safetensors")
+    }
+    // Every run has been held.
+    let foreign = (wasRun && !wasHeld ? ["config.yaml"] : []) + results
+    guard let name = foreign.first else { return }
+    if !wasHeld { unlink(Self.lockPath(path)) }
+    throw .holdsOtherFiles(path: path, name: name)
   }
 
+  private static func lockPath(_ path: String) -> String { "\(path)/.lock" }
+
   private static func lock(_ path: String) throws -> Int32 {
-    let lockPath = "\(path)/.lock"
+    let lockPath = lockPath(path)
     let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw FileError.system(path: path, action: "written to") }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {

@@ -4,6 +4,8 @@ import Files
 public enum RunFolderError: Error, Sendable, Equatable, CustomStringConvertible {
   /// A new run was to start where one is already.
   case alreadyARun(path: String)
+  /// A new run was to start where a file is that it would replace.
+  case holdsOtherFiles(path: String, name: String)
   /// A run was to be resumed where none is.
   case notARun(path: String)
   /// Another process is writing the run; its number, if known.
@@ -17,6 +19,9 @@ public enum RunFolderError: Error, Sendable, Equatable, CustomStringConvertible 
     case .alreadyARun(let path):
       "\(path.printable): holds a run already; go on with it by --resume \(path.printable), or choose "
         + "another --output"
+    case .holdsOtherFiles(let path, let name):
+      "\(path.printable): holds \(name.printable), which a run here would replace; choose another "
+        + "--output"
     case .notARun(let path):
       "\(path.printable): is not a run folder (it has no config.yaml); name the folder that an "
         + "earlier command made with --output"

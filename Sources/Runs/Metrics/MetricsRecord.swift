@@ -24,11 +24,6 @@ public struct MetricsRecord: Sendable, Equatable {
     set { values[name] = newValue }
   }
 
-  /// Sets a single-precision number as its shortest decimal, instead of all digits of its double.
-  public mutating func set(_ name: String, _ value: Float) {
-    values[name] = Double(value.description) ?? Double(value)
-  }
-
   /// The JSON object, its keys sorted after `iteration` and `step`.
   var line: String {
     var members = ["\"iteration\": \(iteration)", "\"step\": \(step)"]

@@ -59,7 +59,7 @@ public final class ImageTraining {
   ///   - configuration: how.
   ///   - source: pictures and captions.
   ///   - seed: decides batches, time steps, noise and dropped prompts.
-  ///   - communicator: sums gradients over processes.
+  ///   - communicator: sums gradients over processes, each of which draws batches of its own.
   /// - Throws: `SettingError` for settings that do not fit, `FileError` if the model is not one of
   ///   denoising steps.
   public init(
@@ -93,6 +93,7 @@ public final class ImageTraining {
       weightDecay: Float(configuration.weightDecay))
     average = MovingAverage(
       of: parameters, decay: Float(configuration.averageDecay), warmsUp: true)
+    let seed = communicator.seed(seed)
     order = PairOrder(count: source.count, batchSize: configuration.batchSize, seed: seed)
     draws = RandomStream(seed: seed, purpose: "time steps, noise and dropped prompts")
   }
@@ -111,11 +112,13 @@ public final class ImageTraining {
     let batch = DenoisingLoss.Batch(
       images: pairs.images, prompts: pairs.captions.map(tokenizer.paddedTokens))
     let draws = draws.split(batchIndex)
-    let denoising = loss
-    let (loss, _, gradients) = shardedValueAndGradients(
+    let denoising = self.loss
+    let share = 1 / Float(communicator.processCount)
+    let (ownLoss, _, gradients) = shardedValueAndGradients(
       count: pairs.captions.count, shardSize: shardSize, laneCount: Self.laneCount
-    ) { rows in ShardResult(loss: denoising(batch, rows: rows, draws: draws)) }
+    ) { rows in ShardResult(loss: denoising(batch, rows: rows, draws: draws) * share) }
     let sum = try communicator.sum(gradients, of: parameters)
+    let loss = try communicator.sum([ownLoss])[0]
     let rate = configuration.learningRate(at: batchIndex)
     optimizer.learningRate = Float(rate)
     let norm = try optimizer.step(

@@ -24,7 +24,9 @@ struct ImageFinetuneWork: TrainingWork {
   var iterationCount: Int { run.configuration.training.iterationCount }
   var reportInterval: Int { 1 }
   var checkpointInterval: Int { run.configuration.checkpointInterval }
-  var result: String { "the model is \(modelFolder)" }
+  var iterationCountKey: String { "training.iterationCount" }
+  var resultNoun: String { "model" }
+  var resultPaths: [String] { [modelFolder] }
   private var modelFolder: String { "\(run.folder.path)/model" }
 
   mutating func begin() throws {

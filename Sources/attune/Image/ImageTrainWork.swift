@@ -24,7 +24,9 @@ struct ImageTrainWork: TrainingWork {
   var iterationCount: Int { run.configuration.training.batchCount }
   var reportInterval: Int { run.configuration.reportInterval }
   var checkpointInterval: Int { run.configuration.checkpointInterval }
-  var result: String { "the model is \(modelFolder)" }
+  var iterationCountKey: String { "training.batchCount" }
+  var resultNoun: String { "model" }
+  var resultPaths: [String] { [modelFolder] }
   private var modelFolder: String { "\(run.folder.path)/model" }
 
   mutating func iterate() throws -> ImageTraining.Report {

@@ -39,6 +39,9 @@ struct NoiseOptimizeWork: TrainingWork {
     if let state = run.resumed?.trainingState {
       try requireSame("model", fingerprint, as: state)
       try requireSame("prompts", promptList, as: state)
+      if let reward = state.texts["reward"], reward != judge.name {
+        run.log.warn("what was learned so far was learned for the reward \(reward)")
+      }
       for (index, find) in finds.enumerated() {
         try find.restore(state.state(under: "prompt\(index)"))
       }
@@ -64,11 +67,9 @@ struct NoiseOptimizeWork: TrainingWork {
     finds.allSatisfy(\.isFinished) ? iteration : settings.find.iterationCount
   }
 
-  var result: String {
-    let paths = finds.indices.map { priorPath($0).printable }
-    return paths.count == 1
-      ? "the prior is \(paths[0])" : "the priors are \(paths.joined(separator: ", "))"
-  }
+  var iterationCountKey: String { "find.iterationCount" }
+  var resultNoun: String { "prior" }
+  var resultPaths: [String] { finds.indices.map(priorPath) }
 
   mutating func begin() throws { try drawGrid("before", priors: finds.map { _ in nil }) }
 
@@ -147,6 +148,7 @@ struct NoiseOptimizeWork: TrainingWork {
     }
     state.texts["model"] = fingerprint
     state.texts["prompts"] = promptList
+    state.texts["reward"] = judge.name
     checkpoint.add(state)
     // A checkpoint says that its priors are there.
     try writePriors()

@@ -22,7 +22,9 @@ struct PolicyFinetuneWork: TrainingWork {
   var iterationCount: Int { run.configuration.training.iterationCount }
   var reportInterval: Int { 1 }
   var checkpointInterval: Int { run.configuration.checkpointInterval }
-  var result: String { "the policy is \(best.path)" }
+  var iterationCountKey: String { "training.iterationCount" }
+  var resultNoun: String { "policy" }
+  var resultPaths: [String] { [best.path] }
 
   mutating func begin() throws {
     guard run.configuration.evaluation.interval > 0 else { return }
@@ -71,9 +73,7 @@ struct PolicyFinetuneWork: TrainingWork {
 
   func save() throws {
     let policy = policy
-    if run.configuration.evaluation.interval == 0 {
-      try policy.withoutUnusedWeights.write(to: best.path)
-    }
+    try best.offer(unjudged: policy.withoutUnusedWeights, iteration: iteration)
     var checkpoint = try Checkpoint(iteration: iteration, policy, try training.trainingState())
     best.store(in: &checkpoint)
     try run.save(checkpoint)

@@ -19,7 +19,9 @@ struct PolicyPretrainWork: TrainingWork {
   var iterationCount: Int { run.configuration.training.batchCount }
   var reportInterval: Int { run.configuration.reportInterval }
   var checkpointInterval: Int { run.configuration.checkpointInterval }
-  var result: String { "the policy is \(best.path)" }
+  var iterationCountKey: String { "training.batchCount" }
+  var resultNoun: String { "policy" }
+  var resultPaths: [String] { [best.path] }
 
   mutating func iterate() throws -> Pretraining.Report {
     let report = try run.times.measure("train") { try training.step() }
@@ -53,7 +55,7 @@ struct PolicyPretrainWork: TrainingWork {
 
   func save() throws {
     let policy = training.checkpoint()
-    if run.configuration.evaluation.interval == 0 { try policy.write(to: best.path) }
+    try best.offer(unjudged: policy, iteration: iteration)
     var checkpoint = try Checkpoint(iteration: iteration, policy, training.trainingState)
     best.store(in: &checkpoint)
     window.store(in: &checkpoint)

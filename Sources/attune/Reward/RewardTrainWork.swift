@@ -24,7 +24,9 @@ struct RewardTrainWork: TrainingWork {
   var iterationCount: Int { run.configuration.optimization.stepCount }
   var reportInterval: Int { run.configuration.reportInterval }
   var checkpointInterval: Int { run.configuration.checkpointInterval }
-  var result: String { "the model is \(modelFolder)" }
+  var iterationCountKey: String { "\(run.configuration.kind.rawValue).optimization.stepCount" }
+  var resultNoun: String { "model" }
+  var resultPaths: [String] { [modelFolder] }
   private var modelFolder: String { "\(run.folder.path)/model" }
 
   mutating func iterate() throws -> RewardTrainingReport {

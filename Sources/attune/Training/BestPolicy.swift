@@ -1,4 +1,5 @@
 import DiffusionPolicies
+import Foundation
 import NeuralNetworks
 import Runs
 
@@ -15,10 +16,21 @@ struct BestPolicy {
     best = resumed?.metadata[Self.key].flatMap(Double.init)
   }
 
-  /// Writes a policy if it is better than all before.
+  /// Writes a policy if it is better than all before, or if there is none any more.
   mutating func offer(_ policy: PolicyCheckpoint, score: Double, iteration: Int) throws {
-    guard best.map({ score > $0 }) ?? true else { return }
+    guard best.map({ score > $0 }) ?? true || !exists else { return }
     best = score
+    try write(policy, iteration: iteration)
+  }
+
+  /// Writes a policy that nobody has judged, unless one that was judged is there.
+  func offer(unjudged policy: PolicyCheckpoint, iteration: Int) throws {
+    if best == nil || !exists { try write(policy, iteration: iteration) }
+  }
+
+  private var exists: Bool { FileManager.default.fileExists(atPath: path) }
+
+  private func write(_ policy: PolicyCheckpoint, iteration: Int) throws {
     var policy = policy
     policy.origin["iteration"] = String(iteration)
     try policy.write(to: path)

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Files
+import Foundation
 import Runs
 
 /// What a command trains; `TrainingLoop` decides what of it is done when.
@@ -18,8 +20,12 @@ protocol TrainingWork {
   var reportInterval: Int { get }
   /// Iterations between checkpoints.
   var checkpointInterval: Int { get }
-  /// What it is all for, said at the end.
-  var result: String { get }
+  /// The setting that says so.
+  var iterationCountKey: String { get }
+  /// What it is all for, as in "policy".
+  var resultNoun: String { get }
+  /// Where that is.
+  var resultPaths: [String] { get }
 
   /// Looks at what there is before the first iteration.
   mutating func begin() throws
@@ -50,6 +56,11 @@ struct TrainingLoop {
   func train(_ work: some TrainingWork) throws {
     var work = work
     let run = work.run
+    guard work.iteration < work.iterationCount else { return try finish(work) }
+    if run.resumed != nil {
+      run.log.say(
+        "goes on after \(unit) \(work.iteration.grouped) of \(work.iterationCount.grouped)")
+    }
     var progress = ProgressBar(
       command.split(separator: " ").last.map(String.init) ?? command, total: work.iterationCount,
       alreadyDone: work.iteration, unit: unit, isQuiet: isQuiet)
@@ -73,6 +84,22 @@ struct TrainingLoop {
       }
     }
     run.log.say(run.times.table)
-    run.log.say(work.result)
+    sayResult(work)
+  }
+
+  /// Says that there is nothing left to do; what somebody has removed is written again.
+  private func finish(_ work: some TrainingWork) throws {
+    if !work.resultPaths.allSatisfy(FileManager.default.fileExists) { try work.save() }
+    work.run.log.say(
+      "all \(work.iteration.counting(unit)) are done; for more, add "
+        + "\(work.iterationCountKey)=\(work.iteration * 2)")
+    sayResult(work)
+  }
+
+  private func sayResult(_ work: some TrainingWork) {
+    let paths = work.resultPaths.map(\.printable)
+    work.run.log.say(
+      "the \(work.resultNoun)\(paths.count == 1 ? " is" : "s are") "
+        + paths.joined(separator: ", "))
   }
 }
