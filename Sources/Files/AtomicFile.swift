@@ -41,6 +41,13 @@ public struct AtomicFile: ~Copyable {
     try write(Array(text.utf8), to: path)
   }
 
+  /// Finds out, before work that takes long, whether its result could be written now.
+  ///
+  /// - Throws: what writing would throw.
+  public static func checkWritable(_ path: String) throws(FileError) {
+    try FileReplacement(path: path).discard()
+  }
+
   private init(path: String) throws(FileError) {
     replacement = try FileReplacement(path: path)
   }

@@ -65,6 +65,12 @@ import Testing
       "noise", "optimize", "--resume", "part", "--iterations", "6", "prompts=[a tree, a house]")
     #expect(relabelled.status == 1 && relabelled.output.contains("prompts"), "\(relabelled.output)")
     #expect(try folder.text("part/config.yaml") == settings)
+
+    // Nothing is left to do; a prior that somebody has removed is written again.
+    try FileManager.default.removeItem(atPath: folder.file("part/prior-2.safetensors"))
+    let finished = try attune("noise", "optimize", "--resume", "part")
+    #expect(finished.status == 0 && finished.output.contains("4 iterations of 4 done"))
+    #expect(finished.output.contains("find.iterationCount=8"))
     for name in ["prior-1.safetensors", "prior-2.safetensors", "images/after.png"] {
       #expect(try bytes("part/\(name)") == bytes("whole/\(name)"), "\(name)")
     }
@@ -84,6 +90,12 @@ import Testing
     let plain = try Attune.run(sample + ["--count", "2", "--output", "b.png"], in: folder)
     #expect(plain.status == 0)
     #expect(try bytes("a.png") != bytes("b.png"))
+    // A prior brings the steps and the guidance that it was learned with.
+    let own = try attune(
+      "image", "sample", "--model", "model/model", "--prompt", "an elf", "--count", "2", "--prior",
+      "run/prior.safetensors", "--output", "own.png")
+    #expect(own.status == 0 && !own.output.contains("warning"), "\(own.output)")
+    #expect(try bytes("own.png") == bytes("a.png"))
     let warned = try Attune.run(use + ["--output", "c.png", "--prompt", "an orc"], in: folder)
     #expect(warned.status == 0 && warned.output.contains("learned for the prompt 'an elf'"))
 

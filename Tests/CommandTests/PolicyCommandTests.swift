@@ -103,6 +103,56 @@ import Testing
     #expect(try metrics("part") == text && text.contains("validationLoss"))
   }
 
+  /// A finished run says so and has its policy again; another command names the right one.
+  @Test func finishedRunsSayWhatCouldFollow() throws {
+    let short = ["training.iterationCount=1", "evaluation.interval=1"]
+    let first = try Attune.run(
+      ["policy", "finetune", "--config", "finetune.yaml", "--output", "run"] + short, in: folder)
+    #expect(first.status == 0, "\(first.output)")
+    try FileManager.default.removeItem(atPath: folder.file("run/policy.safetensors"))
+    let again = try finetune("--resume", "run")
+    #expect(again.status == 0 && again.output.contains("1 iteration of 1 done"))
+    #expect(again.output.contains("training.iterationCount=2"), "\(again.output)")
+    #expect(folder.holds("run/policy.safetensors"))
+    let more = try finetune("--resume", "run", "training.iterationCount=2")
+    #expect(more.status == 0 && more.output.contains("goes on after iteration 1 of 2"))
+    expectOneLine(
+      try Attune.run(["policy", "pretrain", "--resume", "run"], in: folder),
+      "attune policy finetune --resume run", status: 2)
+    expectOneLine(
+      try finetune("--resume", "run", "training.iterationCount=3", "training.environmentCount=7"),
+      "training.environmentCount", "expected 4")
+    expectOneLine(try finetune("--resume", "run", "--seed", "3"), "keeps the seed", status: 2)
+  }
+
+  @Test func otherRobotsAreRefusedAtOnce() throws {
+    try folder.writePretraining()
+    let outcome = try Attune.run(
+      [
+        "policy", "pretrain", "--config", "pretrain.yaml", "--output", "run",
+        "policy.environment.name=hopper",
+      ], in: folder)
+    expectOneLine(outcome, "demonstrations.path", "those of 'hopper', 11 and 3")
+    #expect(try metrics("run").isEmpty)
+  }
+
+  /// Where a result cannot go is said before the work, and what was worked out before the film.
+  @Test func outputsAreCheckedFirst() throws {
+    let evaluate = ["policy", "evaluate", "--checkpoint", "policy.safetensors", "--episodes", "1"]
+    let outcome = try Attune.run(evaluate + ["--video", "no/film.mp4"], in: folder)
+    expectOneLine(outcome, "no/film.mp4")
+    #expect(outcome.standardOutput.isEmpty)
+    expectOneLine(
+      try Attune.run(evaluate + ["--video", "film.avi"], in: folder), ".mp4", status: 2)
+    try folder.writeActor()
+    expectOneLine(
+      try Attune.run(
+        [
+          "policy", "collect", "--environment", "hopper", "--policy", "actor.safetensors",
+          "--episodes", "1", "--output", "no/hopper.npz",
+        ], in: folder), "no/hopper.npz")
+  }
+
   @Test func evaluationReportsStableKeys() throws {
     let arguments = [
       "policy", "evaluate", "--checkpoint", "policy.safetensors", "--episodes", "3", "--json",

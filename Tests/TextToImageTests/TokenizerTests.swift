@@ -87,6 +87,13 @@ import Testing
     #expect(first.prefix(4) == second.prefix(4))
   }
 
+  @Test func whatIsCutIsTold() throws {
+    let tokenizer = CLIPTokenizer(vocabulary: try vocabulary(), maximumLength: 5)
+    #expect(tokenizer.tokens("a a a").count == 5)
+    #expect(tokenizer.rest(of: "a a a") == nil)
+    #expect(tokenizer.rest(of: "a a a the knight") == "the knight")
+  }
+
   @Test func tokensBecomeTextAgain() throws {
     let tokenizer = CLIPTokenizer(vocabulary: try vocabulary())
     for text in ["a knight holding a sword , 猫", "", "zzyzx"] {

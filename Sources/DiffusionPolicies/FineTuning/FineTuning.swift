@@ -240,6 +240,7 @@ public final class FineTuning {
     state.numbers["iteration"] = iteration
     state.numbers["environmentSteps"] = environmentSteps
     state.numbers["fineTunedCount"] = policy.transitionCount
+    state.numbers["environmentCount"] = configuration.environmentCount
     let progress = Progress(scaler: scaler, collector: collector.state)
     state.texts["progress"] = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
     return state
@@ -247,8 +248,15 @@ public final class FineTuning {
 
   /// Goes on from a saved checkpoint and state.
   ///
-  /// - Throws: `ParameterError`, `EnvironmentError` or `DecodingError` if they belong to another training.
+  /// - Throws: `SettingError` for a setting that cannot change, `ParameterError`, `EnvironmentError` or
+  ///   `DecodingError` if they belong to another training.
   public func restore(_ weights: [String: Tensor], _ state: TrainingState) throws {
+    // States from before this was checked do not say it.
+    let environmentCount = state.numbers["environmentCount"] ?? configuration.environmentCount
+    try SettingError.require(
+      configuration.environmentCount == environmentCount, "training.environmentCount",
+      configuration.environmentCount,
+      "\(environmentCount), with which the run was started: their episodes go on")
     let count = try state.number("fineTunedCount")
     if count < policy.transitionCount, let policy = policy as? DiffusionPolicy {
       try policy.reduceTransitionCount(to: count)

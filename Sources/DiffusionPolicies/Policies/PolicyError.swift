@@ -16,8 +16,8 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .notAnActor(let path, let missing):
       """
-      \(path): no tensor '\(missing)', so this is no behaviour policy; look at it with 'attune \
-      inspect'
+      \(path): no tensor '\(missing)', so this is no behaviour policy (an actor of SAC); a diffusion \
+      policy is played by 'attune policy evaluate --video'
       """
     case .unfitting(let path, let reason):
       "\(path): not a behaviour policy that Attune knows: \(reason)"

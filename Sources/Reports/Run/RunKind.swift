@@ -1,11 +1,13 @@
 import Runs
 
 /// What a run did, told by its settings.
-enum RunKind: CaseIterable {
+public enum RunKind: CaseIterable, Sendable {
+  /// The commands that train; `other` for what none of them wrote.
   case policyPretraining, policyFineTuning, imageTraining, imageFineTuning, rewardTraining,
     noiseOptimization, other
 
-  init(_ settings: SettingsOutline?) {
+  /// The kind of a run with those settings.
+  public init(_ settings: SettingsOutline?) {
     self =
       Self.allCases.first { kind in
         !kind.signature.isEmpty && kind.signature.allSatisfy { settings?.has($0) ?? false }
@@ -38,8 +40,8 @@ enum RunKind: CaseIterable {
     }
   }
 
-  /// The command without its flags.
-  var command: String? {
+  /// The command without its flags; nil for other runs.
+  public var command: String? {
     switch self {
     case .policyPretraining: "attune policy pretrain"
     case .policyFineTuning: "attune policy finetune"

@@ -67,6 +67,12 @@ public struct CLIPTokenizer: Sendable {
     return tokens + [Int](repeating: paddingToken, count: maximumLength - tokens.count)
   }
 
+  /// What `tokens(_:)` leaves out of a text that is too long; nil if it leaves out nothing.
+  public func rest(of text: String) -> String? {
+    let rest = body(text).dropFirst(maximumLength - 2)
+    return rest.isEmpty ? nil : self.text(Array(rest))
+  }
+
   /// The text that tokens stand for, words set apart by spaces; markers and padding are left out.
   public func text(_ tokens: [Int]) -> String {
     let texts = Dictionary(vocabulary.identifiers.map { ($1, $0) }) { first, _ in first }

@@ -37,7 +37,7 @@ struct EnvironmentRenderCommand: ParsableCommand {
   var quiet = false
 
   func validate() throws {
-    try validatePath(output, of: "output")
+    try validateOutput(output, ending: ".mp4")
     try validateRange("episodes", episodes, 1...10_000)
     guard (16...4096).contains(width), (16...4096).contains(height) else {
       throw ValidationError("a picture of \(width)x\(height) pixels; both must be 16 to 4096")

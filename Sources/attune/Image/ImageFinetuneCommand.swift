@@ -35,11 +35,13 @@ struct ImageFinetuneCommand: ParsableCommand {
       ImageFinetuneSettings.self, named: "image-finetune", needsFile: rewarded.model == nil)
     let settings = run.configuration
     let judge = try settings.makeReward()
+    let model = try TextToImageModel(folder: settings.model)
+    run.log.warnOfCutPrompts(settings.prompts, tokenizer: model.tokenizer)
     let training: ImageFineTuning
     do {
       training = try ImageFineTuning(
-        model: TextToImageModel(folder: settings.model), configuration: settings.training,
-        prompts: settings.prompts, reward: judge, seed: settings.seed)
+        model: model, configuration: settings.training, prompts: settings.prompts, reward: judge,
+        seed: settings.seed)
     } catch let error as SettingError {
       throw ConfigurationError.badValue(
         key: "training.\(error.key)", found: error.found, expected: error.expected)

@@ -43,7 +43,7 @@ struct ImageGridCommand: ParsableCommand {
   var quiet = false
 
   func validate() throws {
-    try validatePath(output, of: "output")
+    try validateOutput(output, ending: ".png")
     guard !images.isEmpty else { throw ValidationError("name at least one PNG file") }
     guard columns.map({ (1...10_000).contains($0) }) ?? true else {
       throw ValidationError("--columns must be 1 to 10000")
@@ -79,7 +79,8 @@ struct ImageGridCommand: ParsableCommand {
     }
     try grid.rendered().writePNG(to: output)
     if !quiet {
-      StandardError.write("wrote \(output): \(images.count) images, \(size.width)x\(size.height)")
+      StandardError.write(
+        "wrote \(output): \(images.count.counting("image")), \(size.width)x\(size.height)")
     }
   }
 }

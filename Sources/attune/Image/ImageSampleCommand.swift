@@ -38,8 +38,8 @@ struct ImageSampleCommand: ParsableCommand {
   @Option(help: "A noise prior that attune noise optimize learned, to start from.")
   var prior: String?
 
-  @Option(help: "What to lead away from.")
-  var negativePrompt = ""
+  @Option(help: "What to lead away from; the prior's own unless given.")
+  var negativePrompt: String?
 
   @Option(help: "Pictures of each prompt.")
   var count = 16
@@ -47,14 +47,20 @@ struct ImageSampleCommand: ParsableCommand {
   @Option(help: "The seed of the first picture of each prompt.")
   var seed: UInt64 = 0
 
-  @Option(help: "Denoising steps.")
-  var steps = 20
+  @Option(help: "Denoising steps; those of the prior, or 20, unless given.")
+  var steps: Int?
 
-  @Option(help: "How to denoise: \(SamplerKind.names); the model's own way unless given.")
+  @Option(
+    help:
+      "How to denoise: \(SamplerKind.names); the prior's way, or the model's own, unless given.")
   var sampler: SamplerKind?
 
-  @Option(help: "How strongly the prompt guides; 1 for not at all beyond the model's own.")
-  var guidance: Float = 4
+  @Option(
+    help: """
+      How strongly the prompt guides, 1 for not at all beyond the model's own; as with the prior, or \
+      4, unless given.
+      """)
+  var guidance: Float?
 
   @Option(help: "The most pictures at a time: more are faster and take more memory.")
   var batch = 16
@@ -79,27 +85,42 @@ struct ImageSampleCommand: ParsableCommand {
   @Flag(help: "Say nothing but errors.")
   var quiet = false
 
+  /// What would be a strange name for a folder.
+  private static let otherEndings = [".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tiff", ".mp4"]
+
   private var isGrid: Bool { output.lowercased().hasSuffix(".png") }
 
   private var request: SampleRequest { SampleRequest(prompts: prompts, count: count, seed: seed) }
 
   func validate() throws {
     try validatePath(output, of: "output")
+    if let ending = Self.otherEndings.first(where: output.lowercased().hasSuffix) {
+      throw ValidationError("--output ends in \(ending); end it in .png, or name a folder")
+    }
     guard !prompts.isEmpty else { throw ValidationError("give at least one --prompt") }
     let ranges = [
-      ("count", count, 1...100_000), ("steps", steps, 1...10_000), ("batch", batch, 1...100_000),
+      ("count", count, 1...100_000), ("steps", steps ?? 1, 1...10_000),
+      ("batch", batch, 1...100_000),
       ("width", width ?? 1, 1...16_384), ("height", height ?? 1, 1...16_384),
       ("magnify", magnify ?? 1, 1...64),
     ]
     for (name, number, range) in ranges { try validateRange(name, number, range) }
-    try validateGuidance(guidance)
+    if let guidance { try validateGuidance(guidance) }
   }
 
   func run() throws {
     threads.apply()
     let pipeline = try TextToImagePipeline(folder: model)
-    var settings = generationSettings
-    let noise = try prior.map { try priorNoise($0, pipeline, &settings) }
+    let log = RunLog(isQuiet: quiet)
+    log.warnOfCutPrompts(prompts, tokenizer: pipeline.model.tokenizer)
+    let priorFile = try prior.map { try NoisePriorFile(path: $0) }
+    var settings = generationSettings(priorFile?.origin)
+    let negativePrompt = negativePrompt ?? priorFile?.origin.negativePrompt ?? ""
+    if let prior, let priorFile {
+      try priorFile.prepare(
+        path: prior, pipeline: pipeline, fingerprint: pipeline.model.fingerprint, prompts: prompts,
+        negativePrompt: negativePrompt, settings: &settings, log: log)
+    }
     try prepareOutput(pipeline, settings)
     let batchCount = (prompts.count * count + batch - 1) / batch
     var progress = ProgressBar(
@@ -107,7 +128,7 @@ struct ImageSampleCommand: ParsableCommand {
       isQuiet: quiet)
     let images = try pipeline.generate(
       prompts: request.imagePrompts, negativePrompts: [negativePrompt],
-      seeds: request.imageSeeds, settings: settings, initialNoise: noise
+      seeds: request.imageSeeds, settings: settings, initialNoise: priorFile.map(noise)
     ) { done, _ in progress.update(done) }
     let pictures = Image.batch(images, range: .zeroToOne)
     if isGrid {
@@ -123,24 +144,19 @@ struct ImageSampleCommand: ParsableCommand {
     }
   }
 
-  private var generationSettings: GenerationSettings {
+  /// As told, else as a prior was learned, else as usual.
+  private func generationSettings(_ origin: PriorOrigin?) -> GenerationSettings {
     var settings = GenerationSettings()
-    settings.stepCount = steps
-    settings.guidance = Guidance(scale: guidance)
-    settings.sampler = sampler
+    settings.stepCount = steps ?? origin?.stepCount ?? 20
+    settings.guidance = Guidance(scale: guidance ?? origin?.guidance ?? 4)
+    settings.sampler = sampler ?? origin?.sampler
     settings.batchSize = batch
     (settings.width, settings.height) = (width, height)
     return settings
   }
 
   /// The noise of all pictures under a prior; the same seeds as without it.
-  private func priorNoise(
-    _ path: String, _ pipeline: TextToImagePipeline, _ settings: inout GenerationSettings
-  ) throws -> Tensor {
-    let file = try NoisePriorFile(path: path)
-    try file.prepare(
-      path: path, pipeline: pipeline, fingerprint: pipeline.model.fingerprint, prompts: prompts,
-      negativePrompt: negativePrompt, settings: &settings, log: RunLog(isQuiet: quiet))
+  private func noise(of file: NoisePriorFile) -> Tensor {
     let seeds = request.imageSeeds
     var source = TorchImageNoise(seeds: seeds)
     return file.prior.noise(from: source.noise([seeds.count] + file.prior.shape))
@@ -151,12 +167,7 @@ struct ImageSampleCommand: ParsableCommand {
     _ pipeline: TextToImagePipeline, _ settings: GenerationSettings
   ) throws {
     guard isGrid else { return try SampleFolder(path: output).create() }
-    let folder = URL(filePath: output).deletingLastPathComponent().path
-    guard FileManager.default.fileExists(atPath: folder) else {
-      throw ImageCommandError(
-        description: "\(output.printable) cannot be written: there is no folder \(folder.printable)"
-      )
-    }
+    try AtomicFile.checkWritable(output)
     let shape = try pipeline.sampleShape(settings)
     let (width, height) = (
       shape[1] * pipeline.model.reduction, shape[0] * pipeline.model.reduction

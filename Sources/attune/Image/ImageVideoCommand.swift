@@ -38,7 +38,7 @@ struct ImageVideoCommand: ParsableCommand {
   var quiet = false
 
   func validate() throws {
-    try validatePath(output, of: "output")
+    try validateOutput(output, ending: ".mp4")
     guard !images.isEmpty else { throw ValidationError("name at least one PNG file") }
   }
 

@@ -20,7 +20,8 @@ struct NoiseOptimizeCommand: ParsableCommand {
         attune noise optimize --model checkpoints/dolls --iterations 32 \\
           --prompt "an elf in a red robe" --output runs/elf \\
           --reward command:'python3 judge.py' find.stepSize=0.2
-        attune noise optimize --config samples/find/find.yaml --output runs/orc
+        attune noise optimize --config samples/find/find.yaml \\
+          --prompt "an orc with a helmet" --output runs/orc
         attune noise optimize --resume runs/orc
         attune image sample --model checkpoints/dolls \\
           --prompt "an elf in a red robe" \\
@@ -44,6 +45,7 @@ struct NoiseOptimizeCommand: ParsableCommand {
     let judge = try RewardExpression(settings.reward).reward(
       clipFolder: settings.clip, timeLimit: settings.rewardTimeLimit)
     let pipeline = try TextToImagePipeline(folder: settings.model)
+    run.log.warnOfCutPrompts(settings.prompts, tokenizer: pipeline.model.tokenizer)
     run.log.say(
       "\(settings.prompts.count.counting("prompt")), "
         + "\(settings.find.imageCount.counting("picture")) of each in an iteration, run folder "

@@ -5,6 +5,14 @@ func validatePath(_ path: String, of option: String) throws {
   if path.isEmpty { throw ValidationError("--\(option) is empty, expected a path") }
 }
 
+/// Checks the path of a file to write, whose ending says what it is.
+func validateOutput(_ path: String, of option: String = "output", ending: String) throws {
+  try validatePath(path, of: option)
+  guard path.lowercased().hasSuffix(ending) else {
+    throw ValidationError("--\(option) must end in \(ending), not '\(path)'")
+  }
+}
+
 /// Checks the number that an option gives.
 func validateRange(_ option: String, _ number: Int, _ range: ClosedRange<Int>) throws {
   guard range.contains(number) else {

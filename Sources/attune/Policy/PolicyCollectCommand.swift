@@ -50,13 +50,14 @@ struct PolicyCollectCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
-    try validatePath(output, of: "output")
+    try validateOutput(output, ending: ".npz")
     try validateRange("episodes", episodes, 1...1_000_000)
   }
 
   func run() throws {
     threads.apply()
     // Fails before the work, not after it.
+    try AtomicFile.checkWritable(output)
     let name = environment
     _ = try EnvironmentRegistry.standard.make(name)
     let collector = DemonstrationCollector(

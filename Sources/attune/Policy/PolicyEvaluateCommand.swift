@@ -1,6 +1,7 @@
 import ArgumentParser
 import DiffusionPolicies
 import Environments
+import Files
 import Foundation
 import Media
 import Runs
@@ -61,7 +62,7 @@ struct PolicyEvaluateCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
-    if let video { try validatePath(video, of: "video") }
+    if let video { try validateOutput(video, of: "video", ending: ".mp4") }
     try validateRange("episodes", episodes, 1...1_000_000)
     try validateRange("video-episodes", videoEpisodes, 1...1000)
   }
@@ -79,11 +80,14 @@ struct PolicyEvaluateCommand: ParsableCommand {
           + "give policies of one environment")
     }
 
+    if let video { try AtomicFile.checkWritable(video) }
     let played = try play(contestant, "evaluate")
     let summary = EvaluationSummary(environment: name, played)
     let comparison = try other.map {
       EvaluationComparison(played, against: try play($0, "against"), environment: name)
     }
+    let report = PolicyReport(summary: summary, comparison: comparison)
+    print(json ? try report.jsonLine : report.text)
     if let video {
       let filmed = min(videoEpisodes, episodes)
       if let other {
@@ -92,8 +96,6 @@ struct PolicyEvaluateCommand: ParsableCommand {
         try PolicyVideo(contestant: contestant).write(to: video, episodeCount: filmed)
       }
     }
-    let report = PolicyReport(summary: summary, comparison: comparison)
-    print(json ? try report.jsonLine : report.text)
   }
 
   private func play(_ contestant: Contestant, _ title: String) throws -> [EpisodeStatistics] {

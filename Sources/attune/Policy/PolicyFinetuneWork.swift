@@ -115,6 +115,6 @@ extension IterationReport {
   fileprivate var words: String {
     let clipped = "clipped \((losses.clipFraction * 100).short)%"
     guard !episodes.isEmpty else { return clipped }
-    return EvaluationSummary(environment: "", episodes).words + ", " + clipped
+    return EvaluationSummary(environment: "", episodes).trainingWords + ", " + clipped
   }
 }

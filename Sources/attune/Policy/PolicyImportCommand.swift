@@ -36,7 +36,7 @@ struct PolicyImportCommand: ParsableCommand {
   @Argument(help: "Settings in place of the file's: key.path=value.")
   var overrides: [String] = []
 
-  func validate() throws { try validatePath(output, of: "output") }
+  func validate() throws { try validateOutput(output, ending: ".safetensors") }
 
   func run() throws {
     let settings = try ImportSettings.load(from: config, overrides: overrides)

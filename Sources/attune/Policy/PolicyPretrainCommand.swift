@@ -26,11 +26,28 @@ struct PolicyPretrainCommand: ParsableCommand {
     let training = try Pretraining(
       policy: settings.policy, configuration: settings.training,
       demonstrations: settings.demonstrations, seed: settings.seed)
+    if settings.evaluation.interval > 0 { try settings.requireFit(training.normalization) }
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
     run.log.say(
       "\(training.dataset.count.counting("chunk")), "
         + "\(training.parameterCount.counting("weight")), run folder \(run.folder.path)")
     try TrainingLoop(command: "policy pretrain", unit: "batch", isQuiet: options.quiet)
       .train(PolicyPretrainWork(run: run, training: training))
+  }
+}
+
+extension PretrainSettings {
+  /// Finds out now, not at the first evaluation, that demonstrations are of another robot.
+  fileprivate func requireFit(_ normalization: DemonstrationNormalization) throws {
+    do {
+      _ = try PolicyEnvironment(policy, normalization: normalization)
+    } catch PolicyError.sizes(
+      let environment, let observation, let action, let statesFound, let actionsFound)
+    {
+      throw ConfigurationError.badValue(
+        key: "demonstrations.path",
+        found: "steps of \(statesFound) observations and \(actionsFound) actions",
+        expected: "those of '\(environment)', \(observation) and \(action)")
+    }
   }
 }

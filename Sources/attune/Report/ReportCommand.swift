@@ -29,6 +29,7 @@ struct ReportCommand: ParsableCommand {
   var quiet = false
 
   func validate() throws {
+    if let output { try validateOutput(output, ending: ".html") }
     guard folders.count == 1 || output != nil else {
       throw ValidationError("a page about several runs needs --output, where to write it")
     }

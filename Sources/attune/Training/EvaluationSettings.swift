@@ -55,9 +55,18 @@ extension EvaluationSummary {
 
   /// A few words for a line.
   var words: String {
-    let returns = "return \(meanReturn.short) +- \(standardError.short)"
-    guard let successRate else { return returns }
-    return "success \((successRate * 100).short)%, best reward \(bestRewardMean.short), "
-      + returns
+    guard successRate != nil else { return returnWords }
+    return "\(successWords), best reward \(bestRewardMean.short), \(returnWords)"
+  }
+
+  /// The same for episodes of a training, whose rewards may be others than the task's: then the best of
+  /// them says nothing by itself.
+  var trainingWords: String { successRate == nil ? returnWords : "\(successWords), \(returnWords)" }
+
+  private var successWords: String { "success \(((successRate ?? 0) * 100).short)%" }
+
+  private var returnWords: String {
+    let error = episodes > 1 ? " +- \(standardError.short)" : ""
+    return "return \(meanReturn.short)\(error)"
   }
 }

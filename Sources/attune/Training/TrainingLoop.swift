@@ -91,7 +91,7 @@ struct TrainingLoop {
   private func finish(_ work: some TrainingWork) throws {
     if !work.resultPaths.allSatisfy(FileManager.default.fileExists) { try work.save() }
     work.run.log.say(
-      "all \(work.iteration.counting(unit)) are done; for more, add "
+      "\(work.iteration.counting(unit)) of \(work.iterationCount.grouped) done; for more, add "
         + "\(work.iterationCountKey)=\(work.iteration * 2)")
     sayResult(work)
   }

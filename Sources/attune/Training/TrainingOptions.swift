@@ -1,6 +1,8 @@
 import ArgumentParser
 import DiffusionPolicies
+import Files
 import NeuralNetworks
+import Reports
 import Runs
 import Tensors
 
@@ -41,6 +43,10 @@ struct TrainingOptions: ParsableArguments {
         "--resume goes on with a run as it was configured, without --config and --output; "
           + "key.path=value may follow it")
     }
+    if resume != nil, seed != nil || overrides.contains(where: { $0.hasPrefix("seed=") }) {
+      throw ValidationError(
+        "--resume keeps the seed of the run; for another one, start a run of its own")
+    }
   }
 
   /// Starts or resumes the run.
@@ -59,10 +65,31 @@ struct TrainingOptions: ParsableArguments {
     var overrides = overrides
     if let seed { overrides.append("seed=\(seed)") }
     let log = RunLog(isQuiet: quiet)
-    if let resume { return try Run.resume(at: resume, overrides: overrides, log: log) }
+    if let resume {
+      try requireKind(of: type, resume)
+      return try Run.resume(at: resume, overrides: overrides, log: log)
+    }
     let settings = try Settings.load(from: config, overrides: overrides)
     return try Run.start(
       at: output ?? RunFolder.defaultPath(named: name), configuration: settings, log: log)
+  }
+}
+
+extension TrainingOptions {
+  /// Refuses to go on with a run of another command.
+  private func requireKind<Settings: RunConfiguration>(
+    of type: Settings.Type, _ run: String
+  ) throws {
+    // What is no run at all, or cannot be read, is told when it is opened.
+    guard let text = try? TextFile.read(path: "\(run)/config.yaml"),
+      let settings = try? SettingsOutline(yaml: text)
+    else { return }
+    let own = RunKind(try SettingsOutline(yaml: Settings.defaults.yaml()))
+    let found = RunKind(settings)
+    guard found != own, let command = found.command else { return }
+    throw ValidationError(
+      "\(run.printable) is a run of another command; go on with it by: \(command) --resume "
+        + run.printable)
   }
 }
 
