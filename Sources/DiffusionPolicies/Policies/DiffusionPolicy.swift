@@ -23,7 +23,7 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
     public var noiseLimit: Float = 3
     /// Chunks are clamped to +- this.
     public var actionLimit: Float = 1
-    /// DDIM's eta in training; evaluation takes 0.
+    /// DDIM's eta in training; `policy.ddimEta` is that of judging and use.
     public var eta: Float = 1
     /// Whether eta is learned for each action dimension, between `leastEta` and 1, from `eta`.
     public var learnsEta = false

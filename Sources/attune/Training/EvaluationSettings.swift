@@ -3,7 +3,7 @@ import Runs
 
 /// How a policy is judged while it is trained.
 struct EvaluationSettings: RunConfiguration {
-  /// Iterations between evaluations; 0 for none.
+  /// Iterations, or batches of a pretraining, between evaluations; 0 for none.
   var interval = 10
   /// Episodes of each.
   var episodes = 50
