@@ -102,8 +102,9 @@ let package = Package(
 
     // Tests, and what several of them share.
     .target(
-      name: "TestSupport", dependencies: ["Tensors", "NeuralNetworks"], path: "Tests/TestSupport"),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"]),
+      name: "TestSupport", dependencies: ["Tensors", "NeuralNetworks", "Files"],
+      path: "Tests/TestSupport"),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"]),
     .testTarget(
       name: "NeuralNetworksTests",
       dependencies: ["Tensors", "NeuralNetworks", "Files", "TestSupport"]),
@@ -116,18 +117,20 @@ let package = Package(
       dependencies: ["CaptionedImages", "Files", "Media", "Tensors", "TestSupport"]),
     .testTarget(
       name: "DiffusionTests",
-      dependencies: ["Diffusion", "Files", "Media", "NeuralNetworks", "Tensors"]),
+      dependencies: [
+        "Diffusion", "Files", "Media", "NeuralNetworks", "Tensors", "TestSupport",
+      ]),
     .testTarget(
       name: "EnvironmentsTests",
-      dependencies: ["Environments", "Tensors", "Files", "Media", "CMuJoCo"]),
+      dependencies: ["Environments", "Tensors", "Files", "Media", "CMuJoCo", "TestSupport"]),
     .testTarget(
       name: "ReinforcementLearningTests",
-      dependencies: ["ReinforcementLearning", "Files", "Tensors"]),
+      dependencies: ["ReinforcementLearning", "Files", "Tensors", "TestSupport"]),
     .testTarget(
       name: "DiffusionPoliciesTests",
       dependencies: [
         "DiffusionPolicies", "Diffusion", "Environments", "Files", "NeuralNetworks",
-        "ReinforcementLearning", "Tensors",
+        "ReinforcementLearning", "Tensors", "TestSupport",
       ]),
     .testTarget(
       name: "TextToImageTests",

@@ -17,8 +17,8 @@ struct DPPOIteration {
       try DPPOHopper.makeCheckpoint(seed: 42), configuration: configuration, seed: 42)
   }
 
-  /// Seconds of one iteration and its parts, and what it did, as JSON; counts of steps and episodes are
-  /// those of finished episodes so far.
+  /// Seconds of one iteration and its parts, and what it did, as JSON; counts of steps and episodes
+  /// are those of finished episodes so far.
   mutating func run() throws -> String {
     let begin = ContinuousClock.now
     let report = try training.iterate()

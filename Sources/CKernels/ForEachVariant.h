@@ -1,7 +1,8 @@
 // Includes VARIANT_SOURCE once for each instruction set that is worth its own code.
 //
 // The source names its functions VARIANT(name). Explicit vectors are used where the compiler's own
-// vectorization of a plain loop (see `AUTO_VECTORIZED` in Vectors.h) does not keep values in registers.
+// vectorization of a plain loop (see `AUTO_VECTORIZED` in Vectors.h) does not keep values in
+// registers.
 
 #define VARIANT_JOIN_(name, suffix) name##_##suffix
 #define VARIANT_JOIN(name, suffix) VARIANT_JOIN_(name, suffix)

@@ -42,7 +42,8 @@ void attune_philox_uniform(
   }
 }
 
-/// cos(2 pi t) and sin(2 pi t) for 0 <= t < 1: the nearest quarter turn, and polynomials for the rest.
+/// cos(2 pi t) and sin(2 pi t) for 0 <= t < 1: the nearest quarter turn, and polynomials for the
+/// rest.
 ALWAYS_INLINE void turn(float t, float *cosine, float *sine) {
   const int quarter = (int)(4.0f * t + 0.5f);
   const float angle = (4.0f * t - (float)quarter) * 1.57079633f;

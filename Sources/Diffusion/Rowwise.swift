@@ -50,7 +50,8 @@ extension Rowwise where Value == Float {
 }
 
 extension Rowwise where Value == Int {
-  /// The entries of a table at these indices, ready to be multiplied with a batch of the given rank.
+  /// The entries of a table at these indices, ready to be multiplied with a batch of the given
+  /// rank.
   func entries(of table: [Float], rank: Int) -> Tensor {
     map { index in
       precondition(

@@ -1,7 +1,7 @@
 /// The saved state of an environment, exact to the last bit.
 ///
-/// Each layer (a wrapper, the simulation in it) appends its own part behind a tag that names it, and
-/// reads it back in the same order. Words are plain integers, so any file format can keep them.
+/// Each layer (a wrapper, the simulation in it) appends its own part behind a tag that names it,
+/// and reads it back in the same order. Words are plain integers, so any file format can keep them.
 public struct EnvironmentState: Equatable, Sendable, Codable {
   /// The contents: numbers as their bit patterns.
   public private(set) var words: [UInt64]

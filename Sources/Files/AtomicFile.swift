@@ -2,9 +2,9 @@ import Glibc
 
 /// A file that appears under its name only when it is complete.
 ///
-/// It is written under a temporary name in the same folder, synced and renamed; the folder is synced
-/// too. A reader sees the old file or the new one, never half of one, whatever happens meanwhile. A
-/// process that is killed may leave a `.attune-PID-N.partial` file behind.
+/// It is written under a temporary name in the same folder, synced and renamed; the folder is
+/// synced too. A reader sees the old file or the new one, never half of one, whatever happens
+/// meanwhile. A process that is killed may leave a `.attune-PID-N.partial` file behind.
 ///
 /// A link is followed, also to a file that is not there yet; a folder, a device or a pipe is an
 /// error.

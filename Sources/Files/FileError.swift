@@ -1,4 +1,5 @@
-/// Why a file could not be read or written: the file, the item in it, what was found and what to do.
+/// Why a file could not be read or written: the file, the item in it, what was found and what to
+/// do.
 public struct FileError: Error, Sendable, CustomStringConvertible {
   /// What kind of failure it is, for programs that decide by it.
   public enum Kind: Sendable, Equatable {

@@ -101,8 +101,8 @@ public final class ImageFineTuning {
 
   /// Draws, judges and improves once.
   ///
-  /// - Throws: `RewardError` if the reward fails, or is not finite for more than half of the images;
-  ///   `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
+  /// - Throws: `RewardError` if the reward fails, or is not finite for more than half of the
+  ///   images; `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
   public func iterate() throws -> ImageFineTuningReport {
     let begin = ContinuousClock.now
     let rollout = try collector.collect(drawnPrompts(), iteration: iteration)
@@ -136,8 +136,8 @@ public final class ImageFineTuning {
     return chosen.flatMap { [String](repeating: $0, count: configuration.imagesPerPrompt) }
   }
 
-  /// The divergence of the present policy from the frozen model over a whole chain: that of one random
-  /// step of each image, times the number of steps.
+  /// The divergence of the present policy from the frozen model over a whole chain: that of one
+  /// random step of each image, times the number of steps.
   private func chainDivergence(_ rollout: ImageRollout) -> Double {
     var random = RandomStream(seed: seed, purpose: "divergence", index: iteration)
     let stepCount = rollout.stochasticSteps.count
@@ -243,8 +243,8 @@ public final class ImageFineTuning {
 
   /// Goes on from a saved state.
   ///
-  /// - Throws: `SettingError` or `ParameterError` if it belongs to another model; `DecodingError` if
-  ///   it is damaged.
+  /// - Throws: `SettingError` or `ParameterError` if it belongs to another model; `DecodingError`
+  ///   if it is damaged.
   public func restore(_ state: TrainingState) throws {
     let found = try state.text("model")
     guard found == fingerprint else {

@@ -1,7 +1,7 @@
 import Foundation
 
-/// The clip range of the policy's ratio at each fine-tuned denoising step: narrow where noise is high,
-/// wide at the end (DPPO, arXiv:2409.00588, appendix; the direction is the released code's).
+/// The clip range of the policy's ratio at each fine-tuned denoising step: narrow where noise is
+/// high, wide at the end (DPPO, arXiv:2409.00588, appendix; the direction is the released code's).
 public struct ClipSchedule: Sendable, Hashable {
   /// The range at the noisiest fine-tuned step.
   public var base: Float

@@ -4,8 +4,8 @@ public struct RolloutRewards: Sendable {
   public var rewards: [Float]
   /// V(s) before each decision.
   public var values: [Float]
-  /// V(s') after each decision: of an episode's final observation where it ended, never of the state
-  /// that the next episode starts from.
+  /// V(s') after each decision: of an episode's final observation where it ended, never of the
+  /// state that the next episode starts from.
   public var nextValues: [Float]
   /// Whether the task itself ended: s' has no value then.
   public var isTerminated: [Bool]
@@ -58,8 +58,8 @@ public struct RolloutRewards: Sendable {
   }
 }
 
-/// 1 - Var(returns - values) / Var(returns): 1 for a perfect critic, 0 for one that knows nothing; nil
-/// if all returns are equal.
+/// 1 - Var(returns - values) / Var(returns): 1 for a perfect critic, 0 for one that knows nothing;
+/// nil if all returns are equal.
 public func explainedVariance(values: [Float], returns: [Float]) -> Double? {
   precondition(values.count == returns.count, "\(values.count) values, \(returns.count) returns")
   func variance(_ numbers: some Collection<Double>) -> Double {

@@ -1,7 +1,7 @@
 import Tensors
 
-/// The clipped policy objective of PPO (Schulman et al., arXiv:1707.06347, equation 7), negated, for
-/// one shard of a minibatch.
+/// The clipped policy objective of PPO (Schulman et al., arXiv:1707.06347, equation 7), negated,
+/// for one shard of a minibatch.
 public struct ProximalPolicyLoss {
   /// The sum over the shard of max(-A r, -A clamp(r, 1 - c, 1 + c)), a scalar.
   public let sum: Tensor
@@ -57,8 +57,8 @@ public struct ProximalPolicyLoss {
   }
 }
 
-/// The squared errors of a critic, halved, `[M]`; with a `limit`, the larger of those of the value and
-/// of the value held within the limit of its old one (as PPO2 of OpenAI Baselines).
+/// The squared errors of a critic, halved, `[M]`; with a `limit`, the larger of those of the value
+/// and of the value held within the limit of its old one (as PPO2 of OpenAI Baselines).
 public func valueErrors(
   values: Tensor, returns: Tensor, oldValues: Tensor, limit: Float?
 ) -> Tensor {

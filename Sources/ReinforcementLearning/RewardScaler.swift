@@ -1,5 +1,5 @@
-/// Divides rewards by the running standard deviation of the discounted return, without shifting them
-/// (Engstrom et al., arXiv:2005.12729, section 3), as the DPPO reference does.
+/// Divides rewards by the running standard deviation of the discounted return, without shifting
+/// them (Engstrom et al., arXiv:2005.12729, section 3), as the DPPO reference does.
 public struct RewardScaler: Sendable, Codable, Equatable {
   private var moments = RunningMoments()
   /// The discounted sum of the rewards so far of each environment's episode.

@@ -16,8 +16,8 @@ enum BufferPool {
   private static let totalByteLimit = 2 << 30
   private static let shelfCount = 16
 
-  /// What shelves have been granted of the total. They ask for a large step at a time, so that threads
-  /// seldom meet here.
+  /// What shelves have been granted of the total. They ask for a large step at a time, so that
+  /// threads seldom meet here.
   private static let grantedByteCount = Atomic<Int>(0)
   private static let grantStep = 4 << 20
 

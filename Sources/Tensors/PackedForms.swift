@@ -3,8 +3,8 @@ import Synchronization
 
 /// The arrangements of one matrix that products have asked for, kept as long as the matrix itself.
 ///
-/// A network's weight is packed once after each optimizer step, whatever number of shards and
-/// calls then use it. There is a limit to what all matrices keep: a network of gigabytes is not held
+/// A network's weight is packed once after each optimizer step, whatever number of shards and calls
+/// then use it. There is a limit to what all matrices keep: a network of gigabytes is not held
 /// twice, its products pack what they need as they go, with the same results.
 final class PackedForms: Sendable {
   /// How a matrix is arranged for a product.

@@ -1,22 +1,16 @@
 import CaptionedImages
 import Foundation
 import Media
+import TestSupport
 
 /// The files beside the script that made them, Tests/Goldens/CaptionedImages/make_goldens.py.
 enum Goldens {
-  static let folder = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("Goldens/CaptionedImages")
+  static let folder = URL(filePath: Repository.golden("CaptionedImages"))
   /// A few synthetic layers.
   static var dolls: String { folder.appendingPathComponent("dolls").path }
 
   /// The real layers; nil, and a line of output, if they are not beside the repository.
-  static var realDolls: String? {
-    let path = folder.appendingPathComponent("../../../../shared/data/dolls").standardized.path
-    if FileManager.default.fileExists(atPath: path + "/captions.tsv") { return path }
-    print("skipped: there is no ../shared/data/dolls beside the repository")
-    return nil
-  }
+  static var realDolls: String? { Repository.sharedData("dolls") }
 
   /// The folders of layers at hand.
   static var dollFolders: [String] { [dolls] + (realDolls.map { [$0] } ?? []) }

@@ -4,7 +4,8 @@ import Media
 import TestSupport
 import Testing
 
-/// `attune noise optimize | evaluate` and `attune image sample --prior`, with a model of a few weights.
+/// `attune noise optimize | evaluate` and `attune image sample --prior`, with a model of a few
+/// weights.
 @Suite(.serialized) struct NoiseCommandTests {
   private let folder: TemporaryFolder
   private var url: URL { folder.url }

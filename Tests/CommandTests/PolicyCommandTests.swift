@@ -43,7 +43,8 @@ import Testing
     #expect(weights[0] != nil && weights[0] == weights[1])
   }
 
-  /// A policy of 4 steps of DDPM that executes 4 actions goes on as one of 2 steps of DDIM that executes 3.
+  /// A policy of 4 steps of DDPM that executes 4 actions goes on as one of 2 steps of DDIM that
+  /// executes 3.
   @Test func improvedPoliciesMayActOtherwise() throws {
     let changes = [
       "policy.sampler=ddim", "policy.ddimStepCount=2", "policy.ddimEta=1", "policy.executedCount=3",
@@ -105,10 +106,15 @@ import Testing
 
   /// A finished run says so and has its policy again; another command names the right one.
   @Test func finishedRunsSayWhatCouldFollow() throws {
-    let short = ["training.iterationCount=1", "evaluation.interval=1"]
+    let short = [
+      "training.iterationCount=1", "evaluation.interval=1", "evaluation.filmedEpisodes=1",
+    ]
     let first = try Attune.run(
       ["policy", "finetune", "--config", "finetune.yaml", "--output", "run"] + short, in: folder)
     #expect(first.status == 0, "\(first.output)")
+    for film in ["before", "after"] {
+      #expect(try folder.bytes("run/videos/\(film).mp4").count > 1000)
+    }
     try FileManager.default.removeItem(atPath: folder.file("run/policy.safetensors"))
     let again = try finetune("--resume", "run")
     #expect(again.status == 0 && again.output.contains("1 iteration of 1 done"))

@@ -5,8 +5,8 @@ import Testing
 
 @testable import DiffusionPolicies
 
-/// What a decision is worth when its episode goes on, ends, or runs out of time, against a simulation of the
-/// environment step by step.
+/// What a decision is worth when its episode goes on, ends, or runs out of time, against a
+/// simulation of the environment step by step.
 @Suite struct BootstrappingTests {
   private static let (environmentCount, decisionCount, executedCount) = (12, 40, 2)
   private static let timeLimit = 12

@@ -1,16 +1,12 @@
 import Foundation
 import Tensors
+import TestSupport
 
 @testable import DiffusionPolicies
 
 /// Files that `Tests/Goldens/Demonstrations/generate.py` wrote.
 enum DemonstrationGoldens {
-  private static let tests = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent()
-
-  static func path(_ name: String) -> String {
-    tests.appendingPathComponent("Goldens/Demonstrations/\(name)").path
-  }
+  static func path(_ name: String) -> String { Repository.golden("Demonstrations/\(name)") }
 
   /// A path in a fresh folder.
   static func temporary(_ name: String) throws -> String {
@@ -20,15 +16,8 @@ enum DemonstrationGoldens {
     return folder.appendingPathComponent(name).path
   }
 
-  /// The 206 human demonstrations of Push-T, which are not part of the repository; nil, and a line
-  /// that says so, where they are missing.
-  static var pushT: String? {
-    let path = tests.deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("shared/data/pusht/pusht_demos.npz").path
-    if FileManager.default.fileExists(atPath: path) { return path }
-    print("skipped: no ../shared/data/pusht/pusht_demos.npz beside the repository")
-    return nil
-  }
+  /// The 206 human demonstrations of Push-T, which are not part of the repository.
+  static var pushT: String? { Repository.sharedData("pusht/pusht_demos.npz") }
 
   /// Episodes of one state and one action, both the number of the step in all of them.
   static func counting(lengths: [Int], returns: [Float]? = nil) -> Demonstrations {

@@ -142,8 +142,8 @@ import Testing
     expectSameWeights(one, three)
   }
 
-  /// Log-probabilities are kept from sampling: before the first step every ratio is 1, up to the order
-  /// in which the first layer sums.
+  /// Log-probabilities are kept from sampling: before the first step every ratio is 1, up to the
+  /// order in which the first layer sums.
   @Test func theFirstRatiosAreOne() throws {
     let single = tuning {
       $0.epochCount = 1

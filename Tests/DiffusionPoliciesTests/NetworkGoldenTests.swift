@@ -2,14 +2,15 @@ import Diffusion
 import DiffusionPolicies
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 /// Every network against the module of the DPPO reference: forward, bound and all gradients.
 @Suite struct NetworkGoldenTests {
-  private let goldens: PolicyGoldens
+  private let goldens: GoldenTensors
   private var random = RandomStream(seed: 3)
 
-  init() throws { goldens = try PolicyGoldens("networks.safetensors") }
+  init() throws { goldens = try GoldenTensors("DiffusionPolicies/networks.safetensors") }
 
   /// Compares the outputs and all gradients of a network whose golden weights are loaded.
   private func check(
@@ -29,7 +30,7 @@ import Testing
     }
     var worst: Float = 0
     for (output, value) in zip(outputs, values) {
-      let error = expectNear(
+      let error = expectClose(
         value.detached().broadcast(to: upstreams[0].shape), try goldens["\(name)/\(output)"],
         relative: relative, "\(name) \(output)")
       worst = max(worst, error)
@@ -42,7 +43,7 @@ import Testing
     for (key, gradient) in found {
       let removed = expected.removeValue(forKey: key)
       let golden = try #require(removed, "\(name) gradient of \(key)")
-      let error = expectNear(
+      let error = expectClose(
         gradient, golden, relative: relative, absolute: 1e-6, "\(name) gradient of \(key)")
       worst = max(worst, error)
     }
@@ -62,9 +63,9 @@ import Testing
     let observations = try goldens["\(name)/input.observations"]
     let (output, shared) = (try goldens["\(name)/output"], try goldens["\(name)/shared-output"])
     let bound = network.bound(to: observations)
-    expectNear(bound(chunks, times), output, relative: relative, "\(name) bound, mixed times")
-    expectNear(bound(chunks, .shared(7)), shared, relative: relative, "\(name) bound, one time")
-    expectNear(
+    expectClose(bound(chunks, times), output, relative: relative, "\(name) bound, mixed times")
+    expectClose(bound(chunks, .shared(7)), shared, relative: relative, "\(name) bound, one time")
+    expectClose(
       network(chunks, timeSteps: .shared(7), observations: observations), shared,
       relative: relative, "\(name), one time")
     try checkShards(name, network, relative: relative)
@@ -85,7 +86,7 @@ import Testing
       return ShardResult(loss: (output * upstream.slice(range)).sum())
     }
     for (key, parameter) in network.parameters {
-      expectNear(
+      expectClose(
         step.gradients[parameter.leaf], try goldens["\(name)/gradient.\(key)"],
         relative: relative, absolute: 1e-6, "\(name) gradient of \(key) in shards")
     }
@@ -218,7 +219,7 @@ import Testing
     let network = try fixed.makeGaussian(
       actionSize: 2, predictionCount: 4, observationSize: 3, observationCount: 2, random: &random)
     let deviation = network(.zeros([5, 2, 3])).standardDeviation
-    expectNear(
+    expectClose(
       deviation?.broadcast(to: [5, 4, 2]), try goldens["gaussian-fixed/fixed-deviation"],
       "fixed deviation")
   }

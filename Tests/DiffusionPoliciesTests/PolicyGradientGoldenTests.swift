@@ -3,15 +3,16 @@ import DiffusionPolicies
 import Foundation
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 /// Networks, process and optimizer together against the reference's first updates; the losses are
 /// written out here, as a second form of those that training uses.
 @Suite struct PolicyGradientGoldenTests {
-  private let goldens: PolicyGoldens
+  private let goldens: GoldenTensors
   private var random = RandomStream(seed: 7)
 
-  init() throws { goldens = try PolicyGoldens("dppo-update.safetensors") }
+  init() throws { goldens = try GoldenTensors("DiffusionPolicies/dppo-update.safetensors") }
 
   private mutating func denoiser() throws -> any ChunkDenoiser {
     var configuration = NetworkConfiguration()
@@ -50,7 +51,7 @@ import Testing
     var worst: Float = 0
     for (name, parameter) in trainable {
       let golden = try #require(expected[name])
-      let error = expectNear(
+      let error = expectClose(
         gradients[parameter.leaf], golden, relative: 1e-4, "\(variant) gradient of \(role).\(name)")
       worst = max(worst, error)
     }
@@ -70,7 +71,7 @@ import Testing
     try load(critic, group, "before.critic")
     let chains = try goldens["\(group)/chains"]
     let stepCount = chains.shape[1] - 1
-    let pairs = try goldens.file.integers(named: "\(group)/minibatches").prefix(16)
+    let pairs = try goldens.integers("\(group)/minibatches").prefix(16)
     let batch = TransitionBatch(
       stackedStates: chains, firstIndex: process.transitionCount - stepCount, transitions: pairs)
     let observations = try goldens["\(group)/observations"].gather(batch.sampleRows)
@@ -96,11 +97,11 @@ import Testing
       return policy + value * 0.5 + entropy * entropyWeight
     }
     for (part, value) in zip(["policy-loss", "value-loss"], parts) {
-      expectNear(
+      expectClose(
         value, Tensor(try goldens["\(variant)/\(part)"].elements[0]), relative: 1e-4,
         absolute: 1e-6, "\(variant) \(part)")
     }
-    expectNear(
+    expectClose(
       loss, Tensor(try goldens["\(variant)/loss"].elements[0]), relative: 1e-5, "\(variant) loss")
     try expectGradients(gradients, of: actor, variant, "actor_ft")
     try expectGradients(gradients, of: critic, variant, "critic")
@@ -136,7 +137,7 @@ import Testing
     let network = try configuration.makeGaussian(
       actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 2, random: &random)
     try load(network, group, "before.actor_ft")
-    let rows = Array(try goldens.file.integers(named: "\(group)/minibatches").prefix(16))
+    let rows = Array(try goldens.integers("\(group)/minibatches").prefix(16))
     let observations = try goldens["\(group)/observations"].gather(rows)
     let actions = try goldens["\(group)/actions"].gather(rows)
     // Averaged first and clamped then, the other way round than in the diffusion loss.
@@ -163,7 +164,7 @@ import Testing
     var average = MovingAverage(of: network.parameters, decay: 0.9)
     let (actions, noises) = (try goldens["pretraining/actions"], try goldens["pretraining/noise"])
     let observations = try goldens["pretraining/observations"]
-    let times = try goldens.file.integers(named: "pretraining/times")
+    let times = try goldens.integers("pretraining/times")
     let expected = try goldens["pretraining/loss"].elements
     for step in 0..<20 {
       let timeSteps = Rowwise.perRow(Array(times[(16 * step)..<(16 * step + 16)]))
@@ -173,7 +174,7 @@ import Testing
           noisy, timeSteps: timeSteps.map { Float($0) }, observations: observations[step])
         return (prediction - noises[step]).squared().mean()
       }
-      expectNear(loss, Tensor(expected[step]), "loss of step \(step)")
+      expectClose(loss, Tensor(expected[step]), "loss of step \(step)")
       if step == 0 {
         try expectGradients(gradients, of: network, "pretraining", "network")
       }
@@ -186,7 +187,7 @@ import Testing
       let golden = try goldens.tensors(of: "pretraining", role: role)
       #expect(golden.count == values.count)
       for (name, value) in golden {
-        expectNear(values[name], value, relative: 1e-4, "\(role).\(name)")
+        expectClose(values[name], value, relative: 1e-4, "\(role).\(name)")
       }
     }
   }

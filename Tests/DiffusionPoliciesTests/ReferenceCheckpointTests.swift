@@ -3,17 +3,18 @@ import DiffusionPolicies
 import Foundation
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 /// Checkpoints that the DPPO reference wrote sample the same chunks here for the same noise.
 @Suite struct ReferenceCheckpointTests {
-  private let goldens: PolicyGoldens
+  private let goldens: GoldenTensors
   private var random = RandomStream(seed: 6)
 
-  init() throws { goldens = try PolicyGoldens("checkpoints.safetensors") }
+  init() throws { goldens = try GoldenTensors("DiffusionPolicies/checkpoints.safetensors") }
 
   private func checkpoint(_ name: String) throws -> ReferenceCheckpoint {
-    try ReferenceCheckpoint(path: PolicyGoldens.path(of: name))
+    try ReferenceCheckpoint(path: Repository.golden("DiffusionPolicies/\(name)"))
   }
 
   /// A network made as the weights imply and loaded with them.
@@ -37,10 +38,10 @@ import Testing
     var noise = RecordedNoise((1..<noises.shape[0]).map { noises[$0] })
     let chain = process.rollout(
       from: noises[0], keeping: .last(networks.fineTunedCount), noise: &noise, denoiser: networks)
-    let error = expectNear(chain.sample, try goldens["\(name)/chunks"], "chunks of \(name)")
+    let error = expectClose(chain.sample, try goldens["\(name)/chunks"], "chunks of \(name)")
     print("\(name): greatest relative error \(error)")
     guard networks.fineTunedCount > 0 else { return }
-    expectNear(chain.stackedStates, try goldens["\(name)/chains"], "chain of \(name)")
+    expectClose(chain.stackedStates, try goldens["\(name)/chains"], "chain of \(name)")
   }
 
   private func ddpm(_ rule: NoiseRule) -> DenoisingProcess {
@@ -97,7 +98,7 @@ import Testing
     let critic = try configuration.makeCritic(
       observationSize: 5, observationCount: 2, random: &random)
     try checkpoint.load(.critic, into: critic)
-    expectNear(critic(observations), try goldens["finetuned/values"], "values")
+    expectClose(critic(observations), try goldens["finetuned/values"], "values")
   }
 
   @Test mutating func fineTunedWithLearnedEta() throws {
@@ -125,8 +126,8 @@ import Testing
         random: &random)
       try checkpoint.load(part, into: network)
       let distribution = network(try goldens["observations"])
-      expectNear(distribution.mean, try goldens["gaussian-\(name)/mean"], "mean of \(name)")
-      expectNear(
+      expectClose(distribution.mean, try goldens["gaussian-\(name)/mean"], "mean of \(name)")
+      expectClose(
         distribution.standardDeviation?.broadcast(to: [5, 4, 2]),
         try goldens["gaussian-\(name)/deviation"], "deviation of \(name)")
     }
@@ -170,7 +171,7 @@ import Testing
     }
     #expect("\(try #require(error))".contains("finetuned.pt: fineTuned network: "))
     #expect(throws: (any Error).self) {
-      try ReferenceCheckpoint(path: PolicyGoldens.path(of: "checkpoints.safetensors"))
+      try ReferenceCheckpoint(path: Repository.golden("DiffusionPolicies/checkpoints.safetensors"))
     }
   }
 

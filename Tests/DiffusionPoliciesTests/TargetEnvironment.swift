@@ -1,8 +1,8 @@
 import Environments
 import Tensors
 
-/// A point on a line that an action moves, rewarded for being near 0.5: so easy that a few iterations
-/// show whether an algorithm learns. Ends by itself when the point leaves -2 ... 2.
+/// A point on a line that an action moves, rewarded for being near 0.5: so easy that a few
+/// iterations show whether an algorithm learns. Ends by itself when the point leaves -2 ... 2.
 final class TargetEnvironment: Environment {
   let name = "target"
   let observationSpace = BoxSpace(names: ["x"], bounds: -10...10)

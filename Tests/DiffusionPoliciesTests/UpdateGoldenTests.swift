@@ -2,15 +2,16 @@ import Foundation
 import NeuralNetworks
 import ReinforcementLearning
 import Tensors
+import TestSupport
 import Testing
 
 @testable import DiffusionPolicies
 
 /// Twenty updates of policy, critic and eta as fine-tuning makes them, against the reference's.
 @Suite struct UpdateGoldenTests {
-  private let goldens: PolicyGoldens
+  private let goldens: GoldenTensors
 
-  init() throws { goldens = try PolicyGoldens("dppo-update.safetensors") }
+  init() throws { goldens = try GoldenTensors("DiffusionPolicies/dppo-update.safetensors") }
 
   /// A variant of the goldens; see the README beside them.
   struct Variant: CustomTestStringConvertible, Sendable {
@@ -161,7 +162,7 @@ import Testing
     let policyOptimizer = optimizer(policy.parameters, 1e-3)
     let criticOptimizer = optimizer(critic.parameters, 3e-3)
     let etaOptimizer = policy.explorationParameters.map { optimizer($0, 1e-2) }
-    let minibatches = try goldens.file.integers(named: "\(group)/minibatches")
+    let minibatches = try goldens.integers("\(group)/minibatches")
 
     for step in 0..<20 {
       let pairs = minibatches[16 * step..<16 * (step + 1)]
@@ -189,13 +190,13 @@ import Testing
       ]
       for (part, value) in parts {
         let expected = try goldens["\(name)/\(part)"].elements[step]
-        expectNear(
+        expectClose(
           Tensor(Float(value)), Tensor(expected), relative: 1e-4, absolute: 2e-6,
           "\(name) \(part) of update \(step)")
       }
       if tuning.entropyCoefficient != 0 {
         let expected = try goldens["\(name)/entropy-loss"].elements[step]
-        expectNear(
+        expectClose(
           Tensor(Float(-result.entropy)), Tensor(expected), relative: 1e-4, absolute: 1e-6,
           "\(name) entropy of update \(step)")
       }
@@ -225,7 +226,7 @@ import Testing
     #expect(!expected.isEmpty)
     for (parameter, value) in expected {
       let leaf = try #require(parameters[parameter]).leaf
-      expectNear(
+      expectClose(
         gradients[leaf], value, relative: 1e-4, "\(name) gradient of \(role).\(parameter)")
     }
   }
@@ -236,7 +237,7 @@ import Testing
     let expected = try goldens.tensors(of: name, role: "after.\(role)")
     #expect(expected.count == parameters.count)
     for (parameter, value) in expected {
-      expectNear(
+      expectClose(
         parameters[parameter]?.value, value, relative: 1e-4, "\(name) \(role).\(parameter) after")
     }
   }

@@ -1,15 +1,16 @@
 import Diffusion
 import Tensors
+import TestSupport
 import Testing
 
 /// Classifier-free guidance, its rescaling and its interval.
 @Suite struct GuidanceTests {
-  private let goldens: Goldens
+  private let goldens: GoldenTensors
   private let unconditional: Tensor
   private let conditional: Tensor
 
   init() throws {
-    goldens = try Goldens("schedules.safetensors")
+    goldens = try GoldenTensors("Diffusion/schedules.safetensors")
     unconditional = try goldens["guidance/unconditional"]
     conditional = try goldens["guidance/conditional"]
   }

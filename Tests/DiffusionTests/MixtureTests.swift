@@ -3,6 +3,7 @@ import Foundation
 import Media
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 /// A mixture of Gaussians learned by a small network has the right means and weights by every
@@ -99,10 +100,7 @@ import Testing
     guard ProcessInfo.processInfo.environment["ATTUNE_WRITE_PICTURES"] == "1" else { return }
     var grid = ImageGrid(pictures, columnCount: 3, captions: ["Data"] + samplers.map(\.name))
     grid.title = "A mixture of four Gaussians, learned and sampled"
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
-    try grid.rendered().writePNG(
-      to: root.appendingPathComponent("docs/pictures/mixture-of-gaussians.png").path)
+    try grid.rendered().writePNG(to: Repository.path("docs/pictures/mixture-of-gaussians.png"))
   }
 
   private func check(

@@ -1,16 +1,18 @@
 import Diffusion
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 /// DPPO's chains, posteriors and log-probabilities against the reference implementation.
 ///
-/// At the last step the reference's coefficient of x_0, beta_0 / (1 - alphaBar_0), is 1 but for 3e-6 of
-/// rounding; ours is 1. Divided by a deviation of 0.1 that shows in the log-densities of DDPM.
+/// At the last step the reference's coefficient of x_0, beta_0 / (1 - alphaBar_0), is 1 but for
+/// 3e-6 of rounding; ours is 1. Divided by a deviation of 0.1 that shows in the log-densities of
+/// DDPM.
 @Suite struct PolicyGoldenTests {
-  private let goldens: Goldens
+  private let goldens: GoldenTensors
 
-  init() throws { goldens = try Goldens("dppo.safetensors") }
+  init() throws { goldens = try GoldenTensors("Diffusion/dppo.safetensors") }
 
   /// The generator's stand-in for a policy network: tanh(0.8 x + w t / K + condition).
   private func actor(_ weight: String, timeStepCount: Int, rows: [Int]? = nil) throws -> Denoiser {

@@ -1,6 +1,7 @@
 import Diffusion
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 /// The Markov decision process: what is kept, which network runs where, and densities.
@@ -218,8 +219,8 @@ import Testing
     }
   }
 
-  /// Song et al., section 4.1: with eta = 1 DDIM is DDPM. With clamped estimates only if the noise is
-  /// recomputed from them.
+  /// Song et al., section 4.1: with eta = 1 DDIM is DDPM. With clamped estimates only if the noise
+  /// is recomputed from them.
   @Test func ddimWithFullEtaIsDDPM() {
     for prediction in PredictionType.allCases {
       for (limit, recomputes) in [(nil, false), (1, true)] as [(Float?, Bool)] {

@@ -1,12 +1,13 @@
 import Diffusion
 import Tensors
+import TestSupport
 import Testing
 
 /// Noise schedules against diffusers and the DPPO reference.
 @Suite struct ScheduleTests {
-  private let goldens: Goldens
+  private let goldens: GoldenTensors
 
-  init() throws { goldens = try Goldens("schedules.safetensors") }
+  init() throws { goldens = try GoldenTensors("Diffusion/schedules.safetensors") }
 
   @Test func values() throws {
     let schedules: [(String, NoiseSchedule)] = [
@@ -20,8 +21,8 @@ import Testing
       ("policy-100", .policyCosine(timeStepCount: 100)),
     ]
     for (name, schedule) in schedules {
-      // PyTorch's square root may be off by one in the last place, and rescaling subtracts roots that
-      // lie close together.
+      // PyTorch's square root may be off by one in the last place, and rescaling subtracts roots
+      // that lie close together.
       let tolerance: Float = name == "zero-snr" ? 5e-6 : 1e-6
       expectClose(
         Tensor(schedule.betas), try goldens["\(name)/betas"], relative: tolerance, absolute: 0,

@@ -1,13 +1,14 @@
 import Diffusion
 import Tensors
+import TestSupport
 import Testing
 
 /// Whole trajectories of every sampler, prediction type and spacing against diffusers.
 @Suite struct TrajectoryTests {
-  private let goldens: Goldens
+  private let goldens: GoldenTensors
   private static let stepCounts = [5, 20, 50]
 
-  init() throws { goldens = try Goldens("trajectories.safetensors") }
+  init() throws { goldens = try GoldenTensors("Diffusion/trajectories.safetensors") }
 
   /// Follows a golden, with the same "network" as the generator's and its noise.
   private func check(_ name: String, _ sampler: any Sampler, checksTimes: Bool = true) throws {

@@ -1,11 +1,10 @@
 import Files
 import Foundation
+import TestSupport
 
 /// The committed numbers that reference implementations gave.
 enum Goldens {
-  static let folder = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("Goldens/Environments")
+  static let folder = URL(filePath: Repository.golden("Environments"))
 
   /// An array and its shape.
   struct NumberArray {

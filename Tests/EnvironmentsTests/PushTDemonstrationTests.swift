@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Environments
@@ -8,16 +9,9 @@ import Testing
 ///
 /// They are not part of the repository; `PushTReplayTests` has a short excerpt of our own.
 @Suite struct PushTDemonstrationTests {
-  static let file = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appendingPathComponent("shared/data/pusht/pusht_demos.npz")
-
   @Test func replaysTheDemonstrations() throws {
-    guard FileManager.default.fileExists(atPath: Self.file.path) else {
-      print("skipped: no ../shared/data/pusht/pusht_demos.npz beside the repository")
-      return
-    }
-    let demonstrations = try NPZFile(path: Self.file.path)
+    guard let file = Repository.sharedData("pusht/pusht_demos.npz") else { return }
+    let demonstrations = try NPZFile(path: file)
     let states = try demonstrations.tensor(named: "states").elements
     let actions = try demonstrations.tensor(named: "actions").elements
     let lengths = try demonstrations.integers(named: "traj_lengths")

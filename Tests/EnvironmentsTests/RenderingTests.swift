@@ -78,8 +78,8 @@ import Testing
       hopper.reset(.state([x, 1.25, 0, 0, 0, 0] + [Double](repeating: 0, count: 6)))
       return try hopper.render(width: 64, height: 64).samples
     }
-    // These are whole squares of the floor: the same picture but for rounding. The last is past the edge
-    // that the models have.
+    // These are whole squares of the floor: the same picture but for rounding. The last is past the
+    // edge that the models have.
     let here = try picture(x: 0)
     for x in [6.0, 120] {
       let changed = zip(here, try picture(x: x)).filter { abs(Int($0) - Int($1)) > 40 }.count

@@ -70,7 +70,8 @@ import Testing
     #expect(vector.finishedEpisodes[0].statistics.totalReward == 5)
   }
 
-  /// Not the first episodes again: a training that starts anew with every iteration would see nothing else.
+  /// Not the first episodes again: a training that starts anew with every iteration would see
+  /// nothing else.
   @Test func startsTheNextEpisodesWhenTold() throws {
     let vector = try VectorEnvironment(count: 8, seed: 0) {
       try EnvironmentRegistry.standard.make("push-t")

@@ -1,20 +1,13 @@
-import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Files
 
 /// Files of the real world, where they are at hand.
 struct SharedDataTests {
-  private func path(_ name: String) -> String? {
-    let path = Goldens.folder.appending(path: "../../../../shared/data/\(name)").standardized.path
-    if FileManager.default.fileExists(atPath: path) { return path }
-    print("skipped: there is no ../shared/data/\(name)")
-    return nil
-  }
-
   @Test func demonstrationsOfPushT() throws {
-    guard let path = path("pusht/pusht_demos.npz") else { return }
+    guard let path = Repository.sharedData("pusht/pusht_demos.npz") else { return }
     let file = try NPZFile(path: path)
     #expect(file.names == ["actions", "keypoints", "states", "traj_lengths"])
     let lengths = try file.integers(named: "traj_lengths")
@@ -27,7 +20,8 @@ struct SharedDataTests {
   }
 
   @Test(arguments: ["sac", "tqc"]) func behaviourPolicies(algorithm: String) throws {
-    guard let path = path("behaviour-policies/\(algorithm)-hopper.safetensors") else { return }
+    guard let path = Repository.sharedData("behaviour-policies/\(algorithm)-hopper.safetensors")
+    else { return }
     let file = try SafetensorsFile(path: path)
     #expect(file.metadata["algorithm"] == algorithm)
     #expect(try file.tensor(named: "hidden0.weight").shape == [256, 11])

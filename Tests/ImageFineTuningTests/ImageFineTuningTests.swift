@@ -2,6 +2,7 @@ import Diffusion
 import NeuralNetworks
 import Rewards
 import Tensors
+import TestSupport
 import Testing
 
 @testable import ImageFineTuning

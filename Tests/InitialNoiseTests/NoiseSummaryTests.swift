@@ -35,6 +35,14 @@ import Testing
     #expect(NoiseEvaluation.bestOf(imageCount: imageCount, count: count) == bestOf)
   }
 
+  @Test func bestOfTakesTheHighestOfEachGroup() {
+    let rewards: [Float?] = [1, 3, 2, nil, -5, -7, nil, nil, nil, 4]
+    #expect(NoiseEvaluation.winners(of: rewards, groupSize: 3).prefix(2) == [1, 4])
+    #expect(NoiseEvaluation.winners(of: rewards, groupSize: 3).count == 4)
+    #expect(NoiseEvaluation.winners(of: rewards, groupSize: 3).last == 9)
+    #expect(NoiseEvaluation.winners(of: rewards, groupSize: 1) == Array(0..<10))
+  }
+
   @Test func aPromptWithoutNumbersIsLeftOut() throws {
     var empty = comparison("an orc", 0, 0, 0)
     empty.scores["reward"] = .init(plain: nil, prior: nil, bestOfN: nil)

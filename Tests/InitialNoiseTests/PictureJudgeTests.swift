@@ -2,6 +2,7 @@ import CaptionedImages
 import Foundation
 import Media
 import Tensors
+import TestSupport
 import Testing
 
 @testable import InitialNoise
@@ -10,9 +11,7 @@ import Testing
 struct PictureJudgeTests {
   /// `noise evaluate` and `image evaluate` mean the same by the same names.
   @Test func classifierJudgesAsPromptAccuracyDoes() throws {
-    let dolls = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "Goldens/CaptionedImages/dolls").path
-    let composer = try DollComposer(folder: dolls)
+    let composer = try DollComposer(folder: Repository.golden("CaptionedImages/dolls"))
     var random = RandomStream(seed: 4, purpose: "weights")
     let classifier = AttributeClassifier(
       .init(imageSize: 32, channels: [8, 8, 8], hiddenSize: 16),

@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @testable import InitialNoise
@@ -8,18 +9,15 @@ import Testing
 /// Against the functions of the released code (`Tests/Goldens/InitialNoise/generate.py`).
 struct ReleasedUpdateTests {
   @Test func tenUpdatesMatchTheReleasedCode() throws {
-    let file = try SafetensorsFile(
-      path: URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "Goldens/InitialNoise/released.safetensors").path)
-    func golden(_ name: String) throws -> Tensor { Tensor(try file.storedTensor(named: name)) }
-    let noises = try golden("noises")
-    let rewards = try golden("rewards").elements
+    let goldens = try GoldenTensors("InitialNoise/released.safetensors")
+    let noises = try goldens["noises"]
+    let rewards = try goldens["rewards"].elements
     var configuration = FINDConfiguration.released
     configuration.iterationCount = rewards.count
     configuration.releasedLearningRate = 8e-2
     configuration.releasedBufferCount = 3
     let find = try FIND(
-      shape: Array(noises.shape.dropFirst()), promptEmbedding: try golden("embedding"),
+      shape: Array(noises.shape.dropFirst()), promptEmbedding: try goldens["embedding"],
       configuration: configuration, seed: 0)
     let parameters = try #require(find.baselineParameters)
     for (position, (_, parameter)) in parameters.enumerated() {
@@ -30,10 +28,11 @@ struct ReleasedUpdateTests {
         }
       }
     }
-    let (means, deviations) = (try golden("means"), try golden("stds"))
+    let (means, deviations) = (try goldens["means"], try goldens["stds"])
     for iteration in rewards.indices {
-      _ = try find.learn(
+      let report = try find.learn(
         from: noises.slice(iteration..<iteration + 1), rewards: [rewards[iteration]])
+      #expect(report.gradientNorm > 0)
       let prior = find.prior
       for (found, wanted) in [(prior.mean, means), (prior.standardDeviation, deviations)] {
         let expected = wanted.slice(iteration..<iteration + 1)

@@ -1,10 +1,10 @@
 import Foundation
 import Media
+import TestSupport
 
 /// The files beside the script that made them, Tests/Goldens/Media/make_goldens.py.
 enum Goldens {
-  static let folder = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Goldens/Media")
+  static let folder = URL(filePath: Repository.golden("Media"))
 
   static func read<Value: Decodable>(_ name: String, as type: Value.Type = Value.self) throws
     -> Value

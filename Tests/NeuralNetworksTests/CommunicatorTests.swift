@@ -12,7 +12,8 @@ import Testing
 
   private static let rowCount = 12
 
-  /// A few steps on rows that no rank but this one sees, with losses divided by the size of the whole.
+  /// A few steps on rows that no rank but this one sees, with losses divided by the size of the
+  /// whole.
   private static func train(_ communicator: any Communicator) throws -> Outcome {
     var random = RandomStream(seed: 1)
     let network = MLP(sizes: [3, 5, 2], activation: .mish, random: &random)

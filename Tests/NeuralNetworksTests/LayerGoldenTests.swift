@@ -1,13 +1,14 @@
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 /// Every layer against PyTorch, forward and gradients.
 @Suite struct LayerGoldenTests {
-  private let goldens: Goldens
+  private let goldens: GoldenTensors
   private var random = RandomStream(seed: 1)
 
-  init() throws { goldens = try Goldens("layers.safetensors") }
+  init() throws { goldens = try GoldenTensors("NeuralNetworks/layers.safetensors") }
 
   /// Loads the golden's weights, runs the layer and compares its output and all gradients.
   private func check(

@@ -1,12 +1,13 @@
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 /// Operations and losses against PyTorch, forward and gradients.
 @Suite struct OperationGoldenTests {
-  private let goldens: Goldens
+  private let goldens: GoldenTensors
 
-  init() throws { goldens = try Goldens("operations.safetensors") }
+  init() throws { goldens = try GoldenTensors("NeuralNetworks/operations.safetensors") }
 
   private func check(
     _ name: String, inputs: [String] = ["x"], relative: Float = 1e-5, absolute: Float = 1e-7,

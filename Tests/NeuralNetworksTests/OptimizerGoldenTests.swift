@@ -1,19 +1,20 @@
 import Tensors
+import TestSupport
 import Testing
 
 @testable import NeuralNetworks
 
 /// 100 steps of every optimizer against torch.optim.
 @Suite struct OptimizerGoldenTests {
-  private let goldens: Goldens
+  private let goldens: GoldenTensors
 
-  init() throws { goldens = try Goldens("optimizers.safetensors") }
+  init() throws { goldens = try GoldenTensors("NeuralNetworks/optimizers.safetensors") }
 
   private final class Pair: Module {
     let first: Parameter
     let second: Parameter
 
-    init(_ goldens: Goldens, _ name: String) throws {
+    init(_ goldens: GoldenTensors, _ name: String) throws {
       first = Parameter(try goldens["\(name)/start.first"])
       second = Parameter(try goldens["\(name)/start.second"])
     }

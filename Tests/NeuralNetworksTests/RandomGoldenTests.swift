@@ -1,12 +1,13 @@
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 /// The draws of PyTorch's CPU generator, bit for bit, and the first weights of its layers.
 @Suite struct RandomGoldenTests {
-  private let goldens: Goldens
+  private let goldens: GoldenTensors
 
-  init() throws { goldens = try Goldens("randoms.safetensors") }
+  init() throws { goldens = try GoldenTensors("NeuralNetworks/randoms.safetensors") }
 
   @Test(arguments: [0, 42, 8_589_934_599] as [UInt64]) func draws(_ seed: UInt64) throws {
     for size in [1, 5, 15, 16, 17, 40, 1000] {

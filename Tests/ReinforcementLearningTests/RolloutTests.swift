@@ -2,6 +2,7 @@ import Files
 import Foundation
 import ReinforcementLearning
 import Tensors
+import TestSupport
 import Testing
 
 /// Rewards, advantages and returns against the DPPO reference.
@@ -9,9 +10,8 @@ import Testing
   let file: SafetensorsFile
 
   init() throws {
-    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent("Goldens/ReinforcementLearning")
-    file = try SafetensorsFile(path: folder.appendingPathComponent("rollout.safetensors").path)
+    file = try SafetensorsFile(
+      path: Repository.golden("ReinforcementLearning/rollout.safetensors"))
   }
 
   func golden(_ name: String) throws -> [Float] { try file.tensor(named: name).elements }

@@ -1,7 +1,8 @@
 import Foundation
 import FoundationXML
 
-/// A page taken apart as a strict reader would: every tag closed, every attribute in quotation marks.
+/// A page taken apart as a strict reader would: every tag closed, every attribute in quotation
+/// marks.
 struct PageCheck {
   struct Tag {
     var name: String

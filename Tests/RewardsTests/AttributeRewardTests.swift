@@ -15,8 +15,8 @@ import Testing
       classes: AttributeClasses(try Goldens.composer().catalog), random: &random)
   }
 
-  /// The mean of ln softmax of the slot's logits, by hand; an item that fits both hands counts where it is
-  /// seen best, and no item for less than -4.
+  /// The mean of ln softmax of the slot's logits, by hand; an item that fits both hands counts
+  /// where it is seen best, and no item for less than -4.
   @Test func scoreIsTheMeanLogProbability() throws {
     let classifier = try classifier()
     let composer = try Goldens.composer()

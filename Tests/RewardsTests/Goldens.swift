@@ -7,12 +7,10 @@ import TestSupport
 
 /// What `Tests/Goldens/Rewards/make_clip.py` made, and the synthetic dolls.
 enum Goldens {
-  static let root = URL(filePath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "Goldens").path
-  static let folder = "\(root)/Rewards"
+  static let folder = Repository.golden("Rewards")
 
   static func composer() throws -> DollComposer {
-    try DollComposer(folder: "\(root)/CaptionedImages/dolls")
+    try DollComposer(folder: Repository.golden("CaptionedImages/dolls"))
   }
 
   /// Painted dolls with their captions.
@@ -29,17 +27,6 @@ extension TemporaryFolder {
   func script(_ text: String, _ name: String = "judge.sh") throws -> String {
     try write(text, to: name)
   }
-}
-
-/// The greatest difference; NaN if any element is, infinite if the shapes differ.
-func greatestDifference(_ actual: Tensor, _ expected: Tensor) -> Float {
-  guard actual.shape == expected.shape else { return .infinity }
-  var greatest: Float = 0
-  for (a, e) in zip(actual.elements, expected.elements) {
-    let difference = abs(a - e)
-    greatest = difference.isNaN || greatest.isNaN ? .nan : max(greatest, difference)
-  }
-  return greatest
 }
 
 extension JSONValue {

@@ -18,7 +18,8 @@ import Testing
 
   private func settings(_ kind: String) -> [String] {
     [
-      "kind=\(kind)", "dolls.folder=\(Goldens.root)/CaptionedImages/dolls", "validation.count=16",
+      "kind=\(kind)", "dolls.folder=\(Repository.golden(""))/CaptionedImages/dolls",
+      "validation.count=16",
       "reportInterval=2", "checkpointInterval=2", "validation.interval=4", "clip.width=16",
       "clip.headCount=2", "clip.vocabularySize=520", "clip.optimization.stepCount=6",
       "clip.optimization.batchSize=8", "clip.optimization.warmUpStepCount=2",
@@ -98,8 +99,8 @@ import Testing
     }
   }
 
-  /// A loss that is not finite ends a run with the last checkpoint's name; runs of an earlier version,
-  /// whose checkpoints named tensors otherwise, go on.
+  /// A loss that is not finite ends a run with the last checkpoint's name; runs of an earlier
+  /// version, whose checkpoints named tensors otherwise, go on.
   @Test func changedCheckpointsAreGoneOnFrom() throws {
     let folder = try TemporaryFolder()
     try "seed: 3\n".write(toFile: folder.file("reward.yaml"), atomically: true, encoding: .utf8)

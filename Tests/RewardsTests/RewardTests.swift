@@ -44,8 +44,6 @@ import Testing
     #expect(scores.droppedCount == 2)
     #expect(scores.mean == 2)
     #expect(RewardScores([.nan]).mean == nil)
-    #expect(throws: RewardError.self) { try scores.complete(of: "fixed") }
-    #expect(try RewardScores([1, 2]).complete(of: "fixed") == [1, 2])
     #expect(try scores.requiring(share: 0.5, of: "fixed") == scores)
     let error = #expect(throws: RewardError.self) {
       try scores.requiring(share: 0.75, of: "fixed")

@@ -69,11 +69,11 @@ import Testing
     return try TFRecord.payloads(bytes).map { try TensorBoardEvent(serializedBytes: $0) }
   }
 
-  /// What TensorFlow's own writer wrote is read, field for field, and written back to the same bytes.
+  /// What TensorFlow's own writer wrote is read, field for field, and written back to the same
+  /// bytes.
   @Test func goldenOfTensorBoardIsReadAndWritten() throws {
-    let golden = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent("Goldens/Runs/events.golden")
-    let bytes = [UInt8](try Data(contentsOf: golden))
+    let golden = Repository.golden("Runs/events.golden")
+    let bytes = [UInt8](try Data(contentsOf: URL(filePath: golden)))
     let payloads = TFRecord.payloads(bytes)
     let events = try payloads.map { try TensorBoardEvent(serializedBytes: $0) }
     #expect(events.count == 4)

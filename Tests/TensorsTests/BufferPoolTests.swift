@@ -3,8 +3,8 @@ import Testing
 
 @testable import Tensors
 
-/// What is kept of freed memory, in processes of their own. Nobody writes to these tensors, so that they
-/// take addresses but no memory.
+/// What is kept of freed memory, in processes of their own. Nobody writes to these tensors, so that
+/// they take addresses but no memory.
 @Suite struct BufferPoolTests {
   @Test(.timeLimit(.minutes(1))) func idleBuffersMakeRoomForALargerOne() async {
     await #expect(processExitsWith: .success) {

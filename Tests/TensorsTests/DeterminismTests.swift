@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Tensors
@@ -81,8 +82,8 @@ import Testing
     }
   }
 
-  /// A row's result must not depend on its neighbours: log-probabilities from sampling in a small batch
-  /// equal those recomputed in a large one.
+  /// A row's result must not depend on its neighbours: log-probabilities from sampling in a small
+  /// batch equal those recomputed in a large one.
   @Test func rowsAreIndependentOfTheBatch() {
     let x = randomTensor([300, 39], seed: 16)
     let (weight, bias) = (randomTensor([70, 39], seed: 17), randomTensor([70], seed: 18))

@@ -1,9 +1,10 @@
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
-/// Attention and group normalization against plain double-precision versions, where their blocks, lanes
-/// and running sums end or change.
+/// Attention and group normalization against plain double-precision versions, where their blocks,
+/// lanes and running sums end or change.
 struct FusedKernelTests {
   /// Softmax attention of one head, `[L, D]` each.
   private func attention(
@@ -29,7 +30,8 @@ struct FusedKernelTests {
     return Tensor(shape: query.shape, elements: result)
   }
 
-  /// Keys that grow along the tokens, so that maxima rise far in every block and by different amounts.
+  /// Keys that grow along the tokens, so that maxima rise far in every block and by different
+  /// amounts.
   private func growing(_ count: Int, _ size: Int) -> Tensor {
     let steps = (0..<count).map { 1 + Float($0) / 20 }
     return randomTensor([count, size], seed: 51) * Tensor(shape: [count, 1], elements: steps)

@@ -36,7 +36,8 @@ import Testing
     #expect(gradients[x]?.elements.allSatisfy { $0 == 0 } == true)
   }
 
-  /// The walk back must not recurse: a chain of many denoising steps is thousands of operations deep.
+  /// The walk back must not recurse: a chain of many denoising steps is thousands of operations
+  /// deep.
   @Test func deepGraphs() {
     let x = Tensor(1).tracked()
     let gradients = valueAndGradients { (0..<20_000).reduce(x) { y, _ in y + 0.5 } }.gradients

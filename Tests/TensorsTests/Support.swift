@@ -1,27 +1,7 @@
 import Foundation
 import Tensors
+import TestSupport
 import Testing
-
-/// Checks shapes and elements: |actual - expected| <= relative * max|expected| + absolute.
-func expectClose(
-  _ actual: Tensor, _ expected: Tensor, relative: Float = 1e-5, absolute: Float = 1e-7,
-  _ what: String = "", sourceLocation: SourceLocation = #_sourceLocation
-) {
-  guard actual.shape == expected.shape else {
-    Issue.record(
-      "\(what) shape \(actual.shape), expected \(expected.shape)", sourceLocation: sourceLocation)
-    return
-  }
-  let scale = expected.elements.map { Swift.abs($0) }.max() ?? 0
-  let tolerance = relative * scale + absolute
-  for (index, (a, e)) in zip(actual.elements, expected.elements).enumerated()
-  where !(Swift.abs(a - e) <= tolerance) {
-    Issue.record(
-      "\(what) element \(index) is \(a), expected \(e) within \(tolerance)",
-      sourceLocation: sourceLocation)
-    return
-  }
-}
 
 /// Random elements that keep away from zero, where some functions have kinks.
 func randomTensor(_ shape: [Int], seed: UInt64 = 1, in range: Range<Float> = -2..<2) -> Tensor {
@@ -31,8 +11,8 @@ func randomTensor(_ shape: [Int], seed: UInt64 = 1, in range: Range<Float> = -2.
 
 /// Compares gradients with central differences of a random projection of the result.
 ///
-/// Differences are of single-precision values: with a step of 1e-2 they are good to about 1e-3 of the
-/// largest gradient for functions as smooth as these.
+/// Differences are of single-precision values: with a step of 1e-2 they are good to about 1e-3 of
+/// the largest gradient for functions as smooth as these.
 func checkGradients(
   _ inputs: [Tensor], step: Float = 1e-2, tolerance: Float = 5e-3,
   sourceLocation: SourceLocation = #_sourceLocation, _ function: ([Tensor]) -> Tensor

@@ -10,8 +10,8 @@ public struct ThreadRank: Communicator {
   public let rank: Int
   private let meeting: RankMeeting
 
-  /// Runs a training as each of the ranks at the same time. It makes a network of its own, as it would in
-  /// a process of its own.
+  /// Runs a training as each of the ranks at the same time. It makes a network of its own, as it
+  /// would in a process of its own.
   ///
   /// - Returns: what the ranks came to, in their order.
   /// - Throws: what a rank throws, or `RankError` if the ranks did not ask for the same sums.

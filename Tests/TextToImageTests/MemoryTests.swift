@@ -5,7 +5,8 @@ import Testing
 
 @testable import TextToImage
 
-/// The memory of Stable Diffusion 1's U-Net, with weights that mean nothing; takes 5 GB and a minute.
+/// The memory of Stable Diffusion 1's U-Net, with weights that mean nothing; takes 5 GB and a
+/// minute.
 @Suite struct MemoryTests {
   /// Bytes that a line of /proc/self/status says.
   private func status(_ key: String) throws -> Int {

@@ -2,6 +2,7 @@ import Files
 import Foundation
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 @testable import TextToImage

@@ -1,6 +1,7 @@
 import Files
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 @testable import TextToImage
@@ -40,7 +41,8 @@ import Testing
 
   private struct Missing: Error {}
 
-  /// Gradients of a loss of the U-Net at the text encoder's weights, by differences along a direction.
+  /// Gradients of a loss of the U-Net at the text encoder's weights, by differences along a
+  /// direction.
   @Test func gradientsReachTheTextEncoder() throws {
     let model = try TinyModel().load()
     var random = RandomStream(seed: 2)

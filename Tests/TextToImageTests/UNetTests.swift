@@ -2,6 +2,7 @@ import Diffusion
 import Files
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 @testable import TextToImage

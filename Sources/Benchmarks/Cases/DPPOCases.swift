@@ -7,7 +7,8 @@ enum DPPOHopper {
   /// 40 environments x 500 decisions of 4 actions, K = 20, K' = 10, 20 minibatches of 50,000.
   static let configuration = FineTuningConfiguration()
 
-  /// A policy of random weights; ranges are about those that the demonstrations' SAC policy reaches.
+  /// A policy of random weights; ranges are about those that the demonstrations' SAC policy
+  /// reaches.
   static func makeCheckpoint(seed: UInt64) throws -> PolicyCheckpoint {
     let policy = PolicyConfiguration()
     return PolicyCheckpoint(

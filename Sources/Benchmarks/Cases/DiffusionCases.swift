@@ -2,8 +2,8 @@ import Diffusion
 import NeuralNetworks
 import Tensors
 
-/// A denoising step of the Hopper policy for 40 environments, chunk by chunk `[40, 4, 3]`: the network,
-/// and the sampler's own arithmetic, which is to stay below 3% of it.
+/// A denoising step of the Hopper policy for 40 environments, chunk by chunk `[40, 4, 3]`: the
+/// network, and the sampler's own arithmetic, which is to stay below 3% of it.
 extension BenchmarkCase {
   static var denoisingSteps: [BenchmarkCase] {
     [

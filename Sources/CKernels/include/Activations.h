@@ -21,8 +21,8 @@ typedef enum {
 /// result = f(x)
 void attune_unary(attune_unary_kind kind, long count, const float *x, float *result);
 
-/// result = upstream f'(x), where y = f(x) is known. `y` may be null for functions whose derivative is
-/// computed from x alone: all but tanh, sigmoid, exp and sqrt, for which x may be null.
+/// result = upstream f'(x), where y = f(x) is known. `y` may be null for functions whose derivative
+/// is computed from x alone: all but tanh, sigmoid, exp and sqrt, for which x may be null.
 void attune_unary_backward(
     attune_unary_kind kind, long count, const float *x, const float *y, const float *upstream,
     float *result);

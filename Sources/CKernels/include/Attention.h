@@ -1,5 +1,5 @@
-// Scaled dot-product attention for one head, in blocks: the matrix of scores never exists as a whole
-// (Dao et al., arXiv:2205.14135; Rabe and Staats, arXiv:2112.05682).
+// Scaled dot-product attention for one head, in blocks: the matrix of scores never exists as a
+// whole (Dao et al., arXiv:2205.14135; Rabe and Staats, arXiv:2112.05682).
 #pragma once
 
 #include <stdbool.h>

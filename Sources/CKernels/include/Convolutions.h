@@ -30,8 +30,8 @@ enum {
 };
 
 /// result[36][in][out] for inputs first ... from 3x3 kernels at
-/// weight[o * out_stride + i * in_stride + 3 y + x]; `rotates` turns each kernel by half a circle, as
-/// the gradient at the input needs. `out_count` is a multiple of 16, here and below.
+/// weight[o * out_stride + i * in_stride + 3 y + x]; `rotates` turns each kernel by half a circle,
+/// as the gradient at the input needs. `out_count` is a multiple of 16, here and below.
 void attune_winograd_weights(
     long in_count, long out_count, long first, long count, const float *weight, long in_stride,
     long out_stride, bool rotates, float *result);
@@ -48,8 +48,8 @@ void attune_winograd_output(
     long position_stride, const float *bias, float *y);
 
 /// The reverse of the output transform for a weight's gradient, written as panels of 32 channels:
-/// result[position * position_stride + (channel / 32) * panel_rows * 32 + tile * 32 + channel % 32].
-/// `result` already points at the first tile's row.
+/// result[position * position_stride + (channel / 32) * panel_rows * 32 + tile * 32
+///     + channel % 32]. `result` already points at the first tile's row.
 void attune_winograd_output_gradient(
     long height, long width, long channels, long first, long count, const float *upstream,
     long panel_rows, float *result, long position_stride);

@@ -12,8 +12,8 @@ enum {
 };
 
 /// Packs columns [first_column, first_column + column_count) of a `[inner, *]` matrix into panels.
-/// Panel p holds columns 32 p ... as `[inner][32]`, zero beyond the last column, so that `packed` has
-/// inner * 32 * ceil(column_count / 32) elements.
+/// Panel p holds columns 32 p ... as `[inner][32]`, zero beyond the last column, so that `packed`
+/// has inner * 32 * ceil(column_count / 32) elements.
 void attune_pack_panels(
     long inner, long first_column, long column_count, const float *matrix, long row_stride,
     long column_stride, float *packed);

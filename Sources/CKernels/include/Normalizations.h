@@ -29,9 +29,9 @@ void attune_layer_norm_backward(
     const float *inverse_deviations, const float *upstream, float *x_gradient,
     float *weight_gradient, float *bias_gradient);
 
-/// Normalizes one item `[positions, channels]` (channels last) by groups of channels, then scales and
-/// shifts by channel; `applies_silu` applies x sigmoid(x) to the result.
-/// Keeps each group's mean and 1/deviation for the backward pass.
+/// Normalizes one item `[positions, channels]` (channels last) by groups of channels, then scales
+/// and shifts by channel; `applies_silu` applies x sigmoid(x) to the result. Keeps each group's
+/// mean and 1/deviation for the backward pass.
 void attune_group_norm(
     long positions, long channels, long groups, const float *x, const float *weight,
     const float *bias, float epsilon, bool applies_silu, float *means,

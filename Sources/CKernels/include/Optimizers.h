@@ -5,8 +5,8 @@
 
 /// Adam (Kingma and Ba, arXiv:1412.6980) and AdamW (arXiv:1711.05101), as torch.optim does them.
 ///
-/// `step_size` is the learning rate over 1 - beta1^t and `second_correction` the square root of
-/// 1 - beta2^t. `decay` multiplies the parameter before the step (AdamW); `penalty` times the parameter
+/// `step_size` is the learning rate over 1 - beta1^t and `second_correction` the square root of 1 -
+/// beta2^t. `decay` multiplies the parameter before the step (AdamW); `penalty` times the parameter
 /// is added to the gradient (Adam).
 void attune_adam(
     long count, float *parameter, const float *gradient, float *first_moment,

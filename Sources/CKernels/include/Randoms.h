@@ -1,5 +1,5 @@
-// Random draws: Philox4x32-10 counters (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
-// SC 2011) and the transformation with which PyTorch turns uniform draws into normal ones.
+// Random draws: Philox4x32-10 counters (Salmon et al., "Parallel random numbers: as easy as 1, 2,
+// 3", SC 2011) and the transformation with which PyTorch turns uniform draws into normal ones.
 #pragma once
 
 #include <stdint.h>
@@ -11,7 +11,8 @@ void attune_philox_block(uint64_t key, uint64_t stream, uint64_t position, uint3
 void attune_philox_uniform(
     uint64_t key, uint64_t stream, uint64_t first_block, long count, float *result);
 
-/// Standard normal draws by Box and Muller's method, four for each block; `count` is a multiple of 4.
+/// Standard normal draws by Box and Muller's method, four for each block; `count` is a multiple of
+/// 4.
 void attune_philox_normal(
     uint64_t key, uint64_t stream, uint64_t first_block, long count, float *result);
 

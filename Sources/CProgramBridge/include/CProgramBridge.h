@@ -7,9 +7,11 @@
 
 #include <sys/types.h>
 
-/// Starts a program in a process group of its own, with nothing to read and its output in two files.
+/// Starts a program in a process group of its own, with nothing to read and its output in two
+/// files.
 ///
-/// The program is killed when the calling thread ends, however it does; what it started itself is not.
+/// The program is killed when the calling thread ends, however it does; what it started itself is
+/// not.
 ///
 /// - arguments: the program, looked for in PATH, and what it is given; NULL at the end.
 /// - process: where the new process' number is put.

@@ -32,15 +32,10 @@ struct DollLayer: Sendable {
         samples[start + 1] = pixel.green
         samples[start + 2] = pixel.blue
       } else {
-        samples[start] = DollLayer.blend(pixel.red, pixel.alpha, samples[start])
-        samples[start + 1] = DollLayer.blend(pixel.green, pixel.alpha, samples[start + 1])
-        samples[start + 2] = DollLayer.blend(pixel.blue, pixel.alpha, samples[start + 2])
+        samples[start] = blend(pixel.red, over: samples[start], alpha: pixel.alpha)
+        samples[start + 1] = blend(pixel.green, over: samples[start + 1], alpha: pixel.alpha)
+        samples[start + 2] = blend(pixel.blue, over: samples[start + 2], alpha: pixel.alpha)
       }
     }
-  }
-
-  private static func blend(_ sample: UInt8, _ alpha: UInt8, _ background: UInt8) -> UInt8 {
-    let sum = UInt32(alpha) * UInt32(sample) + UInt32(255 - alpha) * UInt32(background)
-    return UInt8(truncatingIfNeeded: (sum + 127) / 255)
   }
 }

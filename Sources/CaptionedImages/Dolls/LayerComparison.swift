@@ -109,8 +109,8 @@ public struct LayerComparison: Sendable {
     }
   }
 
-  /// Whether a picture `[H, W, 3]` shows what a prompt asks for: one of the slots' nearest items has
-  /// the phrase and is near enough. Nil if no slot is among `slots`.
+  /// Whether a picture `[H, W, 3]` shows what a prompt asks for: one of the slots' nearest items
+  /// has the phrase and is near enough. Nil if no slot is among `slots`.
   public func shows(_ attribute: PromptAttribute, in image: Tensor) -> Bool? {
     let slots = attribute.slots.filter(LayerComparison.slots.contains)
     if slots.isEmpty { return nil }
@@ -120,7 +120,8 @@ public struct LayerComparison: Sendable {
     }
   }
 
-  /// Whether a picture `[H, W, 3]` shows all of a prompt's items in the top layers; nil if there are none.
+  /// Whether a picture `[H, W, 3]` shows all of a prompt's items in the top layers; nil if there
+  /// are none.
   public func showsAll(of wanted: PromptAttributes, in image: Tensor) -> Bool? {
     let found = wanted.attributes.compactMap { shows($0, in: image) }
     return found.isEmpty ? nil : found.allSatisfy { $0 }

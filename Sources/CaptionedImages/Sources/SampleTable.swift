@@ -3,7 +3,8 @@ import Tensors
 
 /// 8-bit samples as elements of -1...1.
 enum SampleTable {
-  /// The element of each sample, in the arithmetic of diffusers' image processor: `2 (x / 255) - 1`.
+  /// The element of each sample, in the arithmetic of diffusers' image processor: `2 (x / 255) -
+  /// 1`.
   static let elements: [Float] = (0...255).map { 2 * (Float($0) / 255) - 1 }
 
   /// RGB pictures of one size as a batch `[B, H, W, 3]`.

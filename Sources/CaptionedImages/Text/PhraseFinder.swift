@@ -1,5 +1,5 @@
-/// Finds known phrases in texts: word by word, the longest wherever several begin, whatever the case
-/// and the punctuation.
+/// Finds known phrases in texts: word by word, the longest wherever several begin, whatever the
+/// case and the punctuation.
 public struct PhraseFinder: Sendable {
   /// A phrase in a text.
   public struct Match: Equatable, Sendable {

@@ -22,11 +22,11 @@ public typealias ConditionalDenoiser = (
 public struct Guidance: Sendable, Equatable {
   /// 1 is the conditional prediction alone; `guidance_scale` in diffusers.
   public var scale: Float
-  /// How far the guided prediction's deviation is brought back to the conditional one's, 0 to 1 (Lin
-  /// et al., arXiv:2305.08891, section 3.4; 0.7 there).
+  /// How far the guided prediction's deviation is brought back to the conditional one's, 0 to 1
+  /// (Lin et al., arXiv:2305.08891, section 3.4; 0.7 there).
   public var rescale: Float
-  /// The time steps at which guidance acts; all if nil. Elsewhere the conditional prediction is used
-  /// and the unconditional one not computed (Kynkäänniemi et al., arXiv:2404.07724; see
+  /// The time steps at which guidance acts; all if nil. Elsewhere the conditional prediction is
+  /// used and the unconditional one not computed (Kynkäänniemi et al., arXiv:2404.07724; see
   /// `NoiseSchedule.timeSteps(withNoiseLevelsIn:)`).
   public var interval: ClosedRange<Float>?
 

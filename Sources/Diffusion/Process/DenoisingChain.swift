@@ -25,8 +25,8 @@ public enum ChainRecord: Sendable, Hashable {
 public struct DenoisingChain: Sendable {
   /// The states before, between and after the kept transitions, `[B, ...]` each.
   public let states: [Tensor]
-  /// The log-densities of the kept transitions at every element, `[B, ...]` each, under the networks
-  /// that made them; empty unless asked for.
+  /// The log-densities of the kept transitions at every element, `[B, ...]` each, under the
+  /// networks that made them; empty unless asked for.
   public let logProbabilities: [Tensor]
   /// The index of the first kept transition among the sampler's time steps.
   public let firstIndex: Int

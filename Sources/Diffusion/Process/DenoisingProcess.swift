@@ -14,8 +14,8 @@ public struct DenoisingProcess: Sendable {
   public var noiseLimit: Float?
   /// The final sample is clamped to +- this: 1 in DPPO.
   public var finalLimit: Float?
-  /// The least deviation under which log-probabilities are taken: sigma_prob = 0.1 in DPPO. May differ
-  /// from the deviation that sampling used.
+  /// The least deviation under which log-probabilities are taken: sigma_prob = 0.1 in DPPO. May
+  /// differ from the deviation that sampling used.
   public var logProbabilityFloor: Float
 
   /// A process that samples as the sampler says unless told otherwise.

@@ -45,8 +45,8 @@ public struct RecordedNoise: NoiseSource, Sendable {
   /// Hands out the tensors in order.
   public init(_ tensors: [Tensor]) { remaining = tensors[...] }
 
-  /// Draws `count` tensors at once from a stream for each row: the noise of a row does not depend on the
-  /// batch it is in, and a chain does not stop for it.
+  /// Draws `count` tensors at once from a stream for each row: the noise of a row does not depend
+  /// on the batch it is in, and a chain does not stop for it.
   ///
   /// - Parameters:
   ///   - count: the tensors.

@@ -13,8 +13,8 @@ public struct TransitionBatch: Sendable {
   /// The place of each transition among its chain's kept ones: 0 is the noisiest.
   public let positions: [Int]
 
-  /// Picks transitions by number, sample times K' plus position, so that a minibatch is a range of a
-  /// random permutation of all N K' of them.
+  /// Picks transitions by number, sample times K' plus position, so that a minibatch is a range of
+  /// a random permutation of all N K' of them.
   ///
   /// - Parameters:
   ///   - transitions: which transitions of which samples.

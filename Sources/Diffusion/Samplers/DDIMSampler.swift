@@ -1,7 +1,7 @@
 import Tensors
 
-/// Denoising diffusion implicit models (Song et al., arXiv:2010.02502, equation 12): eta = 0 draws no
-/// noise, eta = 1 has the variance of DDPM.
+/// Denoising diffusion implicit models (Song et al., arXiv:2010.02502, equation 12): eta = 0 draws
+/// no noise, eta = 1 has the variance of DDPM.
 public struct DDIMSampler: MarkovSampler {
   /// The share of DDPM's deviation in each transition.
   public enum Eta: Sendable {
@@ -15,8 +15,8 @@ public struct DDIMSampler: MarkovSampler {
   public enum PreviousTimeStep: String, Sendable, Codable {
     /// To the next of the sampler's time steps.
     case following
-    /// To t - T / N whatever the spacing, as diffusers does; the two differ for linspace, and slightly
-    /// for trailing if N does not divide T.
+    /// To t - T / N whatever the spacing, as diffusers does; the two differ for linspace, and
+    /// slightly for trailing if N does not divide T.
     case strided
   }
 
@@ -28,8 +28,8 @@ public struct DDIMSampler: MarkovSampler {
   public var eta: Eta
   /// Estimates of x_0 are clamped to +- this.
   public let estimateLimit: Float?
-  /// Whether the noise is recomputed from the clamped estimate of x_0, as in DPPO; `use_clipped_model_output`
-  /// in diffusers.
+  /// Whether the noise is recomputed from the clamped estimate of x_0, as in DPPO;
+  /// `use_clipped_model_output` in diffusers.
   public let recomputesNoise: Bool
   /// Estimates of the noise are clamped to +- this; `eps_clip_value` in DPPO.
   public let noiseLimit: Float?

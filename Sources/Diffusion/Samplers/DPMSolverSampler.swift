@@ -1,8 +1,8 @@
 import Foundation
 import Tensors
 
-/// DPM-Solver++ of first and second order with multiple steps (Lu et al., arXiv:2211.01095, algorithm
-/// 2, midpoint form): few steps, deterministic.
+/// DPM-Solver++ of first and second order with multiple steps (Lu et al., arXiv:2211.01095,
+/// algorithm 2, midpoint form): few steps, deterministic.
 ///
 /// The paper's symbols: alpha and sigma scale the signal and the noise of x_t; lambda = ln(alpha /
 /// sigma); h is the step in lambda; D is the combination of this and the last estimate of x_0.
@@ -35,7 +35,8 @@ public struct DPMSolverSampler: Sampler {
   ///   - order: the order of the solver.
   ///   - count: the number of steps.
   ///   - usesKarrasSigmas: spaces noise levels by Karras et al., arXiv:2206.00364, equation 5.
-  ///   - lowersOrderAtEnd: makes the last of fewer than 15 steps one of first order; `lower_order_final`.
+  ///   - lowersOrderAtEnd: makes the last of fewer than 15 steps one of first order;
+  ///     `lower_order_final`.
   ///   - endsAtCleanSample: ends at sigma = 0 rather than at the least level of the schedule;
   ///     `final_sigmas_type`.
   public init(

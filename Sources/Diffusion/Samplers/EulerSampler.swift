@@ -3,7 +3,8 @@ import Tensors
 /// Euler's method on the probability-flow ODE (Karras et al., arXiv:2206.00364, algorithm 2 without
 /// churn and correction).
 ///
-/// The sample is y = x_0 + sigma e, not scaled to unit variance; the network sees y / sqrt(sigma^2 + 1).
+/// The sample is y = x_0 + sigma e, not scaled to unit variance; the network sees y / sqrt(sigma^2
+/// + 1).
 public struct EulerSampler: MarkovSampler {
   /// The diffusion times, noisiest first.
   public let timeSteps: [Float]

@@ -5,8 +5,8 @@ import Tensors
 public struct FlowSchedule: Sendable, Equatable {
   /// The time step that the network sees is sigma times this.
   public let timeStepCount: Int
-  /// Moves steps to the noisy side where it is above 1: sigma = shift s / (1 + (shift - 1) s) (Esser
-  /// et al., arXiv:2403.03206, equation 23).
+  /// Moves steps to the noisy side where it is above 1: sigma = shift s / (1 + (shift - 1) s)
+  /// (Esser et al., arXiv:2403.03206, equation 23).
   public let shift: Float
 
   /// The schedule of a flow-matching model.

@@ -80,8 +80,8 @@ extension NoiseLevels {
       karras: schedule, from: level(positions[0]), to: level(positions[count - 1]), count: count)
   }
 
-  /// The greatest level where the first time step is the noisiest of all; otherwise the deviation of
-  /// y at that level.
+  /// The greatest level where the first time step is the noisiest of all; otherwise the deviation
+  /// of y at that level.
   func initialNoiseScale(_ spacing: TimeStepSpacing) -> Float {
     let greatest = sigmas.max() ?? 1
     switch spacing {

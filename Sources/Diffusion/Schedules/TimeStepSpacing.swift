@@ -1,6 +1,7 @@
 import Foundation
 
-/// Which of a model's T training time steps a sampler visits (Lin et al., arXiv:2305.08891, table 2).
+/// Which of a model's T training time steps a sampler visits (Lin et al., arXiv:2305.08891, table
+/// 2).
 public enum TimeStepSpacing: String, Sendable, CaseIterable, Codable {
   /// Every (T / N)-th from `offset` up: leaves out the noisiest.
   case leading

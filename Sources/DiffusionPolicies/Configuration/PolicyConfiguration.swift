@@ -61,8 +61,8 @@ public struct DenoisingConfiguration: Codable, Sendable, Hashable {
   public var sampler = Sampler.ddpm
   /// The denoising steps of DDIM.
   public var ddimStepCount = 5
-  /// The share of DDPM's noise that DDIM draws when a policy is judged or used, 0 to 1; 0 in the reference.
-  /// In fine-tuning `exploration.eta` decides.
+  /// The share of DDPM's noise that DDIM draws when a policy is judged or used, 0 to 1; 0 in the
+  /// reference. In fine-tuning `exploration.eta` decides.
   public var ddimEta: Float = 0
   /// Estimates of the clean chunk are clamped to +- this.
   public var estimateLimit: Float = 1

@@ -19,8 +19,8 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
   public var format = DemonstrationFormat.automatic
   /// The tensors that make an observation; empty for the usual ones.
   public var observations: [String] = []
-  /// The `normalization.npz` of a file whose steps are normalized already, as DPPO's scripts write it; empty
-  /// for a file in its own units.
+  /// The `normalization.npz` of a file whose steps are normalized already, as DPPO's scripts write
+  /// it; empty for a file in its own units.
   public var normalization = ""
   /// Where observations come from.
   public var observationSource = ObservationSource.recorded
@@ -64,8 +64,8 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
 
   /// Reads the demonstrations, with the observations that the policy is to see.
   ///
-  /// - Throws: `FileError`, `DemonstrationError`, or `EnvironmentError` if the environment cannot be put
-  ///   into the file's states.
+  /// - Throws: `FileError`, `DemonstrationError`, or `EnvironmentError` if the environment cannot
+  ///   be put into the file's states.
   public func read(
     for environment: EnvironmentConfiguration, registry: EnvironmentRegistry = .standard
   ) throws -> Demonstrations {

@@ -21,8 +21,8 @@ extension Demonstrations {
   ///   - observations: which tensors make the observation, joined in this order; nil for the usual
   ///     ones: `states`, `observations`, or those robomimic's low-dimensional policies see.
   ///   - episodeLimit: reads no more than that many of the first episodes.
-  /// - Throws: `FileError` if the file or a tensor cannot be read, `DemonstrationError` if tensors do
-  ///   not fit together or have values that are not finite.
+  /// - Throws: `FileError` if the file or a tensor cannot be read, `DemonstrationError` if tensors
+  ///   do not fit together or have values that are not finite.
   public init(
     contentsOf path: String, format: DemonstrationFormat = .automatic,
     observations: [String]? = nil, episodeLimit: Int? = nil

@@ -4,8 +4,8 @@ import Tensors
 
 /// Plays a policy on fixed seeds.
 ///
-/// Episode i starts from, and draws its noise by, seed and i alone: not the number of episodes played
-/// side by side, nor that of workers.
+/// Episode i starts from, and draws its noise by, seed and i alone: not the number of episodes
+/// played side by side, nor that of workers.
 public struct PolicyEvaluation: Sendable {
   /// The environment with what the policy needs around it.
   public let environment: PolicyEnvironment

@@ -1,6 +1,7 @@
 import NeuralNetworks
 
-/// Cycles of linear warm-up and cosine decay, counted in iterations; constant where both ends are equal.
+/// Cycles of linear warm-up and cosine decay, counted in iterations; constant where both ends are
+/// equal.
 public struct CyclicLearningRate: Codable, Sendable, Hashable {
   /// The rate after warm-up.
   public var maximum: Double

@@ -4,11 +4,12 @@ import NeuralNetworks
 import ReinforcementLearning
 import Tensors
 
-/// DPPO: PPO over the denoising steps inside the environment's steps (arXiv:2409.00588); for a Gaussian
-/// policy, PPO over chunks.
+/// DPPO: PPO over the denoising steps inside the environment's steps (arXiv:2409.00588); for a
+/// Gaussian policy, PPO over chunks.
 ///
-/// An iteration lets the policy act, judges what it did, and improves it. Everything random in it is a
-/// function of the seed and the iteration's number, so that a restored training goes on exactly.
+/// An iteration lets the policy act, judges what it did, and improves it. Everything random in it
+/// is a function of the seed and the iteration's number, so that a restored training goes on
+/// exactly.
 public final class FineTuning {
   /// How it is improved.
   public let configuration: FineTuningConfiguration
@@ -31,11 +32,13 @@ public final class FineTuning {
   private let communicator: any Communicator
 
   /// - Parameters:
-  ///   - checkpoint: the policy to start from, with the critic to go on with if it has one of the same kind.
+  ///   - checkpoint: the policy to start from, with the critic to go on with if it has one of the
+  ///     same kind.
   ///   - configuration: how to improve it.
   ///   - seed: decides the critic's first weights, starts, noise and minibatches.
   ///   - registry: knows the environment.
-  ///   - communicator: sums gradients over processes, which need different seeds for their rollouts.
+  ///   - communicator: sums gradients over processes, which need different seeds for their
+  ///     rollouts.
   /// - Throws: `SettingError`, `ParameterError` or `EnvironmentError` for parts that do not fit.
   public init(
     _ checkpoint: PolicyCheckpoint, configuration: FineTuningConfiguration, seed: UInt64,
@@ -248,8 +251,8 @@ public final class FineTuning {
 
   /// Goes on from a saved checkpoint and state.
   ///
-  /// - Throws: `SettingError` for a setting that cannot change, `ParameterError`, `EnvironmentError` or
-  ///   `DecodingError` if they belong to another training.
+  /// - Throws: `SettingError` for a setting that cannot change, `ParameterError`,
+  ///   `EnvironmentError` or `DecodingError` if they belong to another training.
   public func restore(_ weights: [String: Tensor], _ state: TrainingState) throws {
     // States from before this was checked do not say it.
     let environmentCount = state.numbers["environmentCount"] ?? configuration.environmentCount

@@ -4,14 +4,15 @@ import Environments
 public struct IterationReport: Sendable {
   /// Its number, from 1.
   public var iteration: Int
-  /// Actions decided so far, as the reference counts: each is a step of an environment, but for those of a
-  /// chunk that its episode's end cut short.
+  /// Actions decided so far, as the reference counts: each is a step of an environment, but for
+  /// those of a chunk that its episode's end cut short.
   public var environmentSteps: Int
   /// The episodes that ended in it, as the exploring policy played them.
   public var episodes: [EpisodeStatistics]
   /// Means over all minibatches of the iteration.
   public var losses: Losses
-  /// How much of the returns' variance the critic explained before the update; nil if there was none.
+  /// How much of the returns' variance the critic explained before the update; nil if there was
+  /// none.
   public var explainedVariance: Double?
   /// What rewards were divided by.
   public var rewardScale: Double

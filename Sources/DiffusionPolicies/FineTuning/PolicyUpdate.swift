@@ -5,8 +5,9 @@ import Tensors
 
 /// The gradient of DPPO's loss on one minibatch, for policy and critic.
 ///
-/// loss = policy loss - entropy x coefficient + value loss x coefficient + cloning loss x coefficient.
-/// The policy's terms and the critic's share no parameters, so each is differentiated on its own.
+/// loss = policy loss - entropy x coefficient + value loss x coefficient + cloning loss x
+/// coefficient. The policy's terms and the critic's share no parameters, so each is differentiated
+/// on its own.
 struct PolicyUpdate: Sendable {
   let policy: any ChunkPolicy
   let critic: Critic
@@ -15,8 +16,8 @@ struct PolicyUpdate: Sendable {
   var valueClipRange: Float?
   var cloningCoefficient: Float = 0
 
-  /// Rows that a worker takes through a network at once, so that activations stay in its cache: whole
-  /// tiles of 14 rows, as the matrix product has them.
+  /// Rows that a worker takes through a network at once, so that activations stay in its cache:
+  /// whole tiles of 14 rows, as the matrix product has them.
   private static let shardSize = 252
 
   /// The policy's terms and their gradient.
@@ -33,8 +34,8 @@ struct PolicyUpdate: Sendable {
   /// - Parameters:
   ///   - batch: the transitions.
   ///   - totalCount: of all processes together; losses are divided by it.
-  ///   - frozenStates: what the frozen policy does on the observations of some rows; asked for with a
-  ///     cloning coefficient only.
+  ///   - frozenStates: what the frozen policy does on the observations of some rows; asked for with
+  ///     a cloning coefficient only.
   func policyGradients(
     _ batch: Minibatch, totalCount: Int,
     frozenStates: @Sendable (_ rows: Range<Int>, _ observations: Tensor) -> Tensor

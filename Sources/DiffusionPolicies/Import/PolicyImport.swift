@@ -12,7 +12,8 @@ extension PolicyCheckpoint {
   ///   - fineTunedCount: K' of a fine-tuned policy, which the checkpoint does not tell.
   ///   - critic: what shapes do not tell of the critic's network.
   ///   - average: whether to take the moving average; nil to take it if there is one.
-  /// - Throws: `ReferenceCheckpointError`, `SettingError` or `ParameterError` for parts that do not fit.
+  /// - Throws: `ReferenceCheckpointError`, `SettingError` or `ParameterError` for parts that do not
+  ///   fit.
   public init(
     _ checkpoint: ReferenceCheckpoint, configuration: PolicyConfiguration,
     normalization: DemonstrationNormalization, fineTunedCount: Int,
@@ -54,11 +55,11 @@ extension PolicyCheckpoint {
 }
 
 extension DemonstrationNormalization {
-  /// Reads the reference's `normalization.npz` for a policy of the reference, which adds 1e-6 to the
-  /// ranges of observations.
+  /// Reads the reference's `normalization.npz` for a policy of the reference, which adds 1e-6 to
+  /// the ranges of observations.
   ///
-  /// A component that was constant in the data is -1 to such a policy; here it is so unless it is too
-  /// large for 1e-6 to change it, and then it is 0.
+  /// A component that was constant in the data is -1 to such a policy; here it is so unless it is
+  /// too large for 1e-6 to change it, and then it is 0.
   ///
   /// - Throws: as `init(contentsOf:)`.
   public init(ofReference path: String) throws {

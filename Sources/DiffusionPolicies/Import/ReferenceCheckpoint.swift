@@ -41,8 +41,8 @@ public struct ReferenceCheckpoint: Sendable {
 
   /// Opens a checkpoint and lists its tensors.
   ///
-  /// - Throws: `FileError` if it cannot be read, `ReferenceCheckpointError` if it is no checkpoint of
-  ///   the reference.
+  /// - Throws: `FileError` if it cannot be read, `ReferenceCheckpointError` if it is no checkpoint
+  ///   of the reference.
   public init(path: String) throws {
     let file = try PyTorchFile(path: path)
     func names(under key: String) -> [String] {
@@ -75,7 +75,8 @@ public struct ReferenceCheckpoint: Sendable {
   ///   - part: which network.
   ///   - average: whether to take the moving average; nil to take it if there is one, as the
   ///     reference does.
-  /// - Throws: `ReferenceCheckpointError` if the checkpoint lacks them, `FileError` if it is damaged.
+  /// - Throws: `ReferenceCheckpointError` if the checkpoint lacks them, `FileError` if it is
+  ///   damaged.
   public func weights(for part: Part, average: Bool? = nil) throws -> [String: Tensor] {
     var weights: [String: Tensor] = [:]
     for (name, key) in try keys(of: part, average: average) {

@@ -17,8 +17,8 @@ public protocol ChunkDenoiser: Module {
     _ chunks: Tensor, timeSteps: Rowwise<Float>, observations: Tensor
   ) -> Tensor
 
-  /// This network for a whole chain of denoising steps from `observations` `[B, To, Do]`: what depends
-  /// on them alone is computed once.
+  /// This network for a whole chain of denoising steps from `observations` `[B, To, Do]`: what
+  /// depends on them alone is computed once.
   ///
   /// Weights are read when it is bound: bind again after they change.
   func bound(to observations: Tensor) -> Denoiser

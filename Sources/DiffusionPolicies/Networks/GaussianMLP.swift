@@ -10,7 +10,8 @@ public protocol GaussianPolicyNetwork: Module {
   func callAsFunction(_ observations: Tensor) -> Transition
 }
 
-/// The Gaussian perceptron policy that DPPO is compared with; weights are named as in the reference.
+/// The Gaussian perceptron policy that DPPO is compared with; weights are named as in the
+/// reference.
 public final class GaussianMLP: GaussianPolicyNetwork {
   /// Where the deviation comes from.
   public enum Deviation: Sendable {

@@ -36,8 +36,8 @@ final class ConvolutionBlock1D: Module {
   }
 }
 
-/// Two convolution blocks with a residual connection; time and observations shift, and if asked also
-/// scale, the features between them (FiLM, arXiv:1709.07871).
+/// Two convolution blocks with a residual connection; time and observations shift, and if asked
+/// also scale, the features between them (FiLM, arXiv:1709.07871).
 final class ResidualBlock1D: Module {
   private let blocks: [ConvolutionBlock1D]
   private let residual: Conv1d?

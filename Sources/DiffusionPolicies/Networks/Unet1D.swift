@@ -2,8 +2,8 @@ import Diffusion
 import NeuralNetworks
 import Tensors
 
-/// Diffusion Policy's one-dimensional U-Net over the actions of a chunk (arXiv:2303.04137), with the
-/// structure and weight names of the DPPO reference.
+/// Diffusion Policy's one-dimensional U-Net over the actions of a chunk (arXiv:2303.04137), with
+/// the structure and weight names of the DPPO reference.
 public final class Unet1D: ChunkDenoiser {
   /// What a U-Net is made of.
   public struct Options: Sendable {
@@ -25,8 +25,8 @@ public final class Unet1D: ChunkDenoiser {
     public var usesSmallConditionEncoder = false
     /// The width of the time embedding.
     public var timeEmbeddingSize = 16
-    /// The layers of a residual perceptron on the observations; empty for none. With one, blocks have
-    /// small condition encoders.
+    /// The layers of a residual perceptron on the observations; empty for none. With one, blocks
+    /// have small condition encoders.
     public var observationSizes: [Int] = []
 
     /// The reference's usual choices.

@@ -3,8 +3,8 @@ import Files
 import NeuralNetworks
 import Tensors
 
-/// A squashed Gaussian actor as soft actor-critic trains it (Haarnoja et al., arXiv:1801.01290, appendix
-/// C), used to collect demonstrations: a = tanh(mean(s) + deviation(s) e).
+/// A squashed Gaussian actor as soft actor-critic trains it (Haarnoja et al., arXiv:1801.01290,
+/// appendix C), used to collect demonstrations: a = tanh(mean(s) + deviation(s) e).
 ///
 /// The file is safetensors with `hidden<i>`, `mean` and `log_std` layers.
 public final class BehaviourPolicy: Module {
@@ -28,7 +28,8 @@ public final class BehaviourPolicy: Module {
 
   /// Reads an actor.
   ///
-  /// - Throws: `FileError` if the file is no actor; `PolicyError` if its layers do not fit together.
+  /// - Throws: `FileError` if the file is no actor; `PolicyError` if its layers do not fit
+  ///   together.
   public init(path: String) throws {
     let file = try SafetensorsFile(path: path)
     var values: [String: Tensor] = [:]

@@ -44,7 +44,8 @@ public protocol ChunkPolicy: AnyObject, Sendable {
   ///   - observations: those of each transition, `[M, To, Do]`.
   func logProbabilities(of transitions: TransitionBatch, observations: Tensor) -> Tensor
 
-  /// A scalar to be kept high with PPO's entropy coefficient, differentiable; nil where it is constant.
+  /// A scalar to be kept high with PPO's entropy coefficient, differentiable; nil where it is
+  /// constant.
   func entropy(observations: Tensor) -> Tensor?
 
   /// What the policy before fine-tuning does on observations `[M, To, Do]`: the states around the
@@ -52,7 +53,8 @@ public protocol ChunkPolicy: AnyObject, Sendable {
   func frozenStates(on observations: Tensor, streams: [RandomStream]) -> Tensor
 
   /// The log-probabilities `[M]` of such states under this policy, averaged over transitions,
-  /// differentiable: the behaviour-cloning term of the DPPO reference (arXiv:2403.03949, equation 2).
+  /// differentiable: the behaviour-cloning term of the DPPO reference (arXiv:2403.03949, equation
+  /// 2).
   func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor
 
   /// Weights by name, with the prefixes of the DPPO reference.

@@ -5,19 +5,19 @@ import Tensors
 /// A diffusion policy as DPPO improves it (arXiv:2409.00588): a frozen network runs the first
 /// denoising steps, its fine-tuned copy the last K'.
 ///
-/// Unchecked sendable because K' and the frozen network change only between iterations, by the training
-/// loop.
+/// Unchecked sendable because K' and the frozen network change only between iterations, by the
+/// training loop.
 public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
   /// How chunks are explored and judged; DPPO's numbers.
   public struct Exploration: Codable, Sendable, Hashable {
     /// sigma_exp: the least deviation of transitions in training.
     public var leastSamplingDeviation: Float = 0.1
-    /// sigma_prob: the least deviation under which transitions are judged. Log-densities are clamped to 2,
-    /// as in the reference: below 0.054 the most likely ones have no gradient.
+    /// sigma_prob: the least deviation under which transitions are judged. Log-densities are
+    /// clamped to 2, as in the reference: below 0.054 the most likely ones have no gradient.
     public var leastJudgingDeviation: Float = 0.1
-    /// Whether all predicted actions are judged, as the denoising process' own policy gradient has it,
-    /// or, as in the reference, only those that are executed: what is not executed is denoised together
-    /// with what is, and moves it.
+    /// Whether all predicted actions are judged, as the denoising process' own policy gradient has
+    /// it, or, as in the reference, only those that are executed: what is not executed is denoised
+    /// together with what is, and moves it.
     public var judgesWholeChunk = false
     /// Noise is clamped to +- this.
     public var noiseLimit: Float = 3
@@ -220,8 +220,8 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
     }
   }
 
-  /// Log-densities clamped per element and averaged over the whole chunk, as in the reference: not only
-  /// over what is executed.
+  /// Log-densities clamped per element and averaged over the whole chunk, as in the reference: not
+  /// only over what is executed.
   public func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor {
     let chain = DenoisingChain(
       states: (0..<states.shape[1]).map {
@@ -232,7 +232,7 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
       fineTuned(chunks, timeSteps: timeSteps, observations: observations)
     }
     let steps = exploring.logProbabilities(of: chain, denoiser: denoiser).map {
-      LogProbabilityReduction.mean($0.clamped(to: -5, 2))
+      LogProbabilityReduction.mean($0.limitedLogProbabilities())
     }
     return steps.dropFirst().reduce(steps[0], +) / Float(steps.count)
   }
@@ -249,8 +249,8 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
     transitionCount = count
   }
 
-  /// `network.*` of a policy that is not being fine-tuned; else `actor.*` (frozen), `actor_ft.*` and
-  /// `eta.*`.
+  /// `network.*` of a policy that is not being fine-tuned; else `actor.*` (frozen), `actor_ft.*`
+  /// and `eta.*`.
   public var weights: [String: Tensor] {
     guard transitionCount > 0 else { return fineTuned.parameters.values.prefixed("network") }
     var weights = fineTuned.parameters.values.prefixed("actor_ft")

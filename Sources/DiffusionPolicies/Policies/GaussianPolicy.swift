@@ -14,8 +14,6 @@ public final class GaussianPolicy: ChunkPolicy {
   private let chunkShape: [Int]
   private let noiseLimit: Float
   private let actionLimit: Float
-  /// The range of a chunk's log-probability.
-  private static let limits: (Float, Float) = (-5, 2)
 
   /// - Parameters:
   ///   - configuration: sizes and network.
@@ -78,7 +76,7 @@ public final class GaussianPolicy: ChunkPolicy {
   /// Averaged, then clamped: the reference's order for a Gaussian policy.
   private func judged(_ distribution: Transition, _ chunks: Tensor) -> Tensor {
     LogProbabilityReduction.mean(distribution.logProbability(of: chunks))
-      .clamped(to: Self.limits.0, Self.limits.1)
+      .limitedLogProbabilities()
   }
 
   /// The log-probabilities `[M]` of recorded chunks.

@@ -3,8 +3,8 @@ import Foundation
 import NeuralNetworks
 import Tensors
 
-/// A policy in one safetensors file: weights under the names of the DPPO reference, configuration and
-/// normalization in the metadata, so that nothing else is needed to act.
+/// A policy in one safetensors file: weights under the names of the DPPO reference, configuration
+/// and normalization in the metadata, so that nothing else is needed to act.
 public struct PolicyCheckpoint: Sendable {
   /// What the policy is.
   public var configuration: PolicyConfiguration
@@ -147,11 +147,11 @@ public struct PolicyCheckpoint: Sendable {
     return checkpoint
   }
 
-  /// The policy as another fine-tuning starts from it. Where all steps were fine-tuned, it is one network,
-  /// which may do without DPPO's last K' as a pretrained one.
+  /// The policy as another fine-tuning starts from it. Where all steps were fine-tuned, it is one
+  /// network, which may do without DPPO's last K' as a pretrained one.
   ///
-  /// - Throws: `SettingError` if only some steps were fine-tuned, and K' is to be another: the steps between
-  ///   would be run by a network that has not learned them.
+  /// - Throws: `SettingError` if only some steps were fine-tuned, and K' is to be another: the
+  ///   steps between would be run by a network that has not learned them.
   func start(ofFineTuning transitionCount: Int) throws(SettingError) -> PolicyCheckpoint {
     guard fineTunedCount > 0 else { return self }
     guard hasUnusedWeights else {

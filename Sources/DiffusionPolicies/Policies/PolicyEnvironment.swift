@@ -12,8 +12,8 @@ public struct PolicyEnvironment: Sendable {
   ///   - configuration: names the environment.
   ///   - normalization: of the policy.
   ///   - registry: knows the environment.
-  /// - Throws: `EnvironmentError` if there is no such environment; `PolicyError.sizes` if it has other
-  ///   sizes than the normalization.
+  /// - Throws: `EnvironmentError` if there is no such environment; `PolicyError.sizes` if it has
+  ///   other sizes than the normalization.
   public init(
     _ configuration: PolicyConfiguration, normalization: DemonstrationNormalization,
     registry: EnvironmentRegistry = .standard

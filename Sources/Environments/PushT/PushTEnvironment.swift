@@ -5,8 +5,8 @@ import Tensors
 /// Push a T-shaped block onto a painted one, as in the benchmark of Diffusion Policy (Chi et al.,
 /// 2023): a 512 x 512 plane, a round agent that follows a target, ten decisions a second.
 ///
-/// Action: the target's x and y. Reward: the covered share of the goal over 0.95, at most 1; covering
-/// more than 0.95 is success and ends the episode.
+/// Action: the target's x and y. Reward: the covered share of the goal over 0.95, at most 1;
+/// covering more than 0.95 is success and ends the episode.
 public final class PushTEnvironment: Environment {
   /// What an agent sees of the state.
   public enum Observation: String, CaseIterable, Sendable {
@@ -18,7 +18,8 @@ public final class PushTEnvironment: Environment {
 
   /// What a step is paid for.
   public enum RewardKind: String, CaseIterable, Sendable {
-    /// The covered share of the goal: the benchmark's, which pays for staying near the goal as well.
+    /// The covered share of the goal: the benchmark's, which pays for staying near the goal as
+    /// well.
     case coverage
     /// How much the covered share grew: an episode's sum is what was covered at its end.
     case progress
@@ -35,8 +36,9 @@ public final class PushTEnvironment: Environment {
   /// The covered share of the goal above which the task is done.
   public static let successCoverage = 0.95
 
-  /// Added to the reward of the step that does the task, which ends the episode: what the rest of it
-  /// would have been worth. Without it an agent that maximizes its return had better never be done.
+  /// Added to the reward of the step that does the task, which ends the episode: what the rest of
+  /// it would have been worth. Without it an agent that maximizes its return had better never be
+  /// done.
   public let successReward: Float
   /// What is covered counts to this power: above 1, the last pixels are worth more than the first.
   ///
@@ -70,8 +72,8 @@ public final class PushTEnvironment: Environment {
     self.rewardKind = rewardKind
     self.successReward = successReward
     self.rewardExponent = rewardExponent
-    // Nothing holds positions in the plane: keypoints stick out of a block at its edge, and an agent
-    // that no force stops can squeeze the block through a wall.
+    // Nothing holds positions in the plane: keypoints stick out of a block at its edge, and an
+    // agent that no force stops can squeeze the block through a wall.
     let everywhere: ClosedRange<Float> = -.infinity ... .infinity
     switch kind {
     case .state:

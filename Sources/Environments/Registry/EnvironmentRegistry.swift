@@ -44,7 +44,8 @@ public struct EnvironmentRegistry: Sendable {
 
   /// Makes an environment with its time limit, its statistics and a guard against broken numbers.
   ///
-  /// From the inside: the task, `FiniteGuard`, `TimeLimit`, `EpisodeRecorder`. `layer(_:)` finds each.
+  /// From the inside: the task, `FiniteGuard`, `TimeLimit`, `EpisodeRecorder`. `layer(_:)` finds
+  /// each.
   ///
   /// - Throws: `EnvironmentError` that names the unknown or bad part and what was expected.
   public func make(

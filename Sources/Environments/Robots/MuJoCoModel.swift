@@ -4,8 +4,8 @@ import Synchronization
 
 /// A compiled MuJoCo model, shared by all simulations of it.
 ///
-/// `@unchecked Sendable`: nothing writes to a shared model after it is compiled. What has to change one, as a
-/// renderer does, copies it.
+/// `@unchecked Sendable`: nothing writes to a shared model after it is compiled. What has to change
+/// one, as a renderer does, copies it.
 final class MuJoCoModel: @unchecked Sendable {
   let pointer: UnsafeMutablePointer<mjModel>
 

@@ -60,8 +60,8 @@ final class MuJoCoRenderer {
     }
   }
 
-  /// Robots run further than the models' floors, which have no end for them; a drawn one has none with the
-  /// extent 0.
+  /// Robots run further than the models' floors, which have no end for them; a drawn one has none
+  /// with the extent 0.
   private func drawFloorsWithoutEnd() {
     let parts = model.pointer.pointee
     for geometry in 0..<Int(parts.ngeom)

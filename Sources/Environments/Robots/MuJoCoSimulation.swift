@@ -67,7 +67,8 @@ final class MuJoCoSimulation {
     mj_camlight(model.pointer, data)
   }
 
-  /// Fills a scene with the world's shapes as a camera sees them, by a copy of the model that is simulated.
+  /// Fills a scene with the world's shapes as a camera sees them, by a copy of the model that is
+  /// simulated.
   func update(
     _ scene: UnsafeMutablePointer<mjvScene>, drawing model: MuJoCoModel,
     camera: UnsafeMutablePointer<mjvCamera>,

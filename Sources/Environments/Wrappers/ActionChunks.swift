@@ -1,7 +1,7 @@
 /// Takes `Ta` actions at once, shape `[Ta, Da]`, and executes them one after another.
 ///
-/// The rewards are summed. An episode that ends within a chunk ends the chunk: its other actions are
-/// not executed.
+/// The rewards are summed. An episode that ends within a chunk ends the chunk: its other actions
+/// are not executed.
 public final class ActionChunks: EnvironmentWrapper {
   /// The environment inside.
   public let base: any Environment

@@ -1,7 +1,7 @@
 /// Ends an episode in which a number is not finite, and keeps that number from the caller.
 ///
-/// The episode terminates with reward 0 and the last good observation: what a broken simulator would
-/// have paid later is unknown, so nothing is assumed to follow.
+/// The episode terminates with reward 0 and the last good observation: what a broken simulator
+/// would have paid later is unknown, so nothing is assumed to follow.
 public final class FiniteGuard: EnvironmentWrapper {
   /// The environment inside.
   public let base: any Environment

@@ -2,9 +2,9 @@ import CHDF5Bridge
 
 /// An HDF5 file, read by libhdf5 in a child process.
 ///
-/// libhdf5 is not safe against damaged or hostile files, hence the child: what crashes or hangs there
-/// is an error here. Opening a file lists it; each read of a dataset is a child of its own, which
-/// writes into memory shared with this process. It takes some 2 ms.
+/// libhdf5 is not safe against damaged or hostile files, hence the child: what crashes or hangs
+/// there is an error here. Opening a file lists it; each read of a dataset is a child of its own,
+/// which writes into memory shared with this process. It takes some 2 ms.
 public struct HDF5File: TensorFile {
   /// The path that it was opened by.
   public let path: String

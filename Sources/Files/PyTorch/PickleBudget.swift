@@ -1,7 +1,7 @@
 /// How much a pickle may still build.
 ///
-/// Whatever is built stays until the pickle's end, and a few bytes can have a long list or text that
-/// is already there copied over and over.
+/// Whatever is built stays until the pickle's end, and a few bytes can have a long list or text
+/// that is already there copied over and over.
 struct PickleBudget {
   /// Containers and their items.
   private var itemCount = PickleBudget.mostItemCount

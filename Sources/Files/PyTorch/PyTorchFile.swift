@@ -1,5 +1,5 @@
-/// A PyTorch checkpoint: what `torch.save` wrote, as far as it is tensors, numbers, texts, lists and
-/// dictionaries. Nothing else is built and nothing in the file is executed.
+/// A PyTorch checkpoint: what `torch.save` wrote, as far as it is tensors, numbers, texts, lists
+/// and dictionaries. Nothing else is built and nothing in the file is executed.
 public struct PyTorchFile: TensorFile {
   /// The path that it was opened by.
   public let path: String

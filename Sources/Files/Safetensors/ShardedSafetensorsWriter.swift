@@ -1,8 +1,8 @@
 import Glibc
 
 extension ShardedSafetensorsFile {
-  /// Writes tensors as `<name>.safetensors`, or, where they are more than a limit, as numbered shards
-  /// with an index, as Hugging Face's libraries do. Files of the other form are removed.
+  /// Writes tensors as `<name>.safetensors`, or, where they are more than a limit, as numbered
+  /// shards with an index, as Hugging Face's libraries do. Files of the other form are removed.
   ///
   /// - Parameters:
   ///   - tensors: by name.

@@ -1,6 +1,6 @@
 extension String {
-  /// The candidate that needs the fewest edits to become this text, letter case and dashes aside, if
-  /// few enough to be a slip.
+  /// The candidate that needs the fewest edits to become this text, letter case and dashes aside,
+  /// if few enough to be a slip.
   public func nearest(among candidates: [String]) -> String? {
     let own = letters
     let most = max(2, own.count / 4)

@@ -26,7 +26,8 @@ enum Deflater {
           let flush = isLast && consumed + input == source.count ? Z_FINISH : Z_NO_FLUSH
           stream.next_in = UnsafeMutablePointer(
             mutating: source.baseAddress?.advanced(by: consumed)
-              // Plain bytes; zlib does not write to its input, although its interface does not say so.
+              // Plain bytes; zlib does not write to its input, although its interface does not say
+              // so.
               .assumingMemoryBound(to: UInt8.self))
           stream.avail_in = uInt(input)
           try drain(&stream, flush, into: buffer, count: &count, path: path)

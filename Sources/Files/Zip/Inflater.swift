@@ -64,7 +64,8 @@ enum Inflater {
         let output = min(buffer.memory.count - count, mostStep)
         stream.next_in = UnsafeMutablePointer(
           mutating: source.baseAddress?.advanced(by: consumed)
-            // Plain bytes; zlib does not write to its input, although its interface does not say so.
+            // Plain bytes; zlib does not write to its input, although its interface does not say
+            // so.
             .assumingMemoryBound(to: UInt8.self))
         stream.avail_in = uInt(input)
         // Bytes of a raw buffer, which nothing else binds to another type.

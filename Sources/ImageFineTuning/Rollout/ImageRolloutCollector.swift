@@ -10,8 +10,8 @@ struct ImageRolloutCollector {
   let process: DenoisingProcess
   /// `[h, w, C]` of one sample.
   let sampleShape: [Int]
-  /// The steps that draw noise: all of DDIM's but for a last one that leads to the clean sample, or so
-  /// near to it that its density would be one of rounding errors.
+  /// The steps that draw noise: all of DDIM's but for a last one that leads to the clean sample, or
+  /// so near to it that its density would be one of rounding errors.
   let stochasticSteps: [Int]
   let reduction: LogProbabilityReduction
   let seed: UInt64

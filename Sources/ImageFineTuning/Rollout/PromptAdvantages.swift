@@ -1,5 +1,5 @@
-/// Advantages of images over the last images of the same prompt (DDPO, arXiv:2305.13301, section 4.3),
-/// so that prompts that are easy to please do not drown those that are not.
+/// Advantages of images over the last images of the same prompt (DDPO, arXiv:2305.13301, section
+/// 4.3), so that prompts that are easy to please do not drown those that are not.
 struct PromptAdvantages: Sendable, Equatable {
   /// What the next iterations depend on.
   struct State: Sendable, Codable, Equatable {

@@ -27,8 +27,8 @@ struct DenoisingMinibatch: Sendable {
 }
 
 /// The gradient of the loss of one minibatch: PPO's clipped objective on the ratios of denoising
-/// steps (DDPO with importance sampling, arXiv:2305.13301, equation 5), plus the divergence from the
-/// frozen model times a coefficient (DPOK, arXiv:2305.16381, section 4.2).
+/// steps (DDPO with importance sampling, arXiv:2305.13301, equation 5), plus the divergence from
+/// the frozen model times a coefficient (DPOK, arXiv:2305.16381, section 4.2).
 struct DenoisingUpdate: Sendable {
   let unet: UNet2DConditionModel
   let frozen: UNet2DConditionModel

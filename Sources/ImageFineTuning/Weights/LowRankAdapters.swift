@@ -6,8 +6,8 @@ import TextToImage
 /// Low-rank changes of the attention's projections (LoRA, Hu et al., arXiv:2106.09685):
 /// W = W_0 + alpha / r B A, with the names of peft and diffusers.
 ///
-/// The U-Net always holds the merged weights, so that sampling costs nothing more and a model folder
-/// can be written at any time. The gradients of A and B follow from that of W.
+/// The U-Net always holds the merged weights, so that sampling costs nothing more and a model
+/// folder can be written at any time. The gradients of A and B follow from that of W.
 final class LowRankAdapters: Module {
   private struct Adapter {
     /// Of the projection in the U-Net, without `.weight`.
@@ -25,8 +25,8 @@ final class LowRankAdapters: Module {
   private let scale: Float
   private static let projections = ["to_q", "to_k", "to_v", "to_out.0"]
 
-  /// Adapters that change nothing yet: A is Gaussian with deviation 1 / r, B is 0. Of the U-Net, only
-  /// the adapted weights become trainable.
+  /// Adapters that change nothing yet: A is Gaussian with deviation 1 / r, B is 0. Of the U-Net,
+  /// only the adapted weights become trainable.
   init(
     _ unet: UNet2DConditionModel, rank: Int, alpha: Double, random: inout some RandomSource
   ) {

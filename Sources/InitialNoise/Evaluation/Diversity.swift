@@ -3,8 +3,8 @@ import Tensors
 
 /// How different pictures are from one another.
 public enum Diversity {
-  /// The mean distance, 1 - cosine, between two pictures' features `[B, P]`, rows of unit length; nil for
-  /// fewer than two pictures.
+  /// The mean distance, 1 - cosine, between two pictures' features `[B, P]`, rows of unit length;
+  /// nil for fewer than two pictures.
   ///
   /// A mean over pairs: its standard error is twice that of the mean of each picture's own mean
   /// distance to the others (Hoeffding 1948, for U-statistics of two arguments).

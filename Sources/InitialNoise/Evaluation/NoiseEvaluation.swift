@@ -4,8 +4,8 @@ import Rewards
 import Tensors
 import TextToImage
 
-/// Compares a prior with plain noise on fresh seeds, and with best-of-N re-ranking at an equal number of
-/// pictures.
+/// Compares a prior with plain noise on fresh seeds, and with best-of-N re-ranking at an equal
+/// number of pictures.
 public struct NoiseEvaluation: Sendable {
   /// Makes the pictures.
   public let pipeline: TextToImagePipeline
@@ -126,19 +126,17 @@ public struct NoiseEvaluation: Sendable {
     return arm
   }
 
-  /// The picture with the highest reward of each group.
   private static func best(of arm: Arm, groupSize: Int) -> Arm {
-    var best = Arm(images: [], rewards: [])
-    for start in stride(from: 0, to: arm.images.count, by: groupSize) {
-      let group = start..<min(arm.images.count, start + groupSize)
-      let winner = group.max {
-        (arm.rewards[$0] ?? -.infinity) < (arm.rewards[$1] ?? -.infinity)
-      }
-      if let winner {
-        best.images.append(arm.images[winner])
-        best.rewards.append(arm.rewards[winner])
+    let winners = winners(of: arm.rewards, groupSize: groupSize)
+    return Arm(images: winners.map { arm.images[$0] }, rewards: winners.map { arm.rewards[$0] })
+  }
+
+  /// Where the highest reward of each group is; a missing one is the lowest.
+  static func winners(of rewards: [Float?], groupSize: Int) -> [Int] {
+    stride(from: 0, to: rewards.count, by: groupSize).compactMap { start in
+      (start..<min(rewards.count, start + groupSize)).max {
+        (rewards[$0] ?? -.infinity) < (rewards[$1] ?? -.infinity)
       }
     }
-    return best
   }
 }

@@ -1,7 +1,7 @@
 import ReinforcementLearning
 
-/// What priors gain on average over prompts. Priors of the same prompt, learned from several seeds, count
-/// together as one: only prompts are independent of one another.
+/// What priors gain on average over prompts. Priors of the same prompt, learned from several seeds,
+/// count together as one: only prompts are independent of one another.
 public struct NoiseSummary: Codable, Sendable, Equatable {
   /// One score, averaged over prompts.
   public struct Score: Codable, Sendable, Equatable {

@@ -29,7 +29,8 @@ public struct PictureJudge: Sendable {
   }
 
   /// The classifier: `attributeAccuracy`, the share of what the prompt asks for, and
-  /// `allAttributes`, 1 where nothing is missing. No numbers if the prompt asks for nothing it knows.
+  /// `allAttributes`, 1 where nothing is missing. No numbers if the prompt asks for nothing it
+  /// knows.
   public static func classifier(_ classifier: AttributeClassifier) -> PictureJudge {
     let parser = PromptParser(phrases: classifier.classes.slots)
     return PictureJudge(names: ["attributeAccuracy", "allAttributes"]) { images, prompt in
@@ -40,8 +41,8 @@ public struct PictureJudge: Sendable {
     }
   }
 
-  /// The comparison with the layers that a picture was made of: `layersRight`, 1 where every item of the
-  /// top layers that the prompt asks for is there. No numbers if it asks for none.
+  /// The comparison with the layers that a picture was made of: `layersRight`, 1 where every item
+  /// of the top layers that the prompt asks for is there. No numbers if it asks for none.
   public static func layers(_ composer: DollComposer) -> PictureJudge {
     let comparison = LayerComparison(composer)
     let parser = PromptParser(composer.catalog)

@@ -3,19 +3,20 @@ import Foundation
 import NeuralNetworks
 import Tensors
 
-/// Learns the initial noise distribution of one prompt: fine-tuning of the initial noise distribution
-/// (FIND, arXiv:2407.19453).
+/// Learns the initial noise distribution of one prompt: fine-tuning of the initial noise
+/// distribution (FIND, arXiv:2407.19453).
 ///
 /// Generation is a decision process of one step. The state is the prompt; the action is the initial
-/// noise z_T of a `DenoisingProcess`, drawn from a `NoisePrior`; the frozen sampler is the environment;
-/// the reward judges its picture. Whoever runs it draws noise, makes pictures of it, has them judged,
-/// and hands the rewards back:
+/// noise z_T of a `DenoisingProcess`, drawn from a `NoisePrior`; the frozen sampler is the
+/// environment; the reward judges its picture. Whoever runs it draws noise, makes pictures of it,
+/// has them judged, and hands the rewards back:
 ///
 ///     let noise = find.draw()
 ///     let pictures = try pipeline.generate(..., initialNoise: noise)
 ///     let report = try find.learn(from: noise, rewards: rewards)
 ///
-/// Noise is a function of the seed, the iteration and the prior, so that a restored run goes on exactly.
+/// Noise is a function of the seed, the iteration and the prior, so that a restored run goes on
+/// exactly.
 public final class FIND {
   /// How it learns.
   public let configuration: FINDConfiguration
@@ -137,8 +138,9 @@ public final class FIND {
       bestReward: Double(finite.max() ?? 0), droppedCount: dropped, divergence: 0, shift: 0,
       meanDeviation: 0, loss: 0, clipFraction: 0, gradientNorm: 0)
     if let released {
-      let (loss, ratio) = released.step(noise: noise, reward: finite[0])
+      let (loss, ratio, norm) = released.step(noise: noise, reward: finite[0])
       report.loss = loss
+      report.gradientNorm = norm
       report.clipFraction = abs(ratio - 1) > configuration.clipRange ? 1 : 0
     } else {
       remember(dropped == 0 ? noise : noise.gather(kept), finite)

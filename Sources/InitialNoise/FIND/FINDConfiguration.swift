@@ -3,13 +3,13 @@ import NeuralNetworks
 
 /// How a noise prior is learned.
 ///
-/// The defaults are what worked best for a few hundred pictures a prompt (docs/results.md); the paper's
-/// own numbers are in `released`.
+/// The defaults are what worked best for a few hundred pictures a prompt (docs/results.md); the
+/// paper's own numbers are in `released`.
 public struct FINDConfiguration: Codable, Hashable, Sendable {
   /// Whose update is made.
   public enum Reproduction: String, Codable, CaseIterable, Sendable {
-    /// The method of the paper: every noise with its own reward and density, a history, PPO's clipped
-    /// objective.
+    /// The method of the paper: every noise with its own reward and density, a history, PPO's
+    /// clipped objective.
     case paper
     /// What the released code does; see docs/fidelity.md.
     case released
@@ -49,8 +49,8 @@ public struct FINDConfiguration: Codable, Hashable, Sendable {
   public var iterationCount = 16
   /// Pictures of a prompt in an iteration; 1 in the released code.
   public var imageCount = 16
-  /// Whether every noise comes with its mirror image about the mean, which halves what the estimate's
-  /// even part adds to its error.
+  /// Whether every noise comes with its mirror image about the mean, which halves what the
+  /// estimate's even part adds to its error.
   public var isAntithetic = true
   /// What rewards are compared with.
   public var baseline = Baseline.group
@@ -62,8 +62,8 @@ public struct FINDConfiguration: Codable, Hashable, Sendable {
   public var epochCount = 1
   /// The ratio of densities is clipped to 1 +- this.
   public var clipRange = 0.2
-  /// How the log-density of a noise becomes one number. `sum` is the true density, whose ratio leaves the
-  /// clip range at once: a shift by one unit of length changes it by e.
+  /// How the log-density of a noise becomes one number. `sum` is the true density, whose ratio
+  /// leaves the clip range at once: a shift by one unit of length changes it by e.
   public var reduction = LogProbabilityReduction.mean
   /// The factor of the reward in the objective.
   public var rewardWeight = 1.0
@@ -71,8 +71,8 @@ public struct FINDConfiguration: Codable, Hashable, Sendable {
   public var priorPenalty = PriorPenalty.divergence
   /// The factor of that penalty.
   public var priorPenaltyWeight = 0.01
-  /// The step along the natural gradient: a picture moves the mean by this, times its scaled reward, over
-  /// `imageCount`, times its own distance from the mean.
+  /// The step along the natural gradient: a picture moves the mean by this, times its scaled
+  /// reward, over `imageCount`, times its own distance from the mean.
   public var stepSize = 0.35
   /// Whether sigma is learned too.
   public var learnsDeviation = false

@@ -2,8 +2,8 @@ import NeuralNetworks
 import Tensors
 
 /// The calibration network of the paper: what reward the present distribution is expected to bring,
-/// from [mu, sigma, the prompt's embedding] by three hidden layers of 256 (arXiv:2407.19453, section
-/// 3.3).
+/// from [mu, sigma, the prompt's embedding] by three hidden layers of 256 (arXiv:2407.19453,
+/// section 3.3).
 final class LearnedBaseline {
   private let network: MLP
   private let optimizer: Adam

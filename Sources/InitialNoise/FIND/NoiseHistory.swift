@@ -1,8 +1,8 @@
 import NeuralNetworks
 import Tensors
 
-/// The noise of recent iterations with what became of it: each keeps its own reward, its density under
-/// the distribution that drew it, and its advantage.
+/// The noise of recent iterations with what became of it: each keeps its own reward, its density
+/// under the distribution that drew it, and its advantage.
 struct NoiseHistory {
   /// One iteration's.
   struct Entry {

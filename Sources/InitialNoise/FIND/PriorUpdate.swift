@@ -3,8 +3,8 @@ import NeuralNetworks
 import ReinforcementLearning
 import Tensors
 
-/// One step of the paper's update: PPO's clipped objective on the one action of the decision process,
-/// the initial noise, with a penalty to N(0, I); along the natural gradient.
+/// One step of the paper's update: PPO's clipped objective on the one action of the decision
+/// process, the initial noise, with a penalty to N(0, I); along the natural gradient.
 struct PriorUpdate {
   let configuration: FINDConfiguration
   private let lowPass: LowPass?

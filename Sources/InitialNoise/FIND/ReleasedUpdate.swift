@@ -2,8 +2,8 @@ import Diffusion
 import NeuralNetworks
 import Tensors
 
-/// The update of the released code (github.com/vpx-ecnu/FIND), faults included, for comparison:
-/// the oldest reward of a buffer instead of the noise's own, a ratio to N(0, I), clamped without PPO's
+/// The update of the released code (github.com/vpx-ecnu/FIND), faults included, for comparison: the
+/// oldest reward of a buffer instead of the noise's own, a ratio to N(0, I), clamped without PPO's
 /// minimum, on log-densities averaged over the elements.
 final class ReleasedUpdate {
   private let configuration: FINDConfiguration
@@ -25,8 +25,10 @@ final class ReleasedUpdate {
 
   /// Learns from one noise `[1, h, w, C]`.
   ///
-  /// - Returns: the loss and the ratio before its clamp.
-  func step(noise: Tensor, reward: Float) -> (loss: Double, ratio: Double) {
+  /// - Returns: the loss, the ratio before its clamp, and the norm of the gradient.
+  func step(
+    noise: Tensor, reward: Float
+  ) -> (loss: Double, ratio: Double, gradientNorm: Double) {
     buffer.append(reward)
     if buffer.count > configuration.releasedBufferCount { buffer.removeFirst() }
     let oldest = buffer[0]
@@ -49,7 +51,7 @@ final class ReleasedUpdate {
     }
     optimizer.step(gradients, gradientScale: 1)
     parameters.holdDeviation()
-    return (Double(loss.scalar), ratio)
+    return (Double(loss.scalar), ratio, gradients.globalNorm(of: parameters.parameters))
   }
 
   func store(in state: inout TrainingState) {

@@ -1,8 +1,8 @@
 import Diffusion
 import Tensors
 
-/// A diagonal Gaussian over the initial noise of one prompt, z_T ~ N(mu, diag sigma^2): what FIND learns
-/// (arXiv:2407.19453, section 3.2). Before learning it is N(0, I).
+/// A diagonal Gaussian over the initial noise of one prompt, z_T ~ N(mu, diag sigma^2): what FIND
+/// learns (arXiv:2407.19453, section 3.2). Before learning it is N(0, I).
 public struct NoisePrior: Sendable {
   /// mu, `[h, w, C]`.
   public var mean: Tensor
@@ -31,8 +31,8 @@ public struct NoisePrior: Sendable {
   /// The same unit noise gives a plain picture and its counterpart under the prior.
   public func noise(from unit: Tensor) -> Tensor { mean + standardDeviation * unit }
 
-  /// The log-density of noise `[B, h, w, C]` at every element: the action's log-probability in FIND's
-  /// one-step decision process, differentiable with respect to the moments.
+  /// The log-density of noise `[B, h, w, C]` at every element: the action's log-probability in
+  /// FIND's one-step decision process, differentiable with respect to the moments.
   public func logDensity(of noise: Tensor) -> Tensor {
     noise.gaussianLogDensity(mean: mean, standardDeviation: standardDeviation)
   }

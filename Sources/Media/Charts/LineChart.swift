@@ -6,8 +6,8 @@ public struct LineChart: Sendable {
     public var name: String
     /// Where the points are; points that are not finite are gaps.
     public var x: [Double], y: [Double]
-    /// Half the height of the shaded band around each point, such as a standard deviation; empty for
-    /// no band.
+    /// Half the height of the shaded band around each point, such as a standard deviation; empty
+    /// for no band.
     public var spread: [Double]
     /// The color; one from `LineChart.colors` if nil.
     public var color: Color?
@@ -49,9 +49,11 @@ public struct LineChart: Sendable {
   public var xScale: Scale
   /// The vertical axis.
   public var yScale: Scale
-  /// What the horizontal axis shows; all of the data if nil (or if not positive on a logarithmic axis).
+  /// What the horizontal axis shows; all of the data if nil (or if not positive on a logarithmic
+  /// axis).
   public var xRange: ClosedRange<Double>?
-  /// What the vertical axis shows; all of the data if nil (or if not positive on a logarithmic axis).
+  /// What the vertical axis shows; all of the data if nil (or if not positive on a logarithmic
+  /// axis).
   public var yRange: ClosedRange<Double>?
 
   /// Makes a chart.

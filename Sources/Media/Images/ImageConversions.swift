@@ -66,8 +66,9 @@ extension Image {
 }
 
 /// `(alpha * sample + (255 - alpha) * background) / 255`, rounded to nearest.
+@inlinable
 @inline(__always)
-func blend(_ sample: UInt8, over background: UInt8, alpha: UInt8) -> UInt8 {
+package func blend(_ sample: UInt8, over background: UInt8, alpha: UInt8) -> UInt8 {
   let sum = UInt32(alpha) * UInt32(sample) + UInt32(255 - alpha) * UInt32(background)
   return UInt8(truncatingIfNeeded: (sum + 127) / 255)
 }

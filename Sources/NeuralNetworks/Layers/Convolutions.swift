@@ -4,7 +4,8 @@ import Tensors
 private func convolutionParameters(
   weightShape: [Int], outputChannels: Int, hasBias: Bool, random: inout some RandomSource
 ) -> (weight: Parameter, bias: Parameter?) {
-  // PyTorch counts the fan of the second dimension; in a transposed convolution those are the outputs.
+  // PyTorch counts the fan of the second dimension; in a transposed convolution those are the
+  // outputs.
   let fanIn = weightShape.dropFirst().reduce(1, *)
   let weight = Initializers.fanInUniform(weightShape, fanIn: fanIn, random: &random)
   let bias =

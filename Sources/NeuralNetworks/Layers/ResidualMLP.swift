@@ -41,8 +41,8 @@ public final class ResidualMLP: Module {
   private let outputActivation: Activation
 
   /// - Parameters:
-  ///   - sizes: input, hidden layers of one width and of odd number, output: two hidden layers make a
-  ///     block, and the input layer makes the first.
+  ///   - sizes: input, hidden layers of one width and of odd number, output: two hidden layers make
+  ///     a block, and the input layer makes the first.
   ///   - activation: between layers.
   ///   - outputActivation: after the last layer.
   ///   - usesLayerNorm: normalizes before each of a block's activations.

@@ -6,8 +6,8 @@ import Tensors
 public struct SinusoidalEmbedding: Sendable {
   /// The width of an embedding, even.
   public let size: Int
-  /// Frequencies are maximumPeriod^(-i / (size / 2 - frequencyShift)): 1 in the DPPO reference, 0 or 1 in
-  /// diffusers (`downscale_freq_shift`).
+  /// Frequencies are maximumPeriod^(-i / (size / 2 - frequencyShift)): 1 in the DPPO reference, 0
+  /// or 1 in diffusers (`downscale_freq_shift`).
   public let frequencyShift: Double
   /// Cosines first, as diffusers' `flip_sin_to_cos`.
   public let isCosineFirst: Bool

@@ -2,8 +2,8 @@ import Tensors
 
 /// PyTorch's default ways of drawing a layer's first weights.
 public enum Initializers {
-  /// Uniform within 1 / sqrt(fanIn): what `torch.nn.Linear` and the convolutions use for weight and bias
-  /// (`kaiming_uniform_` with a = sqrt(5), He et al., arXiv:1502.01852).
+  /// Uniform within 1 / sqrt(fanIn): what `torch.nn.Linear` and the convolutions use for weight and
+  /// bias (`kaiming_uniform_` with a = sqrt(5), He et al., arXiv:1502.01852).
   public static func fanInUniform(
     _ shape: [Int], fanIn: Int, random: inout some RandomSource
   ) -> Tensor {

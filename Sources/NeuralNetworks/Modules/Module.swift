@@ -3,7 +3,8 @@ import Tensors
 /// A part of a network: parameters under the names that PyTorch would give them.
 ///
 /// Modules are classes, so that a network can be shared by threads and changed by an optimizer.
-/// Their layouts are PyTorch's; images and sequences are channels-last, which is the layers' own affair.
+/// Their layouts are PyTorch's; images and sequences are channels-last, which is the layers' own
+/// affair.
 public protocol Module: AnyObject, Sendable {
   /// Adds the module's parameters and its submodules' to `parameters`, in PyTorch's order.
   func collect(into parameters: inout NamedParameters)
@@ -75,8 +76,8 @@ public struct NamedParameters: Sequence, Sendable {
 
   /// Replaces the values by those of a checkpoint.
   ///
-  /// - Throws: `ParameterError` if a name is missing or unknown or a shape differs; nothing is changed
-  ///   then.
+  /// - Throws: `ParameterError` if a name is missing or unknown or a shape differs; nothing is
+  ///   changed then.
   public func load(_ values: [String: Tensor]) throws {
     var unknown = Set(values.keys)
     for (name, parameter) in entries {

@@ -1,8 +1,8 @@
 import Foundation
 import Tensors
 
-/// Adam (Kingma and Ba, arXiv:1412.6980) and AdamW (Loshchilov and Hutter, arXiv:1711.05101), with the
-/// arithmetic of `torch.optim.Adam` and `torch.optim.AdamW`.
+/// Adam (Kingma and Ba, arXiv:1412.6980) and AdamW (Loshchilov and Hutter, arXiv:1711.05101), with
+/// the arithmetic of `torch.optim.Adam` and `torch.optim.AdamW`.
 public final class Adam: Optimizer {
   /// How weight decay acts.
   public enum WeightDecay: Sendable {

@@ -2,9 +2,9 @@ import Tensors
 
 /// Several processes that train one network together, each on its own part of every minibatch.
 ///
-/// All that an algorithm exchanges goes through here: it computes on its own part, with losses divided
-/// by the size of the whole minibatch, and asks for the sums. Every process then takes the same
-/// optimizer step.
+/// All that an algorithm exchanges goes through here: it computes on its own part, with losses
+/// divided by the size of the whole minibatch, and asks for the sums. Every process then takes the
+/// same optimizer step.
 public protocol Communicator: Sendable {
   /// The number of processes.
   var processCount: Int { get }

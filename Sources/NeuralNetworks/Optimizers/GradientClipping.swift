@@ -6,7 +6,8 @@ extension Gradients {
     parameters.reduce(0.0) { $0 + (self[$1.parameter.leaf]?.squaredNorm() ?? 0) }.squareRoot()
   }
 
-  /// The factor that brings the global norm down to `maximumNorm`, as `torch.nn.utils.clip_grad_norm_`.
+  /// The factor that brings the global norm down to `maximumNorm`, as
+  /// `torch.nn.utils.clip_grad_norm_`.
   public func clippingScale(
     maximumNorm: Double, parameters: NamedParameters
   ) -> (scale: Float, norm: Double) {

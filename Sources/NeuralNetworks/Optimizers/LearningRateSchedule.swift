@@ -4,11 +4,11 @@ import Foundation
 public enum LearningRateSchedule: Sendable, Hashable {
   /// Always the same.
   case constant(Double)
-  /// From `initial` to `final` along half a cosine over `stepCount` steps, then constant (SGDR without
-  /// restarts, Loshchilov and Hutter, arXiv:1608.03983, equation 5).
+  /// From `initial` to `final` along half a cosine over `stepCount` steps, then constant (SGDR
+  /// without restarts, Loshchilov and Hutter, arXiv:1608.03983, equation 5).
   case cosine(initial: Double, final: Double, stepCount: Int)
-  /// Cycles of linear warm-up and cosine decay; each cycle is `cycleFactor` times as long as the one before
-  /// and peaks `peakFactor` times as high.
+  /// Cycles of linear warm-up and cosine decay; each cycle is `cycleFactor` times as long as the
+  /// one before and peaks `peakFactor` times as high.
   case warmRestarts(WarmRestarts)
 
   /// The parameters of a schedule of cycles.

@@ -5,8 +5,8 @@ import Tensors
 public struct MovingAverage: Sendable {
   /// How much of the average each update keeps.
   public let decay: Float
-  /// Whether the decay starts low, min(decay, (1 + n) / (10 + n)) at update n, so that the first random
-  /// weights are soon forgotten.
+  /// Whether the decay starts low, min(decay, (1 + n) / (10 + n)) at update n, so that the first
+  /// random weights are soon forgotten.
   public let warmsUp: Bool
   /// Updates so far.
   public private(set) var updateCount = 0

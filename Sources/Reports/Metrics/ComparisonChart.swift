@@ -30,8 +30,8 @@ public struct ComparisonChart: Sendable {
   ///   - metrics: the names of the metrics.
   ///   - axis: what the horizontal axis counts.
   ///   - title: the line above the chart.
-  /// - Throws: `RunFolderError` for a folder that is no run, `FileError` for one without metrics that
-  ///   can be read, `MissingMetricError` for a metric that a run does not have.
+  /// - Throws: `RunFolderError` for a folder that is no run, `FileError` for one without metrics
+  ///   that can be read, `MissingMetricError` for a metric that a run does not have.
   public init(
     _ sources: [Source], metrics: [String], axis: ChartAxisKind = .iteration, title: String? = nil
   ) throws {

@@ -58,8 +58,8 @@ extension MetricCurve {
     }
   }
 
-  /// A few of the points where there are too many to look at: of each group the first, the least and
-  /// the greatest.
+  /// A few of the points where there are too many to look at: of each group the first, the least
+  /// and the greatest.
   func thinned(toAbout count: Int) -> [Point] {
     guard points.count > count else { return points }
     let groupSize = (points.count * 3 + count - 1) / count

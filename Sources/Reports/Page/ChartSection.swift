@@ -6,8 +6,8 @@ struct ChartSection {
   /// What the script knows of a chart.
   struct Curve: Encodable {
     var name: String
-    /// Iterations; `s` are steps where they differ, `y` values (null where they are not finite), `e`
-    /// standard errors.
+    /// Iterations; `s` are steps where they differ, `y` values (null where they are not finite),
+    /// `e` standard errors.
     var x: [Int]
     var s: [Int]?
     var y: [Double?]

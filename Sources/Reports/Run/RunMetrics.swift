@@ -8,8 +8,8 @@ struct RunMetrics {
   /// What could not be read, a line each.
   let notes: [String]
 
-  /// - Throws: `RunFolderError` for a folder that is no run, `FileError` if there is a metrics file that
-  ///   cannot be read.
+  /// - Throws: `RunFolderError` for a folder that is no run, `FileError` if there is a metrics file
+  ///   that cannot be read.
   init(run: String) throws {
     let run = RunPath(run)
     try run.check()

@@ -8,8 +8,8 @@ import TextToImage
 
 /// A small convolutional network that says what a doll has in each slot.
 ///
-/// One that judges an outcome is never the one that was optimized (`AttributeReward`): each is trained
-/// from a seed of its own.
+/// One that judges an outcome is never the one that was optimized (`AttributeReward`): each is
+/// trained from a seed of its own.
 public final class AttributeClassifier: Module {
   /// The sizes.
   public struct Configuration: Sendable, Equatable {

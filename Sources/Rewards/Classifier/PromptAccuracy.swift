@@ -2,16 +2,17 @@ import CaptionedImages
 import Media
 import Tensors
 
-/// How often pictures show what their prompts ask for, as a classifier and the layers themselves see it.
+/// How often pictures show what their prompts ask for, as a classifier and the layers themselves
+/// see it.
 public struct PromptAccuracy: Sendable {
-  /// Whether each attribute asked for is there, 1 or 0, by slot; an attribute whose slot is open counts
-  /// for the first it may be in.
+  /// Whether each attribute asked for is there, 1 or 0, by slot; an attribute whose slot is open
+  /// counts for the first it may be in.
   public private(set) var bySlot: [DollSlot: [Double]] = [:]
   /// The share of what its prompt asks for that each picture has; pictures of prompts that ask for
   /// nothing are left out.
   public private(set) var shares: [Double] = []
-  /// Whether each picture shows the items of the top layers that its prompt asks for, by comparison with
-  /// the layers; pictures of prompts that ask for none are left out.
+  /// Whether each picture shows the items of the top layers that its prompt asks for, by comparison
+  /// with the layers; pictures of prompts that ask for none are left out.
   public private(set) var layers: [Double] = []
   private let classifier: AttributeClassifier
   private let parser: PromptParser

@@ -1,8 +1,8 @@
 import CProgramBridge
 import Glibc
 
-/// One run of an external program in a process group of its own, which ends with it, as the program does with
-/// this process.
+/// One run of an external program in a process group of its own, which ends with it, as the program
+/// does with this process.
 struct ProgramRun {
   /// How it went.
   enum Outcome: Equatable {

@@ -3,12 +3,12 @@ import Foundation
 import Media
 import Tensors
 
-/// How surely a classifier sees each attribute that a prompt asks for: the mean over them of ln p, where
-/// p is the classifier's probability of the attribute in its slot.
+/// How surely a classifier sees each attribute that a prompt asks for: the mean over them of ln p,
+/// where p is the classifier's probability of the attribute in its slot.
 ///
-/// The counterpart for paper dolls of the judges that ask a question for each part of a prompt, such as
-/// TIFA (Hu et al., arXiv:2303.11897). Whoever optimizes it judges the outcome by another classifier,
-/// trained apart from this one.
+/// The counterpart for paper dolls of the judges that ask a question for each part of a prompt,
+/// such as TIFA (Hu et al., arXiv:2303.11897). Whoever optimizes it judges the outcome by another
+/// classifier, trained apart from this one.
 public struct AttributeReward: Reward {
   /// Sees.
   public let classifier: AttributeClassifier

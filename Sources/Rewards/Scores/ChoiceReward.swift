@@ -2,12 +2,12 @@ import Media
 import Synchronization
 import Tensors
 
-/// How surely each phrase of a prompt is found in a picture, rather than another in its place: the mean
-/// over the phrases of ln p, where p is CLIP's zero-shot probability (Radford et al., arXiv:2103.00020,
-/// section 3.1) of the prompt among its variants with one phrase changed.
+/// How surely each phrase of a prompt is found in a picture, rather than another in its place: the
+/// mean over the phrases of ln p, where p is CLIP's zero-shot probability (Radford et al.,
+/// arXiv:2103.00020, section 3.1) of the prompt among its variants with one phrase changed.
 ///
-/// A cosine with the prompt rises with anything that the prompt's pictures have in common. This rises
-/// only with what tells them from pictures of other prompts.
+/// A cosine with the prompt rises with anything that the prompt's pictures have in common. This
+/// rises only with what tells them from pictures of other prompts.
 public final class ChoiceReward: Reward {
   /// Sees and reads.
   public let model: ImageTextModel

@@ -58,19 +58,6 @@ public struct RewardScores: Sendable, Equatable {
     ScoreEstimate(finite.map(Double.init))?.standardError ?? 0
   }
 
-  /// The scores, if all are there.
-  ///
-  /// - Throws: `RewardError` naming the first picture without one.
-  public func complete(of reward: String) throws(RewardError) -> [Float] {
-    if let index = values.firstIndex(of: nil) {
-      throw RewardError(
-        reward: reward,
-        problem: "gave no finite number for picture \(index + 1) of \(values.count)",
-        advice: "correct the reward, or leave such pictures out")
-    }
-    return finite
-  }
-
   /// The scores, unless more than a share of them is missing.
   ///
   /// - Throws: `RewardError` saying how many are missing.

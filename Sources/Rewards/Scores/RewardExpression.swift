@@ -1,8 +1,9 @@
 import Files
 
-/// A reward in words: `clip`, `clip:'a red robe'`, `clip-choice:'phrases.txt'`, `attributes:'classifier'`,
-/// `aesthetic:'head.safetensors'`, `compressibility`, `incompressibility`, `png-size`, `command:'PROGRAM ARGS'`, and sums such as
-/// `0.7*clip + 0.3*png-size`.
+/// A reward in words: `clip`, `clip:'a red robe'`, `clip-choice:'phrases.txt'`,
+/// `attributes:'classifier'`, `aesthetic:'head.safetensors'`, `compressibility`,
+/// `incompressibility`, `png-size`, `command:'PROGRAM ARGS'`, and sums such as `0.7*clip +
+/// 0.3*png-size`.
 ///
 /// An argument without quotes goes on to the end of the words, so that a shell may take the quotes
 /// of `command:'PROGRAM ARGS'` away.

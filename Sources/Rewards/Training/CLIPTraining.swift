@@ -129,9 +129,9 @@ public final class CLIPTraining: RewardTraining {
       model: model, tokenizer: trained.tokenizer, processor: trained.processor)
   }
 
-  /// `retrievalAccuracy`: how often the nearest caption among 16 is true of the picture, on dolls of
-  /// another seed; `retrievalAccuracyHeldOut`: on held-out pairs, if there are any; `itemAccuracy`: how
-  /// often an item's own name is nearer than those of others in its place.
+  /// `retrievalAccuracy`: how often the nearest caption among 16 is true of the picture, on dolls
+  /// of another seed; `retrievalAccuracyHeldOut`: on held-out pairs, if there are any;
+  /// `itemAccuracy`: how often an item's own name is nearer than those of others in its place.
   public func validationMetrics() throws -> [String: Double] {
     let model = try averagedModel()
     var metrics = [

@@ -3,8 +3,8 @@ import Media
 
 /// How often a model knows an item of a picture by its name.
 public enum ItemAccuracy {
-  /// The share of the items of all pictures whose own name is nearer to the picture than the names of all
-  /// other items in the same place that any of the pictures has.
+  /// The share of the items of all pictures whose own name is nearer to the picture than the names
+  /// of all other items in the same place that any of the pictures has.
   ///
   /// - Parameters:
   ///   - model: the judge.

@@ -2,8 +2,8 @@ import CaptionedImages
 import NeuralNetworks
 import Tensors
 
-/// Questions about each item of each picture of a batch: which of the items that some doll of the batch
-/// has in this place is it?
+/// Questions about each item of each picture of a batch: which of the items that some doll of the
+/// batch has in this place is it?
 ///
 /// Captions alone teach the most conspicuous items and leave the rest to chance, because they are
 /// enough to tell most pictures apart. Here every item of every picture has to be told from others.
@@ -14,8 +14,8 @@ struct ItemQuestions {
   private let pictures: [Int]
   /// The place of its right answer among the answers.
   private let targets: [Int]
-  /// `[R, T]`: 0 for possible answers, and a large negative number for items of other places and for
-  /// others that the doll has too.
+  /// `[R, T]`: 0 for possible answers, and a large negative number for items of other places and
+  /// for others that the doll has too.
   private let mask: Tensor
 
   init(about dolls: [Doll]) {

@@ -34,8 +34,8 @@ public struct CheckpointFolder: Sendable {
 
   /// Writes a checkpoint, then removes those that are older than the last few.
   ///
-  /// Checkpoints of later iterations are removed too: they are what an earlier attempt left, damaged or
-  /// given up.
+  /// Checkpoints of later iterations are removed too: they are what an earlier attempt left,
+  /// damaged or given up.
   ///
   /// - Parameter checkpoint: what to write.
   /// - Throws: `FileError` if the system refuses; the earlier checkpoints are then still there.

@@ -1,7 +1,7 @@
 import Files
 
-/// Decodes a tree of configuration nodes and remembers which keys were asked for, so that those which
-/// nobody asks for can be reported.
+/// Decodes a tree of configuration nodes and remembers which keys were asked for, so that those
+/// which nobody asks for can be reported.
 struct ConfigurationDecoder: Decoder {
   /// What all decoders of one configuration share.
   final class Record {

@@ -6,8 +6,8 @@ extension RunConfiguration {
   /// - Parameters:
   ///   - path: the YAML file; nil for the defaults alone.
   ///   - overrides: `key.path=value` each, the value in YAML.
-  /// - Throws: `FileError` if the file cannot be read; `ConfigurationError` if an unknown key, a value
-  ///   of a wrong type or out of range, or a damaged text is found.
+  /// - Throws: `FileError` if the file cannot be read; `ConfigurationError` if an unknown key, a
+  ///   value of a wrong type or out of range, or a damaged text is found.
   public static func load(from path: String?, overrides: [String] = []) throws -> Self {
     let text = try path.map { path in try TextFile.read(path: path) }
     return try decode(yaml: text ?? "", file: path, overrides: overrides)

@@ -41,7 +41,8 @@ struct ConfigurationNode {
 }
 
 extension ConfigurationNode {
-  /// This value with what `other` says instead: mappings are joined key by key, all else is replaced.
+  /// This value with what `other` says instead: mappings are joined key by key, all else is
+  /// replaced.
   func overlaid(by other: ConfigurationNode) -> ConfigurationNode {
     guard !isDictionary, var entries, let others = other.entries else { return other }
     for entry in others {

@@ -1,9 +1,10 @@
 /// The settings of a command: a plain `Codable` struct with a default for everything.
 ///
-/// A file overlays the defaults key by key, overrides overlay the file, and the result is decoded; a
-/// nested `RunConfiguration`, also an optional one or one in a list, is completed by its own defaults.
-/// Lists and dictionaries are replaced as a whole by a file; an override may set one key of a
-/// dictionary. Enumerations of texts should be `CaseIterable`, so that errors can list the choices.
+/// A file overlays the defaults key by key, overrides overlay the file, and the result is decoded;
+/// a nested `RunConfiguration`, also an optional one or one in a list, is completed by its own
+/// defaults. Lists and dictionaries are replaced as a whole by a file; an override may set one key
+/// of a dictionary. Enumerations of texts should be `CaseIterable`, so that errors can list the
+/// choices.
 public protocol RunConfiguration: Codable, Sendable, Equatable {
   /// What holds where neither file nor override says otherwise.
   static var defaults: Self { get }

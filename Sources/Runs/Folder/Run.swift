@@ -27,8 +27,8 @@ public final class Run<Configuration: RunConfiguration> {
   /// The first iteration that is left to do, counted from one.
   public var firstIteration: Int { (resumed?.iteration ?? 0) + 1 }
 
-  /// The first iteration whose metrics are left to write: 0, the state before the first one, in a run
-  /// that starts at its start.
+  /// The first iteration whose metrics are left to write: 0, the state before the first one, in a
+  /// run that starts at its start.
   private var firstRecordedIteration: Int { resumed.map { $0.iteration + 1 } ?? 0 }
 
   /// Starts a run in a new folder.
@@ -58,8 +58,8 @@ public final class Run<Configuration: RunConfiguration> {
   ///   - overrides: settings to change, as in a larger iteration count.
   ///   - keptCheckpointCount: how many of the last checkpoints stay.
   ///   - log: where the run speaks.
-  /// - Throws: `RunFolderError` if the folder cannot be used; `ConfigurationError` for a bad setting;
-  ///   `FileError` if the system refuses.
+  /// - Throws: `RunFolderError` if the folder cannot be used; `ConfigurationError` for a bad
+  ///   setting; `FileError` if the system refuses.
   public static func resume(
     at path: String, overrides: [String] = [], keptCheckpointCount: Int = 2, log: RunLog = RunLog()
   ) throws -> Run {
@@ -117,8 +117,8 @@ public final class Run<Configuration: RunConfiguration> {
     try events.write(scalars: scalars, step: record.step)
   }
 
-  /// Settings that a run was resumed with take the place of those in the folder once they have served:
-  /// a wrong one must not stand in the way of the next attempt.
+  /// Settings that a run was resumed with take the place of those in the folder once they have
+  /// served: a wrong one must not stand in the way of the next attempt.
   private func keepNewSettings() throws(FileError) {
     guard let settings = newSettings else { return }
     try AtomicFile.write(settings, to: folder.configurationPath)
@@ -130,7 +130,8 @@ public final class Run<Configuration: RunConfiguration> {
   /// - Parameters:
   ///   - png: the bytes of a PNG file.
   ///   - name: the image's name; the file is called `name-000120.png`.
-  ///   - iteration: the iteration that it belongs to; nil for an image that a run has once, `name.png`.
+  ///   - iteration: the iteration that it belongs to; nil for an image that a run has once,
+  ///     `name.png`.
   /// - Throws: `FileError` if the system refuses.
   public func write(png: Data, name: String, iteration: Int? = nil) throws(FileError) {
     let suffix = iteration.map { iteration in

@@ -26,8 +26,8 @@ public final class RunFolder: Sendable {
   /// Starts a run: makes the folder, the folders above it and those inside, and writes the
   /// configuration.
   ///
-  /// - Throws: `RunFolderError` if the folder holds a run that has recorded something or another process
-  ///   holds it; `FileError` if the system refuses.
+  /// - Throws: `RunFolderError` if the folder holds a run that has recorded something or another
+  ///   process holds it; `FileError` if the system refuses.
   public static func create(
     at path: String, configuration: some RunConfiguration
   ) throws -> RunFolder {
@@ -38,8 +38,8 @@ public final class RunFolder: Sendable {
 
   /// Opens a run to go on with it, and clears away what a killed process left half-written.
   ///
-  /// - Throws: `RunFolderError` if it is not a run folder or another process holds it; `FileError` if
-  ///   the system refuses.
+  /// - Throws: `RunFolderError` if it is not a run folder or another process holds it; `FileError`
+  ///   if the system refuses.
   public static func resume(at path: String) throws -> RunFolder {
     guard isRun(at: path) else { throw RunFolderError.notARun(path: path) }
     return try RunFolder(path: path, isNew: false)
@@ -72,7 +72,8 @@ public final class RunFolder: Sendable {
     }
     if isNew { try Self.makeFolders(path) }
     let wasHeld = access(Self.lockPath(path), F_OK) == 0
-    // The lock is taken before anything is looked at, so that two processes cannot both find it new.
+    // The lock is taken before anything is looked at, so that two processes cannot both find it
+    // new.
     lock = try Self.lock(path)
     let wasRun = Self.isRun(at: path)
     if isNew { try requireNothingToLose(wasRun: wasRun, wasHeld: wasHeld) }
@@ -87,8 +88,9 @@ public final class RunFolder: Sendable {
 
   deinit { close(lock) }
 
-  /// Refuses to start where something would be lost. A run that a wrong setting stopped before its first
-  /// line of metrics has nothing to go on with, and other files that no run writes are left alone.
+  /// Refuses to start where something would be lost. A run that a wrong setting stopped before its
+  /// first line of metrics has nothing to go on with, and other files that no run writes are left
+  /// alone.
   private func requireNothingToLose(wasRun: Bool, wasHeld: Bool) throws(RunFolderError) {
     var status = stat()
     let hasMetrics = stat(metricsPath, &status) == 0 && status.st_size > 0

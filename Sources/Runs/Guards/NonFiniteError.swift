@@ -1,6 +1,7 @@
 import Files
 
-/// A loss or gradient that is infinite or not a number; the run stops before it reaches the weights.
+/// A loss or gradient that is infinite or not a number; the run stops before it reaches the
+/// weights.
 public struct NonFiniteError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The iteration in which it was seen.
   public let iteration: Int

@@ -60,7 +60,8 @@ public struct MetricsReader: Sendable {
     records.reduce(into: Set<String>()) { $0.formUnion($1.values.keys) }.sorted()
   }
 
-  /// The steps at which a metric was recorded, and its values; numbers that were not finite are NaN.
+  /// The steps at which a metric was recorded, and its values; numbers that were not finite are
+  /// NaN.
   public func curve(of name: String) -> (steps: [Int], values: [Double]) {
     let points = records.compactMap { record in record[name].map { (record.step, $0) } }
     return (points.map(\.0), points.map(\.1))

@@ -1,5 +1,5 @@
-/// Where a run's time went, by named sections; it is stored in checkpoints, so that a resumed run goes
-/// on counting.
+/// Where a run's time went, by named sections; it is stored in checkpoints, so that a resumed run
+/// goes on counting.
 public struct TimeBreakdown: Sendable, Codable, Equatable {
   /// Seconds by section.
   public private(set) var seconds: [String: Double] = [:]

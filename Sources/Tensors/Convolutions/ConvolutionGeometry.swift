@@ -37,9 +37,9 @@ struct ConvolutionGeometry: Sendable, Hashable {
     ]
   }
 
-  /// Whether Winograd's F(4x4, 3x3) does it: with whole vectors of channels, and unless transforming the
-  /// weight, four times its size, would be more work than it saves on a small image. Sizes of one image
-  /// alone decide, so that results do not depend on the batch.
+  /// Whether Winograd's F(4x4, 3x3) does it: with whole vectors of channels, and unless
+  /// transforming the weight, four times its size, would be more work than it saves on a small
+  /// image. Sizes of one image alone decide, so that results do not depend on the batch.
   func isWinograd(input: [Int], outputChannels: Int) -> Bool {
     guard kernelHeight == 3, kernelWidth == 3, strideHeight == 1, strideWidth == 1,
       paddingHeight == 1, paddingWidth == 1, input[3] % 16 == 0, outputChannels % 16 == 0

@@ -81,8 +81,8 @@ enum PatchConvolution {
   /// About 64 MB of patches, for weights that are larger than that.
   private static let greatestPatchCount = 1 << 24
 
-  /// As `forward`, for a weight too large to keep or copy: all patches are gathered first, so that each
-  /// panel of the weight is packed once.
+  /// As `forward`, for a weight too large to keep or copy: all patches are gathered first, so that
+  /// each panel of the weight is packed once.
   private static func forwardPackingPanels(
     _ x: Tensor, weight: Tensor, bias: Tensor?, geometry: ConvolutionGeometry
   ) -> Tensor {
@@ -130,7 +130,8 @@ enum PatchConvolution {
     }
   }
 
-  /// The gradient at x, of shape `inputShape`, from that at the result; also a transposed convolution.
+  /// The gradient at x, of shape `inputShape`, from that at the result; also a transposed
+  /// convolution.
   static func inputGradient(
     _ upstream: Tensor, weight: Tensor, inputShape: [Int], geometry: ConvolutionGeometry
   ) -> Tensor {

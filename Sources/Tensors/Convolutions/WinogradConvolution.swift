@@ -21,8 +21,8 @@ enum WinogradConvolution {
     return max(1, min(block, fairShare))
   }
 
-  /// 36 right operands `[in, out]`, one after the other, if there is room to keep them; `isRotated` gives
-  /// those of the gradient at the input, `[out, in]`.
+  /// 36 right operands `[in, out]`, one after the other, if there is room to keep them; `isRotated`
+  /// gives those of the gradient at the input, `[out, in]`.
   private static func keptWeight(_ weight: Tensor, isRotated: Bool) -> TensorStorage? {
     let (out, inputs) = (weight.shape[0], weight.shape[1])
     let size = MatrixProducts.packedCount(
@@ -104,8 +104,8 @@ enum WinogradConvolution {
     }
   }
 
-  /// Tiles whose transforms are kept at once for a weight's gradient; fixed by the sizes alone, since
-  /// it is the order of summation.
+  /// Tiles whose transforms are kept at once for a weight's gradient; fixed by the sizes alone,
+  /// since it is the order of summation.
   private static func gradientTileCount(channels: Int) -> Int {
     max(56, min(448, (1 << 22) / (positions * channels) / 56 * 56))
   }

@@ -2,11 +2,12 @@ import CKernels
 
 /// Winograd's convolution with a weight whose transforms, four times its size, are not kept.
 extension WinogradConvolution {
-  /// Tiles whose transforms are kept at once: enough that transforming the weight for them is little work
-  /// beside the products.
+  /// Tiles whose transforms are kept at once: enough that transforming the weight for them is
+  /// little work beside the products.
   private static let greatestTileCount = 512
 
-  /// As `forward`: each worker transforms a panel of the weight, uses it for all tiles and forgets it.
+  /// As `forward`: each worker transforms a panel of the weight, uses it for all tiles and forgets
+  /// it.
   static func forwardPackingPanels(_ x: Tensor, weight: Tensor, bias: Tensor?) -> Tensor {
     let (height, width, inner) = (x.shape[1], x.shape[2], x.shape[3])
     let columns = weight.shape[0]

@@ -1,7 +1,7 @@
 /// Sums gradients while a recorded graph is walked backwards.
 ///
-/// Used by one thread at a time. Leaves keep their sums from one walk to the next, so that a lane of
-/// shards adds into the same memory.
+/// Used by one thread at a time. Leaves keep their sums from one walk to the next, so that a lane
+/// of shards adds into the same memory.
 final class GradientAccumulator {
   private var sums: [ObjectIdentifier: Tensor] = [:]
   /// Leaves met so far, kept alive because their identities are the keys.

@@ -9,7 +9,8 @@ public func withoutRecording<Result>(_ body: () throws -> Result) rethrows -> Re
   try Recording.$isOn.withValue(false) { try body() }
 }
 
-/// Evaluates a scalar function and its gradients with respect to all parameters and tracked tensors.
+/// Evaluates a scalar function and its gradients with respect to all parameters and tracked
+/// tensors.
 ///
 /// First order only: the gradients are not themselves recorded.
 public func valueAndGradients(

@@ -14,10 +14,10 @@ public struct ShardResult {
 
 /// The sum of a loss over the shards of a batch, with its gradients.
 ///
-/// The batch is cut into shards whose activations stay in a core's cache, and workers run forward and
-/// backward on whole shards. Shards are dealt to a fixed number of lanes, each of which sums its
-/// gradients in order, and lanes are summed in order: the result has the same bits on any number of
-/// threads.
+/// The batch is cut into shards whose activations stay in a core's cache, and workers run forward
+/// and backward on whole shards. Shards are dealt to a fixed number of lanes, each of which sums
+/// its gradients in order, and lanes are summed in order: the result has the same bits on any
+/// number of threads.
 ///
 /// - Parameters:
 ///   - count: the batch size.

@@ -43,8 +43,8 @@ private struct AttentionHeads: Sendable {
   let headSize: Int
   let scale: Float
   let isCausal: Bool
-  /// Queries that one task takes: enough to make up for its copies of keys and values, few enough to keep
-  /// all workers busy.
+  /// Queries that one task takes: enough to make up for its copies of keys and values, few enough
+  /// to keep all workers busy.
   private let queriesPerTask = 256
 
   init(

@@ -127,7 +127,8 @@ extension Tensor {
     }
   }
 
-  /// The product `[..., columns]` with a matrix as it is stored or with its transpose. Not recorded.
+  /// The product `[..., columns]` with a matrix as it is stored or with its transpose. Not
+  /// recorded.
   func multiplied(by matrix: Tensor, _ form: PackedForms.Form) -> Tensor {
     let isTransposed = form == .transposed
     let inner = isTransposed ? matrix.shape[1] : matrix.shape[0]
@@ -184,8 +185,8 @@ extension Tensor {
     }
   }
 
-  /// An arrangement of a weight that is kept with it, if there is room for it: not with a slice, whose
-  /// storage others share.
+  /// An arrangement of a weight that is kept with it, if there is room for it: not with a slice,
+  /// whose storage others share.
   func keptForm(
     _ form: PackedForms.Form, elementCount: Int, make: () -> TensorStorage
   ) -> TensorStorage? {

@@ -120,7 +120,8 @@ extension Tensor {
     }
   }
 
-  /// Group normalization with channels last (Wu and He, arXiv:1803.08494), optionally followed by SiLU.
+  /// Group normalization with channels last (Wu and He, arXiv:1803.08494), optionally followed by
+  /// SiLU.
   ///
   /// - Parameters:
   ///   - groupCount: divides the channels, the last dimension; the first one is the batch.

@@ -1,10 +1,10 @@
 import CKernels
 
-/// Products with a right operand too large to keep or even to make a packed copy of: each worker packs a
-/// few panels, uses them for all rows and forgets them.
+/// Products with a right operand too large to keep or even to make a packed copy of: each worker
+/// packs a few panels, uses them for all rows and forgets them.
 extension MatrixProducts {
-  /// Up to this size a packed copy is made for one product; it costs less than reading the left operand
-  /// again for each panel.
+  /// Up to this size a packed copy is made for one product; it costs less than reading the left
+  /// operand again for each panel.
   static let greatestTransientCount = 1 << 22
   /// Elements of panels in the second-level cache.
   private static let cachedCount = 1 << 18

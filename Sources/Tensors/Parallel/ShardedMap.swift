@@ -1,8 +1,8 @@
-/// Applies a function to shards of a batch, each on one worker from start to end, and joins the results
-/// along the first dimension.
+/// Applies a function to shards of a batch, each on one worker from start to end, and joins the
+/// results along the first dimension.
 ///
-/// One small batch through a network needs a single meeting of the workers this way, instead of one for
-/// each layer. Not recorded: for training see `shardedValueAndGradients`.
+/// One small batch through a network needs a single meeting of the workers this way, instead of one
+/// for each layer. Not recorded: for training see `shardedValueAndGradients`.
 ///
 /// - Parameters:
 ///   - count: the batch size.

@@ -5,9 +5,9 @@ import Synchronization
 
 /// A fixed set of threads that run the iterations of a loop side by side.
 ///
-/// Loops do not nest: a loop started inside an iteration runs in place, and so does one started while
-/// another thread is using the pool. Results must therefore never depend on which worker runs an
-/// iteration; every operation here keeps its order of summation fixed.
+/// Loops do not nest: a loop started inside an iteration runs in place, and so does one started
+/// while another thread is using the pool. Results must therefore never depend on which worker runs
+/// an iteration; every operation here keeps its order of summation fixed.
 public final class WorkerPool: Sendable {
   /// The pool that tensors use.
   public static let shared = WorkerPool()
@@ -33,8 +33,8 @@ public final class WorkerPool: Sendable {
     return key
   }()
 
-  /// One loop in flight. Unchecked sendable because the closure behind the pointer lives on the stack of
-  /// the thread that waits for the loop to end.
+  /// One loop in flight. Unchecked sendable because the closure behind the pointer lives on the
+  /// stack of the thread that waits for the loop to end.
   private struct Job: @unchecked Sendable {
     var body: UnsafePointer<(Int) -> Void>
     var count: Int
@@ -63,7 +63,8 @@ public final class WorkerPool: Sendable {
     state = Mutex(State(threadCount: WorkerPool.availableProcessorCount))
   }
 
-  /// The number of threads that share a loop, the calling one included. Not to be set inside a loop.
+  /// The number of threads that share a loop, the calling one included. Not to be set inside a
+  /// loop.
   public var threadCount: Int {
     get { state.withLock { $0.threadCount } }
     set {
@@ -210,15 +211,15 @@ public final class WorkerPool: Sendable {
     }
   }
 
-  /// Waits an instant. Who has waited for long offers its processor now and then: what it waits for may be
-  /// another thread that other programs keep from running.
+  /// Waits an instant. Who has waited for long offers its processor now and then: what it waits for
+  /// may be another thread that other programs keep from running.
   private static func spin(_ count: Int) {
     if count > 4_000 && count % 64 == 0 { sched_yield() } else { attune_pause() }
   }
 
   private func waitForGeneration(after seen: Int, _ sleeper: Sleeper) {
-    // A loop usually follows the last one within microseconds, and waking a thread takes as long as many
-    // a loop: spin for about half a millisecond, then sleep.
+    // A loop usually follows the last one within microseconds, and waking a thread takes as long as
+    // many a loop: spin for about half a millisecond, then sleep.
     for spinCount in 0..<20_000 {
       if generation.load(ordering: .acquiring) > seen { return }
       Self.spin(spinCount)
@@ -231,8 +232,8 @@ public final class WorkerPool: Sendable {
 
 /// Where one worker waits. Each has its own, so that none can take another's signal.
 ///
-/// Unchecked sendable because the semaphore lives as long as the object and is used only through the
-/// thread-safe sem_* calls.
+/// Unchecked sendable because the semaphore lives as long as the object and is used only through
+/// the thread-safe sem_* calls.
 private final class Sleeper: @unchecked Sendable {
   private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
   private let isAsleep = Atomic<Bool>(false)

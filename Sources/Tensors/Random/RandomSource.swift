@@ -9,8 +9,8 @@ public protocol RandomSource {
 extension RandomStream: RandomSource {}
 
 extension TorchRandom: RandomSource {
-  /// As `torch.empty(shape).uniform_(lower, upper)`, but never the upper bound, to which PyTorch's draws
-  /// may round.
+  /// As `torch.empty(shape).uniform_(lower, upper)`, but never the upper bound, to which PyTorch's
+  /// draws may round.
   public mutating func uniform(_ shape: [Int], in range: Range<Float>) -> Tensor {
     uniform(shape).spread(over: range)
   }

@@ -4,8 +4,8 @@ import CKernels
 ///
 /// The numbers are a function of the name and of the position in the stream alone (Philox4x32-10,
 /// Salmon et al. 2011), so that an environment's or an image's draws do not depend on scheduling.
-/// Streams with different names are independent. A stream is a small value: copy it to draw the same
-/// numbers again, encode it to resume.
+/// Streams with different names are independent. A stream is a small value: copy it to draw the
+/// same numbers again, encode it to resume.
 public struct RandomStream: RandomNumberGenerator, Sendable, Codable, Hashable {
   private let key: UInt64
   private let index: UInt64

@@ -3,8 +3,8 @@ import Glibc
 
 /// Draws the same float32 numbers as PyTorch's CPU generator, for seeds that others have published.
 ///
-/// The generator is the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998), seeded with the low
-/// 32 bits. PyTorch has two normal transformations: below 16 elements one by one in double
+/// The generator is the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998), seeded with the
+/// low 32 bits. PyTorch has two normal transformations: below 16 elements one by one in double
 /// precision, from 16 on sixteen at a time in single precision.
 public struct TorchRandom: Sendable {
   private var state = [UInt32](repeating: 0, count: 624)

@@ -1,8 +1,9 @@
 import Files
 import Foundation
 
-/// A folder that appears under its name only when it is complete. A process that is killed may leave
-/// `.attune-NAME-PID.partial` or `.attune-NAME-PID.old`, the folder that was to be replaced, beside it.
+/// A folder that appears under its name only when it is complete. A process that is killed may
+/// leave `.attune-NAME-PID.partial` or `.attune-NAME-PID.old`, the folder that was to be replaced,
+/// beside it.
 package enum AtomicFolder {
   /// Fills a folder through `body`, which gets a temporary path beside the final one.
   package static func write(to path: String, _ body: (String) throws -> Void) throws {

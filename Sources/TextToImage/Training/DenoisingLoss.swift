@@ -35,7 +35,8 @@ struct DenoisingLoss: Sendable {
     schedule.cumulativeAlphas.map { alphaBar in
       guard gamma > 0 else { return 1 }
       let alphaBar = Double(alphaBar)
-      // min(SNR, gamma) = min(alphaBar, gamma (1 - alphaBar)) / (1 - alphaBar), without dividing by 0.
+      // min(SNR, gamma) = min(alphaBar, gamma (1 - alphaBar)) / (1 - alphaBar), without dividing by
+      // 0.
       let clipped = min(alphaBar, gamma * (1 - alphaBar))
       return switch predictionType {
       case .sample: Float(alphaBar < 1 ? clipped / (1 - alphaBar) : gamma)

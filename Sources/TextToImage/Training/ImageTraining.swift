@@ -103,8 +103,8 @@ public final class ImageTraining {
 
   /// Trains on the next batch.
   ///
-  /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the source and the communicator
-  ///   throw.
+  /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the source and the
+  ///   communicator throw.
   public func step() throws -> Report {
     order.nextBatch = batchIndex
     let pairs = try source.batch(next: &order)

@@ -71,8 +71,8 @@ extension NewModelConfiguration {
       case .linear: .linear(first: 0.0001, last: 0.02)
       case .scaledLinear: .scaledLinear(first: 0.00085, last: 0.012)
       }
-    // Clamping, diffusers' habit for pixels, clamps the estimate of the sample and not the noise that
-    // goes with it: with guidance above 1 what is left over stays in the picture.
+    // Clamping, diffusers' habit for pixels, clamps the estimate of the sample and not the noise
+    // that goes with it: with guidance above 1 what is left over stays in the picture.
     return try SchedulerConfiguration(
       betas: betas, predictionType: noise.predictionType, timeStepCount: noise.timeStepCount,
       clampsEstimates: false, hasZeroTerminalSNR: noise.hasZeroTerminalSNR)

@@ -69,8 +69,8 @@ final class GatedPerceptron: Module {
     second = Linear(inputSize: hiddenSize, outputSize: size, random: &random)
   }
 
-  /// Rows that are taken at a time where no gradients are wanted: the hidden layer is eight times as wide
-  /// as the tokens, and the largest of all activations.
+  /// Rows that are taken at a time where no gradients are wanted: the hidden layer is eight times
+  /// as wide as the tokens, and the largest of all activations.
   private static let rowCount = 1_024
 
   /// `[B, N, size]` to the same shape.

@@ -6,7 +6,8 @@ import Rewards
 import Runs
 import TextToImage
 
-/// `attune noise evaluate --model DIR --prompt TEXT --prior FILE... --reward NAME [--count 64] [--json]`
+/// `attune noise evaluate --model DIR --prompt TEXT --prior FILE... --reward NAME [--count 64]
+/// [--json]`
 struct NoiseEvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",

@@ -4,7 +4,8 @@ import Rewards
 import Runs
 import TextToImage
 
-/// `attune noise optimize --model DIR --prompt TEXT --reward NAME [--output RUN] [key.path=value ...]`
+/// `attune noise optimize --model DIR --prompt TEXT --reward NAME [--output RUN] [key.path=value
+/// ...]`
 struct NoiseOptimizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "optimize",

@@ -7,8 +7,8 @@ import Runs
 import Tensors
 import TextToImage
 
-/// What `attune noise optimize` does: draws, judges and learns for all prompts at once, until each has
-/// settled or all iterations are done.
+/// What `attune noise optimize` does: draws, judges and learns for all prompts at once, until each
+/// has settled or all iterations are done.
 struct NoiseOptimizeWork: TrainingWork {
   let run: Run<NoiseOptimizeSettings>
   private let painter: NoisePainter

@@ -17,7 +17,8 @@ struct NoisePainter {
     return Image.batch(pictures, range: .zeroToOne)
   }
 
-  /// Pictures of a prompt with the seeds from `firstSeed`, their noise moved by a prior if there is one.
+  /// Pictures of a prompt with the seeds from `firstSeed`, their noise moved by a prior if there is
+  /// one.
   func paint(
     _ prompt: String, prior: NoisePrior?, firstSeed: UInt64, count: Int
   ) throws -> [Image] {

@@ -42,7 +42,8 @@ struct NoiseReport: Encodable {
   }
 }
 
-/// What it prints with `--json` for several priors: each, and what they gain on average over prompts.
+/// What it prints with `--json` for several priors: each, and what they gain on average over
+/// prompts.
 struct NoiseReports: Encodable {
   let priors: [NoiseReport]
   let summary: NoiseSummary

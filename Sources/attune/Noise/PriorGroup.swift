@@ -1,6 +1,7 @@
 import InitialNoise
 
-/// Priors of one origin, learned from several seeds perhaps, which stand beside the same plain pictures.
+/// Priors of one origin, learned from several seeds perhaps, which stand beside the same plain
+/// pictures.
 struct PriorGroup {
   /// What all of them were learned for.
   let origin: PriorOrigin

@@ -3,10 +3,11 @@ import Runs
 import TextToImage
 
 extension NoisePriorFile {
-  /// Makes sure that the prior fits a use: another model or size is refused, another prompt or way of
-  /// sampling is warned of.
+  /// Makes sure that the prior fits a use: another model or size is refused, another prompt or way
+  /// of sampling is warned of.
   ///
-  /// `fingerprint` is that of the pipeline's model: every weight goes into it, so that it is computed once.
+  /// `fingerprint` is that of the pipeline's model: every weight goes into it, so that it is
+  /// computed once.
   func prepare(
     path: String, pipeline: TextToImagePipeline, fingerprint: String, prompts: [String],
     negativePrompt: String, settings: inout GenerationSettings, log: RunLog

@@ -21,6 +21,11 @@ struct Contestant {
       checkpoint.configuration.environment = EnvironmentConfiguration()
       checkpoint.configuration.environment.name = environment
     }
+    try self.init(checkpoint, path: path, seed: seed)
+  }
+
+  /// A policy that was read already, from that path.
+  init(_ checkpoint: PolicyCheckpoint, path: String, seed: UInt64) throws {
     self.path = path
     policy = try checkpoint.makePolicy()
     evaluation = PolicyEvaluation(

@@ -4,14 +4,16 @@ import Runs
 
 /// What a policy does otherwise after pretraining, with the same weights.
 struct PolicyChanges: RunConfiguration {
-  /// How chunks are denoised, `ddpm` or `ddim`; as in pretraining if there is none. DDIM's few steps cost a
-  /// fraction of DDPM's, and each has more of the exploration to itself.
+  /// How chunks are denoised, `ddpm` or `ddim`; as in pretraining if there is none. DDIM's few
+  /// steps cost a fraction of DDPM's, and each has more of the exploration to itself.
   var sampler: DenoisingConfiguration.Sampler?
   /// The denoising steps of DDIM; as in pretraining if there are none.
   var ddimStepCount: Int?
-  /// The share of DDPM's noise that DDIM draws when the policy is judged; as in pretraining if there is none.
+  /// The share of DDPM's noise that DDIM draws when the policy is judged; as in pretraining if
+  /// there is none.
   var ddimEta: Float?
-  /// Ta: the actions that are executed before the next decision; as in pretraining if there are none.
+  /// Ta: the actions that are executed before the next decision; as in pretraining if there are
+  /// none.
   var executedCount: Int?
 
   static let defaults = PolicyChanges()

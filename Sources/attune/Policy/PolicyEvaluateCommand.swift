@@ -6,7 +6,8 @@ import Foundation
 import Media
 import Runs
 
-/// `attune policy evaluate --checkpoint FILE [--environment NAME] [--episodes 50] [--video out.mp4]`
+/// `attune policy evaluate --checkpoint FILE [--environment NAME] [--episodes 50] [--video
+/// out.mp4]`
 struct PolicyEvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",

@@ -31,6 +31,7 @@ struct PolicyFinetuneWork: TrainingWork {
     var record = MetricsRecord(iteration: 0, step: 0)
     try evaluate(&record)
     try run.write(record)
+    film("before", policy)
   }
 
   mutating func iterate() throws -> IterationReport {
@@ -53,6 +54,12 @@ struct PolicyFinetuneWork: TrainingWork {
         "secondsUpdating": report.times.update,
       ])
     return report.words
+  }
+
+  mutating func end() throws { film("after", try PolicyCheckpoint(path: best.path)) }
+
+  private func film(_ name: String, _ policy: PolicyCheckpoint) {
+    run.times.measure("film") { run.configuration.evaluation.film(policy, name, of: run) }
   }
 
   private var policy: PolicyCheckpoint {

@@ -41,6 +41,11 @@ struct PolicyPretrainWork: TrainingWork {
     return "loss \(record["loss"]?.short ?? "none")"
   }
 
+  mutating func end() throws {
+    let policy = try PolicyCheckpoint(path: best.path)
+    run.times.measure("film") { run.configuration.evaluation.film(policy, "after", of: run) }
+  }
+
   private mutating func evaluate(_ record: inout MetricsRecord) throws {
     let settings = run.configuration.evaluation
     let policy = training.checkpoint()

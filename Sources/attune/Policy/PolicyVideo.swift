@@ -5,7 +5,8 @@ import Environments
 struct PolicyVideo {
   let contestant: Contestant
 
-  /// - Throws: `VideoError` if the file cannot be written, `EnvironmentError` if nothing can be drawn.
+  /// - Throws: `VideoError` if the file cannot be written, `EnvironmentError` if nothing can be
+  ///   drawn.
   func write(to path: String, episodeCount: Int) throws {
     let film = try EpisodeFilm(path: path, of: try contestant.makeEnvironment())
     for episode in 0..<episodeCount {

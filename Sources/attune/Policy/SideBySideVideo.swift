@@ -11,7 +11,8 @@ struct SideBySideVideo {
   /// Pictures for which the end of an episode stands still.
   private let pauseCount = 10
 
-  /// - Throws: `VideoError` if the file cannot be written, `EnvironmentError` if nothing can be drawn.
+  /// - Throws: `VideoError` if the file cannot be written, `EnvironmentError` if nothing can be
+  ///   drawn.
   func write(to path: String, episodeCount: Int) throws {
     let timing = FilmTiming(try left.makeEnvironment())
     var video: VideoWriter?

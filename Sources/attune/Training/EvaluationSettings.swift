@@ -9,6 +9,8 @@ struct EvaluationSettings: RunConfiguration {
   var episodes = 50
   /// Decides their starts and noise; the same every time.
   var seed: UInt64 = 1_000_000
+  /// Episodes of them that are filmed, before a fine-tuning and after every training; 0 for none.
+  var filmedEpisodes = 1
 
   static let defaults = EvaluationSettings()
 
@@ -21,11 +23,27 @@ struct EvaluationSettings: RunConfiguration {
       throw ConfigurationError.badValue(
         key: "episodes", found: "\(episodes)", expected: "1 to 100000")
     }
+    if !(0...1000).contains(filmedEpisodes) {
+      throw ConfigurationError.badValue(
+        key: "filmedEpisodes", found: "\(filmedEpisodes)", expected: "0 to 1000")
+    }
   }
 
   /// Whether it is time after that iteration.
   func isDue(after iteration: Int, isLast: Bool) -> Bool {
     interval > 0 && (isLast || iteration.isMultiple(of: interval))
+  }
+
+  /// Films a policy, `before` or `after` a training, in a run's folder. What cannot be drawn is no reason
+  /// to lose a training.
+  func film<Settings>(_ checkpoint: PolicyCheckpoint, _ name: String, of run: Run<Settings>) {
+    guard filmedEpisodes > 0 else { return }
+    do {
+      try PolicyVideo(contestant: Contestant(checkpoint, path: run.folder.path, seed: seed))
+        .write(to: "\(run.folder.videosPath)/\(name).mp4", episodeCount: filmedEpisodes)
+    } catch {
+      run.log.warn("no film: \(error)")
+    }
   }
 
   /// Plays the policy of a checkpoint.
@@ -49,8 +67,8 @@ extension EvaluationSummary {
     return metrics
   }
 
-  /// By what policies are compared: where the task can be done, the best reward, which is the success
-  /// rate if nothing else is rewarded and tells more if something is; else the return.
+  /// By what policies are compared: where the task can be done, the best reward, which is the
+  /// success rate if nothing else is rewarded and tells more if something is; else the return.
   var score: Double { successRate == nil ? meanReturn : bestRewardMean }
 
   /// A few words for a line.
@@ -59,8 +77,8 @@ extension EvaluationSummary {
     return "\(successWords), best reward \(bestRewardMean.short), \(returnWords)"
   }
 
-  /// The same for episodes of a training, whose rewards may be others than the task's: then the best of
-  /// them says nothing by itself.
+  /// The same for episodes of a training, whose rewards may be others than the task's: then the
+  /// best of them says nothing by itself.
   var trainingWords: String { successRate == nil ? returnWords : "\(successWords), \(returnWords)" }
 
   private var successWords: String { "success \(((successRate ?? 0) * 100).short)%" }

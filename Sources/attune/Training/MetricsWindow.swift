@@ -1,7 +1,7 @@
 import Runs
 
-/// Numbers of the iterations since the last line of metrics; kept in checkpoints, so that a run that
-/// was stopped between two lines writes the line that it would have written.
+/// Numbers of the iterations since the last line of metrics; kept in checkpoints, so that a run
+/// that was stopped between two lines writes the line that it would have written.
 struct MetricsWindow {
   private var sums: [String: Double] = [:]
   private var count = 0

@@ -35,10 +35,13 @@ protocol TrainingWork {
   mutating func write(_ report: Report, isLast: Bool) throws -> String
   /// Writes a checkpoint.
   func save() throws
+  /// Shows what came of it, after the last checkpoint.
+  mutating func end() throws
 }
 
 extension TrainingWork {
   mutating func begin() throws {}
+  mutating func end() throws {}
 }
 
 /// Iterations, reports and checkpoints, until all are done or the user stops it.
@@ -83,6 +86,7 @@ struct TrainingLoop {
         throw ExitCode.interrupted
       }
     }
+    try work.end()
     run.log.say(run.times.table)
     sayResult(work)
   }

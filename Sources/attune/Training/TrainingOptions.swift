@@ -114,8 +114,8 @@ extension RunConfiguration {
 }
 
 extension Checkpoint {
-  /// The checkpoint of a policy's training: a policy that can be used as it is, and under `training.`
-  /// what the training needs to go on.
+  /// The checkpoint of a policy's training: a policy that can be used as it is, and under
+  /// `training.` what the training needs to go on.
   init(iteration: Int, _ policy: PolicyCheckpoint, _ state: TrainingState) throws {
     self.init(iteration: iteration, metadata: try policy.metadata())
     add(policy.weights)

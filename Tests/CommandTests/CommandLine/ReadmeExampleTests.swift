@@ -71,10 +71,8 @@ struct FirstOrderSampler: MarkovSampler {
 /// The examples of the README are above, word for word, and do what it says.
 @Suite struct ReadmeExampleTests {
   @Test func readmeHasTheseExamples() throws {
-    let tests = URL(filePath: #filePath)
-    let root = (0..<4).reduce(tests) { url, _ in url.deletingLastPathComponent() }
-    let readme = try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
-    let source = try String(contentsOf: tests, encoding: .utf8)
+    let readme = try String(contentsOfFile: Repository.path("README.md"), encoding: .utf8)
+    let source = try String(contentsOfFile: #filePath, encoding: .utf8)
     let examples = readme.matches(
       of: #/```swift\n(?<code>(?:final class|struct) .*?)```/#.dotMatchesNewlines())
     #expect(examples.count == 3)

@@ -3,7 +3,8 @@ import Media
 import TestSupport
 import Testing
 
-/// Every option of every command with values of wrong types, negative, huge, empty and hostile ones.
+/// Every option of every command with values of wrong types, negative, huge, empty and hostile
+/// ones.
 @Suite(.serialized) struct WrongOptionTests {
   private static let values = ["", "-1", "9223372036854775807", "1e300", "\u{1B}[31mred"]
 

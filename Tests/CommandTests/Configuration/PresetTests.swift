@@ -1,14 +1,13 @@
 import Foundation
 import Runs
+import TestSupport
 import Testing
 
 @testable import attune
 
 /// The settings in `samples/` are those of one command each, and valid.
 @Suite struct PresetTests {
-  private static let folder = URL(filePath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "samples").path
+  private static let folder = Repository.path("samples")
 
   private static var presets: [String] {
     get throws {

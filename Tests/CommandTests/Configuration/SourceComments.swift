@@ -1,9 +1,10 @@
 import Foundation
+import TestSupport
 
-/// The comments above the properties in `Sources`, which is formatted: types are nested by two spaces.
+/// The comments above the properties in `Sources`, which is formatted: types are nested by two
+/// spaces.
 struct SourceComments {
-  static let root = URL(filePath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+  static let root = URL(filePath: Repository.path(""))
 
   /// Those of the sources as they are, read once.
   static let current = Result { try SourceComments() }

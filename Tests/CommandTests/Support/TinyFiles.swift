@@ -10,11 +10,10 @@ import TextToImage
 /// Small files and settings for trainings of a moment.
 extension TemporaryFolder {
   /// The paper dolls of the tests.
-  static let dolls = URL(filePath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent()
-    .appending(path: "Goldens/CaptionedImages/dolls").path
+  static let dolls = Repository.golden("CaptionedImages/dolls")
 
-  /// `policy.safetensors`, a Push-T policy that has learned nothing, and `finetune.yaml` to improve it.
+  /// `policy.safetensors`, a Push-T policy that has learned nothing, and `finetune.yaml` to improve
+  /// it.
   func writeFinetuning() throws {
     var policy = PolicyConfiguration()
     policy.environment.name = "push-t"
@@ -46,7 +45,7 @@ extension TemporaryFolder {
         epochCount: 2
         batchSize: 24
         critic: {hiddenSizes: [16, 16, 16]}
-      evaluation: {interval: 4, episodes: 3}
+      evaluation: {interval: 4, episodes: 3, filmedEpisodes: 0}
       checkpointInterval: 1
       """, to: "finetune.yaml")
   }
@@ -69,7 +68,7 @@ extension TemporaryFolder {
         denoising: {stepCount: 4}
       demonstrations: {path: demonstrations.npz, validationFraction: 0.5}
       training: {batchSize: 16, batchCount: 40, averageStart: 10}
-      evaluation: {interval: 20, episodes: 2}
+      evaluation: {interval: 20, episodes: 2, filmedEpisodes: 0}
       reportInterval: 5
       checkpointInterval: 10
       """, to: "pretrain.yaml")
@@ -106,8 +105,8 @@ extension TemporaryFolder {
   /// What the model of `writeImageModel` has words for.
   static let imagePrompts = ["a red square", "a \"blue\" square: 50% off"]
 
-  /// `model`, a text-to-image model that has learned nothing, and `judge.sh`, which tells any two pictures
-  /// apart, however small they are: 0 to 99 for each.
+  /// `model`, a text-to-image model that has learned nothing, and `judge.sh`, which tells any two
+  /// pictures apart, however small they are: 0 to 99 for each.
   func writeImageModel() throws {
     var configuration = NewModelConfiguration()
     configuration.text.vocabularySize = 600
@@ -134,7 +133,8 @@ extension TemporaryFolder {
       """, to: "judge.sh")
   }
 
-  /// The model of `writeImageModel`, `find.yaml` to learn its noise and `weights.yaml` to improve it.
+  /// The model of `writeImageModel`, `find.yaml` to learn its noise and `weights.yaml` to improve
+  /// it.
   func writeImageImprovement() throws {
     try writeImageModel()
     let common = """

@@ -79,7 +79,8 @@ struct TinyTraining: CustomTestStringConvertible, Sendable {
       .compactMap { Int($0.output.1) }.sorted()
   }
 
-  /// How many iterations have a whole line of metrics; what was before the first one does not count.
+  /// How many iterations have a whole line of metrics; what was before the first one does not
+  /// count.
   static func recordedIterationCount(_ run: String) -> Int {
     let text = (try? String(contentsOfFile: "\(run)/metrics.jsonl", encoding: .utf8)) ?? ""
     return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()

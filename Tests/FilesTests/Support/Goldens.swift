@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Files
@@ -11,8 +12,7 @@ enum Goldens {
     let values: [Double]
   }
 
-  static let folder = URL(filePath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Goldens/Files")
+  static let folder = URL(filePath: Repository.golden("Files"))
 
   static func path(_ name: String) -> String { folder.appending(path: name).path }
 

@@ -60,14 +60,3 @@ struct TinyModel {
       clampsEstimates: true, hasZeroTerminalSNR: true)
   }
 }
-
-/// The greatest difference of two tensors; infinite if the shapes differ, NaN if any element is.
-func greatestDifference(_ a: Tensor, _ b: Tensor) -> Float {
-  guard a.shape == b.shape else { return .infinity }
-  var greatest: Float = 0
-  for (a, b) in zip(a.elements, b.elements) {
-    let difference = abs(a - b)
-    greatest = difference.isNaN || greatest.isNaN ? .nan : max(greatest, difference)
-  }
-  return greatest
-}

@@ -1,0 +1,48 @@
+import Tensors
+import Testing
+
+/// Checks shapes and elements: |actual - expected| <= relative * max|expected| + absolute. NaN fails.
+///
+/// - Returns: the greatest difference over the greatest expected magnitude, if shapes agree.
+@discardableResult
+public func expectClose(
+  _ actual: Tensor?, _ expected: Tensor, relative: Float = 1e-5, absolute: Float = 1e-7,
+  _ what: String = "the tensor", sourceLocation: SourceLocation = #_sourceLocation
+) -> Float {
+  guard let actual, actual.shape == expected.shape else {
+    Issue.record(
+      "\(what): shape \(actual?.shape.description ?? "none"), expected \(expected.shape)",
+      sourceLocation: sourceLocation)
+    return .infinity
+  }
+  let tolerance = relative * expected.greatestMagnitude + absolute
+  for (index, (a, e)) in zip(actual.elements, expected.elements).enumerated()
+  where !(abs(a - e) <= tolerance) {
+    Issue.record(
+      "\(what): element \(index) is \(a), expected \(e) within \(tolerance)",
+      sourceLocation: sourceLocation)
+    break
+  }
+  return relativeError(actual, expected)
+}
+
+/// The greatest difference of two tensors over the greatest expected magnitude; NaN if any element is,
+/// infinite if the shapes differ.
+public func relativeError(_ actual: Tensor, _ expected: Tensor) -> Float {
+  greatestDifference(actual, expected) / max(expected.greatestMagnitude, .leastNormalMagnitude)
+}
+
+/// The greatest difference of two tensors; NaN if any element is, infinite if the shapes differ.
+public func greatestDifference(_ actual: Tensor, _ expected: Tensor) -> Float {
+  guard actual.shape == expected.shape else { return .infinity }
+  var greatest: Float = 0
+  for (a, e) in zip(actual.elements, expected.elements) {
+    let difference = abs(a - e)
+    greatest = difference.isNaN || greatest.isNaN ? .nan : max(greatest, difference)
+  }
+  return greatest
+}
+
+extension Tensor {
+  fileprivate var greatestMagnitude: Float { elements.map { abs($0) }.max() ?? 0 }
+}
