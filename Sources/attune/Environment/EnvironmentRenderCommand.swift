@@ -15,10 +15,13 @@ struct EnvironmentRenderCommand: ParsableCommand {
 
   @OptionGroup var selection: EnvironmentSelection
 
-  @Option(name: .shortAndLong, help: "The MP4 file to write.")
+  @Option(
+    name: .shortAndLong, help: "The MP4 file to write.", completion: .file(extensions: ["mp4"]))
   var output: String
 
-  @Option(help: "The safetensors file of an actor; random actions unless given.")
+  @Option(
+    help: "The safetensors file of an actor; random actions unless given.",
+    completion: .file(extensions: ["safetensors"]))
   var policy: String?
 
   @Option(help: "The number of episodes.")

@@ -24,13 +24,13 @@ struct ImageEvaluateCommand: ParsableCommand {
           --classifier checkpoints/dolls-classifier --held-out --json
       """)
 
-  @Option(help: "The model folder, in the layout of diffusers.")
+  @Option(help: "The model folder, in the layout of diffusers.", completion: .directory)
   var model: String
 
-  @Option(help: "The folder of doll layers.")
+  @Option(help: "The folder of doll layers.", completion: .directory)
   var dolls: String
 
-  @Option(help: "The folder of the classifier.")
+  @Option(help: "The folder of the classifier.", completion: .directory)
   var classifier: String
 
   @Option(help: "Pictures.")

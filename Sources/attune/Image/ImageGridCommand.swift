@@ -19,7 +19,8 @@ struct ImageGridCommand: ParsableCommand {
   @Option(help: "Pictures in a row; as many as make the grid about square if not given.")
   var columns: Int?
 
-  @Option(name: .shortAndLong, help: "The PNG file to write.")
+  @Option(
+    name: .shortAndLong, help: "The PNG file to write.", completion: .file(extensions: ["png"]))
   var output: String
 
   @Option(

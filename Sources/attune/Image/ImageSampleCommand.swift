@@ -35,7 +35,9 @@ struct ImageSampleCommand: ParsableCommand {
   @Option(name: .customLong("prompt"), help: "What to draw; may be given again for more prompts.")
   var prompts: [String]
 
-  @Option(help: "A noise prior that attune noise optimize learned, to start from.")
+  @Option(
+    help: "A noise prior that attune noise optimize learned, to start from.",
+    completion: .file(extensions: ["safetensors"]))
   var prior: String?
 
   @Option(help: "What to lead away from; the prior's own unless given.")
@@ -77,7 +79,9 @@ struct ImageSampleCommand: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Write prompts on the grid.")
   var captions = true
 
-  @Option(name: .shortAndLong, help: "The PNG file of a grid, or a folder for single files.")
+  @Option(
+    name: .shortAndLong, help: "The PNG file of a grid, or a folder for single files.",
+    completion: .file(extensions: ["png"]))
   var output: String
 
   @OptionGroup var threads: ThreadOptions

@@ -19,7 +19,8 @@ struct ImageVideoCommand: ParsableCommand {
   @Option(help: "Frames a second.")
   var rate = 24.0
 
-  @Option(name: .shortAndLong, help: "The MP4 file to write.")
+  @Option(
+    name: .shortAndLong, help: "The MP4 file to write.", completion: .file(extensions: ["mp4"]))
   var output: String
 
   @Option(help: "Fit every frame into WIDTHxHEIGHT, with its proportions kept.")

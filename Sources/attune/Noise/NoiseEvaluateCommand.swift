@@ -28,7 +28,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
           --prior runs/elf/prior-1.safetensors runs/elf/prior-2.safetensors
       """)
 
-  @Option(help: "The model folder, in the layout of diffusers.")
+  @Option(help: "The model folder, in the layout of diffusers.", completion: .directory)
   var model: String
 
   @Option(help: "What to draw; the prior's own prompt unless given.")
@@ -46,13 +46,18 @@ struct NoiseEvaluateCommand: ParsableCommand {
   @Option(name: .customLong("score"), help: "Another reward to look at; may be given again.")
   var scores: [String] = []
 
-  @Option(help: "The folder of the CLIP model, for rewards that need one and for diversity.")
+  @Option(
+    help: "The folder of the CLIP model, for rewards that need one and for diversity.",
+    completion: .directory)
   var clip: String?
 
-  @Option(help: "The folder of a classifier, for the share of what the prompt asks for.")
+  @Option(
+    help: "The folder of a classifier, for the share of what the prompt asks for.",
+    completion: .directory)
   var classifier: String?
 
-  @Option(help: "The folder of doll layers, for the exact comparison with them.")
+  @Option(
+    help: "The folder of doll layers, for the exact comparison with them.", completion: .directory)
   var dolls: String?
 
   @Option(help: "Pictures of each way.")

@@ -32,7 +32,8 @@ struct PolicyCollectCommand: ParsableCommand {
   @Option(help: "The number of episodes.")
   var episodes: Int
 
-  @Option(name: .shortAndLong, help: "The npz file to write.")
+  @Option(
+    name: .shortAndLong, help: "The npz file to write.", completion: .file(extensions: ["npz"]))
   var output: String
 
   @Flag(help: "Act by the mean instead of drawing from the policy's distribution.")

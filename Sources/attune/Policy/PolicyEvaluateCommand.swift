@@ -36,7 +36,9 @@ struct PolicyEvaluateCommand: ParsableCommand {
     completion: .file(extensions: ["safetensors"]))
   var against: String?
 
-  @Option(help: "The environment, if it is not that of the checkpoint.")
+  @Option(
+    help: "The environment, if it is not that of the checkpoint.",
+    completion: .list(EnvironmentRegistry.standard.entries.map(\.name)))
   var environment: String?
 
   @Option(help: "The number of episodes.")
@@ -45,7 +47,8 @@ struct PolicyEvaluateCommand: ParsableCommand {
   @Option(help: "Decides the episodes' starts and the policy's noise.")
   var seed: UInt64 = 1_000_000
 
-  @Option(help: "An MP4 file to write with the first episodes.")
+  @Option(
+    help: "An MP4 file to write with the first episodes.", completion: .file(extensions: ["mp4"]))
   var video: String?
 
   @Option(help: "The number of episodes in the video.")

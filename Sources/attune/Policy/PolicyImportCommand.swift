@@ -12,17 +12,19 @@ struct PolicyImportCommand: ParsableCommand {
       reference's normalization.npz) and, for a fine-tuned policy, 'fineTunedCount'.
 
       Example:
-        attune policy import state_3000.pt --config hopper-import.yaml \\
+        attune policy import state_3000.pt --config samples/hopper/import.yaml \\
           --output hopper.safetensors
       """)
 
-  @Argument(help: "The .pt file.")
+  @Argument(help: "The .pt file.", completion: .file(extensions: ["pt"]))
   var reference: String
 
-  @Option(help: "The YAML file of settings.")
+  @Option(help: "The YAML file of settings.", completion: .file(extensions: ["yaml", "yml"]))
   var config: String
 
-  @Option(name: .shortAndLong, help: "The safetensors file to write.")
+  @Option(
+    name: .shortAndLong, help: "The safetensors file to write.",
+    completion: .file(extensions: ["safetensors"]))
   var output: String
 
   @Flag(

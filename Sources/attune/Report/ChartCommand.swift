@@ -18,7 +18,7 @@ struct ChartCommand: ParsableCommand {
           --output loss.png
       """)
 
-  @Argument(help: "The run folders.")
+  @Argument(help: "The run folders.", completion: .directory)
   var runs: [String]
 
   @Option(help: "A name from metrics.jsonl; may be given several times.")
@@ -35,7 +35,9 @@ struct ChartCommand: ParsableCommand {
   @Option(help: "A line above the chart.")
   var title: String?
 
-  @Option(name: .shortAndLong, help: "The picture to write, .svg or .png.")
+  @Option(
+    name: .shortAndLong, help: "The picture to write, .svg or .png.",
+    completion: .file(extensions: ["svg", "png"]))
   var output: String
 
   @Flag(help: "Say nothing when all is well.")

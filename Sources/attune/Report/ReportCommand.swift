@@ -17,12 +17,15 @@ struct ReportCommand: ParsableCommand {
         attune report runs/dolls runs/find --output both.html
       """)
 
-  @Argument(help: ArgumentHelp("The run folders, in the order of the page.", valueName: "run"))
+  @Argument(
+    help: ArgumentHelp("The run folders, in the order of the page.", valueName: "run"),
+    completion: .directory)
   var folders: [String]
 
   @Option(
     name: .shortAndLong,
-    help: "The page to write; report.html in the folder of the only run unless given.")
+    help: "The page to write; report.html in the folder of the only run unless given.",
+    completion: .file(extensions: ["html"]))
   var output: String?
 
   @Flag(help: "Do not say what could not be shown; the page says it.")

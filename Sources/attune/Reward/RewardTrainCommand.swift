@@ -18,7 +18,9 @@ struct RewardTrainCommand: ParsableCommand {
         attune reward train --resume runs/clip
       """)
 
-  @Option(help: "What to train, clip or classifier, in place of that of the settings.")
+  @Option(
+    help: "What to train, clip or classifier, in place of that of the settings.",
+    completion: .list(["clip", "classifier"]))
   var kind: String?
 
   @OptionGroup var options: TrainingOptions

@@ -1,6 +1,5 @@
 import DiffusionPolicies
 import Foundation
-import NeuralNetworks
 import Runs
 
 /// Keeps the best policy of a run as `policy.safetensors` in its folder.
@@ -39,18 +38,5 @@ struct BestPolicy {
   /// Lets a later run know the best score.
   func store(in checkpoint: inout Checkpoint) {
     if let best { checkpoint.metadata[Self.key] = String(best) }
-  }
-}
-
-extension Run {
-  /// Names iteration and last checkpoint where a loss or gradient is not finite.
-  func stoppingAtNonFinite<Result>(iteration: Int, _ body: () throws -> Result) throws -> Result {
-    do {
-      return try body()
-    } catch let error as NonFiniteGradient {
-      throw NonFiniteError(
-        iteration: iteration, name: error.name, badCount: error.badCount, count: error.count,
-        lastCheckpoint: checkpoints.latestPath)
-    }
   }
 }

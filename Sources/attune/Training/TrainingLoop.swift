@@ -1,48 +1,8 @@
 import ArgumentParser
 import Files
 import Foundation
+import NeuralNetworks
 import Runs
-
-/// What a command trains; `TrainingLoop` decides what of it is done when.
-protocol TrainingWork {
-  /// The settings of its run.
-  associatedtype Settings: RunConfiguration
-  /// What an iteration says.
-  associatedtype Report
-
-  /// Where it is recorded.
-  var run: Run<Settings> { get }
-  /// Finished iterations.
-  var iteration: Int { get }
-  /// How many there are to be.
-  var iterationCount: Int { get }
-  /// Iterations between lines of metrics.
-  var reportInterval: Int { get }
-  /// Iterations between checkpoints.
-  var checkpointInterval: Int { get }
-  /// The setting that says so.
-  var iterationCountKey: String { get }
-  /// What it is all for, as in "policy".
-  var resultNoun: String { get }
-  /// Where that is.
-  var resultPaths: [String] { get }
-
-  /// Looks at what there is before the first iteration.
-  mutating func begin() throws
-  /// Learns for an iteration.
-  mutating func iterate() throws -> Report
-  /// Writes a line of metrics; gives a few words for the line of progress.
-  mutating func write(_ report: Report, isLast: Bool) throws -> String
-  /// Writes a checkpoint.
-  func save() throws
-  /// Shows what came of it, after the last checkpoint.
-  mutating func end() throws
-}
-
-extension TrainingWork {
-  mutating func begin() throws {}
-  mutating func end() throws {}
-}
 
 /// Iterations, reports and checkpoints, until all are done or the user stops it.
 struct TrainingLoop {
@@ -105,5 +65,18 @@ struct TrainingLoop {
     work.run.log.say(
       "the \(work.resultNoun)\(paths.count == 1 ? " is" : "s are") "
         + paths.joined(separator: ", "))
+  }
+}
+
+extension Run {
+  /// Names iteration and last checkpoint where a loss or gradient is not finite.
+  func stoppingAtNonFinite<Result>(iteration: Int, _ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let error as NonFiniteGradient {
+      throw NonFiniteError(
+        iteration: iteration, name: error.name, badCount: error.badCount, count: error.count,
+        lastCheckpoint: checkpoints.latestPath)
+    }
   }
 }

@@ -1,10 +1,7 @@
 import ArgumentParser
-import DiffusionPolicies
 import Files
-import NeuralNetworks
 import Reports
 import Runs
-import Tensors
 
 /// The options of every command that trains.
 struct TrainingOptions: ParsableArguments {
@@ -90,61 +87,5 @@ extension TrainingOptions {
     throw ValidationError(
       "\(run.printable) is a run of another command; go on with it by: \(command) --resume "
         + run.printable)
-  }
-}
-
-/// The override that sets a key to a text, whatever is in it.
-func override(_ key: String, text: String) -> String { "\(key)=\(quotedYAML(text))" }
-
-/// A text in quotes, as YAML reads it.
-func quotedYAML(_ text: String) -> String {
-  "\"\(text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
-}
-
-extension RunConfiguration {
-  /// Runs the checks of an inner configuration and names its settings by their whole path.
-  func checking(_ outer: String, _ check: () throws -> Void) throws {
-    do {
-      try check()
-    } catch let error as SettingError {
-      throw ConfigurationError.badValue(
-        key: "\(outer).\(error.key)", found: error.found, expected: error.expected)
-    }
-  }
-}
-
-extension Checkpoint {
-  /// The checkpoint of a policy's training: a policy that can be used as it is, and under
-  /// `training.` what the training needs to go on.
-  init(iteration: Int, _ policy: PolicyCheckpoint, _ state: TrainingState) throws {
-    self.init(iteration: iteration, metadata: try policy.metadata())
-    add(policy.weights)
-    add(state)
-  }
-
-  /// Adds what a training needs to go on.
-  mutating func add(_ state: TrainingState) {
-    add(state.tensors, prefix: PolicyCheckpoint.trainingPrefix)
-    for (name, number) in state.numbers { metadata["training.number.\(name)"] = String(number) }
-    for (name, text) in state.texts { metadata["training.text.\(name)"] = text }
-  }
-
-  /// The state that was saved so.
-  var trainingState: TrainingState {
-    var state = TrainingState()
-    state.tensors = tensors(prefix: PolicyCheckpoint.trainingPrefix)
-    for (key, text) in metadata {
-      if key.hasPrefix("training.number.") {
-        state.numbers[String(key.dropFirst("training.number.".count))] = Int(text)
-      } else if key.hasPrefix("training.text.") {
-        state.texts[String(key.dropFirst("training.text.".count))] = text
-      }
-    }
-    return state
-  }
-
-  /// The policy's weights.
-  var policyWeights: [String: Tensor] {
-    tensors(prefix: "").filter { !$0.key.hasPrefix(PolicyCheckpoint.trainingPrefix) }
   }
 }
