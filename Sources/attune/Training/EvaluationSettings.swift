@@ -60,10 +60,13 @@ extension EvaluationSummary {
   /// The numbers for a run's metrics.
   var metrics: [String: Double] {
     var metrics = [
-      "evaluationReturn": meanReturn, "evaluationBestReward": bestRewardMean,
-      "evaluationLength": meanLength, "evaluationStandardError": standardError,
+      "evaluationReturn": meanReturn, "evaluationLength": meanLength,
+      "evaluationStandardError": standardError,
     ]
-    if let successRate { metrics["evaluationSuccessRate"] = successRate }
+    guard let successRate else { return metrics }
+    metrics["evaluationSuccessRate"] = successRate
+    // The greatest reward of a step says something where it is how well the task was done.
+    metrics["evaluationBestReward"] = bestRewardMean
     return metrics
   }
 
