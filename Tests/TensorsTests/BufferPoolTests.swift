@@ -6,7 +6,7 @@ import Testing
 /// What is kept of freed memory, in processes of their own. Nobody writes to these tensors, so that
 /// they take addresses but no memory.
 @Suite struct BufferPoolTests {
-  @Test(.timeLimit(.minutes(1))) func idleBuffersMakeRoomForALargerOne() async {
+  @Test func idleBuffersMakeRoomForALargerOne() async {
     await #expect(processExitsWith: .success) {
       let megabyte = 1 << 20
       leaveIdle(8, megabytes: 64)
@@ -17,7 +17,7 @@ import Testing
   }
 
   /// Four threads leave a gigabyte each, which is what one shelf keeps.
-  @Test(.timeLimit(.minutes(1))) func shelvesKeepTwoGigabytesTogether() async {
+  @Test func shelvesKeepTwoGigabytesTogether() async {
     await #expect(processExitsWith: .success) {
       WorkerPool.shared.threadCount = 4
       let (start, end) = (Meeting(of: 4), Meeting(of: 4))
