@@ -257,7 +257,7 @@ public final class FineTuning {
     // States from before this was checked do not say it.
     let environmentCount = state.numbers["environmentCount"] ?? configuration.environmentCount
     try SettingError.require(
-      configuration.environmentCount == environmentCount, "training.environmentCount",
+      configuration.environmentCount == environmentCount, "environmentCount",
       configuration.environmentCount,
       "\(environmentCount), with which the run was started: their episodes go on")
     let count = try state.number("fineTunedCount")

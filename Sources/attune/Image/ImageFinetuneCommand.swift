@@ -37,14 +37,10 @@ struct ImageFinetuneCommand: ParsableCommand {
     let judge = try settings.makeReward()
     let model = try TextToImageModel(folder: settings.model)
     run.log.warnOfCutPrompts(settings.prompts, tokenizer: model.tokenizer)
-    let training: ImageFineTuning
-    do {
-      training = try ImageFineTuning(
+    let training = try settings.checking("training") {
+      try ImageFineTuning(
         model: model, configuration: settings.training, prompts: settings.prompts, reward: judge,
         seed: settings.seed)
-    } catch let error as SettingError {
-      throw ConfigurationError.badValue(
-        key: "training.\(error.key)", found: error.found, expected: error.expected)
     }
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
     run.log.say(

@@ -26,13 +26,9 @@ struct ImageTrainCommand: ParsableCommand {
     let run = try options.open(ImageTrainSettings.self, named: "image-train")
     let settings = run.configuration
     let (model, source) = try settings.open()
-    let training: ImageTraining
-    do {
-      training = try ImageTraining(
+    let training = try settings.checking("data") {
+      try ImageTraining(
         model: model, configuration: settings.training, source: source, seed: settings.seed)
-    } catch let error as SettingError {
-      throw ConfigurationError.badValue(
-        key: "data.\(error.key)", found: error.found, expected: error.expected)
     }
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
     run.log.say(
@@ -63,13 +59,10 @@ extension ImageTrainSettings {
     let count = min(source.count ?? .max, Self.vocabularyCaptionCount)
     let vocabulary = BytePairVocabulary(
       trainedOn: try source.captions(at: Array(0..<count)), size: model.new.text.vocabularySize)
-    do {
-      let model = try model.new.makeModel(
+    let model = try checking("data") {
+      try self.model.new.makeModel(
         vocabulary: vocabulary, width: source.width, height: source.height, seed: seed)
-      return (model, source)
-    } catch let error as SettingError {
-      throw ConfigurationError.badValue(
-        key: "data.\(error.key)", found: error.found, expected: error.expected)
     }
+    return (model, source)
   }
 }

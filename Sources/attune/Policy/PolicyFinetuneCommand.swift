@@ -38,7 +38,9 @@ struct PolicyFinetuneCommand: ParsableCommand {
     let training = try FineTuning(
       inTraining, configuration: settings.training, seed: settings.seed)
     if let resumed = run.resumed {
-      try training.restore(resumed.policyWeights, resumed.trainingState)
+      try settings.checking("training") {
+        try training.restore(resumed.policyWeights, resumed.trainingState)
+      }
     }
     run.log.say(
       "\(training.policy.parameters.elementCount.counting("weight")) in "

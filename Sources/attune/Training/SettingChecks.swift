@@ -2,10 +2,11 @@ import NeuralNetworks
 import Runs
 
 extension RunConfiguration {
-  /// Runs the checks of an inner configuration and names its settings by their whole path.
-  func checking(_ outer: String, _ check: () throws -> Void) throws {
+  /// Does something with an inner configuration, and names settings that do not fit by their whole
+  /// path.
+  func checking<Result>(_ outer: String, _ body: () throws -> Result) throws -> Result {
     do {
-      try check()
+      return try body()
     } catch let error as SettingError {
       throw ConfigurationError.badValue(
         key: "\(outer).\(error.key)", found: error.found, expected: error.expected)
