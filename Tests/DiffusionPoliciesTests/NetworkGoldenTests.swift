@@ -62,9 +62,12 @@ import Testing
     let chunks = try goldens["\(name)/input.chunks"]
     let observations = try goldens["\(name)/input.observations"]
     let (output, shared) = (try goldens["\(name)/output"], try goldens["\(name)/shared-output"])
-    let bound = network.bound(to: observations)
-    expectClose(bound(chunks, times), output, relative: relative, "\(name) bound, mixed times")
-    expectClose(bound(chunks, .shared(7)), shared, relative: relative, "\(name) bound, one time")
+    for known in [[], [19, 7, 0], [5]] as [[Float]] {
+      let bound = network.bound(to: observations, times: known)
+      expectClose(bound(chunks, times), output, relative: relative, "\(name) bound, mixed times")
+      expectClose(
+        bound(chunks, .shared(7)), shared, relative: relative, "\(name) bound to \(known)")
+    }
     expectClose(
       network(chunks, timeSteps: .shared(7), observations: observations), shared,
       relative: relative, "\(name), one time")

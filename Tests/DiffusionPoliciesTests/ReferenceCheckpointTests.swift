@@ -66,7 +66,8 @@ import Testing
     for (name, average) in [("model", false), ("ema", true), ("ema", nil)] {
       let network = try denoiser(checkpoint, .pretrained, average: average)
       try check(
-        "pretrained-\(name)", process, StagedDenoiser(network.bound(to: observations)))
+        "pretrained-\(name)", process,
+        StagedDenoiser(network.bound(to: observations, times: process.sampler.timeSteps)))
     }
   }
 
@@ -79,7 +80,8 @@ import Testing
     let network = try denoiser(checkpoint, .pretrained, completing: configuration)
     try check(
       "unet-ddim", ddim(.fixed(0)),
-      StagedDenoiser(network.bound(to: try goldens["observations"])))
+      StagedDenoiser(
+        network.bound(to: try goldens["observations"], times: ddim(.fixed(0)).sampler.timeSteps)))
     #expect(try checkpoint.network(for: .pretrained).actionSize == 2)
   }
 
@@ -88,9 +90,11 @@ import Testing
     #expect(!checkpoint.hasAverage && checkpoint.step == 200)
     #expect(checkpoint.parts == [.pretrained, .fineTuned, .critic])
     let observations = try goldens["observations"]
+    let times = ddpm(.own).sampler.timeSteps
     let networks = StagedDenoiser(
-      frozen: try denoiser(checkpoint, .pretrained).bound(to: observations),
-      fineTuned: try denoiser(checkpoint, .fineTuned).bound(to: observations), fineTunedCount: 4)
+      frozen: try denoiser(checkpoint, .pretrained).bound(to: observations, times: times),
+      fineTuned: try denoiser(checkpoint, .fineTuned).bound(to: observations, times: times),
+      fineTunedCount: 4)
     try check("finetuned-training", ddpm(.atLeast(0.1)), networks)
     try check("finetuned-evaluation", ddpm(.atLeastUntilLast(1e-3)), networks)
     let (configuration, conditionSize) = try checkpoint.critic()
@@ -104,9 +108,11 @@ import Testing
   @Test mutating func fineTunedWithLearnedEta() throws {
     let checkpoint = try checkpoint("finetuned-ddim.pt")
     let observations = try goldens["observations"]
+    let times = ddim(.fixed(0)).sampler.timeSteps
     let networks = StagedDenoiser(
-      frozen: try denoiser(checkpoint, .pretrained).bound(to: observations),
-      fineTuned: try denoiser(checkpoint, .fineTuned).bound(to: observations), fineTunedCount: 3)
+      frozen: try denoiser(checkpoint, .pretrained).bound(to: observations, times: times),
+      fineTuned: try denoiser(checkpoint, .fineTuned).bound(to: observations, times: times),
+      fineTunedCount: 3)
     let eta = LearnedEta(size: 2)
     try checkpoint.load(.eta, into: eta)
     try check("ddim-training", ddim(.learned(eta), .atLeast(0.1)), networks)

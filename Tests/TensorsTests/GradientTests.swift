@@ -92,6 +92,10 @@ import Testing
     checkGradients([randomTensor([2, 3, 3], seed: 16), randomTensor([4, 3], seed: 17)]) {
       $0[0].linear(weight: $0[1], activation: activation)
     }
+    checkGradients([
+      randomTensor([6, 3], seed: 13), randomTensor([5, 3], seed: 14), randomTensor([5], seed: 15),
+      randomTensor([6, 5], seed: 43),
+    ]) { $0[0].linear(weight: $0[1], bias: $0[2], adding: $0[3], activation: activation) }
   }
 
   @Test func normalizations() {

@@ -17,9 +17,13 @@ public protocol ChunkDenoiser: Module {
     _ chunks: Tensor, timeSteps: Rowwise<Float>, observations: Tensor
   ) -> Tensor
 
-  /// This network for a whole chain of denoising steps from `observations` `[B, To, Do]`: what
-  /// depends on them alone is computed once.
+  /// This network for a whole chain of denoising steps: what depends on the observations or on
+  /// the time alone is computed once.
   ///
   /// Weights are read when it is bound: bind again after they change.
-  func bound(to observations: Tensor) -> Denoiser
+  ///
+  /// - Parameters:
+  ///   - observations: `[B, To, Do]`.
+  ///   - times: the chain's diffusion times; it may be asked for others, which takes longer.
+  func bound(to observations: Tensor, times: [Float]) -> Denoiser
 }

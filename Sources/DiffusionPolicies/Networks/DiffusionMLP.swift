@@ -50,18 +50,21 @@ public final class DiffusionMLP: ChunkDenoiser {
     return mean(input).reshaped(to: chunks.shape)
   }
 
-  /// The observations' share of the first layer is computed once, the time's once a step.
-  public func bound(to observations: Tensor) -> Denoiser {
+  /// The shares of observations and times in the first layer are computed once.
+  public func bound(to observations: Tensor, times: [Float]) -> Denoiser {
     let first = mean.firstLinear
     let conditionStart = chunkSize + timeEmbedding.size
     let conditionShare = first.share(ofInputsFrom: conditionStart, encoded(observations))  // [B, H]
     let chunkWeight = first.weight(forInputs: 0..<chunkSize)
     let timeWeight = first.weight(forInputs: chunkSize..<conditionStart)
+    let timeShares = timeEmbedding.bound(to: times) { $0.linear(weight: timeWeight) }
     return { [self] chunks, timeSteps in
-      let timeShare = timeEmbedding.rows(of: timeSteps) { $0.linear(weight: timeWeight) }
-      let chunkShare = chunks.flattened(from: 1).linear(weight: chunkWeight)
-      return mean.continuing(fromFirstSum: chunkShare + (conditionShare + timeShare))
-        .reshaped(to: chunks.shape)
+      let timeShare = timeShares(timeSteps)  // [1, H] or [B, H]
+      let isShared = timeShare.shape[0] == 1
+      let sum = chunks.flattened(from: 1).linear(
+        weight: chunkWeight, bias: isShared ? timeShare.flattened() : nil,
+        adding: isShared ? conditionShare : conditionShare + timeShare)
+      return mean.continuing(fromFirstSum: sum).reshaped(to: chunks.shape)
     }
   }
 

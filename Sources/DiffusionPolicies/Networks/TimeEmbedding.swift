@@ -21,21 +21,36 @@ final class TimeEmbedding: Module {
     second(first(sinusoids(times), activation: .mish))
   }
 
-  /// What `function` makes of the embedding, computed once for each distinct time: `[1, ...]` for a
-  /// shared time, else `[B, ...]`.
-  func rows(of timeSteps: Rowwise<Float>, _ function: (Tensor) -> Tensor = { $0 }) -> Tensor {
-    switch timeSteps {
-    case .shared(let time): return function(self([time]))
-    case .perRow(let times):
-      var positions: [Float: Int] = [:]
-      var distinct: [Float] = []
-      let indices = times.map { time in
-        if let position = positions[time] { return position }
-        positions[time] = distinct.count
-        distinct.append(time)
-        return distinct.count - 1
+  /// The embeddings of a minibatch, each distinct time embedded once: `[1, size]` for a shared
+  /// time, else `[B, size]`.
+  func rows(of timeSteps: Rowwise<Float>) -> Tensor { bound(to: [])(timeSteps) }
+
+  /// What `function` makes of the embeddings of a chain's times, computed at once.
+  ///
+  /// - Parameters:
+  ///   - times: those of the chain; others are computed when they are asked for.
+  ///   - function: makes `[times, ...]` of embeddings `[times, size]`, each row for itself.
+  /// - Returns: a function of the time: `[1, ...]` for a shared one, else `[B, ...]`.
+  func bound(
+    to times: [Float], _ function: @escaping (Tensor) -> Tensor = { $0 }
+  ) -> (Rowwise<Float>) -> Tensor {
+    let table = times.isEmpty ? nil : function(self(times))
+    var rows: [Float: Tensor] = [:]
+    for (index, time) in times.enumerated() { rows[time] = table?.slice(index..<(index + 1)) }
+    return { [self, rows] timeSteps in
+      switch timeSteps {
+      case .shared(let time): return rows[time] ?? function(self([time]))
+      case .perRow(let times):
+        var positions: [Float: Int] = [:]
+        var distinct: [Float] = []
+        let indices = times.map { time in
+          if let position = positions[time] { return position }
+          positions[time] = distinct.count
+          distinct.append(time)
+          return distinct.count - 1
+        }
+        return function(self(distinct)).gather(indices)
       }
-      return function(self(distinct)).gather(indices)
     }
   }
 

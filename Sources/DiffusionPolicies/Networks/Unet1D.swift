@@ -131,15 +131,16 @@ public final class Unet1D: ChunkDenoiser {
     return denoised(chunks, modulations: blocks.map { $0.conditionEncoder(condition) })
   }
 
-  /// The observations' share of every block's condition is computed once.
-  public func bound(to observations: Tensor) -> Denoiser {
+  /// The observations' share of every block's condition is computed once, and all embeddings.
+  public func bound(to observations: Tensor, times: [Float]) -> Denoiser {
     let observations = encoded(observations)
     let encoders = blocks.map {
       $0.conditionEncoder.bound(to: observations, timeSize: timeEmbedding.size)
     }
+    let embeddings = timeEmbedding.bound(to: times)
     return { [self] chunks, timeSteps in
-      let times = timeEmbedding.rows(of: timeSteps)
-      return denoised(chunks, modulations: encoders.map { $0(times) })
+      let time = embeddings(timeSteps)
+      return denoised(chunks, modulations: encoders.map { $0(time) })
     }
   }
 

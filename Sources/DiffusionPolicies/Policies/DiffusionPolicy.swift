@@ -183,12 +183,14 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
   }
 
   private func denoiser(_ observations: Tensor) -> StagedDenoiser {
-    let fineTuned = fineTuned.bound(to: observations)
+    // Exploring and evaluating differ in their noise, not in their times.
+    let times = exploring.sampler.timeSteps
     guard transitionCount > 0, transitionCount < exploring.transitionCount else {
-      return StagedDenoiser(fineTuned)
+      return StagedDenoiser(fineTuned.bound(to: observations, times: times))
     }
     return StagedDenoiser(
-      frozen: frozen.bound(to: observations), fineTuned: fineTuned,
+      frozen: frozen.bound(to: observations, times: Array(times[..<firstTransition])),
+      fineTuned: fineTuned.bound(to: observations, times: Array(times[firstTransition...])),
       fineTunedCount: transitionCount)
   }
 
@@ -215,7 +217,8 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
     withoutRecording {
       chain(
         on: observations, mode: .exploring, keepsLogProbabilities: false, streams: streams,
-        denoiser: StagedDenoiser(frozen.bound(to: observations))
+        denoiser: StagedDenoiser(
+          frozen.bound(to: observations, times: exploring.sampler.timeSteps))
       ).stackedStates
     }
   }

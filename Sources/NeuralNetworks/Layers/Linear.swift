@@ -1,6 +1,6 @@
 import Tensors
 
-/// y = activation(x weight^T + bias), as `torch.nn.Linear`.
+/// y = activation(x weight^T + bias + residual), without a residual as `torch.nn.Linear`.
 public final class Linear: Module {
   /// `[outputSize, inputSize]`
   public let weight: Parameter
@@ -19,9 +19,12 @@ public final class Linear: Module {
       : nil
   }
 
-  /// `[..., inputSize]` to `[..., outputSize]`.
-  public func callAsFunction(_ x: Tensor, activation: Activation = .identity) -> Tensor {
-    x.linear(weight: weight.tensor, bias: bias?.tensor, activation: activation)
+  /// `[..., inputSize]` to `[..., outputSize]`, the shape of `residual`.
+  public func callAsFunction(
+    _ x: Tensor, adding residual: Tensor? = nil, activation: Activation = .identity
+  ) -> Tensor {
+    x.linear(
+      weight: weight.tensor, bias: bias?.tensor, adding: residual, activation: activation)
   }
 
   /// `weight` and `bias`.

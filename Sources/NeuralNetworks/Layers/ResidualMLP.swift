@@ -20,9 +20,9 @@ public final class ResidualMLP: Module {
     func callAsFunction(_ x: Tensor, activation: Activation) -> Tensor {
       let entered = (firstNorm.map { $0(x) } ?? x).applying(activation)  // [B, D]
       guard let secondNorm else {
-        return second(first(entered, activation: activation)) + x
+        return second(first(entered, activation: activation), adding: x)
       }
-      return second(secondNorm(first(entered)).applying(activation)) + x
+      return second(secondNorm(first(entered)).applying(activation), adding: x)
     }
 
     func collect(into parameters: inout NamedParameters) {

@@ -1,15 +1,18 @@
 import CKernels
 
 extension Tensor {
-  /// `activation(x weight^T + bias)`: a linear layer and its activation in one pass.
+  /// `activation(x weight^T + bias + residual)`: a linear layer, what is added to it and its
+  /// activation in one pass.
   ///
   /// - Parameters:
   ///   - weight: `[out, in]`, as in `torch.nn.Linear`.
   ///   - bias: `[out]`.
+  ///   - residual: `[..., out]`, where the sums begin.
   ///   - activation: applied to the sum.
   /// - Returns: `[..., out]` for an input of shape `[..., in]`.
   public func linear(
-    weight: Tensor, bias: Tensor? = nil, activation: Activation = .identity
+    weight: Tensor, bias: Tensor? = nil, adding residual: Tensor? = nil,
+    activation: Activation = .identity
   ) -> Tensor {
     precondition(
       weight.rank == 2 && rank >= 1 && size(-1) == weight.shape[1],
@@ -21,10 +24,14 @@ extension Tensor {
     // Not by dividing counts: rows without inputs still get the bias.
     let rows = shape.dropLast().reduce(1, *)
     let (x, w) = (detached(), weight.detached())
-    let isRecorded = node != nil || weight.node != nil || bias?.node != nil
+    let inputs = [self, weight] + [bias, residual].compactMap { $0 }
+    let isRecorded = inputs.contains { $0.node != nil }
     // A rectifier's derivative can be read off its result, so that one buffer is enough.
     let keepsSum = isRecorded && activation != .relu && activation != .identity
     let resultShape = Array(shape.dropLast()) + [columns]
+    precondition(
+      residual.map { $0.shape == resultShape } ?? true,
+      "linear: residual \(residual?.shape ?? []) does not fit the result \(resultShape)")
     let sum = keepsSum ? Tensor(shape: resultShape) { _ in } : nil
     let result = Tensor(shape: resultShape) { result in
       guard let elements = result.baseAddress, !result.isEmpty else { return }
@@ -33,6 +40,8 @@ extension Tensor {
         bias.withUnsafeElements { bias in
           let left = MatrixProducts.Matrix(x.baseAddress ?? UnsafePointer(elements), width: inner)
           let target = sum?.pointer ?? elements
+          residual?.withUnsafeElements { target.update(from: $0.baseAddress!, count: $0.count) }
+          let accumulates = residual != nil
           let epilogue = activation.kernel.map {
             MatrixProducts.Epilogue(kernel: $0, result: elements)
           }
@@ -41,19 +50,20 @@ extension Tensor {
               let right = MatrixProducts.Matrix(w.baseAddress!, width: inner).transposed
               MatrixProducts.multiply(
                 left, packing: right, rows: rows, inner: inner, columns: columns, bias: bias,
-                into: target, epilogue: epilogue)
+                into: target, accumulates: accumulates, epilogue: epilogue)
             }
           } else {
             MatrixProducts.multiply(
               left, kept ?? w.packed(.transposed), rows: rows, inner: inner, columns: columns,
-              bias: bias, into: target, epilogue: epilogue)
+              bias: bias, into: target, accumulates: accumulates, epilogue: epilogue)
           }
         }
       }
     }
     guard isRecorded else { return result }
-    return result.recorded(from: [self, weight] + (bias.map { [$0] } ?? [])) {
-      [node, weightNode = weight.node, biasNode = bias?.node] upstream, accumulator in
+    return result.recorded(from: inputs) {
+      [node, weightNode = weight.node, biasNode = bias?.node, residualNode = residual?.node]
+      upstream, accumulator in
       let gradient =
         activation.kernel.map {
           Tensor.unaryGradient($0, source: sum ?? result, result: result, upstream: upstream)
@@ -67,6 +77,7 @@ extension Tensor {
         }
       }
       accumulator.add(gradient.multiplied(by: w, .asStored), to: node)
+      accumulator.add(gradient, to: residualNode)
     }
   }
 }

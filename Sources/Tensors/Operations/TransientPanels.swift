@@ -9,15 +9,15 @@ extension MatrixProducts {
   /// Elements of panels in the second-level cache.
   private static let cachedCount = 1 << 18
 
-  /// result `[rows, columns]` = left `[rows, inner]` x right `[inner, columns]` + bias.
+  /// result `[rows, columns]` (+)= left `[rows, inner]` x right `[inner, columns]` + bias.
   static func multiply(
     _ left: Matrix, packing right: Matrix, rows: Int, inner: Int, columns: Int,
     bias: UnsafePointer<Float>? = nil, into result: UnsafeMutablePointer<Float>,
-    epilogue: Epilogue? = nil
+    accumulates: Bool = false, epilogue: Epilogue? = nil
   ) {
     multiply(
       left, rows: rows, inner: inner, columns: columns, bias: bias, into: result,
-      epilogue: epilogue
+      accumulates: accumulates, epilogue: epilogue
     ) { first, count, panels in
       attune_pack_panels(
         inner, first, count, right.elements, right.rowStride, right.columnStride, panels)
@@ -29,7 +29,8 @@ extension MatrixProducts {
   /// - Parameter pack: gets the first of some columns, their number, and room for their panels.
   static func multiply(
     _ left: Matrix, rows: Int, inner: Int, columns: Int, bias: UnsafePointer<Float>?,
-    into result: UnsafeMutablePointer<Float>, epilogue: Epilogue? = nil,
+    into result: UnsafeMutablePointer<Float>, accumulates: Bool = false,
+    epilogue: Epilogue? = nil,
     pack: (_ first: Int, _ count: Int, _ panels: UnsafeMutablePointer<Float>) -> Void
   ) {
     let panels = panelCount(columns: columns)
@@ -47,7 +48,7 @@ extension MatrixProducts {
         attune_matrix_product(
           count, width, inner, left.elements + start * left.rowStride, left.rowStride,
           left.columnStride, packed.elements, 0, panelCount(columns: width),
-          bias.map { $0 + first }, target, columns, false)
+          bias.map { $0 + first }, target, columns, accumulates)
         guard let epilogue else { continue }
         for row in 0..<count {
           let run = row * columns
