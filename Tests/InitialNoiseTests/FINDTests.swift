@@ -90,6 +90,23 @@ struct FINDTests {
     #expect(find.prior.standardDeviation.elements.allSatisfy { $0 >= 1e-4 })
   }
 
+  /// |mu|^2 + sum sigma^2 stays the number of dimensions, however far the mean goes.
+  @Test(arguments: [false, true]) func keepsTheLengthOfNoise(learnsDeviation: Bool) throws {
+    let find = try Self.find {
+      $0.iterationCount = 30
+      $0.keepsLength = true
+      $0.learnsDeviation = learnsDeviation
+      $0.stepSize = 0.1
+      $0.priorPenaltyWeight = 0
+    }
+    try Self.run(find, iterations: 30)
+    let prior = find.prior
+    #expect(prior.shift > 1)
+    #expect(prior.standardDeviation.mean().scalar < 0.99)
+    let length = prior.mean.squaredNorm() + prior.standardDeviation.squaredNorm()
+    #expect(abs(length - 24) <= 1e-3, "\(length)")
+  }
+
   /// The estimated gradient of the expected reward, against its finite difference.
   @Test func gradientIsThatOfTheExpectedReward() throws {
     var configuration = FINDConfiguration()

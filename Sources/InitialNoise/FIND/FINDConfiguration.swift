@@ -73,9 +73,12 @@ public struct FINDConfiguration: Codable, Hashable, Sendable {
   public var priorPenaltyWeight = 0.01
   /// The step along the natural gradient: a picture moves the mean by this, times its scaled
   /// reward, over `imageCount`, times its own distance from the mean.
-  public var stepSize = 0.35
+  public var stepSize = 0.45
   /// Whether sigma is learned too.
   public var learnsDeviation = false
+  /// Whether sigma is scaled down after each update so that the noise keeps the mean square length
+  /// of N(0, I), |mu|^2 + sum sigma^2 = dimensions: the only length that the model has seen.
+  public var keepsLength = false
   /// The share of the lowest spatial frequencies that mu is made of, above 0 and up to 1, which is
   /// all.
   public var frequencyShare = 1.0

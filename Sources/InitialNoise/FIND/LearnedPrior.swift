@@ -34,6 +34,15 @@ final class LearnedPrior: Module {
     }
   }
 
+  /// Scales sigma so that the mean square length of the noise is that of N(0, I).
+  func keepLength() {
+    let variance = deviation.value.squaredNorm()
+    let left = Double(mean.value.count) - mean.value.squaredNorm()
+    deviation.value =
+      (deviation.value * Float((max(0, left) / variance).squareRoot())).clamped(
+        to: FINDConfiguration.leastDeviation, .greatestFiniteMagnitude)
+  }
+
   func collect(into parameters: inout NamedParameters) {
     parameters.add("mean", mean)
     parameters.add("std", deviation)

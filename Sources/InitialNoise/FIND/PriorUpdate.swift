@@ -69,6 +69,7 @@ struct PriorUpdate {
       parameters.deviation.value = parameters.deviation.value - variance * gradient * (length / 2)
       parameters.holdDeviation()
     }
+    if configuration.keepsLength { parameters.keepLength() }
     return Result(
       loss: Double(value.scalar), statistics: statistics,
       gradientNorm: squaredNorm.squareRoot())
