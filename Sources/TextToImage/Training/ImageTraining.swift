@@ -129,7 +129,7 @@ public final class ImageTraining {
   }
 
   /// Parts of a batch, whatever the number of workers.
-  private static let laneCount = 8
+  private static let laneCount = 16
 
   /// Pictures that are worked on together: half a megabyte of the finest block's activations, and
   /// not so many that a usual batch leaves workers without any.
