@@ -107,6 +107,66 @@ import Testing
     #expect(more.status == 0, "\(more.output)")
   }
 
+  /// Prompts from a file and from the command line, each reported for itself, and random captions.
+  @Test func evaluatesGivenPrompts() throws {
+    try folder.writeRewardTraining()
+    for arguments in [
+      ["image", "train", "--config", "train.yaml", "--output", "run", "training.batchCount=1"],
+      [
+        "reward", "train", "--config", "reward.yaml", "--kind", "classifier", "--output", "judge",
+        "classifier.optimization.stepCount=1", "classifier.optimization.warmUpStepCount=0",
+      ],
+    ] {
+      let training = try Attune.run(arguments, in: folder)
+      #expect(training.status == 0, "\(training.output)")
+    }
+    try folder.write(
+      "# two\n\n  an elf in a blue robe\na human in a dark blue coat\n", to: "two.txt")
+    try folder.write("# none\n\n", to: "none.txt")
+    let evaluate = { (arguments: [String]) in
+      try Attune.run(
+        [
+          "image", "evaluate", "--model", "run/model", "--dolls", TemporaryFolder.dolls,
+          "--classifier", "judge/model", "--steps", "1", "--count", "3",
+        ] + arguments, in: folder)
+    }
+    struct Estimate: Decodable { var mean: Double }
+    struct Report: Decodable {
+      struct Prompt: Decodable {
+        var prompt: String
+        var allAttributes: Estimate
+        var layersRight: Estimate?
+      }
+      var count: Int
+      var prompts: [Prompt]
+    }
+    let json = try evaluate([
+      "--prompt", "a grey orc in a blue robe, holding an axe", "--prompts", "two.txt", "--json",
+    ])
+    #expect(json.status == 0, "\(json.output)")
+    let report = try JSONDecoder().decode(Report.self, from: Data(json.standardOutput.utf8))
+    #expect(report.count == 3)
+    #expect(
+      report.prompts.map(\.prompt) == [
+        "a grey orc in a blue robe, holding an axe", "an elf in a blue robe",
+        "a human in a dark blue coat",
+      ])
+    #expect(report.prompts.allSatisfy { (0...1).contains($0.allAttributes.mean) })
+    // Only the first asks for an item of a top layer.
+    #expect(report.prompts.map { $0.layersRight != nil } == [true, false, false])
+    let table = try evaluate(["--prompts", "two.txt", "--quiet"])
+    #expect(table.standardOutput.split(separator: "\n").count == 3, "\(table.output)")
+    let random = try evaluate(["--json"])
+    #expect(random.standardOutput.contains("\"isHeldOut\":false"), "\(random.output)")
+    for (arguments, status, text) in [
+      (["--prompts", "none.txt"], 1, "none.txt"), (["--prompts", "nowhere.txt"], 1, "nowhere.txt"),
+      (["--prompt", "x", "--held-out"], 2, "--held-out"),
+    ] as [([String], Int32, String)] {
+      let wrong = try evaluate(arguments)
+      #expect(wrong.status == status && wrong.output.contains(text), "\(wrong.output)")
+    }
+  }
+
   @Test func wrongInputsGetOneLine() throws {
     let trained = try train(
       "--config", "train.yaml", "--output", "run", "training.batchCount=1", "--quiet")

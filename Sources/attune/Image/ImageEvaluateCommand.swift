@@ -7,7 +7,8 @@ import Rewards
 import Runs
 import TextToImage
 
-/// `attune image evaluate --model DIR --dolls DIR --classifier DIR [--count 500] [--json]`
+/// `attune image evaluate --model DIR --dolls DIR --classifier DIR [--prompts FILE] [--count 500]
+/// [--json]`
 struct ImageEvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
@@ -15,13 +16,17 @@ struct ImageEvaluateCommand: ParsableCommand {
     discussion: """
       Draws one picture of each of many random captions, from the distribution that the model was \
       trained on or with a held-out pair of items in each, and asks a classifier for every item \
-      mentioned. The items of the top layers are also compared with the layers themselves.
+      mentioned. The items of the top layers are also compared with the layers themselves. With \
+      --prompt or --prompts, draws several pictures of each of these prompts instead, and reports \
+      on each: how a prompt is found that the model often misses, but not always.
 
       Examples:
         attune image evaluate --model checkpoints/dolls --dolls dolls \\
           --classifier checkpoints/dolls-classifier
         attune image evaluate --model checkpoints/dolls --dolls dolls \\
           --classifier checkpoints/dolls-classifier --held-out --json
+        attune image evaluate --model checkpoints/dolls --dolls dolls \\
+          --classifier checkpoints/dolls-classifier --prompts samples/find/prompts.txt
       """)
 
   @Option(help: "The model folder, in the layout of diffusers.", completion: .directory)
@@ -33,11 +38,22 @@ struct ImageEvaluateCommand: ParsableCommand {
   @Option(help: "The folder of the classifier.", completion: .directory)
   var classifier: String
 
-  @Option(help: "Pictures.")
-  var count = 500
+  @Option(help: "Pictures: 500, or 32 of each prompt that is given, unless given.")
+  var count: Int?
 
-  @Flag(help: "Put a held-out pair of items in each prompt.")
+  @Flag(help: "Put a held-out pair of items in each random caption.")
   var heldOut = false
+
+  @Option(
+    name: .customLong("prompt"),
+    help: "What to draw instead of random captions; may be given again for more prompts.")
+  var givenPrompts: [String] = []
+
+  @Option(
+    name: .customLong("prompts"),
+    help: "A text file of such prompts, one a line; lines that begin with # are comments.",
+    completion: .file())
+  var promptFile: String?
 
   @Option(help: "Decides prompts and noise; none that a training drew with another seed.")
   var seed: UInt64 = 1_000_000
@@ -61,10 +77,14 @@ struct ImageEvaluateCommand: ParsableCommand {
 
   func validate() throws {
     let ranges = [
-      ("count", count, 1...1_000_000), ("steps", steps, 1...10_000), ("batch", batch, 1...100_000),
+      ("count", count ?? 1, 1...1_000_000), ("steps", steps, 1...10_000),
+      ("batch", batch, 1...100_000),
     ]
     for (name, number, range) in ranges { try validateRange(name, number, range) }
     try validateGuidance(guidance)
+    if heldOut && (promptFile != nil || !givenPrompts.isEmpty) {
+      throw ValidationError("--held-out is for random captions; leave it out with --prompt")
+    }
   }
 
   func run() throws {
@@ -74,71 +94,55 @@ struct ImageEvaluateCommand: ParsableCommand {
       throw ImageCommandError(
         description: "\(dolls.printable) has no heldout_pairs.tsv; leave --held-out out")
     }
-    var accuracy = PromptAccuracy(
+    let prompts = givenPrompts + (try promptFile.map(PromptFile.init)?.prompts ?? [])
+    let unused = PromptAccuracy(
       classifier: try AttributeClassifier(folder: classifier), composer: composer)
     let pipeline = try TextToImagePipeline(folder: model)
+    RunLog(isQuiet: quiet).warnOfCutPrompts(prompts, tokenizer: pipeline.model.tokenizer)
+    if prompts.isEmpty {
+      let count = count ?? 500
+      let captions = (0..<count).map { index in
+        composer.caption(
+          of: composer.doll(seed: seed, index: index, pairs: heldOut ? .heldOut : .training),
+          seed: seed, index: index)
+      }
+      var progress = ProgressBar("evaluate", total: count, unit: "picture", isQuiet: quiet)
+      let accuracy = try judged(captions, pipeline, unused) { progress.update($0) }
+      let report = ImageReport(accuracy, count: count, isHeldOut: heldOut)
+      print(json ? try report.jsonLine : report.table)
+    } else {
+      let count = count ?? 32
+      var progress = ProgressBar(
+        "evaluate", total: prompts.count * count, unit: "picture", isQuiet: quiet)
+      let reports = try prompts.enumerated().map { index, prompt in
+        let copies = [String](repeating: prompt, count: count)
+        let accuracy = try judged(copies, pipeline, unused) { progress.update(index * count + $0) }
+        return PromptReport(prompt, accuracy)
+      }
+      let report = PromptReports(count: count, prompts: reports)
+      print(json ? try report.jsonLine : report.table)
+    }
+  }
+
+  /// Draws a picture of each prompt, with the seeds that follow `seed`, and looks at it.
+  private func judged(
+    _ prompts: [String], _ pipeline: TextToImagePipeline, _ unused: PromptAccuracy,
+    progress: (Int) -> Void
+  ) throws -> PromptAccuracy {
     var settings = GenerationSettings()
     settings.stepCount = steps
     settings.guidance = Guidance(scale: guidance)
     settings.batchSize = batch
-    let prompts = (0..<count).map { index in
-      composer.caption(
-        of: composer.doll(seed: seed, index: index, pairs: heldOut ? .heldOut : .training),
-        seed: seed, index: index)
-    }
-    var progress = ProgressBar("evaluate", total: count, unit: "picture", isQuiet: quiet)
-    for start in stride(from: 0, to: count, by: batch) {
-      let range = start..<min(count, start + batch)
+    var accuracy = unused
+    for start in stride(from: 0, to: prompts.count, by: batch) {
+      let range = start..<min(prompts.count, start + batch)
       let images = try pipeline.generate(
         prompts: Array(prompts[range]), seeds: range.map { seed &+ UInt64($0) },
         settings: settings)
       accuracy.add(
         Image.batch(images, range: .zeroToOne), prompts: Array(prompts[range]))
-      progress.update(range.upperBound)
+      progress(range.upperBound)
     }
-    let report = ImageReport(accuracy, count: count, isHeldOut: heldOut)
-    print(json ? try report.jsonLine : report.table)
-  }
-}
-
-/// What `attune image evaluate` prints.
-struct ImageReport: Encodable {
-  let count: Int
-  let isHeldOut: Bool
-  /// The share of the items asked for that are as asked for, a mean over pictures.
-  let attributeAccuracy: ScoreEstimate?
-  /// The share of pictures in which all are.
-  let allAttributes: ScoreEstimate?
-  /// Pictures whose items of the top layers are the layers asked for.
-  let layersRight: ScoreEstimate?
-  /// The accuracy of each slot.
-  let slots: [String: ScoreEstimate]
-
-  init(_ accuracy: PromptAccuracy, count: Int, isHeldOut: Bool) {
-    self.count = count
-    self.isHeldOut = isHeldOut
-    attributeAccuracy = ScoreEstimate(accuracy.shares)
-    allAttributes = ScoreEstimate(accuracy.wholePictures)
-    layersRight = ScoreEstimate(accuracy.layers)
-    slots = Dictionary(
-      uniqueKeysWithValues: accuracy.bySlot.compactMap { slot, values in
-        ScoreEstimate(values).map { (slot.rawValue, $0) }
-      })
-  }
-
-  /// A line for each number.
-  var table: String {
-    let rows =
-      [
-        ("items as asked for", attributeAccuracy), ("pictures with all of them", allAttributes),
-        ("top layers exactly", layersRight),
-      ] + slots.sorted { $0.key < $1.key }.map { ("  \($0.key)", Optional($0.value)) }
-    let width = rows.map(\.0.count).max() ?? 0
-    return rows.map { name, estimate in
-      let text = estimate.map {
-        "\(($0.mean * 100).short)% +- \(($0.standardError * 100).short)"
-      }
-      return name + String(repeating: " ", count: width - name.count + 2) + (text ?? "-")
-    }.joined(separator: "\n")
+    return accuracy
   }
 }
