@@ -4,8 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 attune=.build/release/attune
 folder=${1:-runs/demo-$(date +%Y%m%d-%H%M%S)}
-prompt="a minotaur in a white and red robe, wearing a white turban, holding a brown hooked staff and a \
-black and white round shield"
+prompt="a burning orc in gold plate armour, holding a spear and a blue book"
 
 say() { printf '\n== %s\n' "$*"; }
 
