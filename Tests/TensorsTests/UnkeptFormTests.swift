@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Tensors
@@ -36,6 +37,11 @@ import Testing
       let other = x.linear(weight: unkept(weight), bias: bias, activation: activation)
       #expect(kept.elements == other.elements, "\(activation)")
     }
+    let residual = random([200, 2_100], seed: 4)
+    let kept = x.linear(weight: weight, bias: bias, adding: residual)
+    let other = x.linear(weight: unkept(weight), bias: bias, adding: residual)
+    #expect(kept.elements == other.elements)
+    expectClose(kept, x.linear(weight: weight, bias: bias) + residual)
   }
 
   @Test func largePatchConvolutionsAgree() {

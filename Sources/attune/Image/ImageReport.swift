@@ -34,9 +34,6 @@ struct ImageReport: Encodable {
         ("items as asked for", attributeAccuracy), ("pictures with all of them", allAttributes),
         ("top layers exactly", layersRight),
       ] + slots.sorted { $0.key < $1.key }.map { ("  \($0.key)", Optional($0.value)) }
-    let width = rows.map(\.0.count).max() ?? 0
-    return rows.map { name, estimate in
-      name + String(repeating: " ", count: width - name.count + 2) + estimate.percent
-    }.joined(separator: "\n")
+    return alignedColumns(rows.map { name, estimate in [name, estimate.percent] })
   }
 }

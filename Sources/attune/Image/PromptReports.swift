@@ -10,13 +10,7 @@ struct PromptReports: Encodable {
 
   /// A line for each prompt.
   var table: String {
-    let head = ["all items", "top layers exactly", ""]
-    let rows = [head] + prompts.map(\.row)
-    let widths = (0..<2).map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-      (0..<2).map { row[$0] + String(repeating: " ", count: widths[$0] - row[$0].count + 2) }
-        .joined() + row[2]
-    }.joined(separator: "\n")
+    alignedColumns([["all items", "top layers exactly", ""]] + prompts.map(\.row))
   }
 }
 

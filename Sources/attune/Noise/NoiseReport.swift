@@ -60,21 +60,14 @@ extension NoiseSummary {
   }
 }
 
-/// Columns as wide as their widest cell; the reward and diversity first, then by name.
+/// The reward and diversity first, then by name.
 private func scoreTable<Score>(
   head: [String], _ scores: [String: Score], cells: (Score) -> [String]
 ) -> String {
   let first = ["reward", "diversity"].filter { scores[$0] != nil }
   let names = first + scores.keys.filter { !first.contains($0) }.sorted()
   let rows = names.map { name in [name] + (scores[name].map(cells) ?? []) }
-  let widths = head.indices.map { column in
-    ([head] + rows).map { $0[column].count }.max() ?? 0
-  }
-  return ([head] + rows).map { row in
-    let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-    let line = cells.joined(separator: "  ")
-    return String(line.prefix(line.count - line.reversed().prefix { $0 == " " }.count))
-  }.joined(separator: "\n")
+  return alignedColumns([head] + rows)
 }
 
 extension Optional<ScoreEstimate> {
