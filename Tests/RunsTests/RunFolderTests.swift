@@ -72,6 +72,24 @@ import Testing
     _ = try RunFolder.resume(at: path)
   }
 
+  /// A child process has every descriptor of its parent between its fork and its program's start.
+  @Test func aChildProcessDoesNotKeepTheLock() throws {
+    var folder: RunFolder? = try RunFolder.create(
+      at: path, configuration: SampleConfiguration.defaults)
+    let lockPath = try #require(folder).path + "/.lock"
+    let descriptor = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap(Int32.init)
+        .first { (try? linkTarget("/proc/self/fd/\($0)")) == lockPath })
+    let inherited = dup(descriptor)
+    defer { close(inherited) }
+    folder = nil
+    _ = try RunFolder.resume(at: path)
+  }
+
+  private func linkTarget(_ path: String) throws -> String {
+    try FileManager.default.destinationOfSymbolicLink(atPath: path)
+  }
+
   /// The lock belongs to the system, so that another program sees it, and a killed one leaves none.
   @Test func anotherProcessHoldsTheLock() throws {
     _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)

@@ -86,7 +86,12 @@ public final class RunFolder: Sendable {
     if wasRun { for folder in [path] + inner { Self.removePartialFiles(in: folder) } }
   }
 
-  deinit { close(lock) }
+  deinit {
+    // A child process that was started meanwhile has the descriptor too until its program begins;
+    // closing ours alone would leave the folder locked for as long.
+    flock(lock, LOCK_UN)
+    close(lock)
+  }
 
   /// Refuses to start where something would be lost. A run that a wrong setting stopped before its
   /// first line of metrics has nothing to go on with, and other files that no run writes are left
