@@ -87,15 +87,22 @@ enum Benchmarks {
 
   /// Runs the case named on each line of standard input once and prints its seconds.
   private static func serve() {
-    var prepared: [String: (inout RandomStream) -> () -> Void] = [:]
+    // A closure that goes into a dictionary and out again each time is wrapped once more each time.
+    var prepared: [String: PreparedCase] = [:]
     var random = RandomStream(seed: UInt64.random(in: 0...UInt64.max), purpose: "serve")
     while let name = readLine() {
-      guard let benchmark = cases.first(where: { $0.name == name }) else {
-        fail("no benchmark is named '\(name)'; try 'list'")
+      if prepared[name] == nil {
+        guard let benchmark = cases.first(where: { $0.name == name }) else {
+          fail("no benchmark is named '\(name)'; try 'list'")
+        }
+        prepared[name] = PreparedCase(makeRun: benchmark.prepare())
       }
-      let prepare = prepared[name] ?? benchmark.prepare()
-      prepared[name] = prepare
-      FileHandle.standardOutput.write(Data("\(seconds(prepare(&random)))\n".utf8))
+      guard let run = prepared[name]?.makeRun(&random) else { continue }
+      FileHandle.standardOutput.write(Data("\(seconds(run))\n".utf8))
     }
+  }
+
+  private struct PreparedCase {
+    let makeRun: (inout RandomStream) -> () -> Void
   }
 }

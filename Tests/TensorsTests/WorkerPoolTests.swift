@@ -51,6 +51,44 @@ import Testing
     #expect(counts.allSatisfy { $0.value == 1 })
   }
 
+  /// A worker that was asleep may come late: after its loop, or in the middle of the next.
+  @Test func sleepersMayComeLate() {
+    let counter = Counter()
+    for _ in 0..<100 {
+      usleep(1_500)
+      for count in [2, 3, 2] { WorkerPool.shared.forEach(count) { _ in counter.add() } }
+    }
+    #expect(counter.value == 700)
+  }
+
+  /// A waking worker is kept off one processor, but only until it runs.
+  @Test func wokenWorkersMayRunEverywhere() throws {
+    for _ in 0..<20 {
+      usleep(1_500)
+      WorkerPool.shared.forEach(2) { _ in }
+    }
+    let allowed = try Self.allowedProcessors(ofThread: getpid())
+    var differing: [Int32] = []
+    for _ in 0..<1_000 {
+      differing = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")
+        .compactMap { Int32($0) }
+        .filter { thread in
+          // A thread of another test may have ended meanwhile.
+          guard let found = try? Self.allowedProcessors(ofThread: thread) else { return false }
+          return found != allowed
+        }
+      if differing.isEmpty { break }
+      usleep(10_000)
+    }
+    #expect(differing.isEmpty)
+  }
+
+  private static func allowedProcessors(ofThread thread: Int32) throws -> String {
+    let status = try String(contentsOfFile: "/proc/self/task/\(thread)/status", encoding: .utf8)
+    return try #require(
+      status.split(separator: "\n").map(String.init).first { $0.hasPrefix("Cpus_allowed:") })
+  }
+
   private final class Counter: Sendable {
     private let count = Atomic<Int>(0)
     func add() { count.add(1, ordering: .relaxed) }

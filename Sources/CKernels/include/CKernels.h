@@ -1,4 +1,5 @@
-// Vector loops over whole buffers of 32-bit floats, in plain C and without state.
+// Vector loops over whole buffers of 32-bit floats, in plain C and without state, and what the
+// threads that share them need of the system.
 //
 // Buffers are dense unless a stride is given; strides count elements. A result may be the same
 // buffer as an input of the same size unless a function says otherwise, but may not overlap it
@@ -14,12 +15,4 @@
 #include "Optimizers.h"
 #include "Randoms.h"
 #include "Reductions.h"
-
-/// Tells the processor that the caller is spinning.
-static inline void attune_pause(void) {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
+#include "Threads.h"

@@ -56,7 +56,8 @@ public final class WorkerPool: Sendable {
   /// A copy of the state's generation, raised by one for every loop, for workers to spin on.
   private let generation = Atomic<Int>(0)
   private let nextIndex = Atomic<Int>(0)
-  /// Workers that have not yet left the current loop.
+  /// Workers that have joined the current loop and not yet left it. Raised only by who holds the
+  /// state's lock and sees the job there.
   private let activeWorkerCount = Atomic<Int>(0)
 
   private init() {
@@ -123,7 +124,6 @@ public final class WorkerPool: Sendable {
   private func run(_ job: Job) {
     startThreads(job.threadCount - 1)
     nextIndex.store(0, ordering: .relaxed)
-    activeWorkerCount.store(job.threadCount - 1, ordering: .relaxed)
     let sleepers = state.withLock { state in
       state.job = job
       state.generation += 1
@@ -135,12 +135,14 @@ public final class WorkerPool: Sendable {
     pthread_setspecific(WorkerPool.busyKey, UnsafeRawPointer(bitPattern: 1))
     runIterations(of: job)
     pthread_setspecific(WorkerPool.busyKey, nil)
+    // Every iteration has been taken by now. Who has not joined, perhaps because it is still waking
+    // up, is not waited for.
+    state.withLock { $0.job = nil }
     var spinCount = 0
     while activeWorkerCount.load(ordering: .acquiring) > 0 {
       Self.spin(spinCount)
       spinCount += 1
     }
-    state.withLock { $0.job = nil }
   }
 
   private func runIterations(of job: Job) {
@@ -200,12 +202,14 @@ public final class WorkerPool: Sendable {
     var seen = initialGeneration
     while true {
       waitForGeneration(after: seen, sleeper)
-      let job = state.withLock { state in
+      let job: Job? = state.withLock { state in
         seen = state.generation
-        return state.job
+        // The loop may be over, and threads beyond a lowered thread count stay out.
+        guard let job = state.job, index < job.threadCount else { return nil }
+        activeWorkerCount.add(1, ordering: .relaxed)
+        return job
       }
-      // Threads beyond a lowered thread count stay out, and were not counted as active.
-      guard let job, index < job.threadCount else { continue }
+      guard let job else { continue }
       runIterations(of: job)
       activeWorkerCount.subtract(1, ordering: .releasing)
     }
@@ -237,6 +241,8 @@ public final class WorkerPool: Sendable {
 private final class Sleeper: @unchecked Sendable {
   private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
   private let isAsleep = Atomic<Bool>(false)
+  /// The sleeping thread's number for the system; 0 until it sleeps for the first time.
+  private let thread = Atomic<Int32>(0)
 
   init() { sem_init(semaphore, 0, 0) }
 
@@ -247,14 +253,19 @@ private final class Sleeper: @unchecked Sendable {
 
   /// Waits for a signal, unless there is no longer a reason to.
   func sleep(while isNeeded: () -> Bool) {
+    thread.store(attune_thread_number(), ordering: .relaxed)
     isAsleep.store(true, ordering: .sequentiallyConsistent)
     if !isNeeded(), isAsleep.exchange(false, ordering: .sequentiallyConsistent) { return }
     // Asleep, or a signal is already on its way and must be taken.
     while sem_wait(semaphore) != 0 {}
+    attune_return_to_processors()
   }
 
   /// Sends a signal if the worker sleeps or is about to.
   func wake() {
-    if isAsleep.exchange(false, ordering: .sequentiallyConsistent) { sem_post(semaphore) }
+    guard isAsleep.exchange(false, ordering: .sequentiallyConsistent) else { return }
+    // It is to run beside the caller, not in its place.
+    attune_keep_off_this_processor(thread.load(ordering: .relaxed))
+    sem_post(semaphore)
   }
 }
