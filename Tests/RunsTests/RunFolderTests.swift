@@ -116,6 +116,14 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: partial))
   }
 
+  @Test func clearsAwayAHalfWrittenConfiguration() throws {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    _ = try temporary.write("", to: "runs/first/.lock")
+    let partial = try temporary.write("x", to: "runs/first/.attune-1-0.partial")
+    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)
+    #expect(!FileManager.default.fileExists(atPath: partial))
+  }
+
   /// A folder is replaced in three steps, between which a process may be killed.
   @Test func clearsAwayHalfWrittenFolders() throws {
     _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults)

@@ -82,8 +82,10 @@ public final class RunFolder: Sendable {
       throw RunFolderError.noCheckpoint(path: path)
     }
     for folder in inner { try Self.makeFolder(folder) }
-    // What else lies in the folder, be it other runs, is not ours.
-    if wasRun { for folder in [path] + inner { Self.removePartialFiles(in: folder) } }
+    // What else lies in the folder, be it other runs, is not ours. Who was killed while writing the
+    // configuration has left a lock, but no run.
+    guard wasRun || wasHeld else { return }
+    for folder in [path] + inner { Self.removePartialFiles(in: folder) }
   }
 
   deinit {
