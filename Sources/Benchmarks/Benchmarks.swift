@@ -87,19 +87,21 @@ enum Benchmarks {
 
   /// Runs the case named on each line of standard input once and prints its seconds.
   private static func serve() {
-    // A closure that goes into a dictionary and out again each time is wrapped once more each time.
+    // Not closures themselves: one that goes into a dictionary and out again is wrapped each time.
     var prepared: [String: PreparedCase] = [:]
     var random = RandomStream(seed: UInt64.random(in: 0...UInt64.max), purpose: "serve")
     while let name = readLine() {
-      if prepared[name] == nil {
-        guard let benchmark = cases.first(where: { $0.name == name }) else {
-          fail("no benchmark is named '\(name)'; try 'list'")
-        }
-        prepared[name] = PreparedCase(makeRun: benchmark.prepare())
-      }
-      guard let run = prepared[name]?.makeRun(&random) else { continue }
-      FileHandle.standardOutput.write(Data("\(seconds(run))\n".utf8))
+      let benchmark = prepared[name] ?? prepare(name)
+      prepared[name] = benchmark
+      FileHandle.standardOutput.write(Data("\(seconds(benchmark.makeRun(&random)))\n".utf8))
     }
+  }
+
+  private static func prepare(_ name: String) -> PreparedCase {
+    guard let benchmark = cases.first(where: { $0.name == name }) else {
+      fail("no benchmark is named '\(name)'; try 'list'")
+    }
+    return PreparedCase(makeRun: benchmark.prepare())
   }
 
   private struct PreparedCase {
