@@ -77,7 +77,7 @@ AttuneHDF5ElementType attune_element_type(hid_t type, char *name, size_t name_si
       snprintf(name, name_size, is_bool ? "bool" : "enumeration");
       return is_bool ? attune_hdf5_bool : attune_hdf5_other_type;
     }
-    case H5T_STRING: snprintf(name, name_size, "string"); break;
+    case H5T_STRING: snprintf(name, name_size, "string"); return attune_hdf5_text;
     case H5T_COMPOUND: snprintf(name, name_size, "compound"); break;
     case H5T_ARRAY: snprintf(name, name_size, "array"); break;
     case H5T_VLEN: snprintf(name, name_size, "variable-length"); break;
@@ -106,6 +106,7 @@ hid_t attune_memory_type(AttuneHDF5ElementType element_type, hid_t file_type) {
       if (type >= 0) H5Tset_order(type, H5Tget_order(H5T_NATIVE_FLOAT));
       return type;
     }
+    case attune_hdf5_text:
     case attune_hdf5_other_type: return H5I_INVALID_HID;
   }
   return H5I_INVALID_HID;

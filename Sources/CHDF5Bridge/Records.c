@@ -6,7 +6,7 @@
 
 void attune_put_bytes(Records *records, const void *bytes, size_t count) {
   if (count > records->capacity - records->count)
-    attune_refuse("holds more names and attributes than Attune lists");
+    attune_refuse("holds more names, attributes or texts than Attune reads");
   memcpy(records->bytes + records->count, bytes, count);
   records->count += count;
 }

@@ -67,6 +67,19 @@ struct HDF5FileTests {
   }
 
   @Test(arguments: ["earliest.h5", "newest.h5"])
+  func textsAreRead(name: String) throws {
+    let file = try HDF5File(path: Goldens.path(name))
+    #expect(try file.texts(of: "texts") == ["abc", "de"])
+    #expect(try file.texts(of: "/variable_texts") == ["abc", "de"])
+    #expect(file.dataset(named: "texts")?.problem == nil)
+    #expect(!file.names.contains("texts"))
+    let numbers = #expect(throws: FileError.self) { try file.texts(of: "plain") }
+    #expect(numbers?.problem == "is float32, where texts are expected")
+    let missing = #expect(throws: FileError.self) { try file.texts(of: "text") }
+    #expect(missing?.kind == .missing)
+  }
+
+  @Test(arguments: ["earliest.h5", "newest.h5"])
   func whatCannotBeReadSaysWhy(name: String) throws {
     let file = try HDF5File(path: Goldens.path(name))
     let reasons = [

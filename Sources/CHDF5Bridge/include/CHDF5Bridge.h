@@ -49,6 +49,8 @@ typedef enum {
   attune_hdf5_int8,
   attune_hdf5_uint8,
   attune_hdf5_bool,
+  /// Texts, which are read by attune_hdf5_read_texts only.
+  attune_hdf5_text,
 } AttuneHDF5ElementType;
 
 /// The first byte of each record of a listing.
@@ -98,6 +100,11 @@ typedef struct {
 AttuneHDF5Result attune_hdf5_read(
     const char *path, const AttuneHDF5Selection *selections, uint32_t count,
     AttuneHDF5Limits limits);
+
+/// Writes the texts of a dataset, in row-major order, to `records`, which other processes must share.
+AttuneHDF5Result attune_hdf5_read_texts(
+    const char *path, const char *dataset, AttuneHDF5Limits limits, void *records,
+    size_t capacity);
 
 /// Runs `work` in a child process and waits for it; `work` returns the number of bytes it wrote.
 AttuneHDF5Result attune_run_in_child(

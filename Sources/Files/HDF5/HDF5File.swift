@@ -8,7 +8,7 @@ import CHDF5Bridge
 public struct HDF5File: TensorFile {
   /// The path that it was opened by.
   public let path: String
-  /// The names of all datasets that can be read, sorted, as in `data/demo_0/actions`.
+  /// The names of all datasets of numbers that can be read, sorted, as in `data/demo_0/actions`.
   public let names: [String]
   /// All datasets, sorted by name, also those that cannot be read.
   public let datasets: [HDF5Dataset]
@@ -22,7 +22,8 @@ public struct HDF5File: TensorFile {
   /// Nil for limits that go by the file's size.
   let limits: HDF5Limits?
 
-  private static let leastListingByteCount = 64 << 20
+  private static let leastRecordByteCount = 64 << 20
+  static let storageAdvice = "store it as plain numbers, uncompressed or with gzip"
   static let signature: [UInt8] = [0x89] + Array("HDF\r\n".utf8) + [0x1A, 0x0A]
 
   /// Lists a file.
@@ -39,8 +40,7 @@ public struct HDF5File: TensorFile {
         .malformed, path: path, problem: "does not begin like an HDF5 file",
         advice: "the file is damaged or not what its name says")
     }
-    // What is listed is in the file, but a few texts may be referred to many times.
-    let capacity = max(HDF5File.leastListingByteCount, 2 * bytes.count)
+    let capacity = HDF5File.recordCapacity(fileByteCount: bytes.count)
     let memory = try HDF5File.share(capacity, path: path, item: nil)
     let result = attune_hdf5_list(
       path, (limits ?? .listing(fileByteCount: bytes.count)).bridged, memory.start, memory.count)
@@ -54,7 +54,7 @@ public struct HDF5File: TensorFile {
     attributes = listing.attributes
     datasetsByName = listing.datasets
     datasets = listing.datasets.values.sorted { $0.name < $1.name }
-    names = datasets.filter { $0.problem == nil }.map(\.name)
+    names = datasets.filter { $0.problem == nil && !$0.isText }.map(\.name)
   }
 
   /// Whether the signature is where one may be: at the start, or at 512, 1024, ... bytes.
@@ -105,6 +105,12 @@ public struct HDF5File: TensorFile {
 
   private static func normalized(_ name: String) -> String {
     name.hasPrefix("/") ? String(name.dropFirst()) : name
+  }
+
+  /// Bytes for what a child writes of names and texts: what it reads is in the file, but a few texts
+  /// may be referred to many times.
+  static func recordCapacity(fileByteCount: Int) -> Int {
+    max(leastRecordByteCount, 2 * fileByteCount)
   }
 
   static func share(

@@ -44,7 +44,8 @@ struct HDF5Listing {
       problem = "has the impossible shape \(shape)"
     }
     return HDF5Dataset(
-      name: name, elementType: elementType, typeName: typeName, shape: shape,
+      name: name, elementType: elementType,
+      isText: AttuneHDF5ElementType(code) == attune_hdf5_text, typeName: typeName, shape: shape,
       storedByteCount: Int(clamping: storedByteCount), problem: problem.isEmpty ? nil : problem,
       mostByteCount: Int(clamping: mostByteCount))
   }
@@ -77,7 +78,8 @@ struct HDF5Listing {
 }
 
 extension ByteCursor {
-  fileprivate mutating func listedText() throws(FileError) -> String {
+  /// A text with its length in front.
+  mutating func listedText() throws(FileError) -> String {
     try take(Int(try number(UInt32.self))).text
   }
 

@@ -20,8 +20,9 @@ extension HDF5File {
       let code = elementType.hdf5Code
     else {
       throw FileError(
-        .unsupported, path: path, item: name, problem: dataset.problem ?? "cannot be read",
-        advice: "store it as plain numbers, uncompressed or with gzip")
+        .unsupported, path: path, item: name,
+        problem: dataset.problem ?? "is \(dataset.typeName), where numbers are expected",
+        advice: HDF5File.storageAdvice)
     }
     let rows = try check(rows, of: dataset)
     let shape = rows.map { [$0.count] + dataset.shape.dropFirst() } ?? dataset.shape

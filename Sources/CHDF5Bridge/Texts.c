@@ -1,0 +1,75 @@
+#include <stdlib.h>
+
+#include "Child.h"
+#include "Library.h"
+#include "Records.h"
+
+typedef struct {
+  const char *path, *dataset;
+  void *bytes;
+  size_t capacity;
+} Request;
+
+static void *allocate(uint64_t count, size_t size) {
+  void *memory = calloc(count, size);
+  if (!memory) attune_refuse("holds more text than fits in memory");
+  return memory;
+}
+
+static void read_elements(hid_t dataset, hid_t type, void *elements) {
+  if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, elements) < 0)
+    attune_refuse_by_library("cannot be read");
+}
+
+static void put_variable_texts(hid_t dataset, hid_t type, uint64_t count, Records *records) {
+  char **texts = allocate(count, sizeof *texts);
+  const hid_t memory_type = H5Tget_native_type(type, H5T_DIR_DEFAULT);
+  if (memory_type < 0) attune_refuse_by_library("has no readable type");
+  read_elements(dataset, memory_type, texts);
+  for (uint64_t index = 0; index < count; index++)
+    attune_put_text(records, texts[index] ? texts[index] : "");
+}
+
+static void put_fixed_texts(hid_t dataset, hid_t type, uint64_t count, Records *records) {
+  // A byte more, for the zero that ends a text whatever fills it up in the file.
+  const size_t size = H5Tget_size(type) + 1;
+  const hid_t memory_type = H5Tcopy(type);
+  if (memory_type < 0 || H5Tset_size(memory_type, size) < 0 ||
+      H5Tset_strpad(memory_type, H5T_STR_NULLTERM) < 0)
+    attune_refuse_by_library("has no readable type");
+  char *texts = allocate(count, size);
+  read_elements(dataset, memory_type, texts);
+  for (uint64_t index = 0; index < count; index++)
+    attune_put_bounded_text(records, texts + index * size, size);
+}
+
+static uint64_t read_texts(const void *context) {
+  const Request *request = context;
+  Records records = {request->bytes, request->capacity, 0};
+  const uint64_t file_byte_count = attune_file_byte_count(request->path);
+  const hid_t file = attune_open_file(request->path);
+  const hid_t dataset = H5Dopen2(file, request->dataset, H5P_DEFAULT);
+  if (dataset < 0) attune_refuse_by_library("cannot be opened");
+  const AttuneStorage storage = attune_storage(dataset, file_byte_count);
+  if (storage.problem[0]) attune_refuse("%s", storage.problem);
+  const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
+  if (type < 0 || space < 0) attune_refuse_by_library("has no readable type or shape");
+  if (H5Tget_class(type) != H5T_STRING) attune_refuse("changed while it was read");
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  const size_t size = H5Tget_size(type);
+  if (count < 0 || size == 0 || (uint64_t)count > storage.most_byte_count / size)
+    attune_refuse("claims more texts than its stored bytes can stand for");
+  if (count == 0) return 0;
+  if (H5Tis_variable_str(type) > 0)
+    put_variable_texts(dataset, type, (uint64_t)count, &records);
+  else
+    put_fixed_texts(dataset, type, (uint64_t)count, &records);
+  return records.count;
+}
+
+AttuneHDF5Result attune_hdf5_read_texts(
+    const char *path, const char *dataset, AttuneHDF5Limits limits, void *records,
+    size_t capacity) {
+  const Request request = {path, dataset, records, capacity};
+  return attune_run_in_child(read_texts, &request, limits);
+}
