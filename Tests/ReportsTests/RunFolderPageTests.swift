@@ -16,7 +16,8 @@ import Testing
     let parent = try SyntheticRun()
     defer { withExtendedLifetime(parent) {} }
     let path = parent.path + "/inner"
-    let run = try Run.start(at: path, configuration: Settings(), log: RunLog(isQuiet: true))
+    let run = try Run.start(
+      at: path, configuration: Settings(), command: "test", log: RunLog(isQuiet: true))
     for iteration in 1...2 {
       run.times.add(.seconds(30), to: "simulate")
       run.times.add(.seconds(90), to: "<update>")
@@ -50,6 +51,12 @@ import Testing
     #expect(try kind(NoiseOptimizeSettings.defaults) == .noiseOptimization)
     #expect(try kind(RewardTrainSettings.defaults) == .rewardTraining)
     #expect(RunKind(nil) == .other)
+    // What the folder tells wins over what its settings look like.
+    let pretraining = try SettingsOutline(yaml: PretrainSettings.defaults.yaml())
+    #expect(RunKind(nil, pretraining) == .policyPretraining)
+    #expect(RunKind(RunRecord(command: "image train"), pretraining) == .imageTraining)
+    #expect(RunKind(RunRecord(command: "noise optimize"), nil) == .noiseOptimization)
+    #expect(RunKind(RunRecord(command: "test"), pretraining) == .other)
   }
 
   @Test func everyCommandsSettingsSayHowLongItRuns() throws {

@@ -32,11 +32,13 @@ import Testing
   @Test func resumedRunWritesTheSameMetrics() throws {
     let (whole, stopped) = (temporary.path + "/whole", temporary.path + "/stopped")
     let configuration = SampleConfiguration.defaults
-    try train(.start(at: whole, configuration: configuration, log: quiet), stop: 10)
-    try train(.start(at: stopped, configuration: configuration, log: quiet), stop: 5)
+    try train(
+      .start(at: whole, configuration: configuration, command: "test", log: quiet), stop: 10)
+    try train(
+      .start(at: stopped, configuration: configuration, command: "test", log: quiet), stop: 5)
     // Iteration 5 has metrics but no checkpoint, as after kill -9; another stop, on a checkpoint.
-    try train(.resume(at: stopped, log: quiet), stop: 8)
-    let last = try Run<SampleConfiguration>.resume(at: stopped, log: quiet)
+    try train(.resume(at: stopped, command: "test", log: quiet), stop: 8)
+    let last = try Run<SampleConfiguration>.resume(at: stopped, command: "test", log: quiet)
     #expect(last.firstIteration == 9)
     #expect(last.times.total > 0)
     try train(last, stop: 10)
@@ -50,12 +52,15 @@ import Testing
 
   @Test func stoppedBeforeItsFirstCheckpointStartsAnew() throws {
     let path = temporary.path + "/run"
-    try train(.start(at: path, configuration: .defaults, log: quiet), stop: 1)
+    try train(.start(at: path, configuration: .defaults, command: "test", log: quiet), stop: 1)
     let lines = Mutex<[String]>([])
     let run = try Run<SampleConfiguration>.resume(
-      at: path, overrides: ["seed=5"], log: RunLog { line in lines.withLock { $0.append(line) } })
+      at: path, command: "test", overrides: ["seed=5"],
+      log: RunLog { line in lines.withLock { $0.append(line) } })
     #expect(
-      lines.withLock { $0 } == ["\(path) has no checkpoint yet and starts from its beginning"])
+      lines.withLock { $0 } == [
+        "\(path) has no checkpoint yet and starts from its beginning", "changed: seed null -> 5",
+      ])
     #expect(run.resumed?.iteration == nil)
     #expect(run.firstIteration == 1)
     #expect(try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8).isEmpty)
@@ -68,7 +73,7 @@ import Testing
 
   @Test func withoutASoundCheckpointNothingIsTouched() throws {
     let path = temporary.path + "/run"
-    try train(.start(at: path, configuration: .defaults, log: quiet), stop: 3)
+    try train(.start(at: path, configuration: .defaults, command: "test", log: quiet), stop: 3)
     let metrics = try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8)
     for iteration in CheckpointFolder(path: path + "/checkpoints").iterations {
       try Data("damaged".utf8).write(
@@ -78,7 +83,7 @@ import Testing
     }
     for _ in 0..<2 {
       #expect(throws: RunFolderError.noCheckpoint(path: path)) {
-        try Run<SampleConfiguration>.resume(at: path, log: quiet)
+        try Run<SampleConfiguration>.resume(at: path, command: "test", log: quiet)
       }
       #expect(try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8) == metrics)
       // Nor does it start anew when somebody has removed them all.

@@ -36,7 +36,7 @@ import Testing
   let folder = try TemporaryFolder()
   let run = try Run.start(
     at: folder.path + "/run", configuration: SampleConfiguration.defaults,
-    log: RunLog(isQuiet: true))
+    command: "test", log: RunLog(isQuiet: true))
   run.times.add(.seconds(3), to: "train")
   try run.save(Checkpoint(iteration: 4))
   let summary = try CheckpointSummary(path: run.checkpoints.path(ofIteration: 4))

@@ -40,12 +40,42 @@ public final class FineTuning {
   ///   - communicator: sums gradients over processes, which need different seeds for their
   ///     rollouts.
   /// - Throws: `SettingError`, `ParameterError` or `EnvironmentError` for parts that do not fit.
-  public init(
+  public convenience init(
     _ checkpoint: PolicyCheckpoint, configuration: FineTuningConfiguration, seed: UInt64,
     registry: EnvironmentRegistry = .standard, communicator: any Communicator = SingleProcess()
   ) throws {
+    try self.init(
+      start: try checkpoint.start(ofFineTuning: configuration.fineTunedCount),
+      configuration: configuration, seed: seed, registry: registry, communicator: communicator)
+  }
+
+  /// Goes on with a training from one of its own checkpoints, which holds all that it needs: what
+  /// it was started from is not read again.
+  ///
+  /// - Parameters:
+  ///   - checkpoint: what `checkpoint(origin:)` gave.
+  ///   - state: what `trainingState()` gave with it.
+  ///   - configuration: how to improve it.
+  ///   - seed: that of the training.
+  ///   - registry: knows the environment.
+  ///   - communicator: sums gradients over processes.
+  /// - Throws: what `restore(_:_:)` throws, and what starting a training throws.
+  public convenience init(
+    resuming checkpoint: PolicyCheckpoint, _ state: TrainingState,
+    configuration: FineTuningConfiguration, seed: UInt64,
+    registry: EnvironmentRegistry = .standard, communicator: any Communicator = SingleProcess()
+  ) throws {
+    try self.init(
+      start: checkpoint, configuration: configuration, seed: seed, registry: registry,
+      communicator: communicator)
+    try restore(checkpoint.weights, state)
+  }
+
+  private init(
+    start checkpoint: PolicyCheckpoint, configuration: FineTuningConfiguration, seed: UInt64,
+    registry: EnvironmentRegistry, communicator: any Communicator
+  ) throws {
     try configuration.validate()
-    let checkpoint = try checkpoint.start(ofFineTuning: configuration.fineTunedCount)
     start = checkpoint
     self.configuration = configuration
     self.seed = seed
@@ -261,6 +291,11 @@ public final class FineTuning {
       configuration.environmentCount,
       "\(environmentCount), with which the run was started: their episodes go on")
     let count = try state.number("fineTunedCount")
+    // K' falls by annealing alone, and never rises.
+    try SettingError.require(
+      count == policy.transitionCount
+        || count < policy.transitionCount && configuration.annealingInterval > 0,
+      "fineTunedCount", configuration.fineTunedCount, "\(count), which the checkpoint has learned")
     if count < policy.transitionCount, let policy = policy as? DiffusionPolicy {
       try policy.reduceTransitionCount(to: count)
     }

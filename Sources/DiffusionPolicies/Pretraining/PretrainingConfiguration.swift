@@ -45,7 +45,8 @@ public struct PretrainingConfiguration: Codable, Sendable, Hashable {
       "0 to below batchCount, which is \(batchCount)")
     try SettingError.require(weightDecay >= 0, "weightDecay", weightDecay, "a number from 0")
     try SettingError.require(
-      gradientNormLimit >= 0, "gradientNormLimit", gradientNormLimit, "a number from 0")
+      gradientNormLimit >= 0 && gradientNormLimit.isFinite, "gradientNormLimit",
+      gradientNormLimit, "a number from 0")
     try SettingError.require(
       (0...1).contains(averageDecay), "averageDecay", averageDecay, "0 to 1")
     try SettingError.require(

@@ -37,7 +37,13 @@ struct RunContents {
       notes.append("\(error)")
     }
     (settingsText, self.settings) = (text, settings)
-    kind = RunKind(settings)
+    var record: RunRecord?
+    do {
+      record = try RunRecord.read(in: run)
+    } catch {
+      notes.append("\(error)")
+    }
+    kind = RunKind(record, settings)
 
     var records: [MetricsRecord] = []
     do {

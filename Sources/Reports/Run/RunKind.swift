@@ -1,13 +1,23 @@
 import Runs
 
-/// What a run did, told by its settings.
+/// What a run did.
 public enum RunKind: CaseIterable, Sendable {
   /// The commands that train; `other` for what none of them wrote.
   case policyPretraining, policyFineTuning, imageTraining, imageFineTuning, rewardTraining,
     noiseOptimization, other
 
-  /// The kind of a run with those settings.
-  public init(_ settings: SettingsOutline?) {
+  /// The kind of a run by what its folder tells, or, in a folder of an earlier version, which does
+  /// not, by its settings.
+  public init(_ record: RunRecord?, _ settings: SettingsOutline?) {
+    guard let record else {
+      self.init(settings)
+      return
+    }
+    self = Self.allCases.first { $0.command == "attune \(record.command)" } ?? .other
+  }
+
+  /// The kind of a run that has such settings.
+  init(_ settings: SettingsOutline?) {
     self =
       Self.allCases.first { kind in
         !kind.signature.isEmpty && kind.signature.allSatisfy { settings?.has($0) ?? false }

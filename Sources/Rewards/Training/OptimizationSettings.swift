@@ -16,7 +16,7 @@ public struct OptimizationSettings: Codable, Hashable, Sendable {
   public var weightDecay = 0.01
   /// How much of the averaged weights a step keeps.
   public var averageDecay = 0.998
-  /// Gradients are scaled down to this norm.
+  /// Gradients are scaled down to this norm; 0 for no limit.
   public var gradientNormLimit = 1.0
   /// Rows of a batch that one worker takes at a time; decides the order of sums.
   public var shardSize = 8
@@ -43,7 +43,8 @@ public struct OptimizationSettings: Codable, Hashable, Sendable {
     try Check.require(
       (0..<1).contains(averageDecay), "averageDecay", averageDecay, "0 to less than 1")
     try Check.require(
-      gradientNormLimit > 0, "gradientNormLimit", gradientNormLimit, "a number above 0")
+      gradientNormLimit >= 0 && gradientNormLimit.isFinite, "gradientNormLimit",
+      gradientNormLimit, "a number from 0")
     try Check.require((1...4_096).contains(shardSize), "shardSize", shardSize, "1 to 4096")
   }
 }

@@ -27,11 +27,9 @@ final class WeightTraining {
     _ gradients: Gradients, loss: Double
   ) throws(NonFiniteGradient) -> (rate: Double, norm: Double) {
     let rate = schedule.rate(atStep: stepIndex)
-    let (scale, norm) = gradients.clippingScale(
-      maximumNorm: settings.gradientNormLimit, parameters: parameters)
-    try NonFiniteGradient.check(loss: loss, "loss", norm: norm, gradients, of: parameters)
     optimizer.learningRate = Float(rate)
-    optimizer.step(gradients, gradientScale: scale)
+    let norm = try optimizer.step(
+      gradients, of: parameters, normLimit: settings.gradientNormLimit, loss: loss)
     stepIndex += 1
     return (rate, norm)
   }

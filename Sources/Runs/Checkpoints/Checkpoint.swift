@@ -25,6 +25,9 @@ public struct Checkpoint: Sendable {
     self.metadata = metadata
   }
 
+  /// The bytes of all tensors.
+  public var byteCount: Int { tensors.values.reduce(0) { $0 + $1.byteCount } }
+
   /// Adds tensors as float32, each under `prefix` and its name.
   public mutating func add(_ tensors: [String: Tensor], prefix: String = "") {
     for (name, tensor) in tensors { self.tensors[prefix + name] = StoredTensor(tensor) }

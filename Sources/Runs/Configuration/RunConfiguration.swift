@@ -13,11 +13,17 @@ public protocol RunConfiguration: Codable, Sendable, Equatable {
   ///
   /// - Throws: `ConfigurationError.badValue(key:found:expected:)`.
   func validate() throws
+
+  /// What may be changed when a run with these settings is resumed.
+  static var changeableOnResume: ChangeableSettings { get }
 }
 
 extension RunConfiguration {
   /// Accepts all values of the right type.
   public func validate() throws {}
+
+  /// Nothing.
+  public static var changeableOnResume: ChangeableSettings { .none }
 
   /// The defaults as a tree.
   static func defaultNode() throws -> ConfigurationNode {

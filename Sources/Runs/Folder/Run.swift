@@ -11,6 +11,8 @@ public final class Run<Configuration: RunConfiguration> {
   public let configuration: Configuration
   /// The checkpoint that the run goes on from; nil if it starts anew.
   public let resumed: Checkpoint?
+  /// The command that it is of, as in "policy finetune".
+  public var command: String { record.command }
   /// The checkpoints.
   public let checkpoints: CheckpointFolder
   /// What is said on standard error.
@@ -20,9 +22,14 @@ public final class Run<Configuration: RunConfiguration> {
   private let metrics: MetricsWriter
   private let events: EventWriter
   private static var stepKey: String { "run.step" }
+  private static var settingsKey: String { "run.settings" }
+  private static var inputPrefix: String { "run.input." }
   private var step: Int
-  /// Settings that are not yet in the folder.
-  private var newSettings: String?
+  private var record: RunRecord
+  /// Whether settings or record are not yet in the folder.
+  private var hasNewSettings = false
+  /// The fingerprints of what was read from outside the folder, by key.
+  private var inputs: [String: String]
 
   /// The first iteration that is left to do, counted from one.
   public var firstIteration: Int { (resumed?.iteration ?? 0) + 1 }
@@ -36,32 +43,37 @@ public final class Run<Configuration: RunConfiguration> {
   /// - Parameters:
   ///   - path: the folder; made with those above it.
   ///   - configuration: the settings, which are written there.
+  ///   - command: the command without its flags, as in "policy finetune".
   ///   - keptCheckpointCount: how many of the last checkpoints stay.
   ///   - log: where the run speaks.
   /// - Throws: `RunFolderError` if a run is there already; `FileError` if the system refuses.
   public static func start(
-    at path: String, configuration: Configuration, keptCheckpointCount: Int = 2,
-    log: RunLog = RunLog()
+    at path: String, configuration: Configuration, command: String,
+    keptCheckpointCount: Int = 2, log: RunLog = RunLog()
   ) throws -> Run {
-    let folder = try RunFolder.create(at: path, configuration: configuration)
+    let folder = try RunFolder.create(at: path, configuration: configuration, command: command)
     return try Run(
-      folder: folder, configuration: configuration, resumed: nil,
-      keptCheckpointCount: keptCheckpointCount, log: log)
+      folder: folder, configuration: configuration, record: RunRecord(command: command),
+      resumed: nil, keptCheckpointCount: keptCheckpointCount, log: log)
   }
 
-  /// Goes on with a run from its newest sound checkpoint, by the settings in its folder.
+  /// Goes on with a run from its newest sound checkpoint, by the settings that the run had there.
   ///
-  /// A run that was stopped before its first checkpoint starts from the beginning, and says so.
+  /// A run that was stopped before its first checkpoint starts from the beginning, and says so; its
+  /// settings may then be any.
   ///
   /// - Parameters:
   ///   - path: the run folder.
+  ///   - command: the command without its flags, which a folder of an earlier version does not tell.
   ///   - overrides: settings to change, as in a larger iteration count.
   ///   - keptCheckpointCount: how many of the last checkpoints stay.
   ///   - log: where the run speaks.
-  /// - Throws: `RunFolderError` if the folder cannot be used; `ConfigurationError` for a bad
-  ///   setting; `FileError` if the system refuses.
+  /// - Throws: `RunFolderError` if the folder cannot be used, or if a setting is changed that
+  ///   `Configuration.changeableOnResume` does not list; `ConfigurationError` for a bad setting;
+  ///   `FileError` if the system refuses.
   public static func resume(
-    at path: String, overrides: [String] = [], keptCheckpointCount: Int = 2, log: RunLog = RunLog()
+    at path: String, command: String, overrides: [String] = [], keptCheckpointCount: Int = 2,
+    log: RunLog = RunLog()
   ) throws -> Run {
     let folder = try RunFolder.resume(at: path)
     let configuration = try Configuration.load(
@@ -74,19 +86,51 @@ public final class Run<Configuration: RunConfiguration> {
     if resumed == nil {
       log.say("\(folder.path.printable) has no checkpoint yet and starts from its beginning")
     }
+    let changes = try changes(to: configuration, since: resumed, in: folder)
+    let known = try RunRecord.read(in: folder.path)
+    var record = known ?? RunRecord(command: command)
+    if !changes.isEmpty {
+      record.add(changes, after: resumed?.iteration ?? 0)
+      for change in changes { log.say("changed: \(change)") }
+    }
     let run = try Run(
-      folder: folder, configuration: configuration, resumed: resumed,
+      folder: folder, configuration: configuration, record: record, resumed: resumed,
       keptCheckpointCount: keptCheckpointCount, log: log)
-    if !overrides.isEmpty { run.newSettings = try configuration.yaml() }
+    run.hasNewSettings = !overrides.isEmpty || record != known
     return run
   }
 
+  /// What is to be otherwise than when the checkpoint was written.
+  ///
+  /// - Throws: `RunFolderError.changedSettings` if some of it must not.
+  private static func changes(
+    to configuration: Configuration, since resumed: Checkpoint?, in folder: RunFolder
+  ) throws -> [SettingChange] {
+    // Checkpoints of earlier versions do not have the settings: the folder's are taken for them.
+    let before =
+      try resumed?.metadata[settingsKey].map {
+        try Configuration.decode(yaml: $0, file: "the settings in the checkpoint")
+      } ?? Configuration.load(from: folder.configurationPath)
+    let changes = try SettingChange.between(
+      ConfigurationEncoder.node(of: before), ConfigurationEncoder.node(of: configuration))
+    let refused = changes.filter { !Configuration.changeableOnResume.allows($0.key) }
+    guard resumed == nil || refused.isEmpty else {
+      throw RunFolderError.changedSettings(path: folder.path, refused)
+    }
+    return changes
+  }
+
   private init(
-    folder: RunFolder, configuration: Configuration, resumed: Checkpoint?,
+    folder: RunFolder, configuration: Configuration, record: RunRecord, resumed: Checkpoint?,
     keptCheckpointCount: Int, log: RunLog
   ) throws {
     self.folder = folder
     self.configuration = configuration
+    self.record = record
+    inputs = [:]
+    for (key, text) in resumed?.metadata ?? [:] where key.hasPrefix(Self.inputPrefix) {
+      inputs[String(key.dropFirst(Self.inputPrefix.count))] = text
+    }
     self.resumed = resumed
     self.log = log
     checkpoints = CheckpointFolder(path: folder.checkpointsPath, keptCount: keptCheckpointCount)
@@ -107,7 +151,7 @@ public final class Run<Configuration: RunConfiguration> {
   ///   - record: the numbers; equal in a resumed run.
   ///   - times: numbers for TensorBoard alone, such as seconds and rates.
   /// - Throws: `FileError` if the system refuses, for instance because the disk is full.
-  public func write(_ record: MetricsRecord, times: [String: Double] = [:]) throws(FileError) {
+  public func write(_ record: MetricsRecord, times: [String: Double] = [:]) throws {
     precondition(
       record.iteration >= firstRecordedIteration, "iteration \(record.iteration) is done")
     try keepNewSettings()
@@ -119,10 +163,11 @@ public final class Run<Configuration: RunConfiguration> {
 
   /// Settings that a run was resumed with take the place of those in the folder once they have
   /// served: a wrong one must not stand in the way of the next attempt.
-  private func keepNewSettings() throws(FileError) {
-    guard let settings = newSettings else { return }
-    try AtomicFile.write(settings, to: folder.configurationPath)
-    newSettings = nil
+  private func keepNewSettings() throws {
+    guard hasNewSettings else { return }
+    try configuration.write(to: folder.configurationPath)
+    try record.write(in: folder.path)
+    hasNewSettings = false
   }
 
   /// Writes an image to `images/` and to TensorBoard.
@@ -134,12 +179,74 @@ public final class Run<Configuration: RunConfiguration> {
   ///     `name.png`.
   /// - Throws: `FileError` if the system refuses.
   public func write(png: Data, name: String, iteration: Int? = nil) throws(FileError) {
+    try AtomicFile.write(Array(png), to: imagePath(name, iteration: iteration))
+    try events.write(png: png, tag: name, step: step)
+  }
+
+  /// Where `write(png:name:iteration:)` writes.
+  public func imagePath(_ name: String, iteration: Int? = nil) -> String {
     let suffix = iteration.map { iteration in
       let digits = String(iteration)
       return "-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
     }
-    try AtomicFile.write(Array(png), to: "\(folder.imagesPath)/\(name)\(suffix ?? "").png")
-    try events.write(png: png, tag: name, step: step)
+    return "\(folder.imagesPath)/\(name)\(suffix ?? "").png"
+  }
+
+  /// Notes what the run reads from outside its folder; every checkpoint tells its fingerprints. A
+  /// resumed run must find what it was started with, wherever that lies now.
+  ///
+  /// A checkpoint of an earlier version knows no fingerprints: inputs are then taken as they are,
+  /// and that is said.
+  ///
+  /// - Parameter found: the inputs as they are now.
+  /// - Throws: `RunFolderError.changedInput` if one holds something else than at the start.
+  public func require(_ found: [RunInput]) throws(RunFolderError) {
+    var unknown: [String] = []
+    for input in found {
+      let before = inputs[input.key]
+      if let before, before != input.fingerprint {
+        guard input.mayChange else {
+          throw .changedInput(path: folder.path, input, before: before)
+        }
+        log.warn(
+          "\(input.path.printable), which '\(input.key)' names, has changed since the run was "
+            + "started")
+      }
+      if before == nil, resumed != nil { unknown.append("'\(input.key)'") }
+      inputs[input.key] = input.fingerprint
+    }
+    guard !unknown.isEmpty else { return }
+    log.warn(
+      "the checkpoint of \(folder.path.printable) does not tell what it was learned from; "
+        + "\(unknown.joined(separator: ", ")) taken as found now")
+  }
+
+  /// Whether the checkpoint that the run goes on from tells the fingerprint of an input.
+  public func knowsInput(_ key: String) -> Bool {
+    resumed?.metadata[Self.inputPrefix + key] != nil
+  }
+
+  /// Refuses to begin where the disk has no room for what will surely be written.
+  ///
+  /// - Parameters:
+  ///   - checkpoint: one as large as those to come.
+  ///   - count: how many more will be written.
+  /// - Throws: `FileError` if there is too little room.
+  public func requireRoom(for checkpoint: Checkpoint, count: Int) throws(FileError) {
+    var status = statvfs()
+    // What a system does not tell is found out when it is written.
+    guard statvfs(folder.path, &status) == 0 else { return }
+    // While one is written, those that are kept are still there.
+    let existing = min(checkpoints.keptCount, checkpoints.iterations.count)
+    let atOnce = min(count, checkpoints.keptCount + 1 - existing)
+    let needed = atOnce * checkpoint.byteCount
+    let free = Int(status.f_bavail) * Int(status.f_frsize)
+    guard needed > free else { return }
+    throw FileError(
+      .system, path: folder.path,
+      problem: "No space left on device: its checkpoints need \((needed >> 10).grouped) kB, "
+        + "\((free >> 10).grouped) kB are free",
+      advice: "free some space there, or choose another --output")
   }
 
   /// Saves a checkpoint; the metrics reach the disk before it.
@@ -153,6 +260,8 @@ public final class Run<Configuration: RunConfiguration> {
     checkpoint.metadata[TimeBreakdown.checkpointKey] = String(
       decoding: try encoder.encode(times), as: UTF8.self)
     checkpoint.metadata[Self.stepKey] = String(step)
+    checkpoint.metadata[Self.settingsKey] = try configuration.yaml()
+    for (key, fingerprint) in inputs { checkpoint.metadata[Self.inputPrefix + key] = fingerprint }
     try keepNewSettings()
     try metrics.synchronize()
     try checkpoints.save(checkpoint)
@@ -160,12 +269,10 @@ public final class Run<Configuration: RunConfiguration> {
 
   /// Says that the run was interrupted and how to go on.
   ///
-  /// - Parameters:
-  ///   - iteration: the last finished iteration, which has a checkpoint.
-  ///   - command: the command without its flags, as in "attune policy finetune".
-  public func sayInterrupted(after iteration: Int, command: String) {
+  /// - Parameter iteration: the last finished iteration, which has a checkpoint.
+  public func sayInterrupted(after iteration: Int) {
     log.say(
-      "stopped after iteration \(iteration.grouped); go on with: \(command) --resume "
+      "stopped after iteration \(iteration.grouped); go on with: attune \(command) --resume "
         + folder.path.printable)
   }
 }

@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 
 /// A run's folder, held by one process at a time:
-/// `config.yaml metrics.jsonl events.out.tfevents.* checkpoints/ images/ videos/`.
+/// `config.yaml run.json metrics.jsonl events.out.tfevents.* checkpoints/ images/ videos/`.
 ///
 /// The system lets go of the folder when the process ends, however it ends.
 public final class RunFolder: Sendable {
@@ -24,14 +24,20 @@ public final class RunFolder: Sendable {
   public var videosPath: String { "\(path)/videos" }
 
   /// Starts a run: makes the folder, the folders above it and those inside, and writes the
-  /// configuration.
+  /// configuration and what run it is.
   ///
+  /// - Parameters:
+  ///   - path: the folder.
+  ///   - configuration: the resolved settings.
+  ///   - command: the command without its flags, as in "policy finetune".
   /// - Throws: `RunFolderError` if the folder holds a run that has recorded something or another
   ///   process holds it; `FileError` if the system refuses.
   public static func create(
-    at path: String, configuration: some RunConfiguration
+    at path: String, configuration: some RunConfiguration, command: String
   ) throws -> RunFolder {
     let folder = try RunFolder(path: path, isNew: true)
+    // The configuration makes it a run, which is then whole.
+    try RunRecord(command: command).write(in: folder.path)
     try configuration.write(to: folder.configurationPath)
     return folder
   }
@@ -50,16 +56,33 @@ public final class RunFolder: Sendable {
     access("\(path)/config.yaml", F_OK) == 0
   }
 
-  /// A path for a run that was not given one, as in `runs/hopper-20261122-183000`.
-  public static func defaultPath(named name: String) -> String {
-    var now = time(nil)
+  /// Makes a folder for a run that was not given one, as in `runs/hopper-20261122-183000`; another
+  /// run of the same second gets `runs/hopper-20261122-183000-2`.
+  ///
+  /// - Parameters:
+  ///   - name: what the name begins with.
+  ///   - now: seconds since 1970; the present if nil.
+  /// - Returns: the path of the folder, which was not there before.
+  /// - Throws: `FileError` if the system refuses.
+  public static func makeDefault(named name: String, now: Int? = nil) throws(FileError) -> String {
+    var seconds = now ?? time(nil)
     var parts = tm()
-    localtime_r(&now, &parts)
+    localtime_r(&seconds, &parts)
     let numbers = [
       parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
       parts.tm_sec,
     ].map { $0 < 10 ? "0\($0)" : "\($0)" }
-    return "runs/\(name)-\(numbers[0..<3].joined())-\(numbers[3...].joined())"
+    let base = "runs/\(name)-\(numbers[0..<3].joined())-\(numbers[3...].joined())"
+    try makeFolders("runs")
+    var path = base
+    var number = 1
+    // Only one process can make a folder.
+    while mkdir(path, 0o777) != 0 {
+      guard errno == EEXIST else { throw .system(path: path, action: "made") }
+      number += 1
+      path = "\(base)-\(number)"
+    }
+    return path
   }
 
   private init(path: String, isNew: Bool) throws {

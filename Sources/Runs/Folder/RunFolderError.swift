@@ -12,6 +12,10 @@ public enum RunFolderError: Error, Sendable, Equatable, CustomStringConvertible 
   case inUse(path: String, process: Int?)
   /// A run was to be resumed that has no checkpoint that can be read.
   case noCheckpoint(path: String)
+  /// A run was to be resumed with settings that must stay as it was started with.
+  case changedSettings(path: String, [SettingChange])
+  /// What a run reads is not what it was started with.
+  case changedInput(path: String, RunInput, before: String)
 
   /// What is wrong and what to do, in one line.
   public var description: String {
@@ -30,6 +34,17 @@ public enum RunFolderError: Error, Sendable, Equatable, CustomStringConvertible 
         + "for it, stop it, or choose another folder"
     case .noCheckpoint(let path):
       "\(path.printable): has no checkpoint that can be read; start again with another --output"
+    case .changedSettings(let path, let changes):
+      "\(path.printable): cannot be resumed with "
+        + changes.map {
+          "'\($0.key.printable)': found \($0.to.printable), expected \($0.from.printable)"
+        }
+        .joined(separator: "; ")
+        + ", as it was started with; start a run of its own with --output"
+    case .changedInput(let path, let input, let before):
+      "\(input.path.printable): '\(input.key)' is not what \(path.printable) was started "
+        + "with (content \(input.fingerprint), expected \(before)); put that back or name where it "
+        + "is by \(input.key)=PATH, or start a run of its own with --output"
     }
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ImageFineTuning
 import NeuralNetworks
+import Rewards
 import Runs
 import TextToImage
 
@@ -32,10 +33,15 @@ struct ImageFinetuneCommand: ParsableCommand {
     var options = options
     options.overrides += rewarded.overrides
     let run = try options.open(
-      ImageFinetuneSettings.self, named: "image-finetune", needsFile: rewarded.model == nil)
+      ImageFinetuneSettings.self, command: "image finetune", named: "image-finetune",
+      needsFile: rewarded.model == nil)
     let settings = run.configuration
+    try run.require(RewardExpression(settings.reward).inputs(clip: settings.clip))
     let judge = try settings.makeReward()
     let model = try TextToImageModel(folder: settings.model)
+    try run.require([
+      RunInput(key: "model", path: settings.model, fingerprint: model.fingerprint)
+    ])
     run.log.warnOfCutPrompts(settings.prompts, tokenizer: model.tokenizer)
     let training = try settings.checking("training") {
       try ImageFineTuning(
@@ -46,7 +52,7 @@ struct ImageFinetuneCommand: ParsableCommand {
     run.log.say(
       "\(training.parameterCount.counting("weight")), "
         + "\(settings.prompts.count.counting("prompt")), run folder \(run.folder.path)")
-    try TrainingLoop(command: "image finetune", unit: "iteration", isQuiet: options.quiet)
+    try TrainingLoop(unit: "iteration", isQuiet: options.quiet)
       .train(ImageFinetuneWork(run: run, training: training, reward: judge))
   }
 }

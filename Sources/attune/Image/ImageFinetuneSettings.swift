@@ -27,6 +27,13 @@ struct ImageFinetuneSettings: RunConfiguration {
   /// Iterations between checkpoints.
   var checkpointInterval = 5
 
+  static let changeableOnResume = ChangeableSettings(
+    keys: [
+      "training.iterationCount", "training.learningRate", "training.gradientNormLimit",
+      "evaluation.interval", "evaluation.count", "rewardTimeLimit", "weightType",
+      "checkpointInterval",
+    ], paths: ["model", "reward", "clip"])
+
   static let defaults = ImageFinetuneSettings()
 
   func validate() throws {

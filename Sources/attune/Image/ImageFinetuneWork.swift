@@ -12,6 +12,8 @@ struct ImageFinetuneWork: TrainingWork {
   /// The reward on fresh seeds before the first iteration.
   private var rewardBefore: String?
   private static let beforeKey = "run.rewardBefore"
+  /// What the last evaluation drew, until it is written.
+  private var evaluated: (iteration: Int, grid: ImageGrid)?
 
   init(run: Run<ImageFinetuneSettings>, training: ImageFineTuning, reward: any Reward) {
     self.run = run
@@ -31,7 +33,7 @@ struct ImageFinetuneWork: TrainingWork {
 
   mutating func begin() throws {
     let (grid, scores) = try evaluate()
-    try run.write(png: Data(grid.pngBytes()), name: "before")
+    run.drawStart { try run.write(png: Data(grid.rendered().pngBytes()), name: "before") }
     rewardBefore = scores.words
     run.log.say("reward on fresh seeds: \(scores.words)")
   }
@@ -51,10 +53,9 @@ struct ImageFinetuneWork: TrainingWork {
 
   mutating func write(_ report: ImageFineTuningReport, isLast: Bool) throws -> String {
     var record = report.metrics
-    var grid: Image?
-    if isLast || run.configuration.evaluation.isDue(after: report.iteration) {
-      let (after, scores) = try evaluate()
-      grid = after
+    if isEvaluated {
+      let (grid, scores) = try evaluate()
+      evaluated = (iteration, grid)
       record["evaluationReward"] = scores.mean ?? .nan
       record["evaluationRewardStandardError"] = scores.standardError
       let before = rewardBefore.map { ", before \($0)" } ?? ""
@@ -67,30 +68,43 @@ struct ImageFinetuneWork: TrainingWork {
         "secondsSampling": report.times.sampling, "secondsJudging": report.times.judging,
         "secondsUpdating": report.times.update,
       ])
-    // After the record, whose step is the picture's.
-    if let grid { try run.write(png: Data(grid.pngBytes()), name: "after") }
     return report.words
   }
 
-  /// Draws a grid from fresh seeds and judges it.
-  private func evaluate() throws -> (grid: Image, scores: RewardScores) {
-    let (grid, scores) = try run.times.measure("evaluate") {
-      try run.configuration.evaluation.evaluate(training, reward: reward)
-    }
-    return (grid.rendered(), scores)
+  private var isEvaluated: Bool {
+    iteration == iterationCount || run.configuration.evaluation.isDue(after: iteration)
   }
 
-  func save() throws {
+  var images: [String] { isEvaluated ? [run.imagePath("after")] : [] }
+
+  mutating func drawImages() throws {
+    var grid = evaluated?.iteration == iteration ? evaluated?.grid : nil
+    evaluated = nil
+    if grid == nil { grid = try evaluate().grid }
+    if let grid { try run.write(png: Data(grid.rendered().pngBytes()), name: "after") }
+  }
+
+  /// Draws a grid from fresh seeds and judges it.
+  private func evaluate() throws -> (grid: ImageGrid, scores: RewardScores) {
+    try run.times.measure("evaluate") {
+      try run.configuration.evaluation.evaluate(training, reward: reward)
+    }
+  }
+
+  func checkpoint() throws -> Checkpoint {
     var checkpoint = Checkpoint(iteration: training.iteration)
     checkpoint.add(try training.trainingState())
     checkpoint.metadata[Self.beforeKey] = rewardBefore
+    return checkpoint
+  }
+
+  func writeResults() throws {
     try run.times.measure("write the model") {
       try training.model.write(
         folder: modelFolder, elementType: run.configuration.weightType.elementType)
       try training.writeAdapters(
         to: "\(run.folder.path)/pytorch_lora_weights.safetensors")
     }
-    try run.save(checkpoint)
   }
 }
 

@@ -23,9 +23,10 @@ struct ImageTrainCommand: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let run = try options.open(ImageTrainSettings.self, named: "image-train")
+    let run = try options.open(
+      ImageTrainSettings.self, command: "image train", named: "image-train")
     let settings = run.configuration
-    let (model, source) = try settings.open()
+    let (model, source) = try settings.open(for: run)
     let training = try settings.checking("data") {
       try ImageTraining(
         model: model, configuration: settings.training, source: source, seed: settings.seed)
@@ -35,7 +36,7 @@ struct ImageTrainCommand: ParsableCommand {
       "\(training.parameterCount.counting("weight")), vocabulary of "
         + "\(model.tokenizer.vocabulary.identifiers.count.counting("token")), pictures of "
         + "\(source.width)x\(source.height), run folder \(run.folder.path)")
-    try TrainingLoop(command: "image train", unit: "batch", isQuiet: options.quiet)
+    try TrainingLoop(unit: "batch", isQuiet: options.quiet)
       .train(
         ImageTrainWork(
           run: run, training: training, prompts: try settings.samples.chosenPrompts(source)))
@@ -47,9 +48,17 @@ extension ImageTrainSettings {
   private static let vocabularyCaptionCount = 20_000
 
   /// The model with its first weights, and the pictures.
-  fileprivate func open() throws -> (TextToImageModel, any CaptionedImageSource) {
+  fileprivate func open(
+    for run: Run<ImageTrainSettings>
+  ) throws -> (TextToImageModel, any CaptionedImageSource) {
+    if let input = try RunInput(key: "data.path", contentsOf: data.path) {
+      try run.require([input])
+    }
     if let folder = model.folder {
       let model = try TextToImageModel(folder: folder)
+      try run.require([
+        RunInput(key: "model.folder", path: folder, fingerprint: model.fingerprint)
+      ])
       let size = model.unet.configuration.sampleSize.map {
         (width: $0[1] * model.reduction, height: $0[0] * model.reduction)
       }

@@ -20,6 +20,13 @@ struct ImageTrainSettings: RunConfiguration {
   /// Batches between checkpoints, a multiple of `reportInterval`.
   var checkpointInterval = 500
 
+  static let changeableOnResume = ChangeableSettings(
+    keys: [
+      "training.batchCount", "training.learningRate", "training.finalLearningRate",
+      "training.gradientNormLimit", "samples", "weightType", "reportInterval",
+      "checkpointInterval",
+    ], paths: ["model.folder", "data.path"])
+
   static let defaults = ImageTrainSettings()
 
   func validate() throws {

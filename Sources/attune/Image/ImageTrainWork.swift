@@ -43,12 +43,23 @@ struct ImageTrainWork: TrainingWork {
     let seconds = (ContinuousClock.now - lastLine.clock) / .seconds(1)
     try run.write(
       record, times: ["secondsPerBatch": seconds / Double(iteration - lastLine.batch)])
-    if run.configuration.samples.isDue(after: iteration, isLast: isLast) { try drawSamples() }
     lastLine = (.now, iteration)
     return "loss \(record["loss"]?.short ?? "none")"
   }
 
-  private func drawSamples() throws {
+  func check() throws {
+    let source = training.source
+    try run.configuration.samples.check(
+      training.model, width: source.width, height: source.height)
+  }
+
+  var images: [String] {
+    let isLast = iteration == iterationCount
+    guard run.configuration.samples.isDue(after: iteration, isLast: isLast) else { return [] }
+    return [run.imagePath("samples", iteration: iteration)]
+  }
+
+  func drawImages() throws {
     let source = training.source
     let grid = try run.times.measure("sample") {
       try training.withAveragedWeights {
@@ -60,16 +71,19 @@ struct ImageTrainWork: TrainingWork {
       png: Data(grid.rendered().pngBytes()), name: "samples", iteration: training.batchIndex)
   }
 
-  func save() throws {
+  func checkpoint() throws -> Checkpoint {
     var checkpoint = Checkpoint(iteration: training.batchIndex)
     checkpoint.add(training.trainingState)
     window.store(in: &checkpoint)
+    return checkpoint
+  }
+
+  func writeResults() throws {
     let elementType = run.configuration.weightType.elementType
     try run.times.measure("write the model") {
       try training.withAveragedWeights {
         try $0.write(folder: modelFolder, elementType: elementType)
       }
     }
-    try run.save(checkpoint)
   }
 }

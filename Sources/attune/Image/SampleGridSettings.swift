@@ -46,15 +46,39 @@ struct SampleGridSettings: RunConfiguration {
     return try source.captions(at: Array(0..<min(8, source.count ?? 8)))
   }
 
-  /// Draws a grid.
-  func draw(
-    _ model: TextToImageModel, prompts: [String], width: Int, height: Int
-  ) throws -> ImageGrid {
+  /// Finds out now, not at the first grid, that the model cannot be sampled so.
+  ///
+  /// - Throws: `ConfigurationError` naming the setting.
+  func check(_ model: TextToImageModel, width: Int, height: Int) throws {
+    guard interval > 0 else { return }
+    let pipeline = TextToImagePipeline(model)
+    let settings = generation(width: width, height: height)
+    do {
+      _ = try pipeline.process(settings)
+      _ = try pipeline.sampleShape(settings)
+    } catch {
+      throw ConfigurationError.badValue(
+        key: "samples.sampler", found: sampler?.rawValue ?? "none, so the model's own",
+        expected:
+          "one that can draw the grids in \(stepCount.counting("step")), or samples.interval=0 "
+          + "(\(error))")
+    }
+  }
+
+  private func generation(width: Int, height: Int) -> GenerationSettings {
     var settings = GenerationSettings()
     settings.stepCount = stepCount
     settings.guidance = Guidance(scale: Float(guidance))
     settings.sampler = sampler
     (settings.width, settings.height) = (width, height)
+    return settings
+  }
+
+  /// Draws a grid.
+  func draw(
+    _ model: TextToImageModel, prompts: [String], width: Int, height: Int
+  ) throws -> ImageGrid {
+    let settings = generation(width: width, height: height)
     let request = SampleRequest(prompts: prompts, count: count, seed: seed)
     let images = try TextToImagePipeline(model).generate(
       prompts: request.imagePrompts, seeds: request.imageSeeds, settings: settings)

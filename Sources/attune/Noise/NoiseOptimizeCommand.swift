@@ -41,17 +41,23 @@ struct NoiseOptimizeCommand: ParsableCommand {
     options.overrides += rewarded.overrides
     if let iterations { options.overrides.append("find.iterationCount=\(iterations)") }
     let run = try options.open(
-      NoiseOptimizeSettings.self, named: "noise", needsFile: rewarded.model == nil)
+      NoiseOptimizeSettings.self, command: "noise optimize", named: "noise",
+      needsFile: rewarded.model == nil)
     let settings = run.configuration
-    let judge = try RewardExpression(settings.reward).reward(
+    let expression = try RewardExpression(settings.reward)
+    try run.require(expression.inputs(clip: settings.clip))
+    let judge = try expression.reward(
       clipFolder: settings.clip, timeLimit: settings.rewardTimeLimit)
     let pipeline = try TextToImagePipeline(folder: settings.model)
+    try run.require([
+      RunInput(key: "model", path: settings.model, fingerprint: pipeline.model.fingerprint)
+    ])
     run.log.warnOfCutPrompts(settings.prompts, tokenizer: pipeline.model.tokenizer)
     run.log.say(
       "\(settings.prompts.count.counting("prompt")), "
         + "\(settings.find.imageCount.counting("picture")) of each in an iteration, run folder "
         + run.folder.path.printable)
-    try TrainingLoop(command: "noise optimize", unit: "iteration", isQuiet: options.quiet)
+    try TrainingLoop(unit: "iteration", isQuiet: options.quiet)
       .train(NoiseOptimizeWork(run: run, pipeline: pipeline, judge: judge))
   }
 }

@@ -29,6 +29,10 @@ struct NoiseOptimizeSettings: RunConfiguration {
   /// Iterations between checkpoints.
   var checkpointInterval = 1
 
+  static let changeableOnResume = ChangeableSettings(
+    keys: ["find.iterationCount", "rewardTimeLimit", "checkpointInterval"],
+    paths: ["model", "reward", "clip"])
+
   static let defaults = NoiseOptimizeSettings()
 
   func validate() throws {

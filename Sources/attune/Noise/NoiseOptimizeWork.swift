@@ -39,9 +39,8 @@ struct NoiseOptimizeWork: TrainingWork {
     if let state = run.resumed?.trainingState {
       try requireSame("model", fingerprint, as: state)
       try requireSame("prompts", promptList, as: state)
-      if let reward = state.texts["reward"], reward != judge.name {
-        run.log.warn("what was learned so far was learned for the reward \(reward)")
-      }
+      // Newer runs compare what the reward reads, wherever that lies.
+      if !run.knowsInput("reward") { try requireSame("reward", judge.name, as: state) }
       for (index, find) in finds.enumerated() {
         try find.restore(state.state(under: "prompt\(index)"))
       }
@@ -71,7 +70,10 @@ struct NoiseOptimizeWork: TrainingWork {
   var resultNoun: String { "prior" }
   var resultPaths: [String] { finds.indices.map(priorPath) }
 
-  mutating func begin() throws { try drawGrid("before", priors: finds.map { _ in nil }) }
+  mutating func begin() throws {
+    let grid = try grid("before", priors: finds.map { _ in nil })
+    run.drawStart { try write(grid, "before") }
+  }
 
   /// One iteration of every prompt that is not finished.
   mutating func iterate() throws -> [Int: FIND.Report] {
@@ -109,11 +111,16 @@ struct NoiseOptimizeWork: TrainingWork {
   mutating func write(_ reports: [Int: FIND.Report], isLast: Bool) throws -> String {
     let record = record(reports)
     try run.write(record)
-    if isLast {
-      try drawGrid("after", priors: finds.map(\.prior))
-      try drawCurve()
-    }
     return "reward \(record["reward"]?.short ?? "none")"
+  }
+
+  var images: [String] {
+    iteration == iterationCount ? [run.imagePath("after"), run.imagePath("reward")] : []
+  }
+
+  mutating func drawImages() throws {
+    try write(grid("after", priors: finds.map(\.prior)), "after")
+    try drawCurve()
   }
 
   private func record(_ reports: [Int: FIND.Report]) -> MetricsRecord {
@@ -140,7 +147,7 @@ struct NoiseOptimizeWork: TrainingWork {
     return record
   }
 
-  func save() throws {
+  func checkpoint() throws -> Checkpoint {
     var checkpoint = Checkpoint(iteration: iteration)
     var state = TrainingState()
     for (index, find) in finds.enumerated() {
@@ -150,16 +157,14 @@ struct NoiseOptimizeWork: TrainingWork {
     state.texts["prompts"] = promptList
     state.texts["reward"] = judge.name
     checkpoint.add(state)
-    // A checkpoint says that its priors are there.
-    try writePriors()
-    try run.save(checkpoint)
+    return checkpoint
   }
 
   private func priorPath(_ index: Int) -> String {
     "\(run.folder.path)/prior\(finds.count > 1 ? "-\(index + 1)" : "").safetensors"
   }
 
-  private func writePriors() throws {
+  func writeResults() throws {
     for (index, find) in finds.enumerated() {
       let origin = PriorOrigin(
         prompt: settings.prompts[index], negativePrompt: settings.negativePrompt,
@@ -170,7 +175,7 @@ struct NoiseOptimizeWork: TrainingWork {
   }
 
   /// A grid of every prompt from the same fresh seeds, with its mean reward.
-  private func drawGrid(_ name: String, priors: [NoisePrior?]) throws {
+  private func grid(_ name: String, priors: [NoisePrior?]) throws -> ImageGrid {
     var images: [Image] = []
     var lines: [String] = []
     for (prompt, prior) in zip(settings.prompts, priors) {
@@ -187,9 +192,11 @@ struct NoiseOptimizeWork: TrainingWork {
     }
     let request = SampleRequest(
       prompts: lines, count: settings.gridCount, seed: settings.gridSeed)
-    let png = run.times.measure("grids") {
-      Data(request.grid(images, magnification: nil).rendered().pngBytes())
-    }
+    return request.grid(images, magnification: nil)
+  }
+
+  private func write(_ grid: ImageGrid, _ name: String) throws {
+    let png = run.times.measure("grids") { Data(grid.rendered().pngBytes()) }
     try run.write(png: png, name: name)
   }
 

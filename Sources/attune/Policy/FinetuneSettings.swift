@@ -18,6 +18,12 @@ struct FinetuneSettings: RunConfiguration {
   /// Iterations between checkpoints.
   var checkpointInterval = 5
 
+  static let changeableOnResume = ChangeableSettings(keys: [
+    "training.iterationCount", "training.policyLearningRate", "training.criticLearningRate",
+    "training.etaLearningRate", "training.gradientNormLimit", "evaluation.interval",
+    "evaluation.episodes", "evaluation.filmedEpisodes", "checkpointInterval",
+  ])
+
   static let defaults = FinetuneSettings()
 
   func validate() throws {

@@ -56,7 +56,11 @@ struct PolicyFinetuneWork: TrainingWork {
     return report.words
   }
 
-  mutating func end() throws { film("after", try PolicyCheckpoint(path: best.path)) }
+  var images: [String] {
+    iteration == iterationCount ? run.configuration.evaluation.videoPaths("after", of: run) : []
+  }
+
+  mutating func drawImages() throws { film("after", try PolicyCheckpoint(path: best.path)) }
 
   private func film(_ name: String, _ policy: PolicyCheckpoint) {
     run.times.measure("film") { run.configuration.evaluation.film(policy, name, of: run) }
@@ -78,12 +82,14 @@ struct PolicyFinetuneWork: TrainingWork {
     try best.offer(policy.withoutUnusedWeights, score: summary.score, iteration: iteration)
   }
 
-  func save() throws {
-    let policy = policy
+  func writeResults() throws {
     try best.offer(unjudged: policy.withoutUnusedWeights, iteration: iteration)
+  }
+
+  func checkpoint() throws -> Checkpoint {
     var checkpoint = try Checkpoint(iteration: iteration, policy, try training.trainingState())
     best.store(in: &checkpoint)
-    try run.save(checkpoint)
+    return checkpoint
   }
 }
 

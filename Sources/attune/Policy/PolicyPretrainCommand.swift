@@ -21,8 +21,9 @@ struct PolicyPretrainCommand: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let run = try options.open(PretrainSettings.self, named: "pretrain")
+    let run = try options.open(PretrainSettings.self, command: "policy pretrain", named: "pretrain")
     let settings = run.configuration
+    try run.require(settings.demonstrations.inputs)
     let training = try Pretraining(
       policy: settings.policy, configuration: settings.training,
       demonstrations: settings.demonstrations, seed: settings.seed)
@@ -31,8 +32,20 @@ struct PolicyPretrainCommand: ParsableCommand {
     run.log.say(
       "\(training.dataset.count.counting("chunk")), "
         + "\(training.parameterCount.counting("weight")), run folder \(run.folder.path)")
-    try TrainingLoop(command: "policy pretrain", unit: "batch", isQuiet: options.quiet)
+    try TrainingLoop(unit: "batch", isQuiet: options.quiet)
       .train(PolicyPretrainWork(run: run, training: training))
+  }
+}
+
+extension DemonstrationConfiguration {
+  /// What weights are learned from, and what gives actions their units.
+  fileprivate var inputs: [RunInput] {
+    get throws {
+      let paths = [("demonstrations.path", path), ("demonstrations.normalization", normalization)]
+      return try paths.compactMap { key, path in
+        path.isEmpty ? nil : try RunInput(key: key, contentsOf: path)
+      }
+    }
   }
 }
 

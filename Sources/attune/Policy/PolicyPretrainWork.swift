@@ -41,7 +41,11 @@ struct PolicyPretrainWork: TrainingWork {
     return "loss \(record["loss"]?.short ?? "none")"
   }
 
-  mutating func end() throws {
+  var images: [String] {
+    iteration == iterationCount ? run.configuration.evaluation.videoPaths("after", of: run) : []
+  }
+
+  mutating func drawImages() throws {
     let policy = try PolicyCheckpoint(path: best.path)
     run.times.measure("film") { run.configuration.evaluation.film(policy, "after", of: run) }
   }
@@ -58,12 +62,15 @@ struct PolicyPretrainWork: TrainingWork {
     try best.offer(policy, score: summary.score, iteration: iteration)
   }
 
-  func save() throws {
-    let policy = training.checkpoint()
-    try best.offer(unjudged: policy, iteration: iteration)
-    var checkpoint = try Checkpoint(iteration: iteration, policy, training.trainingState)
+  func writeResults() throws {
+    try best.offer(unjudged: training.checkpoint(), iteration: iteration)
+  }
+
+  func checkpoint() throws -> Checkpoint {
+    var checkpoint = try Checkpoint(
+      iteration: iteration, training.checkpoint(), training.trainingState)
     best.store(in: &checkpoint)
     window.store(in: &checkpoint)
-    try run.save(checkpoint)
+    return checkpoint
   }
 }

@@ -18,6 +18,13 @@ struct PretrainSettings: RunConfiguration {
   /// Batches between checkpoints, a multiple of `reportInterval`.
   var checkpointInterval = 1000
 
+  static let changeableOnResume = ChangeableSettings(
+    keys: [
+      "training.batchCount", "training.learningRate", "training.finalLearningRate",
+      "training.gradientNormLimit", "evaluation.interval", "evaluation.episodes",
+      "evaluation.filmedEpisodes", "reportInterval", "checkpointInterval",
+    ], paths: ["demonstrations.path", "demonstrations.normalization"])
+
   static let defaults = PretrainSettings()
 
   func validate() throws {

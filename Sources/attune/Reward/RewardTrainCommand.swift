@@ -28,13 +28,18 @@ struct RewardTrainCommand: ParsableCommand {
   func run() throws {
     var options = options
     if let kind { options.overrides.append(override("kind", text: kind)) }
-    let run = try options.open(RewardTrainSettings.self, named: "reward")
+    let run = try options.open(RewardTrainSettings.self, command: "reward train", named: "reward")
+    if let input = try RunInput(
+      key: "dolls.folder", contentsOf: run.configuration.dolls.folder)
+    {
+      try run.require([input])
+    }
     let training = try run.configuration.makeTraining()
     if let resumed = run.resumed { try training.restore(resumed.rewardTrainingState) }
     run.log.say(
       "\(run.configuration.kind.rawValue) of \(training.parameterCount.counting("weight")), "
         + "run folder \(run.folder.path)")
-    try TrainingLoop(command: "reward train", unit: "step", isQuiet: options.quiet)
+    try TrainingLoop(unit: "step", isQuiet: options.quiet)
       .train(RewardTrainWork(run: run, training: training))
   }
 }

@@ -49,6 +49,14 @@ struct RewardTrainSettings: RunConfiguration {
   /// Steps between checkpoints, a multiple of `reportInterval`.
   var checkpointInterval = 500
 
+  static let changeableOnResume = ChangeableSettings(
+    keys: ["clip", "classifier"].flatMap { kind in
+      ["stepCount", "learningRate", "finalLearningRate", "gradientNormLimit"].map {
+        "\(kind).optimization.\($0)"
+      }
+    } + ["validation.interval", "weightType", "reportInterval", "checkpointInterval"],
+    paths: ["dolls.folder"])
+
   static let defaults = RewardTrainSettings()
 
   /// How weights are changed.

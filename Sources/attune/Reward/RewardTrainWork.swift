@@ -56,13 +56,16 @@ struct RewardTrainWork: TrainingWork {
     run.log.say("step \(iteration.grouped): \(words.joined(separator: ", "))")
   }
 
-  func save() throws {
+  func writeResults() throws {
     try training.write(
       folder: modelFolder, elementType: run.configuration.weightType.elementType)
+  }
+
+  func checkpoint() throws -> Checkpoint {
     var checkpoint = Checkpoint(iteration: iteration)
     checkpoint.add(training.state)
     window.store(in: &checkpoint)
-    try run.save(checkpoint)
+    return checkpoint
   }
 }
 

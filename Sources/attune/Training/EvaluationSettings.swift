@@ -34,6 +34,11 @@ struct EvaluationSettings: RunConfiguration {
     interval > 0 && (isLast || iteration.isMultiple(of: interval))
   }
 
+  /// Where `film` writes, if anything is filmed.
+  func videoPaths<Settings>(_ name: String, of run: Run<Settings>) -> [String] {
+    filmedEpisodes > 0 ? ["\(run.folder.videosPath)/\(name).mp4"] : []
+  }
+
   /// Films a policy, `before` or `after` a training, in a run's folder. What cannot be drawn is no reason
   /// to lose a training.
   func film<Settings>(_ checkpoint: PolicyCheckpoint, _ name: String, of run: Run<Settings>) {

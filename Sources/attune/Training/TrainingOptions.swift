@@ -50,10 +50,11 @@ struct TrainingOptions: ParsableArguments {
   ///
   /// - Parameters:
   ///   - type: its settings.
+  ///   - command: the command without its flags, as in "policy finetune".
   ///   - name: for the run folder, where none is given.
   ///   - needsFile: whether a new run needs `--config`.
   func open<Settings: RunConfiguration>(
-    _ type: Settings.Type, named name: String, needsFile: Bool = true
+    _ type: Settings.Type, command: String, named name: String, needsFile: Bool = true
   ) throws -> Run<Settings> {
     if needsFile, resume == nil, config == nil {
       throw ValidationError("give --config FILE.yaml, or --resume RUN to go on with a run")
@@ -63,29 +64,26 @@ struct TrainingOptions: ParsableArguments {
     if let seed { overrides.append("seed=\(seed)") }
     let log = RunLog(isQuiet: quiet)
     if let resume {
-      try requireKind(of: type, resume)
-      return try Run.resume(at: resume, overrides: overrides, log: log)
+      try requireCommand(command, resume)
+      return try Run.resume(at: resume, command: command, overrides: overrides, log: log)
     }
     let settings = try Settings.load(from: config, overrides: overrides)
     return try Run.start(
-      at: output ?? RunFolder.defaultPath(named: name), configuration: settings, log: log)
+      at: try output ?? RunFolder.makeDefault(named: name), configuration: settings,
+      command: command, log: log)
   }
 }
 
 extension TrainingOptions {
   /// Refuses to go on with a run of another command.
-  private func requireKind<Settings: RunConfiguration>(
-    of type: Settings.Type, _ run: String
-  ) throws {
+  private func requireCommand(_ command: String, _ run: String) throws {
     // What is no run at all, or cannot be read, is told when it is opened.
-    guard let text = try? TextFile.read(path: "\(run)/config.yaml"),
-      let settings = try? SettingsOutline(yaml: text)
-    else { return }
-    let own = RunKind(try SettingsOutline(yaml: Settings.defaults.yaml()))
-    let found = RunKind(settings)
-    guard found != own, let command = found.command else { return }
+    let text = try? TextFile.read(path: "\(run)/config.yaml")
+    let settings = text.flatMap { try? SettingsOutline(yaml: $0) }
+    let kind = RunKind(try RunRecord.read(in: run), settings)
+    guard let found = kind.command, found != "attune \(command)" else { return }
     throw ValidationError(
-      "\(run.printable) is a run of another command; go on with it by: \(command) --resume "
+      "\(run.printable) is a run of another command; go on with it by: \(found) --resume "
         + run.printable)
   }
 }

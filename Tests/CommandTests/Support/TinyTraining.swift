@@ -6,11 +6,11 @@ import Testing
 struct TinyTraining: CustomTestStringConvertible, Sendable {
   /// As in "policy pretrain".
   let command: String
-  private let settings: String
-  private let overrides: [String]
+  let settings: String
+  let overrides: [String]
   /// What it is all for, in the run folder.
   let product: String
-  private let prepare: @Sendable (TemporaryFolder) throws -> Void
+  let prepare: @Sendable (TemporaryFolder) throws -> Void
 
   var testDescription: String { command }
 
