@@ -19,6 +19,10 @@ public protocol Environment: AnyObject {
   var stepsPerSecond: Double { get }
 
   /// Named measurements of the last step, such as the terms of the reward; they are no observation.
+  ///
+  /// Two names mean something to statistics: `isSuccess` (1 or 0), for tasks that can be done, and
+  /// `bestTaskReward`, the greatest reward of the episode by the task's own measure, where an agent
+  /// may be paid by another.
   var info: [String: Double] { get }
 
   /// What a starting state given to `reset` consists of; empty if only seeds will do.

@@ -3,7 +3,11 @@ import Synchronization
 
 /// Where warnings about broken simulations go.
 public enum EnvironmentWarnings {
+  /// Takes one line, from any thread.
+  public typealias Sink = @Sendable (String) -> Void
+
   private struct State {
+    var sink: Sink = EnvironmentWarnings.writeToStandardError
     var printedCount = 0
     var silenceDepth = 0
   }
@@ -12,17 +16,24 @@ public enum EnvironmentWarnings {
   /// A diverging run breaks thousands of episodes: the first ones tell all there is to know.
   private static let printLimit = 20
 
-  /// Prints a warning on standard error, the first few of a program's life only.
+  /// Sends all later warnings to `sink` instead of standard error, so that a program that draws a
+  /// progress bar or was asked to be quiet decides what becomes of them.
+  public static func send(to sink: @escaping Sink) { state.withLock { $0.sink = sink } }
+
+  /// Prints a warning, the first few of a program's life only.
   public static func print(_ warning: String) {
-    let count: Int? = state.withLock { state in
+    let printed: (sink: Sink, isLast: Bool)? = state.withLock { state in
       guard state.silenceDepth == 0, state.printedCount < printLimit else { return nil }
       state.printedCount += 1
-      return state.printedCount
+      return (state.sink, state.printedCount == printLimit)
     }
-    guard let count else { return }
-    let ending = count == printLimit ? " (further warnings of this kind are not printed)" : ""
-    let line = "warning: \(warning)\(ending)\n"
-    _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    guard let printed else { return }
+    printed.sink(
+      warning + (printed.isLast ? " (further warnings of this kind are not printed)" : ""))
+  }
+
+  private static func writeToStandardError(_ warning: String) {
+    _ = "warning: \(warning)\n".withCString { write(STDERR_FILENO, $0, strlen($0)) }
   }
 
   /// Prints none while numbers are broken on purpose.

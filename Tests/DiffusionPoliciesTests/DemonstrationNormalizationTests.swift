@@ -2,6 +2,7 @@ import Environments
 import Files
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @testable import DiffusionPolicies
@@ -38,6 +39,27 @@ import Testing
     let encoded = try JSONEncoder().encode(normalization)
     #expect(
       try JSONDecoder().decode(DemonstrationNormalization.self, from: encoded) == normalization)
+  }
+
+  /// An imported policy sees and acts as in the reference's environments, at every magnitude, bit
+  /// for bit: a constant observation is -1, a constant action the constant.
+  @Test func importedRangesFollowTheReferencesArithmetic() throws {
+    let path = Repository.golden("DiffusionPolicies/normalization.npz")
+    let imported = try DemonstrationNormalization(ofReference: path)
+    let file = try NPZFile(path: path)
+    func elements(_ name: String) throws -> [Float] { try file.tensor(named: name).elements }
+    #expect(try imported.observations.normalized(elements("observations")) == elements("normalized"))
+    #expect(try imported.actions.denormalized(elements("actions")) == elements("raw_actions"))
+    let constants = imported.observations.constants
+    #expect(constants.count == 51)
+    let seen = imported.observations.normalized(imported.observations.minimum)
+    #expect(constants.allSatisfy { seen[$0] == -1 })
+    let acted = imported.actions.denormalized(Array(repeating: 0.7, count: seen.count))
+    #expect(constants.allSatisfy { acted[$0] == imported.actions.minimum[$0] })
+    // And after it was kept in a checkpoint.
+    let kept = try JSONDecoder().decode(
+      DemonstrationNormalization.self, from: JSONEncoder().encode(imported))
+    #expect(kept == imported)
   }
 
   /// What the reference normalized, and a constant, which it makes -1.
@@ -79,6 +101,12 @@ import Testing
   @Test func constantsBecomeZero() throws {
     var constant = DemonstrationGoldens.counting(lengths: [3])
     constant.states = [7, 7, 7]
+    var unmoved = constant
+    unmoved.actions = [0.2, 0.2, 0.2]
+    let still = try ChunkDataset(
+      unmoved, normalization: DemonstrationNormalization(of: unmoved), historyLength: 1,
+      chunkLength: 1)
+    #expect(still.batch([0, 1, 2]).chunks.elements == [0, 0, 0])
     let normalization = DemonstrationNormalization(of: constant)
     #expect(normalization.observations.normalized([7, 7.5]) == [0, 0.5])
     let dataset = try ChunkDataset(

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Environments
@@ -117,7 +118,54 @@ final class CountingEnvironment: Environment {
     #expect(normalization.minimum == [0, 5, -1] && normalization.maximum == [10, 5, 7])
     // The middle component is constant: shifted, not scaled.
     #expect(normalization.normalized([0, 5, 7, 10, 6, -1]) == [-1, 0, 1, 1, 1, -1])
-    #expect(normalization.denormalized([-1, 0, 1, 1, 1, -1]) == [0, 5, 7, 10, 6, -1])
+    // And as an action it is the constant, whatever a policy says.
+    #expect(normalization.denormalized([-1, 0, 1, 1, 1, -1]) == [0, 5, 7, 10, 5, -1])
+    #expect(normalization.constants == [1])
+  }
+
+  /// Small ranges are no constants: actions of a fine motion are told apart, and come back.
+  @Test func actionsOfSmallRangesComeBack() {
+    let rows: [Float] = [-1e-7, 0.25, 1e-7, 0.25, 0, 0.25]
+    let normalization = MinMaxNormalization(ofRows: rows, size: 2)
+    var values = rows
+    values.withUnsafeMutableBufferPointer { normalization.normalizeActions($0) }
+    #expect(values == [-1, 0, 1, 0, 0, 0])
+    #expect(normalization.denormalized(values) == rows)
+    // Of observations they are noise, which stays small.
+    #expect(normalization.normalized([1e-7, 0.25]) == [2e-7, 0])
+  }
+
+  /// Checkpoints from before there was an offset have none, and mean what they meant.
+  @Test func oldRangesKeepTheirMeaning() throws {
+    let old = Data(#"{"minimum":[0,5],"maximum":[10,5]}"#.utf8)
+    let normalization = try JSONDecoder().decode(MinMaxNormalization.self, from: old)
+    #expect(normalization.normalized([10, 5.5]) == [1, 0.5])
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    #expect(
+      String(decoding: try encoder.encode(normalization), as: UTF8.self)
+        == #"{"maximum":[10,5],"minimum":[0,5]}"#)
+    let imported = MinMaxNormalization(minimum: [0], maximum: [1], rangeOffset: 1e-6)
+    #expect(
+      try JSONDecoder().decode(MinMaxNormalization.self, from: encoder.encode(imported))
+        == imported)
+    #expect(throws: DecodingError.self) {
+      let wrong = Data(#"{"minimum":[0],"maximum":[1],"rangeOffset":-1}"#.utf8)
+      return try JSONDecoder().decode(MinMaxNormalization.self, from: wrong)
+    }
+  }
+
+  /// Six actions that were 0.25 cost 0.1 x 6 x 0.0625 a step, whatever is explored.
+  @Test func constantActionsReachTheRobotUnmoved() throws {
+    let environment = NormalizedEnvironment(
+      try EnvironmentRegistry.standard.make("half-cheetah", ["forwardRewardWeight": 0]),
+      observations: nil,
+      actions: MinMaxNormalization(
+        minimum: Array(repeating: 0.25, count: 6), maximum: Array(repeating: 0.25, count: 6)))
+    let random = RandomActions(space: environment.actionSpace, seed: 1)
+    let statistics = environment.playEpisode(from: .seed(3), policy: { _, step in random[step] })
+    #expect(statistics.stepCount == 1000)
+    #expect(abs(statistics.totalReward + 37.5) < 1e-5, "\(statistics.totalReward)")
   }
 
   @Test func normalizedEnvironmentScalesBothWays() {

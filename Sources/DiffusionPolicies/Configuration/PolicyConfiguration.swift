@@ -36,13 +36,17 @@ public struct PolicyConfiguration: Codable, Sendable, Hashable {
 
 /// An environment by name.
 public struct EnvironmentConfiguration: Codable, Sendable, Hashable {
-  /// As `attune environment list` shows it.
+  /// As `attune environment list` shows it; `none` for a robot that Attune does not simulate, whose
+  /// policies learn from demonstrations and are compared by their validation loss.
   public var name = "hopper"
   /// Its parameters, such as `timeLimit`, written as text.
   public var parameters: [String: String] = [:]
 
   /// Hopper as it is.
   public init() {}
+
+  /// Whether there is nothing to act in: the name is `none`, or empty.
+  public var isNone: Bool { ["", "none"].contains(name) }
 }
 
 /// The chain from noise to an action chunk.

@@ -82,7 +82,7 @@ public struct ChunkDataset: Sendable {
       after: padding.after)
     if let normalization {
       states.withUnsafeMutableBufferPointer { normalization.observations.normalize($0) }
-      actions.withUnsafeMutableBufferPointer { normalization.actions.normalize($0) }
+      actions.withUnsafeMutableBufferPointer { normalization.actions.normalizeActions($0) }
     }
     self.states = states
     self.actions = actions

@@ -4,13 +4,18 @@ import Tensors
 
 /// The ranges that observations and actions are mapped from to [-1, 1]; kept with a checkpoint.
 ///
-/// A component whose range is below 1e-6 counts as a constant, which becomes 0. The reference adds
-/// 1e-6 to every range instead, so that its constants become -1 and explode when they change.
+/// An observation whose range is below 1e-6 counts as a constant, which becomes 0. The reference adds
+/// 1e-6 to every range instead, so that its constants become -1 and explode when they change. An
+/// action that never varied is that constant, whatever a policy says, here and there.
 public struct DemonstrationNormalization: Equatable, Sendable, Codable {
   /// `Do` ranges.
   public let observations: MinMaxNormalization
   /// `Da` ranges.
   public let actions: MinMaxNormalization
+
+  /// The reference adds it to the ranges that it normalizes by, not to those by which it takes
+  /// actions back.
+  static let referenceRangeOffset: Float = 1e-6
 
   private static let names = ["obs_min", "obs_max", "action_min", "action_max"]
 
@@ -79,9 +84,6 @@ public struct DemonstrationNormalization: Equatable, Sendable, Codable {
 }
 
 extension Demonstrations {
-  /// The reference adds it to every range.
-  private static let referenceRangeOffset: Float = 1e-6
-
   /// The demonstrations in their own units, where a file holds them as DPPO's scripts write them:
   /// 2 (x - min) / (max - min + 1e-6) - 1, by which constants are -1.
   public func denormalized(by normalization: DemonstrationNormalization) -> Demonstrations {
@@ -89,10 +91,11 @@ extension Demonstrations {
       normalization.observations.size == stateSize && normalization.actions.size == actionSize,
       "ranges of \((normalization.observations.size, normalization.actions.size)) components for "
         + "\((stateSize, actionSize))")
+    let offset = DemonstrationNormalization.referenceRangeOffset
     func denormalize(_ values: inout [Float], _ ranges: MinMaxNormalization) {
       for index in values.indices {
         let low = ranges.minimum[index % ranges.size]
-        let range = ranges.maximum[index % ranges.size] - low + Self.referenceRangeOffset
+        let range = ranges.maximum[index % ranges.size] - low + offset
         values[index] = (values[index] + 1) / 2 * range + low
       }
     }

@@ -26,8 +26,7 @@ final class EpisodeSlot: @unchecked Sendable {
     self.episode = episode
     isFinished = false
     decision = 0
-    var start = RandomStream(seed: seed, purpose: "evaluation starts", index: episode)
-    environment.reset(seed: start.next())
+    environment.reset(seed: PolicyEvaluation.startSeed(ofEpisode: episode, seed: seed))
   }
 
   /// The noise of the next decision.

@@ -24,6 +24,16 @@ public struct PolicyEvaluation: Sendable {
     self.sideBySide = sideBySide
   }
 
+  /// The seed that an episode's environment starts from.
+  public func startSeed(ofEpisode episode: Int) -> UInt64 {
+    Self.startSeed(ofEpisode: episode, seed: seed)
+  }
+
+  static func startSeed(ofEpisode episode: Int, seed: UInt64) -> UInt64 {
+    var stream = RandomStream(seed: seed, purpose: "evaluation starts", index: episode)
+    return stream.next()
+  }
+
   /// Plays episodes and keeps what each came to, in order.
   ///
   /// - Parameters:

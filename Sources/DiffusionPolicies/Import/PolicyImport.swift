@@ -58,16 +58,15 @@ extension DemonstrationNormalization {
   /// Reads the reference's `normalization.npz` for a policy of the reference, which adds 1e-6 to
   /// the ranges of observations.
   ///
-  /// A component that was constant in the data is -1 to such a policy; here it is so unless it is
-  /// too large for 1e-6 to change it, and then it is 0.
+  /// An observation that was constant in the data is -1 to such a policy.
   ///
   /// - Throws: as `init(contentsOf:)`.
   public init(ofReference path: String) throws {
     let plain = try DemonstrationNormalization(contentsOf: path)
     self.init(
       observations: MinMaxNormalization(
-        minimum: plain.observations.minimum,
-        maximum: plain.observations.maximum.map { $0 + 1e-6 }),
+        minimum: plain.observations.minimum, maximum: plain.observations.maximum,
+        rangeOffset: Self.referenceRangeOffset),
       actions: plain.actions)
   }
 }

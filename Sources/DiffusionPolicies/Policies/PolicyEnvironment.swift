@@ -48,8 +48,10 @@ public struct PolicyEnvironment: Sendable {
 extension EnvironmentConfiguration {
   /// The bare environment with its time limit, statistics and guard.
   ///
-  /// - Throws: `EnvironmentError` naming what is unknown or wrong.
+  /// - Throws: `EnvironmentError` naming what is unknown or wrong, `PolicyError.noEnvironment` if
+  ///   there is none.
   public func make(in registry: EnvironmentRegistry = .standard) throws -> any Environment {
-    try registry.make(name, parameters.mapValues { .text($0) })
+    guard !isNone else { throw PolicyError.noEnvironment }
+    return try registry.make(name, parameters.mapValues { .text($0) })
   }
 }

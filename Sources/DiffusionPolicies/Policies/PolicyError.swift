@@ -10,6 +10,8 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
   case sizes(
     environment: String, observation: Int, action: Int, policyObservation: Int,
     policyAction: Int)
+  /// The policy is of a robot that is not simulated, and asked to act.
+  case noEnvironment
 
   /// What is wrong, and what to do.
   public var description: String {
@@ -30,6 +32,11 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
       """
       the policy takes \(taken) observations and gives \(given) actions, but \
       '\(environment)' has \(observation) and \(action): choose the environment it was trained in
+      """
+    case .noEnvironment:
+      """
+      there is nothing to act in: policy.environment.name is 'none'; name one of 'attune environment \
+      list' (to play a policy: policy evaluate --environment NAME)
       """
     }
   }

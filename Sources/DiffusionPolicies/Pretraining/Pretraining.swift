@@ -160,17 +160,19 @@ public final class Pretraining {
     }
   }
 
-  /// The loss of the averaged weights on the validation chunks, with the same time steps and noise
-  /// every time; nil if there are none.
+  /// Most validation chunks that a loss is the mean of.
+  private static let validationLimit = 4096
+
+  /// The loss of the averaged weights on the validation chunks, or on some of them that are evenly
+  /// spread, with the same time steps and noise every time; nil if there are none.
   public func validationLoss() throws -> Double? {
     guard let validation else { return nil }
     let current = parameters.values
     try parameters.load(average.values)
     defer { for (name, parameter) in parameters { parameter.value = current[name]! } }
     let draws = draws.split(0, purpose: "validation")
-    let count = min(validation.count, 4096)
-    let stride = validation.count / count
-    let batch = validation.batch((0..<count).map { $0 * stride })
+    let count = min(validation.count, Self.validationLimit)
+    let batch = validation.batch((0..<count).map { $0 * validation.count / count })
     let loss = loss
     let parts = shardedMap(count: count, shardSize: 256) { rows in
       let part = loss(batch, rows: rows, draws: draws).scalar

@@ -49,6 +49,8 @@ public final class PushTEnvironment: Environment {
   private var simulation = PushTSimulation()
   /// The covered share of the goal.
   public private(set) var coverage = 0.0
+  /// The greatest of the benchmark's rewards in the episode; none before its first step.
+  private var bestTaskReward = -Double.infinity
   private var isLost = false
 
   /// How the episode came to be where it is.
@@ -96,9 +98,15 @@ public final class PushTEnvironment: Environment {
     return [agent.x, agent.y, block.position.x, block.position.y, block.angle]
   }
 
-  /// The covered share of the goal, and whether that is success (1 or 0).
+  /// The covered share of the goal, whether that is success (1 or 0), and after a step the greatest
+  /// of the benchmark's rewards so far, whatever `rewardKind`, `successReward` and
+  /// `rewardExponent` pay.
   public var info: [String: Double] {
-    ["coverage": coverage, "isSuccess": coverage > PushTEnvironment.successCoverage ? 1 : 0]
+    var info = [
+      "coverage": coverage, "isSuccess": coverage > PushTEnvironment.successCoverage ? 1 : 0,
+    ]
+    if bestTaskReward.isFinite { info["bestTaskReward"] = bestTaskReward }
+    return info
   }
 
   /// A demonstration's state; the block's angle need not be wrapped.
@@ -126,6 +134,7 @@ public final class PushTEnvironment: Environment {
     initialState = state
     targets.removeAll(keepingCapacity: true)
     coverage = 0
+    bestTaskReward = -.infinity
     isLost = !state.allSatisfy(\.isFinite)
     guard !isLost else { return }
     simulation.place(
@@ -149,12 +158,18 @@ public final class PushTEnvironment: Environment {
     coverage = PushTGeometry.coverage(of: simulation.blockPose)
     let isDone = coverage > PushTEnvironment.successCoverage
     let covering = reward(covering: coverage)
+    bestTaskReward = max(bestTaskReward, Double(Float(Self.taskReward(covering: coverage))))
     let reward = Float(rewardKind == .coverage ? covering : covering - before)
     return StepOutcome(reward: isDone ? reward + successReward : reward, isTerminated: isDone)
   }
 
   private func reward(covering share: Double) -> Double {
-    pow(min(max(share / PushTEnvironment.successCoverage, 0), 1), rewardExponent)
+    pow(Self.taskReward(covering: share), rewardExponent)
+  }
+
+  /// The benchmark's reward.
+  private static func taskReward(covering share: Double) -> Double {
+    min(max(share / successCoverage, 0), 1)
   }
 
   /// Writes the state or the keypoints; not-a-number once something was not finite.

@@ -89,6 +89,9 @@ public struct EnvironmentParameters: Sendable {
     self.values = values
   }
 
+  /// Every value as a configuration would write it.
+  var texts: [String: String] { values.mapValues(\.description) }
+
   /// A number, which `isAllowed` may restrict.
   ///
   /// - Throws: `EnvironmentError.badParameter` naming `expected`.

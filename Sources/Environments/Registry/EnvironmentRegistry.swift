@@ -51,14 +51,29 @@ public struct EnvironmentRegistry: Sendable {
   public func make(
     _ name: String, _ parameters: [String: EnvironmentParameter] = [:]
   ) throws -> any Environment {
+    let entry = try entry(name)
+    let checked = try EnvironmentParameters(parameters, for: name, described: entry.parameters)
+    let limit = try checked.count("timeLimit")
+    return EpisodeRecorder(TimeLimit(FiniteGuard(try entry.make(checked)), stepLimit: limit))
+  }
+
+  /// All parameters of an environment as text, those that are not given by their defaults.
+  ///
+  /// - Throws: `EnvironmentError` that names the unknown or bad part and what was expected.
+  public func parameters(
+    of name: String, given parameters: [String: EnvironmentParameter] = [:]
+  ) throws -> [String: String] {
+    let entry = try entry(name)
+    return try EnvironmentParameters(parameters, for: name, described: entry.parameters).texts
+  }
+
+  private func entry(_ name: String) throws -> Entry {
     guard let entry = entries.first(where: { $0.name == name }) else {
       let known = entries.map(\.name)
       throw EnvironmentError.unknownEnvironment(
         name: name, nearest: name.nearest(among: known), known: known)
     }
-    let checked = try EnvironmentParameters(parameters, for: name, described: entry.parameters)
-    let limit = try checked.count("timeLimit")
-    return EpisodeRecorder(TimeLimit(FiniteGuard(try entry.make(checked)), stepLimit: limit))
+    return entry
   }
 
   /// The environments that come with Attune.

@@ -4,10 +4,13 @@ public struct EpisodeStatistics: Equatable, Sendable {
   public var totalReward = 0.0
   /// The number of steps.
   public var stepCount = 0
-  /// The greatest reward of a step: the score of tasks such as Push-T.
+  /// The greatest reward of a step: the score of tasks such as Push-T, whose own reward it is then
+  /// (`bestTaskReward`), whatever an agent is paid.
   public var bestReward = -Double.infinity
   /// Whether the task was done, for tasks that report `isSuccess`.
   public var isSuccess: Bool?
+  /// Whether a number that is none ended the episode.
+  public var isBroken = false
 
   /// An episode without steps.
   public init() {}
@@ -36,8 +39,14 @@ public final class EpisodeRecorder: EnvironmentWrapper {
     statistics.stepCount += 1
     statistics.bestReward = max(statistics.bestReward, Double(outcome.reward))
     // Looked up at the end only: the measurements are a dictionary.
-    if outcome.isFinished { statistics.isSuccess = base.info["isSuccess"].map { $0 != 0 } }
+    if outcome.isFinished { finish(base.info) }
     return outcome
+  }
+
+  private func finish(_ info: [String: Double]) {
+    statistics.isSuccess = info["isSuccess"].map { $0 != 0 }
+    statistics.isBroken = info["isBroken"] == 1
+    if let best = info["bestTaskReward"] { statistics.bestReward = best }
   }
 
   /// Appends this layer's part, then the base's.

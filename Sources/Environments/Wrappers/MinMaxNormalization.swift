@@ -1,24 +1,37 @@
 /// Maps each component of a data set from its range to [-1, 1], and back.
+///
+/// A component that never varied is a constant on the way back, whatever is mapped: what a network
+/// says, or explores, cannot move what the data never moved.
 public struct MinMaxNormalization: Equatable, Sendable, Codable {
   /// The least value of each component, shape `[D]`.
   public let minimum: [Float]
   /// The greatest value of each component, shape `[D]`.
   public let maximum: [Float]
 
-  /// A range below this is that of a constant: it is shifted to 0 and not scaled.
+  /// Added to every range that an observation is divided by, at least 0: 1e-6 in policies of the
+  /// DPPO reference, to which constants are -1 so.
+  ///
+  /// It is kept apart from the maximum, where it would be lost beside large values.
+  public let rangeOffset: Float
+
+  /// An observation whose range is below this counts as a constant: it is shifted to 0 and not
+  /// scaled, so that noise of the last digit does not become noise of the size of everything else.
   private static let leastRange: Float = 1e-6
 
   /// Takes the ranges of the components.
-  public init(minimum: [Float], maximum: [Float]) {
+  public init(minimum: [Float], maximum: [Float], rangeOffset: Float = 0) {
     precondition(
       minimum.count == maximum.count && zip(minimum, maximum).allSatisfy { $0 <= $1 },
       "a minimum of \(minimum.count) components and a maximum of \(maximum.count), each at least "
         + "the minimum's")
+    precondition(
+      rangeOffset >= 0 && rangeOffset.isFinite, "ranges cannot grow by \(rangeOffset)")
     self.minimum = minimum
     self.maximum = maximum
+    self.rangeOffset = rangeOffset
   }
 
-  private enum CodingKeys: String, CodingKey { case minimum, maximum }
+  private enum CodingKeys: String, CodingKey { case minimum, maximum, rangeOffset }
 
   /// Reads ranges.
   ///
@@ -27,6 +40,11 @@ public struct MinMaxNormalization: Equatable, Sendable, Codable {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     minimum = try values.decode([Float].self, forKey: .minimum)
     maximum = try values.decode([Float].self, forKey: .maximum)
+    rangeOffset = try values.decodeIfPresent(Float.self, forKey: .rangeOffset) ?? 0
+    guard rangeOffset >= 0, rangeOffset.isFinite else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .rangeOffset, in: values, debugDescription: "not a number from 0")
+    }
     guard !minimum.isEmpty, minimum.count == maximum.count,
       zip(minimum, maximum).allSatisfy({ $0.isFinite && $1.isFinite && $0 <= $1 })
     else {
@@ -34,6 +52,14 @@ public struct MinMaxNormalization: Equatable, Sendable, Codable {
         forKey: .maximum, in: values,
         debugDescription: "not as many numbers as minimum has, each at least the minimum's")
     }
+  }
+
+  /// Writes ranges; an offset only where there is one.
+  public func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(minimum, forKey: .minimum)
+    try values.encode(maximum, forKey: .maximum)
+    if rangeOffset > 0 { try values.encode(rangeOffset, forKey: .rangeOffset) }
   }
 
   /// Measures the ranges of data of shape `[N, D]`, row-major.
@@ -56,30 +82,48 @@ public struct MinMaxNormalization: Equatable, Sendable, Codable {
   /// The number of components, `D`.
   public var size: Int { minimum.count }
 
-  /// Maps data to [-1, 1], in place; values beyond the measured range go beyond it too.
+  /// The components that never varied in the data, in order.
+  public var constants: [Int] { minimum.indices.filter { minimum[$0] == maximum[$0] } }
+
+  /// Maps observations to [-1, 1], in place; values beyond the measured range go beyond it too.
   ///
-  /// The values repeat with period `D`: `[D]`, `[To, D]` or `[B, To, D]`.
+  /// The values repeat with period `D`: `[D]`, `[To, D]` or `[B, To, D]`. With an offset, this is
+  /// the reference's formula, operation by operation.
   public func normalize(_ values: UnsafeMutableBufferPointer<Float>) {
+    let offset = rangeOffset
     forEachElement(values) { value, low, range in
-      range < Self.leastRange ? value - low : 2 * (value - low) / range - 1
+      if offset > 0 { return 2 * ((value - low) / (range + offset) - 0.5) }
+      return range < Self.leastRange ? value - low : 2 * (value - low) / range - 1
     }
   }
 
-  /// Maps [-1, 1] back to the data's range, in place.
+  /// Maps actions of the data to [-1, 1], in place: what `denormalize` takes back. Constants
+  /// become 0.
+  ///
+  /// However small a range is, actions have to be told apart in it: none counts as a constant that
+  /// is not one.
+  public func normalizeActions(_ values: UnsafeMutableBufferPointer<Float>) {
+    forEachElement(values) { value, low, range in
+      range > 0 ? 2 * ((value - low) / range) - 1 : 0
+    }
+  }
+
+  /// Maps actions from [-1, 1] back to the data's range, in place. A constant is the constant.
   public func denormalize(_ values: UnsafeMutableBufferPointer<Float>) {
     forEachElement(values) { value, low, range in
-      range < Self.leastRange ? value + low : (value + 1) / 2 * range + low
+      // Not `low` at once: what is not a number has to stay so, for the guard to see it.
+      (value + 1) / 2 * range + low
     }
   }
 
-  /// The normalized values.
+  /// The normalized observations.
   public func normalized(_ values: [Float]) -> [Float] {
     var values = values
     values.withUnsafeMutableBufferPointer { normalize($0) }
     return values
   }
 
-  /// The values in the data's own units.
+  /// The actions in the data's own units.
   public func denormalized(_ values: [Float]) -> [Float] {
     var values = values
     values.withUnsafeMutableBufferPointer { denormalize($0) }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Environments
 import Foundation
+import Runs
 
 /// `attune environment check NAME`
 struct EnvironmentCheckCommand: ParsableCommand {
@@ -39,6 +40,7 @@ struct EnvironmentCheckCommand: ParsableCommand {
   }
 
   func run() throws {
+    RunLog().takeEnvironmentWarnings()
     var checker = EnvironmentChecker { try selection.make() }
     checker.seed = selection.seed
     checker.stepCount = steps

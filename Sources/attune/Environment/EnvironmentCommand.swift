@@ -24,26 +24,13 @@ struct EnvironmentSelection: ParsableArguments {
     completion: .list(EnvironmentRegistry.standard.entries.map(\.name)))
   var name: String
 
-  @Argument(help: "Parameters of the environment, such as version=v5 or timeLimit=200.")
-  var parameters: [String] = []
+  @OptionGroup var arguments: EnvironmentArguments
 
   @Option(help: "The seed of the first episode.")
   var seed: UInt64 = 0
 
   /// Makes the environment.
   func make() throws -> any Environment {
-    try EnvironmentRegistry.standard.make(name, try parsedParameters())
-  }
-
-  private func parsedParameters() throws -> [String: EnvironmentParameter] {
-    var values: [String: EnvironmentParameter] = [:]
-    for parameter in parameters {
-      let parts = parameter.split(separator: "=", maxSplits: 1)
-      guard parts.count == 2 else {
-        throw ValidationError("'\(parameter)' is no parameter: write key=value")
-      }
-      values[String(parts[0])] = .text(String(parts[1]))
-    }
-    return values
+    try EnvironmentRegistry.standard.make(name, try arguments.values().mapValues { .text($0) })
   }
 }

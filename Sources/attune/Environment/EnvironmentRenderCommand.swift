@@ -51,6 +51,7 @@ struct EnvironmentRenderCommand: ParsableCommand {
   }
 
   func run() throws {
+    RunLog().takeEnvironmentWarnings(isQuiet: quiet)
     let environment = try selection.make()
     let actor = try policy.map { try BehaviourPolicy(path: $0) }
     let film = try EpisodeFilm(

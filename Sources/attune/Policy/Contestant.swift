@@ -1,7 +1,9 @@
 import DiffusionPolicies
 import Environments
+import Files
 import Foundation
 import Media
+import Runs
 
 /// A policy that is judged in an environment.
 struct Contestant {
@@ -13,15 +15,17 @@ struct Contestant {
   ///
   /// - Parameters:
   ///   - path: a checkpoint of pretrain, finetune or import.
-  ///   - environment: the environment, if it is not that of the checkpoint.
+  ///   - choice: what is other than in the checkpoint's environment.
   ///   - seed: decides the episodes' starts and the policy's noise.
-  init(path: String, environment: String?, seed: UInt64) throws {
+  ///   - log: told in what the environment differs from the checkpoint's.
+  init(path: String, in choice: EnvironmentChoice, seed: UInt64, log: RunLog) throws {
     var checkpoint = try PolicyCheckpoint(path: path)
-    if let environment {
-      checkpoint.configuration.environment = EnvironmentConfiguration()
-      checkpoint.configuration.environment.name = environment
-    }
+    let own = checkpoint.configuration.environment
+    checkpoint.configuration.environment = choice.applied(to: own)
     try self.init(checkpoint, path: path, seed: seed)
+    if let differences = try environment.differences(from: own) {
+      log.say("\(path.printable) is played in another environment than its own: \(differences)")
+    }
   }
 
   /// A policy that was read already, from that path.
@@ -33,8 +37,8 @@ struct Contestant {
       seed: seed)
   }
 
-  /// The name of its environment.
-  var environmentName: String { evaluation.environment.configuration.environment.name }
+  /// Its environment.
+  var environment: EnvironmentConfiguration { evaluation.environment.configuration.environment }
 
   /// What stands under its pictures: its file without extension, or, since every run has a
   /// `policy.safetensors`, the folder of such a file.
@@ -46,7 +50,7 @@ struct Contestant {
 
   /// An environment like that which it is judged in.
   func makeEnvironment() throws -> any Environment {
-    try evaluation.environment.configuration.environment.make()
+    try environment.make()
   }
 
   /// Plays an episode and shows the environment at its start and after every step.

@@ -6,7 +6,8 @@ import Foundation
 import Runs
 import Tensors
 
-/// `attune policy collect --environment NAME --policy FILE --episodes N --output PATH`
+/// `attune policy collect --environment NAME [key=value ...] --policy FILE --episodes N --output
+/// PATH`
 struct PolicyCollectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "collect",
@@ -15,9 +16,11 @@ struct PolicyCollectCommand: ParsableCommand {
       The policy is a squashed Gaussian actor (SAC, TQC) in safetensors; the demonstrations are \
       DPPO's npz: states, actions, traj_lengths, rewards, terminals.
 
-      Example:
+      Examples:
         attune policy collect --environment hopper --policy sac-hopper.safetensors \\
           --episodes 100 --output hopper.npz
+        attune policy collect --environment hopper version=v5 \\
+          --policy sac-hopper.safetensors --episodes 100 --output hopper.npz
       """)
 
   @Option(
@@ -42,6 +45,8 @@ struct PolicyCollectCommand: ParsableCommand {
   @Option(help: "The seed of the first episode; the next ones follow it.")
   var seed: UInt64 = 0
 
+  @OptionGroup var arguments: EnvironmentArguments
+
   @OptionGroup var threads: ThreadOptions
 
   @Flag(help: "Say nothing but errors.")
@@ -59,12 +64,16 @@ struct PolicyCollectCommand: ParsableCommand {
     threads.apply()
     // Fails before the work, not after it.
     try AtomicFile.checkWritable(output)
-    let name = environment
-    _ = try EnvironmentRegistry.standard.make(name)
+    RunLog(isQuiet: quiet).takeEnvironmentWarnings(isQuiet: quiet)
+    var settings = EnvironmentConfiguration()
+    settings.name = environment
+    settings.parameters = try arguments.values()
+    let collected = settings
+    _ = try collected.make()
     let collector = DemonstrationCollector(
       policy: try BehaviourPolicy(path: policy),
       choice: deterministic ? .deterministic : .sampled, seed: seed,
-      makeEnvironment: { try EnvironmentRegistry.standard.make(name) })
+      makeEnvironment: { try collected.make() })
     var progress = ProgressBar("collect", total: episodes, unit: "episode", isQuiet: quiet)
     var demonstrations: Demonstrations?
     let batch = WorkerPool.shared.threadCount
@@ -76,11 +85,12 @@ struct PolicyCollectCommand: ParsableCommand {
     }
     guard let demonstrations else { return }
     try demonstrations.write(to: output)
-    try report(demonstrations)
+    try report(demonstrations, parameters: try collected.allParameters)
   }
 
   private struct Report: Encodable {
     let environment: String
+    let parameters: [String: String]
     let episodes: Int
     let steps: Int
     let meanReturn: Double
@@ -88,7 +98,7 @@ struct PolicyCollectCommand: ParsableCommand {
     let output: String
   }
 
-  private func report(_ demonstrations: Demonstrations) throws {
+  private func report(_ demonstrations: Demonstrations, parameters: [String: String]) throws {
     let episodes = zip(demonstrations.returns, demonstrations.lengths).map { total, length in
       var episode = EpisodeStatistics()
       episode.totalReward = total
@@ -98,7 +108,8 @@ struct PolicyCollectCommand: ParsableCommand {
     let summary = EvaluationSummary(environment: environment, episodes)
     if json {
       let report = Report(
-        environment: environment, episodes: summary.episodes, steps: demonstrations.stepCount,
+        environment: environment, parameters: parameters, episodes: summary.episodes,
+        steps: demonstrations.stepCount,
         meanReturn: summary.meanReturn, standardError: summary.standardError, output: output)
       print(try report.jsonLine)
     } else {

@@ -6,8 +6,8 @@ import Foundation
 import Media
 import Runs
 
-/// `attune policy evaluate --checkpoint FILE [--environment NAME] [--episodes 50] [--video
-/// out.mp4]`
+/// `attune policy evaluate --checkpoint FILE [--environment NAME] [key=value ...] [--episodes 50]
+/// [--video out.mp4]`
 struct PolicyEvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
@@ -21,6 +21,10 @@ struct PolicyEvaluateCommand: ParsableCommand {
         attune policy evaluate --checkpoint runs/finetune/policy.safetensors \\
           --against checkpoints/push-t-pretrained.safetensors \\
           --video side-by-side.mp4
+        attune policy evaluate --checkpoint runs/finetune/policy.safetensors \\
+          timeLimit=500
+
+      The environment is the checkpoint's, with its parameters; key=value sets others.
       """)
 
   @Option(
@@ -57,12 +61,18 @@ struct PolicyEvaluateCommand: ParsableCommand {
   @Flag(help: "Act with the noise of training.")
   var exploring = false
 
+  @OptionGroup var arguments: EnvironmentArguments
+
   @OptionGroup var threads: ThreadOptions
 
   @Flag(help: "Say nothing but errors.")
   var quiet = false
 
-  @Flag(help: "Report as JSON on standard output.")
+  @Flag(
+    help: """
+      Report as JSON on standard output: the summary, the environment's parameters and in \
+      episodeResults each episode's seed, return, bestReward, isSuccess, length and isBroken.
+      """)
   var json = false
 
   func validate() throws {
@@ -73,24 +83,20 @@ struct PolicyEvaluateCommand: ParsableCommand {
 
   func run() throws {
     threads.apply()
-    let contestant = try Contestant(path: checkpoint, environment: environment, seed: seed)
-    let name = contestant.environmentName
+    let log = RunLog(isQuiet: quiet)
+    log.takeEnvironmentWarnings(isQuiet: quiet)
+    let choice = EnvironmentChoice(name: environment, parameters: try arguments.values())
+    let contestant = try Contestant(path: checkpoint, in: choice, seed: seed, log: log)
     let other = try against.map {
-      try Contestant(path: $0, environment: environment, seed: seed)
+      try Contestant(path: $0, in: choice, seed: seed, log: log)
     }
-    if let other, other.environmentName != name {
-      throw ValidationError(
-        "--against plays '\(other.environmentName)' and --checkpoint '\(name)'; "
-          + "give policies of one environment")
-    }
+    if let other { try requireOneEnvironment(contestant, other, log) }
 
     if let video { try AtomicFile.checkWritable(video) }
-    let played = try play(contestant, "evaluate")
-    let summary = EvaluationSummary(environment: name, played)
-    let comparison = try other.map {
-      EvaluationComparison(played, against: try play($0, "against"), environment: name)
-    }
-    let report = PolicyReport(summary: summary, comparison: comparison)
+    let report = PolicyReport(
+      environment: contestant.environment, parameters: try contestant.environment.allParameters,
+      played: try play(contestant, "evaluate"), against: try other.map { try play($0, "against") },
+      startSeed: contestant.evaluation.startSeed(ofEpisode:))
     print(json ? try report.jsonLine : report.text)
     if let video {
       let filmed = min(videoEpisodes, episodes)
@@ -99,6 +105,23 @@ struct PolicyEvaluateCommand: ParsableCommand {
       } else {
         try PolicyVideo(contestant: contestant).write(to: video, episodeCount: filmed)
       }
+    }
+  }
+
+  /// Two tasks have no common measure; one task by other rules is measured, and the user told.
+  private func requireOneEnvironment(
+    _ contestant: Contestant, _ other: Contestant, _ log: RunLog
+  ) throws {
+    let (name, otherName) = (contestant.environment.name, other.environment.name)
+    guard name == otherName else {
+      throw ValidationError(
+        "--against plays '\(otherName)' and --checkpoint '\(name)'; "
+          + "give policies of one environment")
+    }
+    if let differences = try contestant.environment.differences(from: other.environment) {
+      log.warn(
+        "--checkpoint and --against are played by different rules: \(differences); "
+          + "give key=value to have the same for both")
     }
   }
 

@@ -31,6 +31,7 @@ struct PolicyFinetuneCommand: ParsableCommand {
     if let checkpoint { options.overrides.append(override("checkpoint", text: checkpoint)) }
     let run = try options.open(FinetuneSettings.self, command: "policy finetune", named: "finetune")
     let settings = run.configuration
+    run.log.takeEnvironmentWarnings()
     let start = try run.startPolicy
     var inTraining = start
     inTraining.configuration.environment.parameters.merge(settings.environmentParameters) { $1 }

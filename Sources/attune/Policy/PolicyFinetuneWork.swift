@@ -128,6 +128,6 @@ extension IterationReport {
   fileprivate var words: String {
     let clipped = "clipped \((losses.clipFraction * 100).short)%"
     guard !episodes.isEmpty else { return clipped }
-    return EvaluationSummary(environment: "", episodes).trainingWords + ", " + clipped
+    return EvaluationSummary(environment: "", episodes).words + ", " + clipped
   }
 }

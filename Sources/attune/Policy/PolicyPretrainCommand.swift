@@ -27,13 +27,14 @@ struct PolicyPretrainCommand: ParsableCommand {
     let training = try Pretraining(
       policy: settings.policy, configuration: settings.training,
       demonstrations: settings.demonstrations, seed: settings.seed)
-    if settings.evaluation.interval > 0 { try settings.requireFit(training.normalization) }
+    run.log.takeEnvironmentWarnings()
+    let evaluator = try settings.evaluator(training, log: run.log)
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
     run.log.say(
       "\(training.dataset.count.counting("chunk")), "
         + "\(training.parameterCount.counting("weight")), run folder \(run.folder.path)")
     try TrainingLoop(unit: "batch", isQuiet: options.quiet)
-      .train(PolicyPretrainWork(run: run, training: training))
+      .train(PolicyPretrainWork(run: run, training: training, evaluator: evaluator))
   }
 }
 
@@ -50,8 +51,36 @@ extension DemonstrationConfiguration {
 }
 
 extension PretrainSettings {
-  /// Finds out now, not at the first evaluation, that demonstrations are of another robot.
-  fileprivate func requireFit(_ normalization: DemonstrationNormalization) throws {
+  /// What policies of this training are compared by; says what is left out, and finds out now, not
+  /// at the first evaluation, that demonstrations are of another robot.
+  fileprivate func evaluator(
+    _ training: Pretraining, log: RunLog
+  ) throws -> PretrainEvaluator {
+    let evaluator = PretrainEvaluator(
+      settings: evaluation, hasEnvironment: try hasEnvironment(training.normalization, log: log),
+      hasValidation: training.validation != nil)
+    if let note = evaluator.note { log.say(note) }
+    return evaluator
+  }
+
+  /// Whether policies can be played. A robot that does not fit is refused where it was to be
+  /// evaluated.
+  private func hasEnvironment(
+    _ normalization: DemonstrationNormalization, log: RunLog
+  ) throws -> Bool {
+    guard !policy.environment.isNone else { return false }
+    do {
+      try requireFit(normalization)
+    } catch where evaluation.interval == 0 {
+      log.warn(
+        "policies are not played, and get no videos: \(error); for a robot that Attune does not "
+          + "simulate, set policy.environment.name=none")
+      return false
+    }
+    return true
+  }
+
+  private func requireFit(_ normalization: DemonstrationNormalization) throws {
     do {
       _ = try PolicyEnvironment(policy, normalization: normalization)
     } catch PolicyError.sizes(
@@ -60,7 +89,8 @@ extension PretrainSettings {
       throw ConfigurationError.badValue(
         key: "demonstrations.path",
         found: "steps of \(statesFound) observations and \(actionsFound) actions",
-        expected: "those of '\(environment)', \(observation) and \(action)")
+        expected: "those of '\(environment)', \(observation) and \(action), or "
+          + "policy.environment.name=none")
     }
   }
 }

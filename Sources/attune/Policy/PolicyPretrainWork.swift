@@ -5,12 +5,14 @@ import Runs
 struct PolicyPretrainWork: TrainingWork {
   let run: Run<PretrainSettings>
   let training: Pretraining
+  let evaluator: PretrainEvaluator
   private var best: BestPolicy
   private var window: MetricsWindow
 
-  init(run: Run<PretrainSettings>, training: Pretraining) {
+  init(run: Run<PretrainSettings>, training: Pretraining, evaluator: PretrainEvaluator) {
     self.run = run
     self.training = training
+    self.evaluator = evaluator
     best = BestPolicy(run.folder.path, resumed: run.resumed)
     window = MetricsWindow(resumed: run.resumed)
   }
@@ -34,15 +36,15 @@ struct PolicyPretrainWork: TrainingWork {
     window.flush(into: &record)
     record["learningRate"] = report.learningRate
     record["gradientNorm"] = report.gradientNorm
-    if run.configuration.evaluation.isDue(after: iteration, isLast: isLast) {
-      try evaluate(&record)
-    }
+    if evaluator.isDue(after: iteration, isLast: isLast) { try evaluate(&record) }
     try run.write(record)
-    return "loss \(record["loss"]?.short ?? "none")"
+    let loss = "loss \(record["loss"]?.short ?? "none")"
+    return record["validationLoss"].map { "\(loss), validation loss \($0.short)" } ?? loss
   }
 
   var images: [String] {
-    iteration == iterationCount ? run.configuration.evaluation.videoPaths("after", of: run) : []
+    guard evaluator.hasEnvironment, iteration == iterationCount else { return [] }
+    return run.configuration.evaluation.videoPaths("after", of: run)
   }
 
   mutating func drawImages() throws {
@@ -51,15 +53,15 @@ struct PolicyPretrainWork: TrainingWork {
   }
 
   private mutating func evaluate(_ record: inout MetricsRecord) throws {
-    let settings = run.configuration.evaluation
     let policy = training.checkpoint()
-    let (loss, summary) = try run.times.measure("evaluate") {
-      (try training.validationLoss(), try settings.evaluate(policy))
+    let result = try run.times.measure("evaluate") { try evaluator.evaluate(training, policy) }
+    for (name, value) in result.metrics { record[name] = value }
+    // At every line of metrics, the line of progress tells it.
+    if run.configuration.evaluation.interval > 0, let words = result.words {
+      run.log.say("batch \(iteration.grouped): \(words)")
     }
-    if let loss { record["validationLoss"] = loss }
-    for (name, value) in summary.metrics { record[name] = value }
-    run.log.say("batch \(iteration.grouped): \(summary.words)")
-    try best.offer(policy, score: summary.score, iteration: iteration)
+    guard let score = result.score else { return }
+    try best.offer(policy, score: score.value, of: score.measure, iteration: iteration)
   }
 
   func writeResults() throws {

@@ -3,7 +3,8 @@ import Runs
 
 /// How a policy is judged while it is trained.
 struct EvaluationSettings: RunConfiguration {
-  /// Iterations, or batches of a pretraining, between evaluations; 0 for none.
+  /// Iterations, or batches of a pretraining, between evaluations; 0 for none. A pretraining without
+  /// an environment (`policy.environment.name: none`) evaluates the validation loss alone.
   var interval = 10
   /// Episodes of each.
   var episodes = 50
@@ -70,7 +71,7 @@ extension EvaluationSummary {
     ]
     guard let successRate else { return metrics }
     metrics["evaluationSuccessRate"] = successRate
-    // The greatest reward of a step says something where it is how well the task was done.
+    // The best reward says something where it is how well the task was done.
     metrics["evaluationBestReward"] = bestRewardMean
     return metrics
   }
@@ -84,10 +85,6 @@ extension EvaluationSummary {
     guard successRate != nil else { return returnWords }
     return "\(successWords), best reward \(bestRewardMean.short), \(returnWords)"
   }
-
-  /// The same for episodes of a training, whose rewards may be others than the task's: then the
-  /// best of them says nothing by itself.
-  var trainingWords: String { successRate == nil ? returnWords : "\(successWords), \(returnWords)" }
 
   private var successWords: String { "success \(((successRate ?? 0) * 100).short)%" }
 
