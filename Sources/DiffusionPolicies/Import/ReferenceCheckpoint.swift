@@ -29,33 +29,48 @@ public struct ReferenceCheckpoint: Sendable {
 
   /// The path that it was opened by.
   public let path: String
-  /// Whether it holds a moving average beside the last weights, as pretraining writes.
-  public let hasAverage: Bool
+  /// Whether it holds a moving average, as pretraining writes.
+  public var hasAverage: Bool { average != nil }
   /// The epoch of pretraining or the iteration of fine-tuning.
   public let step: Int?
   private let file: PyTorchFile
-  /// Names as in the state dictionary, for both.
-  private let names: (model: [String], average: [String])
+  /// The last weights; one of both is there.
+  private let model: StateDictionary?
+  private let average: StateDictionary?
+  /// Dictionaries of tensors that are no networks, or others than those.
+  private let others: [StateDictionary]
 
   private static let (modelKey, averageKey) = ("model", "ema")
 
-  /// Opens a checkpoint and lists its tensors.
+  /// Opens a checkpoint and finds its networks.
   ///
-  /// - Throws: `FileError` if it cannot be read, `ReferenceCheckpointError` if it is no checkpoint
-  ///   of the reference.
+  /// The reference keeps them under `model` and their moving average under `ema`. Those that
+  /// somebody saved otherwise are found too: under another key, as the checkpoint itself, as an
+  /// average alone, or with names that `DataParallel` or `torch.compile` have lengthened.
+  ///
+  /// - Throws: `FileError` if it cannot be read, `ReferenceCheckpointError` if it has no network of
+  ///   the reference.
   public init(path: String) throws {
     let file = try PyTorchFile(path: path)
-    func names(under key: String) -> [String] {
-      file.names.filter { $0.hasPrefix(key + "/") }.map { String($0.dropFirst(key.count + 1)) }
+    let dictionaries = try StateDictionary.all(in: file)
+    func choose(average: Bool, key: String) throws -> StateDictionary? {
+      let candidates = dictionaries.filter { $0.hasNetworks && $0.isAverage == average }
+      if let usual = candidates.first(where: { $0.key == key }) { return usual }
+      guard candidates.count <= 1 else {
+        throw ReferenceCheckpointError(path: path, .ambiguous(candidates.map(\.title)))
+      }
+      return candidates.first
     }
-    let model = names(under: Self.modelKey)
-    guard !model.isEmpty else {
+    let model = try choose(average: false, key: Self.modelKey)
+    let average = try choose(average: true, key: Self.averageKey)
+    guard model != nil || average != nil else {
       throw ReferenceCheckpointError(path: path, .noStateDictionary(found: file.root.summary))
     }
     self.path = path
     self.file = file
-    self.names = (model, names(under: Self.averageKey))
-    hasAverage = !self.names.average.isEmpty
+    self.model = model
+    self.average = average
+    others = dictionaries.filter { $0.key != model?.key && $0.key != average?.key }
     step =
       ["epoch", "itr"].lazy.compactMap { key in
         if case .integer(let value) = file.root[key] { value } else { nil }
@@ -64,9 +79,31 @@ public struct ReferenceCheckpoint: Sendable {
 
   /// The networks it holds.
   public var parts: [Part] {
-    Part.allCases.filter { part in
-      names.model.contains { name in part.prefixes.contains { name.hasPrefix($0) } }
+    let names = (model ?? average)?.names.keys.map { $0 } ?? []
+    return Part.allCases.filter { part in
+      names.contains { name in part.prefixes.contains { name.hasPrefix($0) } }
     }
+  }
+
+  /// What an import takes and what it leaves out, one sentence each.
+  ///
+  /// - Parameters:
+  ///   - average: as in `weights(for:average:)`.
+  /// - Throws: `ReferenceCheckpointError` if the checkpoint lacks them.
+  public func notes(average: Bool? = nil) throws(ReferenceCheckpointError) -> [String] {
+    let taken = try dictionary(average: average)
+    let left = taken.key == model?.key ? self.average : model
+    let prefixes = Part.allCases.compactMap { part in
+      part.prefixes.first { prefix in taken.names.keys.contains { $0.hasPrefix(prefix) } }
+    }
+    let unread = taken.counts { name in !prefixes.contains { name.hasPrefix($0) } }
+    let other = others.map { "\($0.title) (\($0.names.count.of("tensor")))" }
+    return [
+      "the weights are those of \(taken.title)"
+        + (left.map { ", not those of \($0.title)" } ?? ""),
+      unread.isEmpty ? nil : "not read of \(taken.title): \(ReadingNotes.list(unread))",
+      other.isEmpty ? nil : "not read: \(ReadingNotes.list(other))",
+    ].compactMap { $0 }
   }
 
   /// A network's weights by the names that they have inside the network.
@@ -104,18 +141,25 @@ public struct ReferenceCheckpoint: Sendable {
 
   /// Names inside the network, and in the file.
   private func keys(of part: Part, average: Bool?) throws -> [String: String] {
-    let takesAverage = average ?? hasAverage
-    guard hasAverage || !takesAverage else {
-      throw ReferenceCheckpointError(path: path, .noAverage)
-    }
-    let names = takesAverage ? self.names.average : self.names.model
-    let key = takesAverage ? Self.averageKey : Self.modelKey
+    let dictionary = try dictionary(average: average)
     for prefix in part.prefixes {
-      let matching = names.filter { $0.hasPrefix(prefix) }
+      let matching = dictionary.names.filter { $0.key.hasPrefix(prefix) }
       guard !matching.isEmpty else { continue }
       return Dictionary(
-        uniqueKeysWithValues: matching.map { (String($0.dropFirst(prefix.count)), "\(key)/\($0)") })
+        uniqueKeysWithValues: matching.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
     }
     throw ReferenceCheckpointError(path: path, .noPart(part, found: parts))
+  }
+
+  private func dictionary(
+    average takesAverage: Bool?
+  ) throws(ReferenceCheckpointError) -> StateDictionary {
+    switch (takesAverage ?? hasAverage, model, average) {
+    case (true, _, let average?): return average
+    case (false, let model?, _): return model
+    case (true, _, nil): throw ReferenceCheckpointError(path: path, .noAverage)
+    case (false, nil, _):
+      throw ReferenceCheckpointError(path: path, .averageOnly(average?.title ?? "nothing"))
+    }
   }
 }

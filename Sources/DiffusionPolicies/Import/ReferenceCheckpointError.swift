@@ -4,10 +4,16 @@ import NeuralNetworks
 public struct ReferenceCheckpointError: Error, CustomStringConvertible, Equatable {
   /// What is wrong.
   public enum Problem: Sendable, Equatable {
-    /// There is no dictionary of tensors under `model`.
+    /// There is no dictionary of tensors with networks of the reference.
     case noStateDictionary(found: String)
+    /// There are several, none of them under the reference's key.
+    case ambiguous([String])
+    /// Two tensors have the same name without what lies around their network.
+    case duplicate(String, [String])
     /// There is no moving average.
     case noAverage
+    /// There is nothing but a moving average, under that key.
+    case averageOnly(String)
     /// A network is not in the file.
     case noPart(ReferenceCheckpoint.Part, found: [ReferenceCheckpoint.Part])
     /// Tensors are missing, unexpected or misshapen.
@@ -33,11 +39,23 @@ public struct ReferenceCheckpointError: Error, CustomStringConvertible, Equatabl
     switch problem {
     case .noStateDictionary(let found):
       return """
-        \(path): no tensors under 'model' (the file is a \(found)); give a state_<n>.pt that the \
-        DPPO reference wrote
+        \(path): no tensors 'network.*' or 'actor.*' in it (the file is a \(found)); give a \
+        state_<n>.pt that the DPPO reference wrote, or a state dictionary of its networks
+        """
+    case .ambiguous(let titles):
+      return """
+        \(path): networks in \(titles.joined(separator: " and in ")); save the wanted ones alone, \
+        under 'model'
+        """
+    case .duplicate(let name, let names):
+      return """
+        \(path): '\(name)' is there twice, as \(names.map { "'\($0)'" }.joined(separator: " and ")); \
+        save the model once
         """
     case .noAverage:
       return "\(path): no tensors under 'ema'; fine-tuning keeps no average, take 'model' instead"
+    case .averageOnly(let title):
+      return "\(path): has a moving average only, \(title); leave out --no-average"
     case .noPart(let part, let found):
       let names = part.prefixes.map { "'\($0)*'" }.joined(separator: " or ")
       return """

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DiffusionPolicies
+import Files
 import Runs
 
 /// `attune policy import reference.pt --config FILE.yaml --output policy.safetensors`
@@ -42,12 +43,17 @@ struct PolicyImportCommand: ParsableCommand {
 
   func run() throws {
     let settings = try ImportSettings.load(from: config, overrides: overrides)
+    let log = RunLog(isQuiet: quiet)
+    let reference = try ReferenceCheckpoint(path: reference)
     let checkpoint = try PolicyCheckpoint(
-      try ReferenceCheckpoint(path: reference), configuration: settings.policy,
+      reference, configuration: settings.policy,
       normalization: try DemonstrationNormalization(ofReference: settings.normalization),
       fineTunedCount: settings.fineTunedCount, critic: settings.critic, average: average)
     try checkpoint.write(to: output)
-    RunLog(isQuiet: quiet).say("wrote \(output); judge it with 'attune policy evaluate'")
+    for note in try reference.notes(average: average) {
+      log.say("\(reference.path): \(note)".printable)
+    }
+    log.say("wrote \(output); judge it with 'attune policy evaluate'")
   }
 }
 
