@@ -80,7 +80,9 @@ import Testing
     let endless = DemonstrationGoldens.path("d4rl-endless.hdf5")
     #expect(
       throws: DemonstrationError.noEpisodes(
-        path: endless, reason: "no step is marked in 'terminals' or 'timeouts'")
+        path: endless,
+        reason: "no step is marked in 'terminals' or 'timeouts'; "
+          + "set demonstrations.maxEpisodeSteps to the steps of an episode")
     ) { try Demonstrations(contentsOf: endless) }
     let unknown = DemonstrationGoldens.path("unknown.hdf5")
     #expect(throws: DemonstrationError.unknownFormat(path: unknown, names: ["temperatures"])) {

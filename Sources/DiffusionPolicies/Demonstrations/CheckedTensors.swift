@@ -5,32 +5,45 @@ import Tensors
 struct CheckedTensors {
   let path: String
 
-  /// A matrix as float32, and its width.
+  /// A matrix as float32, and its width. Dimensions of size 1 after the first are left out.
   func rows(
     _ stored: StoredTensor, named name: String, count: Int? = nil
   ) throws(DemonstrationError) -> (values: [Float], width: Int) {
-    guard stored.shape.count == 2, stored.shape[1] > 0, count ?? stored.shape[0] == stored.shape[0]
+    guard let shape = Self.matrixShape(stored.shape), shape[1] > 0, count ?? shape[0] == shape[0]
     else {
       throw .shape(
         path: path, tensor: name, found: stored.shape,
         expected: "[\(count.map(String.init) ?? "steps"), size]")
     }
     let values = Tensor(stored).elements
-    try checkFinite(values, named: name, width: stored.shape[1])
-    return (values, stored.shape[1])
+    try checkFinite(values, named: name, width: shape[1])
+    return (values, shape[1])
   }
 
   /// One number for each step, as float32.
   func column(
     _ stored: StoredTensor, named name: String, count: Int
   ) throws(DemonstrationError) -> [Float] {
-    // Some writers keep a dimension of one.
-    guard stored.shape == [count] || stored.shape == [count, 1] else {
+    // Some writers keep dimensions of one.
+    guard stored.shape.first == count, stored.shape.dropFirst().allSatisfy({ $0 == 1 }) else {
       throw .shape(path: path, tensor: name, found: stored.shape, expected: "[\(count)]")
     }
     let values = Tensor(stored).elements
     try checkFinite(values, named: name, width: 1)
     return values
+  }
+
+  /// `[T, D]` of a shape such as `[T, 1, D]`; nil if more than one dimension besides the first has
+  /// another size than 1.
+  static func matrixShape(_ shape: [Int]) -> [Int]? {
+    guard shape.count > 2 else { return shape.count == 2 ? shape : nil }
+    let sizes = shape.dropFirst().filter { $0 != 1 }
+    return sizes.count <= 1 ? [shape[0], sizes.first ?? 1] : nil
+  }
+
+  /// Whether `matrixShape` leaves dimensions out.
+  static func isSqueezed(_ shape: [Int]) -> Bool {
+    shape.count > 2 && matrixShape(shape) != nil
   }
 
   private func checkFinite(

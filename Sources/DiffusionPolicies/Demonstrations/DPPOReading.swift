@@ -4,54 +4,63 @@ extension Demonstrations {
   /// Reads the npz that DPPO's scripts write.
   static func dppo(_ file: NPZFile, _ request: DemonstrationRequest) throws -> Demonstrations {
     let tensors = CheckedTensors(path: file.path)
-    let observations = try (request.observations ?? ["states"]).map { name in
+    let keys = request.observations ?? ["states"]
+    let observations = try keys.map { name in
       try tensors.rows(file.storedTensor(named: name), named: name)
     }
     let stateSize = observations.reduce(0) { $0 + $1.width }
     let (actions, actionSize) = try tensors.rows(
-      file.storedTensor(named: "actions"), named: "actions")
+      file.storedTensor(named: request.actionKey), named: request.actionKey)
     let count = actions.count / actionSize
-    for (name, rows) in zip(request.observations ?? ["states"], observations)
-    where rows.values.count != count * rows.width {
+    for (name, rows) in zip(keys, observations) where rows.values.count != count * rows.width {
       throw DemonstrationError.shape(
         path: file.path, tensor: name, found: [rows.values.count / rows.width, rows.width],
-        expected: "[\(count), \(rows.width)], a row for each of 'actions'")
+        expected: "[\(count), \(rows.width)], a row for each of '\(request.actionKey)'")
     }
+    func column(_ name: String) throws -> [Float]? {
+      guard file.names.contains(name) else { return nil }
+      return try tensors.column(file.storedTensor(named: name), named: name, count: count)
+    }
+    let rewards = try column("rewards")
+    let terminals = try column("terminals")?.map { $0 != 0 }
     var result = Demonstrations(stateSize: stateSize, actionSize: actionSize)
     result.states = joined(observations, count: count)
     result.actions = actions
-    result.lengths = try lengths(in: file, stepCount: count)
-    if file.names.contains("rewards") {
-      result.rewards = try tensors.column(
-        file.storedTensor(named: "rewards"), named: "rewards", count: count)
-    } else {
-      result.notes.append("no 'rewards': returns are not known")
-    }
-    if file.names.contains("terminals") {
-      let terminals = try tensors.column(
-        file.storedTensor(named: "terminals"), named: "terminals", count: count)
-      result.terminals = terminals.map { $0 != 0 }
-    } else {
-      result.terminals = [Bool](repeating: false, count: count)
-    }
-    if file.names.contains("images") {
-      result.notes.append("'images' are not read: policies here see states")
-    }
+    let lengths = try lengths(in: file, stepCount: count)
+    result.lengths = lengths.filter { $0 > 0 }
+    result.rewards = rewards ?? []
+    result.terminals = terminals ?? [Bool](repeating: false, count: count)
+    let emptyCount = lengths.count - result.lengths.count
+    let taken = Set(keys + [request.actionKey, "rewards", "terminals", lengthsKey])
+    result.notes = [
+      emptyCount > 0 ? "\(emptyCount.of("episode")) without steps: left out" : nil,
+      rewards == nil ? "no 'rewards': returns are not known" : nil,
+      terminals == nil ? "no 'terminals': no step is a terminal" : nil,
+      ReadingNotes.squeezed(
+        (keys + [request.actionKey]).compactMap { name in
+          file.layout(of: name).map { (name, $0.shape) }
+        }),
+      ReadingNotes.notRead("other array", file.names.filter { !taken.contains($0) }),
+    ].compactMap { $0 }
+    // Of the whole file: the first few episodes of a normalized one need not touch both ends.
+    result.looksNormalized = result.touchesUnitRange
     return request.episodeLimit.map(result.prefix(episodes:)) ?? result
   }
 
+  private static let lengthsKey = "traj_lengths"
+
   private static func lengths(in file: NPZFile, stepCount: Int) throws -> [Int] {
-    let name = "traj_lengths"
+    let name = lengthsKey
     let lengths = try file.integers(named: name)
     guard !lengths.isEmpty, stepCount > 0 else {
       throw DemonstrationError.noEpisodes(
         path: file.path,
         reason: "'\(name)' has \(lengths.count) episodes, 'actions' has \(stepCount) rows")
     }
-    if let index = lengths.firstIndex(where: { !(1...stepCount).contains($0) }) {
+    if let index = lengths.firstIndex(where: { !(0...stepCount).contains($0) }) {
       throw DemonstrationError.inconsistent(
         path: file.path, tensor: name, found: "episode \(index) has \(lengths[index]) steps",
-        expected: "1 to \(stepCount), the rows of 'actions'")
+        expected: "0 to \(stepCount), the rows of 'actions'")
     }
     // Each is at most the count of rows, so the sum of as many as fit memory does not overflow.
     let sum = lengths.reduce(0, +)

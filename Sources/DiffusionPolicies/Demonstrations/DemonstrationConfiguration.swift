@@ -19,12 +19,26 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
   public var format = DemonstrationFormat.automatic
   /// The tensors that make an observation; empty for the usual ones.
   public var observations: [String] = []
+  /// The tensor of actions, such as robomimic's `actions_abs` (its `action_keys`).
+  public var actionKey = "actions"
+  /// The mask of the episodes to train on in a robomimic file (its `hdf5_filter_key`); empty for
+  /// `train` where a file has `train` and `valid` and `validationFraction` is 0, else for all
+  /// episodes; `none` for all of them in any case.
+  public var filterKey = ""
+  /// The mask of the episodes kept for validation (robomimic's `hdf5_validation_filter_key`);
+  /// empty for `valid` where `filterKey` takes `train` by itself, else for none.
+  public var validationFilterKey = ""
+  /// Steps after which an episode of a D4RL file ends at the latest; 0 for the ends that the file
+  /// marks, with the environment's time limit where it has no `timeouts`.
+  public var maxEpisodeSteps = 0
   /// The `normalization.npz` of a file whose steps are normalized already, as DPPO's scripts write
-  /// it; empty for a file in its own units.
+  /// it; empty for a file in its own units. `none` says that a file is in its own units although all
+  /// of them lie in [-1, 1] and touch both ends, which is refused otherwise.
   public var normalization = ""
   /// Where observations come from.
   public var observationSource = ObservationSource.recorded
-  /// Take no more than that many of the first episodes; 0 for all.
+  /// Take no more than that many of the first episodes, not counting those that a mask keeps for
+  /// validation; 0 for all.
   public var episodeLimit = 0
   /// The share of episodes kept for validation. Their loss, of up to 4,096 chunks, is in the metrics
   /// every `evaluation.interval` batches, or in every line if that is 0; the best policy is that of
@@ -40,6 +54,9 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
   /// All chunks of all episodes.
   public init() {}
 
+  /// What says that there is none, where empty has another meaning.
+  private static let none = "none"
+
   /// Checks ranges.
   ///
   /// - Throws: `SettingError` naming the setting.
@@ -49,6 +66,13 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
     try SettingError.require(
       (0..<1).contains(validationFraction), "validationFraction", validationFraction,
       "a number from 0 to below 1")
+    try SettingError.require(
+      !actionKey.isEmpty, "actionKey", "nothing", "the name of the tensor of actions")
+    try SettingError.require(
+      maxEpisodeSteps >= 0, "maxEpisodeSteps", maxEpisodeSteps, "a number from 0")
+    try SettingError.require(
+      validationFilterKey.isEmpty || validationFraction == 0, "validationFraction",
+      validationFraction, "0, as validationFilterKey names the episodes")
     for (key, value) in [("paddingBefore", paddingBefore), ("paddingAfter", paddingAfter)] {
       try SettingError.require(
         (0..<predictionCount).contains(value), key, value,
@@ -64,6 +88,18 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
     returnTemperature > 0 ? .episodeReturn(temperature: returnTemperature) : .uniform
   }
 
+  /// The masks to use.
+  private var masks: EpisodeMasks {
+    let validation = validationFilterKey.isEmpty ? nil : validationFilterKey
+    switch filterKey {
+    case Self.none where validation == nil: return .unused
+    case Self.none: return .named(training: nil, validation: validation)
+    case "" where validation != nil: return .named(training: nil, validation: validation)
+    case "": return validationFraction == 0 ? .usual : .unused
+    default: return .named(training: filterKey, validation: validation)
+    }
+  }
+
   /// Reads the demonstrations, with the observations that the policy is to see.
   ///
   /// - Throws: `FileError`, `DemonstrationError`, or `EnvironmentError` if the environment cannot
@@ -71,19 +107,55 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
   public func read(
     for environment: EnvironmentConfiguration, registry: EnvironmentRegistry = .standard
   ) throws -> Demonstrations {
-    var recorded = try Demonstrations(
-      contentsOf: path, format: format, observations: observations.isEmpty ? nil : observations,
-      episodeLimit: episodeLimit == 0 ? nil : episodeLimit)
-    if !normalization.isEmpty {
-      let ranges = try DemonstrationNormalization(contentsOf: normalization)
-      try ranges.requireSizes(of: recorded, path: normalization)
-      recorded = recorded.denormalized(by: ranges)
+    var request = DemonstrationRequest()
+    request.observations = observations.isEmpty ? nil : observations
+    request.actionKey = actionKey
+    request.episodeLimit = episodeLimit == 0 ? nil : episodeLimit
+    request.masks = masks
+    request.maxEpisodeSteps.given = maxEpisodeSteps == 0 ? nil : maxEpisodeSteps
+    request.maxEpisodeSteps.ofEnvironment = {
+      try environment.timeLimit(in: registry).map { ($0, environment.name) }
+    }
+    var recorded = try Demonstrations(contentsOf: path, format: format, request)
+    recorded = try inOwnUnits(recorded)
+    if let name = recorded.recordedEnvironment, name != environment.name {
+      recorded.notes.append(
+        "recorded in '\(name)' (env_args); the policy is for '\(environment.name)'")
     }
     switch observationSource {
     case .recorded: return recorded
     case .environment:
       return try recorded.observed(in: try environment.make(in: registry), path: path)
     }
+  }
+
+  /// Takes back the normalization of the file's writer.
+  private func inOwnUnits(_ recorded: Demonstrations) throws -> Demonstrations {
+    switch normalization {
+    case Self.none: return recorded
+    case "":
+      guard !recorded.looksNormalized else { throw DemonstrationError.normalized(path: path) }
+      return recorded
+    default:
+      let ranges = try DemonstrationNormalization(contentsOf: normalization)
+      try ranges.requireSizes(of: recorded, path: normalization)
+      var result = recorded.denormalized(by: ranges)
+      let outside = recorded.countOutsideUnitRange
+      if outside > 0 {
+        result.notes.append(
+          "\(outside) of its numbers lie outside of [-1, 1], though demonstrations.normalization "
+            + "says that it is normalized")
+      }
+      return result
+    }
+  }
+}
+
+extension EnvironmentConfiguration {
+  /// The steps after which it ends an episode; nil for an environment that the registry lacks.
+  fileprivate func timeLimit(in registry: EnvironmentRegistry) throws -> Int? {
+    guard registry.entries.contains(where: { $0.name == name }) else { return nil }
+    return try make(in: registry).layer(TimeLimit.self)?.stepLimit
   }
 }
 
@@ -108,6 +180,9 @@ extension Demonstrations {
     result.terminals = terminals
     result.lengths = lengths
     result.notes = notes
+    result.validationEpisodes = validationEpisodes
+    result.recordedEnvironment = recordedEnvironment
+    result.looksNormalized = looksNormalized
     result.states.reserveCapacity(stepCount * result.stateSize)
     for start in stride(from: 0, to: states.count, by: stateSize) {
       environment.reset(.state(states[start..<start + stateSize].map(Double.init)))

@@ -12,7 +12,13 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
   case noEpisodes(path: String, reason: String)
   /// A robomimic file has none of the observations that are read by default.
   case noObservations(path: String, available: [String])
-  /// Every episode is shorter than a chunk.
+  /// A robomimic file lacks a mask that is asked for.
+  case noMask(path: String, mask: String, available: [String])
+  /// A setting is for files of another layout.
+  case notInFormat(path: String, setting: String, value: String, format: DemonstrationFormat)
+  /// The file looks as if it had been normalized already.
+  case normalized(path: String)
+  /// Every episode to train on is shorter than a chunk.
   case tooShort(longestEpisode: Int, chunkLength: Int, padding: ChunkPadding)
   /// Episodes cannot be weighted by what nobody recorded.
   case noRewards
@@ -23,7 +29,7 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
     case .unknownFormat(let path, let names):
       """
       \(path): expected states, actions and traj_lengths (npz), data/demo_<n> groups (robomimic) or \
-      observations, actions, terminals and timeouts (D4RL), found \(Self.list(names)); convert it \
+      observations, actions, terminals or timeouts (D4RL), found \(Self.list(names)); convert it \
       to one of these
       """
     case .shape(let path, let tensor, let found, let expected):
@@ -42,9 +48,22 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
       \(path): none of robomimic's usual observations; name some of those it has: \
       \(Self.list(available))
       """
+    case .noMask(let path, let mask, let available):
+      "\(path): no mask 'mask/\(mask)'; the file has \(Self.list(available))"
+    case .notInFormat(let path, let setting, let value, let format):
+      """
+      \(path): demonstrations.\(setting) is \(value), but only \(format.rawValue) files have a use for \
+      it; leave it out
+      """
+    case .normalized(let path):
+      """
+      \(path): all states and actions lie in [-1, 1] and touch both ends, as in files that DPPO's \
+      scripts normalized; give the file's ranges by demonstrations.normalization=normalization.npz, \
+      or say that it is in its own units by demonstrations.normalization=none
+      """
     case .tooShort(let longest, let chunkLength, let padding):
       """
-      the longest episode has \(longest) steps, a chunk takes \(chunkLength) of which \
+      the longest episode to train on has \(longest) steps, a chunk takes \(chunkLength) of which \
       \(padding.before) and \(padding.after) may be padding; use shorter chunks or more padding
       """
     case .noRewards:

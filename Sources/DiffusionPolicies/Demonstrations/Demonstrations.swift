@@ -13,8 +13,15 @@ public struct Demonstrations: Sendable {
   public var terminals: [Bool] = []
   /// The number of steps of each episode.
   public var lengths: [Int] = []
-  /// What a reader left out of its file, one sentence each.
+  /// What a reader left out of its file or read otherwise than it lies there, one sentence each.
   public var notes: [String] = []
+  /// The episodes that the file keeps for validation, ascending. `append` and `episodes` forget
+  /// them.
+  public var validationEpisodes: [Int] = []
+  /// The environment that they were recorded in, as the file calls it; nil if it does not say.
+  public var recordedEnvironment: String?
+  /// Whether the whole file looks as if it had been normalized already.
+  public internal(set) var looksNormalized = false
   /// `Do`
   public let stateSize: Int
   /// `Da`
@@ -58,6 +65,7 @@ public struct Demonstrations: Sendable {
     terminals += other.terminals
     lengths += other.lengths
     notes += other.notes
+    validationEpisodes = []
   }
 
   /// Writes DPPO's npz: `states`, `actions`, `traj_lengths`, `terminals`, and `rewards` if known.

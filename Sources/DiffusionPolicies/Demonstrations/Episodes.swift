@@ -5,6 +5,8 @@ extension Demonstrations {
   public func episodes(_ indices: some Sequence<Int>) -> Demonstrations {
     var result = Demonstrations(stateSize: stateSize, actionSize: actionSize)
     result.notes = notes
+    result.recordedEnvironment = recordedEnvironment
+    result.looksNormalized = looksNormalized
     let steps = steps
     for index in indices {
       let range = steps[index]

@@ -6,90 +6,154 @@ extension Demonstrations {
     "robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos",
     "robot1_eef_pos", "robot1_eef_quat", "robot1_gripper_qpos", "object",
   ]
-  private static let prefix = "data/demo_"
-
-  /// The groups of a robomimic file's episodes by number; empty if the file is another one.
-  static func robomimicEpisodes(in file: HDF5File) -> [String] {
-    file.groups.compactMap { group -> (Int, String)? in
-      guard group.hasPrefix(prefix), let number = Int(group.dropFirst(prefix.count)) else {
-        return nil
-      }
-      return (number, group)
-    }
-    .sorted { $0.0 < $1.0 }.map(\.1)
-  }
+  private static let (rewards, dones) = ("rewards", "dones")
 
   /// Reads a robomimic file; a step that is `dones` is a terminal.
+  ///
+  /// Rewards and dones may be missing, as in files of MimicGen and Isaac Lab: rewards are then not
+  /// known, and no step is a terminal.
   static func robomimic(
     _ file: HDF5File, _ request: DemonstrationRequest
   ) throws -> Demonstrations {
-    let all = robomimicEpisodes(in: file)
-    guard let first = all.first else {
-      throw DemonstrationError.noEpisodes(path: file.path, reason: "no groups '\(prefix)<n>'")
+    let listing = RobomimicFile(file)
+    let masked = try MaskedEpisodes(
+      request.masks, in: file, episodes: listing.episodes.map(\.name))
+    let wanted = wanted(listing.episodes, masked, limit: request.episodeLimit)
+    let episodes = wanted.filter { !$0.isEmpty(actionKey: request.actionKey) }
+    guard let first = episodes.first else {
+      throw DemonstrationError.noEpisodes(
+        path: file.path,
+        reason: wanted.isEmpty
+          ? "no groups 'data/demo_<n>'"
+          : "none of \(wanted.count.of("episode")) has steps in '\(request.actionKey)'")
     }
-    let keys = try request.observations ?? usualKeys(in: file, episode: first)
-    let episodes = all.prefix(request.episodeLimit ?? all.count)
-    let names = keys.map { "obs/\($0)" } + ["actions", "rewards", "dones"]
-    // All at once: each call starts a process.
-    let stored = try file.storedTensors(
-      named: episodes.flatMap { episode in names.map { "\(episode)/\($0)" } })
-    var result: Demonstrations?
-    for (index, episode) in episodes.enumerated() {
-      let start = index * names.count
-      let part = try self.episode(
-        Array(stored[start..<(start + names.count)]), named: names.map { "\(episode)/\($0)" },
-        path: file.path, sizes: result.map { ($0.stateSize, $0.actionSize) })
-      if result == nil { result = part } else { result?.append(part) }
+    let keys = try request.observations ?? usualKeys(of: first, path: file.path)
+    let parts = try read(episodes, keys: keys, actionKey: request.actionKey, in: file)
+    var result = Demonstrations(stateSize: parts[0].stateSize, actionSize: parts[0].actionSize)
+    for part in parts { result.append(part) }
+    result.validationEpisodes = episodes.indices.filter {
+      masked.validation.contains(episodes[$0].name)
     }
-    guard var result else {
-      throw DemonstrationError.noEpisodes(path: file.path, reason: "no groups '\(prefix)<n>'")
+    result.recordedEnvironment = listing.environment
+    result.notes += masked.notes
+    if wanted.count > episodes.count {
+      result.notes.append(
+        "\((wanted.count - episodes.count).of("episode")) without steps: left out")
     }
-    if file.groups.contains("mask") {
-      result.notes.append("'mask' is not read: split episodes by a fraction instead")
-    }
+    result.notes += notes(on: episodes, keys: keys, actionKey: request.actionKey)
     return result
   }
 
-  private static func usualKeys(in file: HDF5File, episode: String) throws -> [String] {
-    let path = "\(episode)/obs/"
-    let available = file.names.filter { $0.hasPrefix(path) }
-      .map { String($0.dropFirst(path.count)) }
+  /// The chosen episodes, of which those to train on may be limited.
+  private static func wanted(
+    _ episodes: [RobomimicFile.Episode], _ masked: MaskedEpisodes, limit: Int?
+  ) -> [RobomimicFile.Episode] {
+    let trained = masked.chosen.filter { !masked.validation.contains($0) }
+    let names = Set(trained.prefix(limit ?? trained.count)).union(masked.validation)
+    return episodes.filter { names.contains($0.name) }
+  }
+
+  private static func usualKeys(of episode: RobomimicFile.Episode, path: String) throws -> [String]
+  {
+    let available = episode.observations
     let keys = usualObservations.filter(available.contains)
     guard !keys.isEmpty else {
-      throw DemonstrationError.noObservations(path: file.path, available: available)
+      throw DemonstrationError.noObservations(path: path, available: available)
     }
     return keys
   }
 
-  /// One episode of its observations, actions, rewards and dones.
+  /// Reads episodes, all at once: each call of the file starts a process.
+  private static func read(
+    _ episodes: [RobomimicFile.Episode], keys: [String], actionKey: String, in file: HDF5File
+  ) throws -> [Demonstrations] {
+    let names = episodes.map { episode in
+      keys.map { RobomimicFile.observationFolder + $0 } + [actionKey]
+        + [rewards, dones].filter { episode.datasets[$0] != nil }
+    }
+    var stored = try file.storedTensors(
+      named: zip(episodes, names).flatMap { episode, names in names.map(episode.path) }
+    )[...]
+    var parts: [Demonstrations] = []
+    for (episode, names) in zip(episodes, names) {
+      let tensors = Dictionary(uniqueKeysWithValues: zip(names, stored.prefix(names.count)))
+      stored = stored.dropFirst(names.count)
+      parts.append(
+        try self.episode(
+          episode, tensors, keys: keys, actionKey: actionKey, path: file.path,
+          sizes: parts.first.map { ($0.stateSize, $0.actionSize) }))
+    }
+    return parts
+  }
+
+  /// One episode of its tensors.
   private static func episode(
-    _ stored: [StoredTensor], named names: [String], path: String, sizes: (Int, Int)?
+    _ episode: RobomimicFile.Episode, _ stored: [String: StoredTensor], keys: [String],
+    actionKey: String, path: String, sizes: (Int, Int)?
   ) throws -> Demonstrations {
     let tensors = CheckedTensors(path: path)
-    let last = stored.count - 3
-    let (actions, actionSize) = try tensors.rows(stored[last], named: names[last])
-    let count = actions.count / actionSize
-    guard count > 0 else {
-      throw DemonstrationError.shape(
-        path: path, tensor: names[last], found: stored[last].shape, expected: "at least one step")
+    func rows(_ name: String, count: Int? = nil) throws -> (values: [Float], width: Int) {
+      guard let tensor = stored[name] else { return ([], 0) }
+      return try tensors.rows(tensor, named: episode.path(name), count: count)
     }
-    let observations = try (0..<last).map { index in
-      try tensors.rows(stored[index], named: names[index], count: count)
+    func column(_ name: String, count: Int) throws -> [Float]? {
+      try stored[name].map {
+        try tensors.column($0, named: episode.path(name), count: count)
+      }
+    }
+    let (actions, actionSize) = try rows(actionKey)
+    let count = actions.count / actionSize
+    let observations = try keys.map {
+      try rows(RobomimicFile.observationFolder + $0, count: count)
     }
     let stateSize = observations.reduce(0) { $0 + $1.width }
     if let sizes, sizes != (stateSize, actionSize) {
       throw DemonstrationError.inconsistent(
-        path: path, tensor: names[last],
+        path: path, tensor: episode.path(actionKey),
         found: "\(stateSize) observations and \(actionSize) actions",
         expected: "\(sizes.0) and \(sizes.1) as in the first episode")
     }
     var result = Demonstrations(stateSize: stateSize, actionSize: actionSize)
     result.states = joined(observations, count: count)
     result.actions = actions
-    result.rewards = try tensors.column(stored[last + 1], named: names[last + 1], count: count)
-    let dones = try tensors.column(stored[last + 2], named: names[last + 2], count: count)
-    result.terminals = dones.map { $0 != 0 }
+    result.rewards = try column(rewards, count: count) ?? []
+    result.terminals =
+      try column(dones, count: count).map { $0.map { $0 != 0 } }
+      ?? [Bool](repeating: false, count: count)
     result.lengths = [count]
     return result
+  }
+
+  /// What the episodes have beside what was read, and what they lack.
+  private static func notes(
+    on episodes: [RobomimicFile.Episode], keys: [String], actionKey: String
+  ) -> [String] {
+    let folder = RobomimicFile.observationFolder
+    let taken = Set(keys.map { folder + $0 } + [actionKey, rewards, dones])
+    let names = Set(episodes.flatMap(\.datasets.keys)).subtracting(taken).sorted()
+    let count = episodes.count
+    func missing(_ name: String, _ consequence: String) -> String? {
+      let missing = episodes.count { $0.datasets[name] == nil }
+      guard missing > 0 else { return nil }
+      let those = missing == count ? "no '\(name)'" : "no '\(name)' in \(missing.of("episode"))"
+      return "\(those): \(consequence)"
+    }
+    let failures = episodes.count { $0.isFailure == true }
+    return [
+      ReadingNotes.notRead(
+        "observation",
+        names.filter { $0.hasPrefix(folder) }.map { String($0.dropFirst(folder.count)) },
+        advice: "; demonstrations.observations names those to read"),
+      ReadingNotes.notRead("other tensor", names.filter { !$0.hasPrefix(folder) }),
+      missing(rewards, "returns are not known"),
+      missing(dones, "no step is a terminal"),
+      ReadingNotes.squeezed(
+        episodes.flatMap { episode in
+          episode.datasets.filter { taken.contains($0.key) && ![rewards, dones].contains($0.key) }
+            .sorted { $0.key < $1.key }.map { (episode.path($0.key), $0.value.shape) }
+        }),
+      failures > 0
+        ? "\(failures.of("episode")) marked as failures (success is 0) are read too" : nil,
+    ].compactMap { $0 }
   }
 }

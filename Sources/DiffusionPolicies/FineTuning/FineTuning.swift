@@ -111,6 +111,27 @@ public final class FineTuning {
       cloningCoefficient: Float(configuration.cloningCoefficient))
   }
 
+  /// What an iteration leaves out of the updates, one sentence each.
+  public var notes: [String] {
+    let counts = (
+      configuration.environmentCount, configuration.decisionCount, policy.transitionCount
+    )
+    let pairCount = counts.0 * counts.1 * counts.2
+    let pairs =
+      "\(pairCount) pairs of chunk and denoising step (\(counts.0) environments x "
+      + "\(counts.1) chunks x \(counts.2) steps)"
+    let size = configuration.batchSize
+    guard size <= pairCount else {
+      return ["minibatches have all \(pairs), fewer than training.batchSize, which is \(size)"]
+    }
+    let left = pairCount % size
+    guard left > 0 else { return [] }
+    return [
+      "each epoch leaves out \(left) of \(pairs), which do not fill a minibatch of \(size); "
+        + "others in every epoch"
+    ]
+  }
+
   /// Whether all iterations are done.
   public var isFinished: Bool { iteration >= configuration.iterationCount }
 

@@ -19,6 +19,8 @@ public final class Pretraining {
   public let dataset: ChunkDataset
   /// The chunks kept for validation, if any.
   public let validation: ChunkDataset?
+  /// What is not learned from, or otherwise than one might think, one sentence each.
+  public private(set) var notes: [String] = []
   /// Batches done.
   public private(set) var batchIndex = 0
 
@@ -66,14 +68,15 @@ public final class Pretraining {
     let normalization = DemonstrationNormalization(of: all)
     self.normalization = normalization
     var splitting = RandomStream(seed: seed, purpose: "validation split")
-    let parts = all.split(
+    let padding = ChunkPadding(
+      before: demonstrations.paddingBefore, after: demonstrations.paddingAfter)
+    let parts = try EpisodeSplit(
+      all, chunkLength: policy.predictionCount, padding: padding,
       validationFraction: demonstrations.validationFraction, random: &splitting)
     func dataset(_ part: Demonstrations) throws -> ChunkDataset {
       try ChunkDataset(
         part, normalization: normalization, historyLength: policy.observationCount,
-        chunkLength: policy.predictionCount,
-        padding: ChunkPadding(
-          before: demonstrations.paddingBefore, after: demonstrations.paddingAfter))
+        chunkLength: policy.predictionCount, padding: padding)
     }
     self.dataset = try dataset(parts.training)
     validation = parts.validation.lengths.isEmpty ? nil : try dataset(parts.validation)
@@ -110,6 +113,22 @@ public final class Pretraining {
       initial: configuration.learningRate, final: configuration.finalLearningRate,
       stepCount: configuration.batchCount)
     average = MovingAverage(of: parameters, decay: Float(configuration.averageDecay))
+    notes = (all.notes + parts.notes).map { "\(demonstrations.path): \($0)" } + sizeNotes
+  }
+
+  /// What sizes do to the settings.
+  private var sizeNotes: [String] {
+    var notes: [String] = []
+    if configuration.batchSize > dataset.count {
+      notes.append(
+        "batches have all \(dataset.count.of("chunk")), fewer than training.batchSize, which is "
+          + "\(configuration.batchSize)")
+    }
+    if let validation, validation.count > Self.maxValidationCount {
+      notes.append(
+        "the validation loss is of \(Self.maxValidationCount) of \(validation.count.of("chunk"))")
+    }
+    return notes
   }
 
   /// The number of weights.
@@ -144,6 +163,8 @@ public final class Pretraining {
   private static let laneCount = 8
   /// Fewer rows leave a matrix product's tiles half empty.
   private static let leastShardSize = 64
+  /// Chunks that the validation loss is measured on.
+  private static let maxValidationCount = 4096
 
   private func learningRate(at batch: Int) -> Double {
     let rate = schedule.rate(atStep: batch)
@@ -171,7 +192,7 @@ public final class Pretraining {
     try parameters.load(average.values)
     defer { for (name, parameter) in parameters { parameter.value = current[name]! } }
     let draws = draws.split(0, purpose: "validation")
-    let count = min(validation.count, Self.validationLimit)
+    let count = min(validation.count, Self.maxValidationCount)
     let batch = validation.batch((0..<count).map { $0 * validation.count / count })
     let loss = loss
     let parts = shardedMap(count: count, shardSize: 256) { rows in

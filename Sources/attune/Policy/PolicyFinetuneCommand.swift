@@ -1,5 +1,6 @@
 import ArgumentParser
 import DiffusionPolicies
+import Files
 import Runs
 
 /// `attune policy finetune --config FILE.yaml [--checkpoint FILE] [--output RUN] [--resume RUN]`
@@ -46,6 +47,7 @@ struct PolicyFinetuneCommand: ParsableCommand {
       training = try FineTuning(
         inTraining, configuration: settings.training, seed: settings.seed)
     }
+    for note in training.notes { run.log.say(note.printable) }
     run.log.say(
       "\(training.policy.parameters.elementCount.counting("weight")) in "
         + "'\(start.configuration.environment.name)', run folder \(run.folder.path)")

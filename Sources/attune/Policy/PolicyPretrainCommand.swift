@@ -1,5 +1,6 @@
 import ArgumentParser
 import DiffusionPolicies
+import Files
 import Runs
 
 /// `attune policy pretrain --config FILE.yaml [--output RUN] [key.path=value ...]`
@@ -27,6 +28,7 @@ struct PolicyPretrainCommand: ParsableCommand {
     let training = try Pretraining(
       policy: settings.policy, configuration: settings.training,
       demonstrations: settings.demonstrations, seed: settings.seed)
+    for note in training.notes { run.log.say(note.printable) }
     run.log.takeEnvironmentWarnings()
     let evaluator = try settings.evaluator(training, log: run.log)
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
