@@ -64,9 +64,11 @@ import Testing
     #expect(calls.times.last == [50, 150, 250, 50, 150, 250])
   }
 
-  @Test func scaleOfOneIsFree() {
+  /// `guidance_scale > 1` is diffusers' test: distilled models say 0 and mean the prompt alone.
+  @Test(arguments: [-1, 0, 0.5, 1] as [Float]) func scalesOfOneOrLessAreFree(_ scale: Float) {
     let calls = Calls()
-    let plain = Guidance(scale: 1).applied(to: denoiser(calls))(conditional, .shared(5))
+    let plain = Guidance(scale: scale, rescale: 0.7).applied(to: denoiser(calls))(
+      conditional, .shared(5))
     #expect(plain.elements == conditional.elements && calls.shapes == [[3, 4, 5]])
   }
 }

@@ -94,6 +94,25 @@ import Testing
     #expect(result.divergence == 0)
   }
 
+  /// Guidance of 0 is none, in drawing and in the update, as guidance of 1 is.
+  @Test func guidanceOfNothingIsOff() throws {
+    let model = try TinyModels.pixels()
+    func iteration(_ guidance: Double) throws -> (reward: Double, weights: [Float]) {
+      let training = try TinyModels.training(model: TinyModels.pixels()) { $0.guidance = guidance }
+      let reward = try training.iterate().reward
+      return (reward, training.model.unet.parameters.flatMap(\.parameter.value.elements))
+    }
+    let (zero, one, two) = (try iteration(0), try iteration(1), try iteration(2))
+    #expect(zero.reward == one.reward && zero.reward != two.reward)
+    #expect(zero.weights == one.weights && zero.weights != two.weights)
+    let shape = [8, 8, 12]
+    func shardSize(_ scale: Float) -> Int {
+      DenoisingUpdate.shardSize(
+        model.unet, sampleShape: shape, guidance: Guidance(scale: scale))
+    }
+    #expect(shardSize(0) == shardSize(1))
+  }
+
   @Test(arguments: [0, 4])
   func rewardsRise(loraRank: Int) throws {
     let training = try TinyModels.training {

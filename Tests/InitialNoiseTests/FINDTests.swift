@@ -286,6 +286,33 @@ struct FINDTests {
     #expect((6..<60).contains(count))
   }
 
+  /// Whichever prompts have settled, no picture of a run has the seed of another.
+  @Test func noTwoPicturesHaveOneSeed() throws {
+    var configuration = FINDConfiguration()
+    configuration.imageCount = 4
+    let finds = try (0..<3).map {
+      try FIND(
+        shape: Self.shape, promptEmbedding: .zeros([4]), configuration: configuration, seed: 100,
+        promptIndex: $0)
+    }
+    var seeds: [UInt64] = []
+    // The second prompt settles after two iterations, the first after four.
+    for iteration in 0..<6 {
+      let active = finds.indices.filter { iteration < [4, 2, 6][$0] }
+      for index in active {
+        seeds += finds[index].imageSeeds(promptCount: finds.count)
+        try Self.run(finds[index], iterations: 1)
+      }
+    }
+    #expect(seeds.count == 12 * 4 && Set(seeds).count == seeds.count)
+    // As long as all learn, they are consecutive.
+    #expect(Array(seeds[..<24]) == (0..<24).map { 100 + $0 })
+    // One prompt alone has the seeds that follow the run's.
+    let alone = try Self.find(seed: 7)
+    try Self.run(alone, iterations: 2)
+    #expect(alone.imageSeeds(promptCount: 1) == (0..<16).map { 7 + 32 + $0 })
+  }
+
   @Test func badSettingsAreNamed() {
     func key(_ change: (inout FINDConfiguration) -> Void) -> String? {
       do {

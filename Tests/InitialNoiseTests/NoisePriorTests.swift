@@ -75,6 +75,17 @@ struct NoisePriorTests {
         .count
     }
     let negative = read.origin.negativePrompt
+    // Guidance is off at 0 as at 1, and on above.
+    func guidanceDiffers(_ learned: Float, _ used: Float) -> Bool {
+      var origin = origin
+      origin.guidance = learned
+      var settings = settings
+      settings.guidance.scale = used
+      return !origin.differences(
+        prompt: origin.prompt, negativePrompt: negative, settings: settings
+      ).isEmpty
+    }
+    #expect(!guidanceDiffers(0, 1) && guidanceDiffers(0, 2) && guidanceDiffers(2, 1))
     #expect(differences("an \"elf\"", negativePrompt: negative) == 0)
     settings.stepCount = 20
     #expect(differences("an orc", negativePrompt: negative) == 2)

@@ -224,8 +224,8 @@ import Testing
     let bad: [(String, JSONValue, SamplerKind?)] = [
       ("thresholding", true, .ddim), ("timestep_spacing", "even", .ddim),
       ("variance_type", "learned_range", .ddpm), ("use_exponential_sigmas", true, .euler),
-      ("sigma_min", 0.1, .euler), ("use_beta_sigmas", true, .heun), ("solver_order", 3, .dpmSolver),
-      ("algorithm_type", "sde-dpmsolver++", .dpmSolver), ("_class_name", "PNDMScheduler", nil),
+      ("use_beta_sigmas", true, .heun), ("solver_order", 3, .dpmSolver),
+      ("algorithm_type", "sde-dpmsolver++", .dpmSolver),
       ("rescale_betas_zero_snr", true, .ddim), ("steps_offset", 999, .ddim),
     ]
     for (key, value, kind) in bad {
@@ -237,14 +237,151 @@ import Testing
       }
       #expect(error?.description.contains("s.json") == true)
     }
-    // With a sampler chosen, a file of one that Attune lacks says how the model was trained.
-    let pndm = try SchedulerConfiguration(
-      json: ["_class_name": "PNDMScheduler", "skip_prk_steps": true], path: "s.json")
-    #expect(try pndm.sampler(.ddim, stepCount: 10, isForLatents: false).timeSteps.count == 10)
     #expect(throws: FileError.self) {
       try SchedulerConfiguration(
         json: ["_class_name": "DDIMScheduler", "new_key": 1], path: "s.json")
     }
+    // A null asks for nothing.
+    _ = try SchedulerConfiguration(
+      json: ["_class_name": "DDIMScheduler", "new_key": nil], path: "s.json")
+    // Sigmas' bounds matter to Karras's sigmas only.
+    for isKarras in [false, true] {
+      let bounded = try SchedulerConfiguration(
+        json: [
+          "_class_name": "EulerDiscreteScheduler", "sigma_min": 0.1,
+          "use_karras_sigmas": .boolean(isKarras),
+        ], path: "s.json")
+      let sampler = try? bounded.sampler(stepCount: 10, isForLatents: true)
+      #expect((sampler == nil) == isKarras)
+    }
+  }
+
+  /// What diffusers writes for schedulers that Attune lacks, beyond the keys that all have.
+  private static let foreignSchedulers: [(name: String, keys: [String: JSONValue])] = [
+    ("PNDMScheduler", ["skip_prk_steps": true]),
+    (
+      "UniPCMultistepScheduler",
+      [
+        "predict_x0": true, "solver_p": nil, "solver_type": "bh2", "solver_order": 2,
+        "disable_corrector": [], "lower_order_final": true, "thresholding": false,
+        "use_karras_sigmas": false, "final_sigmas_type": "zero", "use_flow_sigmas": false,
+      ]
+    ),
+    (
+      "LCMScheduler",
+      ["original_inference_steps": 50, "timestep_scaling": 10, "clip_sample": false]
+    ),
+    ("TCDScheduler", ["original_inference_steps": 50, "timestep_scaling": 10]),
+    (
+      "SASolverScheduler",
+      [
+        "predictor_order": 2, "corrector_order": 2, "predict_x0": true, "tau_func": nil,
+        "variance_type": nil,
+      ]
+    ),
+    (
+      "EDMEulerScheduler",
+      [
+        "sigma_min": 0.002, "sigma_max": 80, "sigma_data": 0.5, "sigma_schedule": "karras",
+        "rho": 7,
+      ]
+    ),
+    (
+      "DEISMultistepScheduler", ["algorithm_type": "deis", "solver_type": "logrho"]
+    ),
+    ("NextYearsScheduler", ["nobody_knows": [1, 2]]),
+  ]
+
+  private static let sharedKeys: [String: JSONValue] = [
+    "num_train_timesteps": 1_000, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
+    "beta_end": 0.012, "prediction_type": "v_prediction", "timestep_spacing": "trailing",
+    "steps_offset": 1,
+  ]
+
+  /// With a sampler chosen, a file of one that Attune lacks says how the model was trained, and
+  /// nothing else: images are those of a file with the shared keys alone.
+  @Test func schedulersThatAttuneLacksGiveWayToAnother() throws {
+    let tiny = try TinyModel()
+    let parts = try tiny.load()
+    func image(_ members: [String: JSONValue], _ kind: SamplerKind?) throws -> [Float] {
+      let model = try TextToImageModel(
+        tokenizer: parts.tokenizer, textEncoder: parts.textEncoder, unet: parts.unet,
+        autoencoder: parts.autoencoder,
+        scheduler: SchedulerConfiguration(json: .object(members), path: "s.json"))
+      var settings = TinyModel.settings
+      settings.sampler = kind
+      settings.stepCount = 2
+      return try TextToImagePipeline(model).generate(
+        prompts: ["a cat"], seeds: [1], settings: settings
+      ).elements
+    }
+    let kinds = SamplerKind.allCases.filter { $0 != .flowMatchingEuler }
+    var expected: [SamplerKind: [Float]] = [:]
+    for kind in kinds {
+      var members = Self.sharedKeys
+      members["_class_name"] = .string(kind.schedulerClass)
+      expected[kind] = try image(members, nil)
+    }
+    for (name, keys) in Self.foreignSchedulers {
+      var members = Self.sharedKeys.merging(keys) { $1 }
+      members["_class_name"] = .string(name)
+      for kind in kinds { #expect(try image(members, kind) == expected[kind], "\(name) \(kind)") }
+      let error = #expect(throws: SamplerChoiceError.self) { try image(members, nil) }
+      #expect(error?.description.contains("ddim, ddpm, euler") == true)
+      #expect(error?.description.contains(name) == true)
+    }
+    let flow: [String: JSONValue] = ["_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3]
+    let error = #expect(throws: SamplerChoiceError.self) { try image(flow, .ddim) }
+    #expect(error?.description.hasSuffix("choose a sampler: flow-matching-euler") == true)
+  }
+
+  /// As in diffusers, and what is written says the same in both files.
+  @Test func theSchedulerOfTheIndexWins() throws {
+    let tiny = try TinyModel()
+    let prompt = (prompts: ["a cat"], seeds: [3] as [UInt64])
+    func image(_ folder: String, _ sampler: SamplerKind? = nil) throws -> [Float] {
+      var settings = TinyModel.settings
+      settings.sampler = sampler
+      return try TextToImagePipeline(folder: folder).generate(
+        prompts: prompt.prompts, seeds: prompt.seeds, settings: settings
+      ).elements
+    }
+    let euler = try image(tiny.folder, .eulerAncestral)
+    try edit(
+      "model_index.json", "scheduler", ["diffusers", "EulerAncestralDiscreteScheduler"], ""
+    ).apply(tiny.file("model_index.json"))
+    let ddim = try image(tiny.folder, .ddim)
+    #expect(try image(tiny.folder) == euler && euler != ddim)
+    let model = try TextToImageModel(folder: tiny.folder)
+    #expect(model.scheduler.kind == .eulerAncestral)
+    let copy = tiny.sibling("copy")
+    try model.write(folder: copy)
+    #expect(try image(copy) == euler)
+    #expect(
+      try JSONValue(path: "\(copy)/scheduler/scheduler_config.json").members?["_class_name"]
+        == "EulerAncestralDiscreteScheduler")
+    // Neither file need say what the other says.
+    try edit("model_index.json", "scheduler", nil, "").apply(tiny.file("model_index.json"))
+    #expect(try image(tiny.folder) == ddim)
+  }
+
+  @Test func filesAreNoModelFolders() throws {
+    let tiny = try TinyModel()
+    for (path, text) in [
+      ("model_index.json", "name the folder that it is in"),
+      ("text_encoder/model.safetensors", "from_single_file"),
+    ] {
+      let error = #expect(throws: FileError.self) {
+        try TextToImageModel(folder: tiny.file(path))
+      }
+      let description = error?.description ?? ""
+      #expect(description.contains("is a file, where a model folder is wanted"), "\(description)")
+      #expect(description.contains(text), "\(description)")
+    }
+    let error = #expect(throws: FileError.self) {
+      try TextToImageModel(folder: tiny.file("nothing"))
+    }
+    #expect(error?.description.contains("does not exist") == true)
   }
 }
 

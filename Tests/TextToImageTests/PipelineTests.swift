@@ -89,6 +89,18 @@ import Testing
           [together.slice(1..<2), together.slice(1..<2)], along: 0)) <= 1e-4)
   }
 
+  /// What diffusers draws with `guidance_scale=0` is its golden without guidance.
+  @Test(arguments: [0, 0.5, 1] as [Float]) func guidanceOfOneOrLessIsOff(_ scale: Float) throws {
+    let pipeline = TextToImagePipeline(try TinyModel().load())
+    var settings = settings(of: "ddim, no guidance")
+    settings.guidance = Guidance(scale: scale, rescale: 0.7)
+    let images = try pipeline.generate(
+      prompts: TinyModel.prompts, negativePrompts: TinyModel.negativePrompts,
+      seeds: TinyModel.seeds, settings: settings)
+    let expected = try goldens.tensor(named: "ddim, no guidance")
+    #expect(greatestDifference(images, expected) <= 2 / 255)
+  }
+
   @Test func imagesDoNotDependOnTheThreads() throws {
     let pipeline = TextToImagePipeline(try TinyModel().load())
     let threadCount = WorkerPool.shared.threadCount
@@ -166,7 +178,7 @@ import Testing
       }
     }
     settings.sampler = .flowMatchingEuler
-    #expect(throws: FileError.self) {
+    #expect(throws: SamplerChoiceError.self) {
       try pipeline.generate(prompts: ["a"], seeds: [1], settings: settings)
     }
   }

@@ -20,7 +20,7 @@ public typealias ConditionalDenoiser = (
 /// Classifier-free guidance (Ho and Salimans, arXiv:2207.12598): the prediction moves on from the
 /// unconditional one through the conditional one.
 public struct Guidance: Sendable, Equatable {
-  /// 1 is the conditional prediction alone; `guidance_scale` in diffusers.
+  /// `guidance_scale` in diffusers; 1 or less turns guidance off.
   public var scale: Float
   /// How far the guided prediction's deviation is brought back to the conditional one's, 0 to 1
   /// (Lin et al., arXiv:2305.08891, section 3.4; 0.7 there).
@@ -38,11 +38,15 @@ public struct Guidance: Sendable, Equatable {
     self.interval = interval
   }
 
+  /// Whether the unconditional prediction counts at all. As in diffusers, a scale of 1 or less is no
+  /// guidance: distilled models say 0, and mean the conditional prediction alone.
+  public var isOn: Bool { scale > 1 }
+
   /// The network with guidance, both halves in one batch.
   public func applied(to denoiser: @escaping ConditionalDenoiser) -> Denoiser {
     { sample, timeSteps in
       let isActive = timeSteps.map { time in
-        scale != 1 && (interval?.contains(time) ?? true)
+        isOn && (interval?.contains(time) ?? true)
       }
       if isActive.allSatisfy({ !$0 }) { return denoiser(sample, timeSteps, .conditionalOnly) }
       let count = sample.shape[0]

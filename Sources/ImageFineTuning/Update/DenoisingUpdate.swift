@@ -108,7 +108,7 @@ struct DenoisingUpdate: Sendable {
   static func shardSize(_ unet: UNet2DConditionModel, sampleShape: [Int], guidance: Guidance)
     -> Int
   {
-    let halves = guidance.scale == 1 ? 1 : 2
+    let halves = guidance.isOn ? 2 : 1
     let rowSize =
       sampleShape[0] * sampleShape[1] * unet.configuration.blockChannels[0] * halves
     return min(8, max(1, (1 << 17) / rowSize))

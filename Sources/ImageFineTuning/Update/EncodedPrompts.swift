@@ -25,8 +25,10 @@ struct EncodedPrompts: Sendable {
       return place
     }
     let different = Array(Set(rows)).sorted()
-    let ranks = Dictionary(uniqueKeysWithValues: zip(different, 1...))
-    let context = unet.context(hiddenStates.gather([0] + different))
+    // Without guidance nobody asks for the empty prompt.
+    let encodedRows = (guidance.isOn ? [0] : []) + different
+    let ranks = Dictionary(uniqueKeysWithValues: zip(encodedRows, 0...))
+    let context = unet.context(hiddenStates.gather(encodedRows))
     let wanted = rows.compactMap { ranks[$0] }
     let guided = wanted.map { _ in 0 } + wanted
     return guidance.applied { sample, timeSteps, halves in

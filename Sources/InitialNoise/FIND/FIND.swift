@@ -34,6 +34,7 @@ public final class FIND {
   private var history: NoiseHistory
   private var meanRewards: [Double] = []
   private let seed: UInt64
+  private let promptIndex: Int
   private let purpose: String
 
   /// What an iteration brought.
@@ -74,6 +75,7 @@ public final class FIND {
     try configuration.validate()
     self.configuration = configuration
     self.seed = seed
+    self.promptIndex = promptIndex
     purpose = "initial noise of prompt \(promptIndex)"
     let isReleased = configuration.reproduction == .released
     parameters = LearnedPrior(
@@ -108,10 +110,21 @@ public final class FIND {
     let count = configuration.imageCount
     let isPaired = configuration.isAntithetic && count.isMultiple(of: 2)
     let drawnCount = isPaired ? count / 2 : count
-    let first = iteration * count
+    // Pictures so far, not iterations times pictures: a resumed run may draw more of them.
+    let first = imageCount
     var streams = SampleStreams(seed: seed, purpose: purpose, indices: first..<first + drawnCount)
     let drawn = streams.noise([drawnCount] + prior.shape)
     return prior.noise(from: isPaired ? .concatenated([drawn, -drawn], along: 0) : drawn)
+  }
+
+  /// The seeds of the pictures of the next iteration's noise, `N` of them, for samplers that draw
+  /// noise on their way. No two pictures of a run have the same, whichever prompts have settled.
+  ///
+  /// - Parameter promptCount: all prompts that are learned with this seed, settled ones too.
+  public func imageSeeds(promptCount: Int) -> [UInt64] {
+    let count = configuration.imageCount
+    let first = imageCount * promptCount + promptIndex * count
+    return (first..<first + count).map { seed &+ UInt64($0) }
   }
 
   /// Improves the prior by what its noise brought.

@@ -63,7 +63,8 @@ public struct PriorOrigin: Codable, Hashable, Sendable {
           : "learned with the negative prompt '\(self.negativePrompt)'")
     }
     if settings.stepCount != stepCount { differences.append("learned with \(stepCount) steps") }
-    if settings.guidance.scale != guidance {
+    // All scales that turn guidance off draw the same.
+    if max(1, settings.guidance.scale) != max(1, guidance) {
       differences.append("learned with guidance \(guidance)")
     }
     if settings.sampler != sampler {

@@ -16,8 +16,9 @@ package struct ConfigurationReader {
     self.path = path
     self.members = members.filter { $0.value != .null }
     nulls = Set(members.filter { $0.value == .null }.keys)
-    // Keys with a leading underscore are notes of the library that wrote the file.
-    unread = Set(members.keys.filter { !$0.hasPrefix("_") })
+    // Keys with a leading underscore are notes of the library that wrote the file. A null asks for
+    // nothing, whatever it belongs to: newer libraries write their new keys so.
+    unread = Set(self.members.keys.filter { !$0.hasPrefix("_") })
   }
 
   /// The value of a key; nil if it is missing or null.

@@ -35,6 +35,8 @@ public enum GenerationError: Error, Equatable, CustomStringConvertible {
   case unknownSize
   /// The prompts, negative prompts and seeds do not go together.
   case counts(prompts: Int, negativePrompts: Int, seeds: Int)
+  /// A share of noise for a sampler that has none to choose.
+  case eta(Float, SamplerKind)
   /// More layers of the text encoder are to be left out than it has.
   case skippedLayers(Int, of: Int)
 
@@ -50,6 +52,8 @@ public enum GenerationError: Error, Equatable, CustomStringConvertible {
       \(prompts) prompts, \(negativePrompts) negative prompts and \(seeds) seeds do not go \
       together: give one of each or as many as there are images
       """
+    case .eta(let eta, let kind):
+      "eta is \(eta), but only the sampler ddim has one, not \(kind.rawValue): leave it at 0"
     case .skippedLayers(let count, let total):
       "cannot leave out \(count) of the text encoder's \(total) layers"
     }

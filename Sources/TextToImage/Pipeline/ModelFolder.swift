@@ -9,6 +9,7 @@ extension TextToImageModel {
   ///
   /// - Throws: `FileError` naming the file and key if a part is missing, damaged or not supported.
   public convenience init(folder: String) throws {
+    try Self.requireFolder(folder)
     let index = try ModelIndex(folder: folder)
     var unset = UnsetWeights()
     let text = CLIPTextEncoder(
@@ -23,11 +24,30 @@ extension TextToImageModel {
     try self.init(
       tokenizer: CLIPTokenizer(folder: "\(folder)/tokenizer"), textEncoder: text, unet: unet,
       autoencoder: autoencoder,
-      scheduler: SchedulerConfiguration(path: "\(folder)/scheduler/scheduler_config.json"),
+      scheduler: SchedulerConfiguration(
+        path: "\(folder)/scheduler/scheduler_config.json", className: index.schedulerClass),
       folder: folder)
     try Self.textWeights(folder).load(into: text)
     try Self.unetWeights(folder).load(into: unet)
     if let autoencoder { try Self.autoencoderWeights(folder).load(into: autoencoder) }
+  }
+
+  /// Tells a file, such as a checkpoint in one piece, from a model folder.
+  private static func requireFolder(_ path: String) throws {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw FileError(
+        .missing, path: path, problem: "does not exist", advice: "name a model folder")
+    }
+    guard !isFolder.boolValue else { return }
+    let name = URL(filePath: path).lastPathComponent
+    throw FileError(
+      .unsupported, path: path, problem: "is a file, where a model folder is wanted",
+      advice: name == "model_index.json"
+        ? "name the folder that it is in"
+        : "name a folder in the layout of diffusers, with a model_index.json; a checkpoint in one "
+          + "file becomes one by StableDiffusionPipeline.from_single_file(FILE)"
+          + ".save_pretrained(FOLDER) in Python")
   }
 
   private static func textWeights(_ folder: String) -> ComponentWeights {
@@ -83,6 +103,8 @@ extension TextToImageModel {
 /// What `model_index.json` says.
 private struct ModelIndex {
   let hasAutoencoder: Bool
+  /// The scheduler's class; nil if the file does not name one.
+  let schedulerClass: String?
 
   init(folder: String) throws {
     let path = "\(folder)/model_index.json"
@@ -112,6 +134,11 @@ private struct ModelIndex {
       hasAutoencoder = true
     } else {
       hasAutoencoder = false
+    }
+    if case .array(let pair) = reader.value("scheduler"), case .string(let name)? = pair.last {
+      schedulerClass = name
+    } else {
+      schedulerClass = nil
     }
   }
 

@@ -69,25 +69,44 @@ public struct SchedulerConfiguration: Sendable {
 
   /// Reads a `scheduler_config.json`.
   ///
+  /// - Parameters:
+  ///   - path: the file.
+  ///   - className: the class that `model_index.json` names, which wins over the file's own
+  ///     `_class_name`, as in diffusers: who changes a model's scheduler often edits that line only.
   /// - Throws: `FileError` naming the key if one asks for something that Attune does not have.
-  public init(path: String) throws { try self.init(json: JSONValue(path: path), path: path) }
+  public init(path: String, className: String? = nil) throws {
+    try self.init(json: JSONValue(path: path), path: path, className: className)
+  }
 
   /// Reads what a file would say.
   ///
   /// - Throws: `FileError`, with `path` as the file's name.
-  public init(json: JSONValue, path: String) throws {
+  public init(json: JSONValue, path: String, className: String? = nil) throws {
     var reader = try ConfigurationReader(json, path: path)
-    guard let name = try reader.string("_class_name") else {
+    let ownName = try reader.string("_class_name")
+    guard let name = className ?? ownName else {
       throw reader.error("_class_name", "is missing", advice: "name a scheduler_config.json")
     }
-    className = name
+    self.className = name
     kind = SamplerKind(schedulerClass: name)
-    self.json = json
+    self.json = json.withClassName(name)
     self.path = path
     predictionType = try reader.predictionType()
     schedule = try reader.noiseSchedule()
     reader.ignoreSchedulerKeys()
-    try reader.finish()
+    // A class that Attune lacks has keys of its own. They say how it steps, and another sampler, for
+    // which it must be left, takes only the keys that are shared: diffusers' `from_config`.
+    let classes = [name, ownName ?? name]
+    if classes.allSatisfy({ SamplerKind(schedulerClass: $0) != nil }) { try reader.finish() }
+  }
+}
+
+extension JSONValue {
+  /// The same, so that what is written again says one thing in both of its files.
+  fileprivate func withClassName(_ name: String) -> JSONValue {
+    guard case .object(var members) = self else { return self }
+    members["_class_name"] = .string(name)
+    return .object(members)
   }
 }
 

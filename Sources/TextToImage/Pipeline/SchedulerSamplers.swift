@@ -10,30 +10,50 @@ extension SchedulerConfiguration {
   ///   - eta: how much of DDPM's noise DDIM draws.
   ///   - isForLatents: whether estimates are never clamped and `steps_offset` is 1 whatever the
   ///     file says: what diffusers' Stable Diffusion pipeline does.
-  /// - Throws: `FileError` if the file asks for something that the sampler does not do, or for more
-  ///   steps than it has.
+  /// - Throws: `SamplerChoiceError` if another sampler must be chosen; `FileError` if the file asks
+  ///   for something that the sampler does not do, or for more steps than it has; `GenerationError`
+  ///   for an eta that the sampler has no use for.
   public func sampler(
     _ kind: SamplerKind? = nil, stepCount: Int, eta: Float = 0, isForLatents: Bool
   ) throws -> any Sampler {
-    guard let kind = kind ?? self.kind else {
-      let known = SamplerKind.allCases.map(\.rawValue).joined(separator: ", ")
-      throw FileError(
-        .unsupported, path: path, item: "_class_name",
-        problem: "is '\(className)', a sampler that Attune does not have",
-        advice: "choose one: \(known)")
-    }
     let isFlow = self.kind == .flowMatchingEuler
-    guard isFlow == (kind == .flowMatchingEuler) else {
-      throw FileError(
-        .unsupported, path: path, item: "_class_name",
-        problem: "is '\(className)', whose models the sampler \(kind.rawValue) cannot sample",
-        advice: isFlow ? "choose flow-matching-euler" : "choose another sampler")
+    let fitting = SamplerKind.allCases.filter { ($0 == .flowMatchingEuler) == isFlow }
+    guard let kind = kind ?? self.kind, fitting.contains(kind) else {
+      throw SamplerChoiceError(
+        path: path, className: className, chosen: kind, choices: fitting)
     }
+    guard eta == 0 || kind == .ddim else { throw GenerationError.eta(eta, kind) }
     var reader = try ConfigurationReader(json, path: path)
     let request = try SamplerRequest(
       kind: kind, stepCount: stepCount, eta: eta, isForLatents: isForLatents,
       configuration: self, reader: &reader)
     return try request.sampler(&reader)
+  }
+}
+
+/// A model's scheduler that Attune lacks, or that does not go with the sampler asked for: another
+/// must be chosen.
+public struct SamplerChoiceError: Error, Sendable, CustomStringConvertible {
+  /// The scheduler's file.
+  public let path: String
+  /// The class that the model folder names.
+  public let className: String
+  /// The sampler asked for; nil for the model's own.
+  public let chosen: SamplerKind?
+  /// Those that the model can be sampled with.
+  public let choices: [SamplerKind]
+  /// The option or setting by which one is chosen, such as `--sampler`; nil where nobody has said.
+  public var option: String?
+
+  /// What was found, and how to choose.
+  public var description: String {
+    let problem =
+      chosen.map { "whose models the sampler \($0.rawValue) cannot sample" }
+      ?? "which Attune does not have"
+    return
+      "\(path.printable): the model's scheduler is '\(className.printable)', \(problem); choose "
+      + "a sampler\(option.map { " with \($0)" } ?? ""): "
+      + choices.map(\.rawValue).joined(separator: ", ")
   }
 }
 
@@ -110,10 +130,14 @@ private struct SamplerRequest {
       try reader.require("interpolation_type", "linear")
       try reader.require("timestep_type", "discrete")
       try reader.require("final_sigmas_type", "zero")
-      for key in ["sigma_min", "sigma_max"] { try reader.require(key) }
+      let usesKarrasSigmas = try reader.boolean("use_karras_sigmas") ?? false
+      // Nothing else in diffusers' class reads them.
+      if usesKarrasSigmas {
+        for key in ["sigma_min", "sigma_max"] { try reader.require(key) }
+      }
       return EulerSampler(
         schedule, count: count, predictionType: predictionType, spacing: spacing, offset: offset,
-        usesKarrasSigmas: try reader.boolean("use_karras_sigmas") ?? false)
+        usesKarrasSigmas: usesKarrasSigmas)
     case .eulerAncestral:
       return EulerAncestralSampler(
         schedule, count: count, predictionType: predictionType, spacing: spacing, offset: offset)
@@ -148,8 +172,9 @@ private struct SamplerRequest {
 
   private func solver(_ reader: inout ConfigurationReader) throws -> any Sampler {
     try requireUsualSigmas(&reader)
-    try reader.require("algorithm_type", "dpmsolver++")
-    try reader.require("solver_type", "midpoint")
+    // The words of other solvers (DEIS, UniPC) stand for the defaults, as in diffusers.
+    try reader.require("algorithm_type", "dpmsolver++", "deis")
+    try reader.require("solver_type", "midpoint", "logrho", "bh1", "bh2")
     try reader.require("euler_at_final", false)
     try reader.require("use_lu_lambdas", false)
     try reader.require("use_flow_sigmas", false)

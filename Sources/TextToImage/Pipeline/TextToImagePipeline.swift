@@ -136,7 +136,9 @@ public struct TextToImagePipeline: Sendable {
     }
     // As in diffusers, layers are left out for what is wanted, not for what is not.
     let wanted = context(of: prompts, skippedLayerCount: settings.skippedTextLayerCount)
-    let guided = PromptContext.joined(context(of: negativePrompts), wanted)
+    let guided =
+      settings.guidance.isOn
+      ? PromptContext.joined(context(of: negativePrompts), wanted) : wanted
     let unet = model.unet
     return settings.guidance.applied { sample, timeSteps, halves in
       unet.sharded(sample, timeSteps: timeSteps, context: halves == .both ? guided : wanted)

@@ -83,12 +83,10 @@ struct NoiseOptimizeWork: TrainingWork {
     let prompts = zip(active, counts).flatMap { index, count in
       [String](repeating: settings.prompts[index], count: count)
     }
-    // Seeds matter to samplers that draw noise on their way.
-    let first = settings.seed &+ UInt64(iteration) &* UInt64(prompts.count)
+    let seeds = active.flatMap { finds[$0].imageSeeds(promptCount: finds.count) }
     let images = try run.times.measure("denoise") {
       try painter.paint(
-        .concatenated(noises, along: 0), prompts: prompts,
-        seeds: prompts.indices.map { first &+ UInt64($0) })
+        .concatenated(noises, along: 0), prompts: prompts, seeds: seeds)
     }
     let judged = try run.times.measure("judge") { try judge.judged(images, prompts: prompts) }
     if judged.droppedCount > 0 {
