@@ -46,7 +46,7 @@ import Testing
       read,
       "mask 'train' has 3 episodes to train on, mask 'valid' has 1 episode for validation, "
         + "1 other episode left out")
-    expectNote(read, "3 other masks are not read: 20_percent, other_file, valid_too")
+    expectNote(read, "4 other masks are not read: 20_percent, empty, other_file, valid_too")
     expectNote(read, "filterKey=none")
     var random = RandomStream(seed: 1)
     let split = try EpisodeSplit(
@@ -57,10 +57,10 @@ import Testing
   @Test func masksAreChosenByName() throws {
     let all = try read(Self.masks) { $0.filterKey = "none" }
     #expect(numbers(all) == [0, 1, 2, 3, 4] && all.validationEpisodes.isEmpty)
-    expectNote(all, "5 masks are not read")
+    expectNote(all, "6 masks are not read")
     let fraction = try read(Self.masks) { $0.validationFraction = 0.2 }
     #expect(numbers(fraction) == [0, 1, 2, 3, 4] && fraction.validationEpisodes.isEmpty)
-    expectNote(fraction, "5 masks are not read")
+    expectNote(fraction, "6 masks are not read")
     let one = try read(Self.masks) { $0.filterKey = "20_percent" }
     #expect(numbers(one) == [3] && one.validationEpisodes.isEmpty)
     expectNote(one, "4 other episodes left out")
@@ -75,12 +75,16 @@ import Testing
     #expect(
       throws: DemonstrationError.noMask(
         path: Self.masks, mask: "trian",
-        available: ["20_percent", "other_file", "train", "valid", "valid_too"])
+        available: ["20_percent", "empty", "other_file", "train", "valid", "valid_too"])
     ) { try read(Self.masks) { $0.filterKey = "trian" } }
     let unknown = #expect(throws: DemonstrationError.self) {
       try read(Self.masks) { $0.filterKey = "other_file" }
     }
     #expect("\(try #require(unknown))".contains("'mask/other_file': names 'demo_17'"))
+    #expect(
+      throws: DemonstrationError.noEpisodes(
+        path: Self.masks, reason: "masks choose none of its 5 episodes")
+    ) { try read(Self.masks) { $0.filterKey = "empty" } }
     let both = #expect(throws: DemonstrationError.self) {
       try read(Self.masks) {
         $0.filterKey = "train"

@@ -19,7 +19,7 @@ import Testing
   ])
   func sameWeights(_ form: String) throws {
     let expected = try weights("pretrained", average: false)
-    #expect(try weights("forms/\(form)", average: false) == expected && expected.count == 10)
+    #expect(try weights("forms/\(form)", average: false) == expected && !expected.isEmpty)
     #expect(try open("forms/\(form)").parts == [.pretrained])
     #expect(try open("forms/\(form)").network(for: .pretrained).configuration.kind == .mlp)
   }

@@ -21,11 +21,15 @@ extension Demonstrations {
     let wanted = wanted(listing.episodes, masked, limit: request.episodeLimit)
     let episodes = wanted.filter { !$0.isEmpty(actionKey: request.actionKey) }
     guard let first = episodes.first else {
-      throw DemonstrationError.noEpisodes(
-        path: file.path,
-        reason: wanted.isEmpty
-          ? "no groups 'data/demo_<n>'"
-          : "none of \(wanted.count.of("episode")) has steps in '\(request.actionKey)'")
+      let reason =
+        if listing.episodes.isEmpty {
+          "no groups 'data/demo_<n>'"
+        } else if wanted.isEmpty {
+          "masks choose none of its \(listing.episodes.count.of("episode"))"
+        } else {
+          "none of \(wanted.count.of("episode")) has steps in '\(request.actionKey)'"
+        }
+      throw DemonstrationError.noEpisodes(path: file.path, reason: reason)
     }
     let keys = try request.observations ?? usualKeys(of: first, path: file.path)
     let parts = try read(episodes, keys: keys, actionKey: request.actionKey, in: file)

@@ -48,6 +48,7 @@ def write_masks():
         file["mask/20_percent"] = names(3)
         file["mask/valid_too"] = names(1, 3)
         file["mask/other_file"] = names(0, 17)
+        file["mask/empty"] = np.array([], dtype="S6")
 
 
 def write_isaac():
