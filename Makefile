@@ -12,7 +12,8 @@ LIBRARIES := Tensors NeuralNetworks Diffusion Files Media CaptionedImages Enviro
   ReinforcementLearning DiffusionPolicies TextToImage Rewards InitialNoise ImageFineTuning Runs \
   Reports
 PEERS := .build/peers
-PEER_PACKAGES := torch numpy einops gymnasium[mujoco] diffusers transformers
+# From MuJoCo 3.5 on, contacts are solved otherwise than in the version that Attune links (docs/fidelity.md).
+PEER_PACKAGES := torch numpy einops gymnasium[mujoco] 'mujoco<3.4' diffusers transformers
 
 .PHONY: all help packages build test test-debug test-sanitized demo bench bench-peers bench-dppo format lint docs protobuf configuration-reference clean
 
@@ -62,7 +63,7 @@ bench: packages
 	$(SWIFT) build -c release --product Benchmarks
 	.build/release/Benchmarks
 
-$(PEERS)/ready:
+$(PEERS)/ready: Makefile
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/pip install -q $(PEER_PACKAGES)
 	touch $@

@@ -172,7 +172,7 @@ import Testing
     #expect(
       Set(report.keys) == [
         "environment", "episodes", "meanReturn", "standardError", "successRate",
-        "bestRewardMean", "meanLength",
+        "bestRewardMean", "meanLength", "parameters", "episodeResults",
       ])
     #expect(report["episodes"] as? Int == 3 && report["meanLength"] as? Double == 40)
     let film = try FileManager.default.attributesOfItem(

@@ -48,7 +48,8 @@ import Testing
     let imported = try DemonstrationNormalization(ofReference: path)
     let file = try NPZFile(path: path)
     func elements(_ name: String) throws -> [Float] { try file.tensor(named: name).elements }
-    #expect(try imported.observations.normalized(elements("observations")) == elements("normalized"))
+    #expect(
+      try imported.observations.normalized(elements("observations")) == elements("normalized"))
     #expect(try imported.actions.denormalized(elements("actions")) == elements("raw_actions"))
     let constants = imported.observations.constants
     #expect(constants.count == 51)

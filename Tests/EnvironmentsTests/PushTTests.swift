@@ -72,6 +72,28 @@ import Testing
     }
   }
 
+  /// The best reward is the benchmark's, however an agent is paid.
+  @Test func bestRewardIsTheTasksOwn() throws {
+    let registry = EnvironmentRegistry.standard
+    let plain = try registry.make("push-t", ["timeLimit": 40])
+    let paid = try registry.make(
+      "push-t",
+      ["timeLimit": 40, "reward": "progress", "successReward": 50, "rewardExponent": 6])
+    let starts: [EpisodeStart] = [
+      .seed(3), .state([60, 60, 256, 270, .pi / 4]), .state([60, 60, 256, 256, .pi / 4]),
+    ]
+    let random = RandomActions(space: plain.actionSpace, seed: 4)
+    for start in starts {
+      let expected = plain.playEpisode(from: start, policy: { _, step in random[step] })
+      let found = paid.playEpisode(from: start, policy: { _, step in random[step] })
+      #expect(found.bestReward == expected.bestReward)
+      #expect((0...1).contains(expected.bestReward) && found.totalReward != expected.totalReward)
+      #expect(found.isSuccess == expected.isSuccess)
+    }
+    // The last one is done at once: 1, not the 51 that it is paid.
+    #expect(paid.layer(EpisodeRecorder.self)?.statistics.bestReward == 1)
+  }
+
   @Test func progressSumsToWhatIsCovered() throws {
     let paid = try EnvironmentRegistry.standard.make("push-t", ["reward": "progress"])
     let plain = PushTEnvironment()

@@ -13,6 +13,8 @@ struct PolicyEvaluateCommand: ParsableCommand {
     commandName: "evaluate",
     abstract: "Plays a policy, or two, on fixed seeds and reports return and success.",
     discussion: """
+      The environment is that of the checkpoint, with its parameters; key=value sets others.
+
       Examples:
         attune policy evaluate \\
           --checkpoint checkpoints/push-t-finetuned.safetensors
@@ -23,8 +25,6 @@ struct PolicyEvaluateCommand: ParsableCommand {
           --video side-by-side.mp4
         attune policy evaluate --checkpoint runs/finetune/policy.safetensors \\
           timeLimit=500
-
-      The environment is the checkpoint's, with its parameters; key=value sets others.
       """)
 
   @Option(
@@ -110,15 +110,15 @@ struct PolicyEvaluateCommand: ParsableCommand {
 
   /// Two tasks have no common measure; one task by other rules is measured, and the user told.
   private func requireOneEnvironment(
-    _ contestant: Contestant, _ other: Contestant, _ log: RunLog
+    _ policy: Contestant, _ other: Contestant, _ log: RunLog
   ) throws {
-    let (name, otherName) = (contestant.environment.name, other.environment.name)
+    let (name, otherName) = (policy.environment.name, other.environment.name)
     guard name == otherName else {
       throw ValidationError(
         "--against plays '\(otherName)' and --checkpoint '\(name)'; "
           + "give policies of one environment")
     }
-    if let differences = try contestant.environment.differences(from: other.environment) {
+    if let differences = try policy.environment.differences(from: other.environment) {
       log.warn(
         "--checkpoint and --against are played by different rules: \(differences); "
           + "give key=value to have the same for both")

@@ -73,7 +73,7 @@ extension PretrainSettings {
     guard !policy.environment.isNone else { return false }
     do {
       try requireFit(normalization)
-    } catch where evaluation.interval == 0 {
+    } catch  where evaluation.interval == 0 {
       log.warn(
         "policies are not played, and get no videos: \(error); for a robot that Attune does not "
           + "simulate, set policy.environment.name=none")
