@@ -37,10 +37,28 @@ static herr_t keep_first_description(unsigned index, const H5E_error2_t *error, 
   return 0;
 }
 
-void attune_refuse_by_library(const char *what) {
+/// libhdf5's words for the cause of its last failure.
+static const char *last_description(void) {
   const char *description = NULL;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first_description, &description);
-  attune_refuse("%s (libhdf5: %s)", what, description ? description : "no reason given");
+  return description ? description : "no reason given";
+}
+
+bool attune_met_unknown_version(void) {
+  const char *description = last_description();
+  return strstr(description, "version") && !strstr(description, "library");
+}
+
+void attune_refuse_by_library(const char *what) {
+  const char *description = last_description();
+  if (attune_met_unknown_version()) {
+    child_result->outcome = attune_hdf5_unknown_version;
+    snprintf(
+        child_result->message, sizeof child_result->message, "libhdf5 %d.%d.%d: %s",
+        H5_VERS_MAJOR, H5_VERS_MINOR, H5_VERS_RELEASE, description);
+    _exit(0);
+  }
+  attune_refuse("%s (libhdf5: %s)", what, description);
 }
 
 /// The parent's private writable memory, which the limit of a child counts too.

@@ -42,12 +42,11 @@ static bool is_boolean(hid_t type) {
 }
 
 static AttuneHDF5ElementType integer_type(size_t size, bool is_signed) {
-  if (!is_signed) return size == 1 ? attune_hdf5_uint8 : attune_hdf5_other_type;
   switch (size) {
-    case 1: return attune_hdf5_int8;
-    case 2: return attune_hdf5_int16;
-    case 4: return attune_hdf5_int32;
-    case 8: return attune_hdf5_int64;
+    case 1: return is_signed ? attune_hdf5_int8 : attune_hdf5_uint8;
+    case 2: return is_signed ? attune_hdf5_int16 : attune_hdf5_uint16;
+    case 4: return is_signed ? attune_hdf5_int32 : attune_hdf5_uint32;
+    case 8: return is_signed ? attune_hdf5_int64 : attune_hdf5_uint64;
     default: return attune_hdf5_other_type;
   }
 }
@@ -98,6 +97,9 @@ hid_t attune_memory_type(AttuneHDF5ElementType element_type, hid_t file_type) {
     case attune_hdf5_int32: return H5T_NATIVE_INT32;
     case attune_hdf5_int16: return H5T_NATIVE_INT16;
     case attune_hdf5_int8: return H5T_NATIVE_INT8;
+    case attune_hdf5_uint64: return H5T_NATIVE_UINT64;
+    case attune_hdf5_uint32: return H5T_NATIVE_UINT32;
+    case attune_hdf5_uint16: return H5T_NATIVE_UINT16;
     case attune_hdf5_uint8: return H5T_NATIVE_UINT8;
     case attune_hdf5_bool: return H5Tcopy(file_type);
     case attune_hdf5_float16: {
@@ -110,6 +112,23 @@ hid_t attune_memory_type(AttuneHDF5ElementType element_type, hid_t file_type) {
     case attune_hdf5_other_type: return H5I_INVALID_HID;
   }
   return H5I_INVALID_HID;
+}
+
+/// What a compressor that libhdf5 or this bridge does not apply is called; the numbers are those
+/// that The HDF Group has registered.
+static const char *filter_name(H5Z_filter_t filter, const char *stored) {
+  static const struct {
+    H5Z_filter_t filter;
+    const char *name;
+  } known[] = {
+      {H5Z_FILTER_SZIP, "szip"}, {H5Z_FILTER_NBIT, "nbit"}, {H5Z_FILTER_SCALEOFFSET, "scaleoffset"},
+      {305, "lzo"}, {307, "bzip2"}, {32000, "lzf"}, {32001, "blosc"}, {32004, "lz4"},
+      {32008, "bitshuffle"}, {32013, "zfp"}, {32015, "zstd"}, {32017, "sz"}, {32019, "fcidecomp"},
+      {32023, "vbz"}, {32026, "blosc2"},
+  };
+  for (size_t index = 0; index < sizeof known / sizeof *known; index++)
+    if (known[index].filter == filter) return known[index].name;
+  return stored[0] ? stored : "no name";
 }
 
 static bool check_filters(hid_t properties, AttuneStorage *storage) {
@@ -130,8 +149,8 @@ static bool check_filters(hid_t properties, AttuneStorage *storage) {
     if (filter == H5Z_FILTER_DEFLATE) is_deflated = true;
     if (!is_known)
       snprintf(
-          storage->problem, sizeof storage->problem, "is compressed with filter %d (%s)",
-          (int)filter, name[0] ? name : "no name");
+          storage->problem, sizeof storage->problem,
+          "is compressed with %s (filter %d), not gzip", filter_name(filter, name), (int)filter);
   }
   return is_deflated;
 }

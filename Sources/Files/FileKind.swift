@@ -16,14 +16,24 @@ public enum FileKind: String, Sendable, CaseIterable {
     ".safetensors", ".npy", ".npz", ".h5", ".hdf5", ".pt", ".pth",
   ]
 
-  static let indexSuffix = ".safetensors.index.json"
+  private static let safetensorsIndexMark = ".safetensors.index."
+  private static let pyTorchIndexMark = ".bin.index."
+
+  /// Whether a file is an index of shards by its name, as in `model.safetensors.index.json`,
+  /// `model.fp16.safetensors.index.json` and `pytorch_model.bin.index.fp16.json`.
+  static func isIndex(_ path: String) -> Bool {
+    let name = path.lastPathComponent
+    return name.hasSuffix(".json")
+      && (name.contains(safetensorsIndexMark) || name.contains(pyTorchIndexMark))
+  }
 
   /// Finds out what a file is by its first bytes.
   ///
   /// - Throws: `FileError` if it cannot be opened or is none of these kinds.
   public init(path: String) throws(FileError) {
-    if path.hasSuffix(FileKind.indexSuffix) {
-      self = .safetensors
+    if FileKind.isIndex(path) {
+      let isPyTorch = path.lastPathComponent.contains(FileKind.pyTorchIndexMark)
+      self = isPyTorch ? .pytorch : .safetensors
       return
     }
     let bytes = try MappedFile.bytes(path: path)

@@ -36,8 +36,8 @@ public struct FileSummary: Sendable {
     self.path = path
     kind = try FileKind(path: path)
     switch kind {
-    case .safetensors where path.hasSuffix(FileKind.indexSuffix):
-      try add(try ShardedSafetensorsFile(indexPath: path))
+    case .safetensors where FileKind.isIndex(path), .pytorch where FileKind.isIndex(path):
+      try add(try ShardedTensorFile(indexPath: path))
     case .safetensors: try add(try SafetensorsFile(path: path))
     case .npy:
       let tensor = try NPYFile.read(path: path)
@@ -71,6 +71,9 @@ public struct FileSummary: Sendable {
   }
 
   private mutating func add(_ file: NPZFile) {
+    for (name, reason) in file.unreadable.sorted(by: { $0.key < $1.key }) {
+      items.append(Item(name: name, value: "not read: \(reason)"))
+    }
     for name in file.names {
       if let layout = file.layout(of: name) { add(name, layout.elementType, layout.shape) }
     }
@@ -87,6 +90,9 @@ public struct FileSummary: Sendable {
       items.append(Item(name: name, value: what))
     }
     for dataset in file.datasets {
+      if let problem = dataset.problem {
+        items.append(Item(name: dataset.name, value: "not read: \(problem)"))
+      }
       tensors.append(
         Entry(
           name: dataset.name, type: dataset.typeName, shape: dataset.shape,

@@ -29,7 +29,9 @@ extension TensorFile {
     guard let integers = stored.integers else {
       throw FileError(
         .unsupported, path: path, item: name,
-        problem: "is \(stored.elementType.rawValue), where integers are expected",
+        problem: stored.elementType.isFloatingPoint
+          ? "is \(stored.elementType.rawValue), where integers are expected"
+          : "has integers beyond 2^63 - 1",
         advice: "store it as int64")
     }
     return integers

@@ -100,7 +100,7 @@ struct FuzzTests {
   }
 
   @Test func npz() throws {
-    let originals = try goldens("stored.npz", "deflated.npz", "demonstrations.npz")
+    let originals = try goldens("stored.npz", "deflated.npz", "demonstrations.npz", "wild.npz")
     _ = try fuzz(originals, count: 3_000, seed: 4) { path throws(FileError) in
       _ = try FileSummary(path: path)
       try readAll(try NPZFile(path: path))
@@ -134,7 +134,10 @@ struct FuzzTests {
   }
 
   /// Damaged pickles in archives with right checksums.
-  @Test(arguments: [(7, "checkpoint2.pt"), (8, "checkpoint5.pt"), (9, "optimizer.pth")])
+  @Test(arguments: [
+    (7, "checkpoint2.pt"), (8, "checkpoint5.pt"), (9, "optimizer.pth"), (11, "wild2.pt"),
+    (12, "wild4.pt"),
+  ])
   func picklesInsideSoundArchives(seed: UInt64, name: String) throws {
     let archive = try ZipArchive(path: Goldens.path(name))
     var members: [String: [UInt8]] = [:]
@@ -156,11 +159,14 @@ struct FuzzTests {
 
   @Test func hdf5() throws {
     let limits = HDF5Limits(processorSeconds: 0.5, memoryByteCount: 256 << 20)
-    let originals = try goldens("earliest.h5", "newest.h5", "user_block.h5")
+    let originals = try goldens("earliest.h5", "newest.h5", "user_block.h5", "wild.h5")
     let (readCount, errors) = try fuzz(originals, count: 1_500, seed: 10) {
       path throws(FileError) in
       let file = try HDF5File(path: path, limits: limits)
       for stored in try file.storedTensors(named: file.names) { _ = Tensor(stored) }
+      for dataset in file.datasets where dataset.isText && dataset.problem == nil {
+        _ = try file.texts(of: dataset.name)
+      }
     }
     let crashCount = errors.filter { $0.problem.contains("crash") }.count
     let slowCount = errors.filter { $0.problem.contains("too long") }.count

@@ -13,7 +13,7 @@ struct GoldenFileTests {
 
   @Test func safetensorsInShards() throws {
     let name = "model.safetensors.index.json"
-    try Goldens.compare(try ShardedSafetensorsFile(indexPath: Goldens.path(name)), with: name)
+    try Goldens.compare(try ShardedTensorFile(indexPath: Goldens.path(name)), with: name)
   }
 
   @Test(arguments: ["c_float32.npy", "fortran_float64.npy", "int32.npy"])

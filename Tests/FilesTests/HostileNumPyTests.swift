@@ -65,11 +65,11 @@ struct HostileNumPyTests {
     #expect(error?.kind == .malformed || error?.kind == .truncated, "\(what)")
   }
 
-  @Test(arguments: ["big_endian.npy", "objects.npy", "structured.npy"])
+  @Test(arguments: ["objects.npy", "structured.npy"])
   func typesThatAreNotReadAreNamed(name: String) throws {
     let error = #expect(throws: FileError.self) { try NPYFile.read(path: Goldens.path(name)) }
     #expect(error?.kind == .unsupported)
-    let word = ["big_endian.npy": ">f4", "objects.npy": "|O", "structured.npy": "structured"][name]
+    let word = ["objects.npy": "|O", "structured.npy": "structured"][name]
     #expect(error?.description.contains(try #require(word)) == true)
   }
 

@@ -60,8 +60,10 @@ struct HostilePickleTests {
   @Test(arguments: [
     ("posix", "system"), ("os", "system"), ("builtins", "eval"), ("builtins", "getattr"),
     ("__builtin__", "exec"), ("subprocess", "Popen"), ("torch", "load"),
-    ("torch.hub", "load"), ("torch._utils", "_rebuild_tensor_v3"), ("numpy", "load"),
-    ("collections", "defaultdict"), ("\u{1B}[2J", "x"), ("torch.storage", "_load_from_bytes"),
+    ("torch.hub", "load"), ("torch._utils", "_rebuild_qtensor"), ("numpy", "load"),
+    ("importlib", "import_module"), ("os.path", "join"),
+    ("numpy.testing._private.utils", "runstring"),
+    ("\u{1B}[2J", "x"), ("torch.storage", "_load_from_bytes"),
   ])
   func classesAreRefusedByName(module: String, name: String) {
     let call = global(module, name) + tuple(text("touch attune-was-here")) + Array("R.".utf8)
@@ -89,7 +91,8 @@ struct HostilePickleTests {
       ),
       ("a text called", text("x") + tuple() + Array("R.".utf8)),
       ("BUILD of a list", Array("]".utf8) + Array("}".utf8) + Array("b.".utf8)),
-      ("a set", [0x8F, 0x2E]),
+      ("a set alone", [0x8F, 0x2E]),
+      ("elements of a list as of a set", Array("](N".utf8) + [0x90, 0x2E]),
     ]
     for (what, pickle) in ways {
       #expect(throws: FileError.self, "\(what)") { try read(pickle) }

@@ -125,7 +125,7 @@ struct HostileSafetensorsTests {
     let folder = try TemporaryFolder()
     let json = "{\"weight_map\":{\"a\":\"\(fileName)\"}}"
     let path = try folder.write(Array(json.utf8), to: "m.safetensors.index.json")
-    let error = #expect(throws: FileError.self) { try ShardedSafetensorsFile(indexPath: path) }
+    let error = #expect(throws: FileError.self) { try ShardedTensorFile(indexPath: path) }
     #expect(error?.kind == .malformed)
   }
 
@@ -135,7 +135,7 @@ struct HostileSafetensorsTests {
     _ = try folder.write(try Goldens.bytes(shard), to: shard)
     let json = "{\"weight_map\":{\"a\":\"\(shard)\",\"c\":\"\(shard)\"}}"
     let path = try folder.write(Array(json.utf8), to: "m.safetensors.index.json")
-    let error = #expect(throws: FileError.self) { try ShardedSafetensorsFile(indexPath: path) }
+    let error = #expect(throws: FileError.self) { try ShardedTensorFile(indexPath: path) }
     #expect(error?.kind == .missing)
     #expect(error?.item == "c")
   }

@@ -22,6 +22,8 @@ typedef enum {
   attune_hdf5_done,
   /// libhdf5 or a check of this bridge refused the file; the message says why.
   attune_hdf5_refused,
+  /// libhdf5 met a version of the format that it does not know; the message says where.
+  attune_hdf5_unknown_version,
   attune_hdf5_crashed,
   attune_hdf5_out_of_time,
   /// No child could be started; the message says why.
@@ -47,6 +49,9 @@ typedef enum {
   attune_hdf5_int32,
   attune_hdf5_int16,
   attune_hdf5_int8,
+  attune_hdf5_uint64,
+  attune_hdf5_uint32,
+  attune_hdf5_uint16,
   attune_hdf5_uint8,
   attune_hdf5_bool,
   /// Texts, which are read by attune_hdf5_read_texts only.

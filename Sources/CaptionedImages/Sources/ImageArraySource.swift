@@ -22,7 +22,7 @@ public struct ImageArraySource: CaptionedImageSource {
   ///
   /// - Throws: `FileError` or `CaptionedDataError`, which name file and array.
   public init(path: String, width: Int? = nil, height: Int? = nil) throws {
-    let file = try ImageArraySource.open(path)
+    let file = try NPZFile(path: path)
     let images = try file.storedTensor(named: "images")
     guard images.elementType == .uint8, images.shape.count == 4, images.shape[3] == 3,
       !images.shape.contains(0)
@@ -40,6 +40,11 @@ public struct ImageArraySource: CaptionedImageSource {
     } else if file.names.contains("captions") {
       captions = try ImageArraySource.texts(
         in: file.storedTensor(named: "captions"), path: path, count: images.shape[0])
+    } else if let reason = file.unreadable["captions"] {
+      // NumPy's own arrays of text have types that Files does not read.
+      throw CaptionedDataError(
+        file: path, problem: "captions \(reason)",
+        advice: "write them to \(sidecar), one a line")
     } else {
       throw CaptionedDataError(
         file: path, problem: "has no captions",
@@ -69,23 +74,8 @@ public struct ImageArraySource: CaptionedImageSource {
   /// The captions of the pairs of the given numbers.
   public func captions(at indices: [Int]) -> [String] { indices.map { captions[$0] } }
 
-  private static func open(_ path: String) throws -> NPZFile {
-    do throws(FileError) {
-      return try NPZFile(path: path)
-    } catch {
-      // NumPy's own arrays of text have types that Files does not read.
-      guard error.kind == .unsupported, error.item == "captions" else { throw error }
-      throw CaptionedDataError(
-        file: path, problem: "captions \(error.problem)",
-        advice: "leave them out and write them to a .txt file of the same name, one a line")
-    }
-  }
-
   private static func lines(of path: String, count: Int) throws -> [String] {
-    var lines = try TextFile.read(path: path).split(
-      omittingEmptySubsequences: false, whereSeparator: \.isNewline
-    ).map(String.init)
-    if lines.last == "" { lines.removeLast() }
+    let lines = try TextFile.lines(path: path).map(String.init)
     guard lines.count == count else {
       throw CaptionedDataError(
         file: path, problem: "has \(lines.count) lines, expected one for each of \(count) pictures")

@@ -35,6 +35,7 @@ public enum BinaryFile {
       filled += added
     }
     bytes.removeLast(count - filled)
+    try LFSPointer.refuse(bytes, path: path)
     return bytes
   }
 }

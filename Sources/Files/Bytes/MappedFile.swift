@@ -15,7 +15,7 @@ final class MappedFile: BytesOwner {
 
   deinit { if let start { munmap(start, count) } }
 
-  /// The contents of a regular file.
+  /// The contents of a regular file, unless it stands for another one.
   static func bytes(path: String) throws(FileError) -> Bytes {
     // A pipe without a writer would block, hence O_NONBLOCK; it has no effect on regular files.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -36,6 +36,7 @@ final class MappedFile: BytesOwner {
       throw .system(path: path, action: "mapped into memory")
     }
     let file = MappedFile(start: start, count: count)
+    try LFSPointer.refuse(UnsafeRawBufferPointer(start: start, count: count), path: path)
     return Bytes(owner: file, start: UnsafeRawPointer(start), count: count)
   }
 }

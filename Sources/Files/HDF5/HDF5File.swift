@@ -23,7 +23,12 @@ public struct HDF5File: TensorFile {
   let limits: HDF5Limits?
 
   private static let leastRecordByteCount = 64 << 20
-  static let storageAdvice = "store it as plain numbers, uncompressed or with gzip"
+  static let storageAdvice =
+    "store it as plain numbers, uncompressed or with gzip: in Python, or by "
+    + "h5repack -f GZIP=4 IN OUT where that knows the filter"
+  private static let versionAdvice =
+    "a newer HDF5 wrote it: rewrite it by h5repack --high=v110 IN OUT of that HDF5, or by "
+    + "h5py.File(path, 'w', libver=('earliest', 'v110'))"
   static let signature: [UInt8] = [0x89] + Array("HDF\r\n".utf8) + [0x1A, 0x0A]
 
   /// Lists a file.
@@ -65,6 +70,14 @@ public struct HDF5File: TensorFile {
       position = position == 0 ? 512 : position * 2
     }
     return false
+  }
+
+  /// The error for a dataset that is not in the listing, or only as what could not be followed.
+  func absent(_ name: String) -> FileError {
+    guard let what = links[HDF5File.normalized(name)] else { return missing(name) }
+    return FileError(
+      .unsupported, path: path, item: name, problem: "is \(what)",
+      advice: what.contains("newer version") ? HDF5File.versionAdvice : nil)
   }
 
   /// The attributes of a group or dataset; the root group has an empty name.
@@ -137,6 +150,11 @@ extension HDF5File {
       throw FileError(
         .malformed, path: path, item: item, problem: result.text,
         advice: "the file is damaged, or changed while it was read")
+    case attune_hdf5_unknown_version:
+      throw FileError(
+        .unsupported, path: path, item: item,
+        problem: "has a version of the HDF5 format that Attune does not read (\(result.text))",
+        advice: versionAdvice)
     case attune_hdf5_out_of_time:
       throw FileError(
         .tooLarge, path: path, item: item, problem: "takes libhdf5 too long to read",

@@ -101,7 +101,8 @@ extension ElementType {
   private static let hdf5Codes: [(ElementType, AttuneHDF5ElementType)] = [
     (.float64, attune_hdf5_float64), (.float32, attune_hdf5_float32),
     (.float16, attune_hdf5_float16), (.int64, attune_hdf5_int64), (.int32, attune_hdf5_int32),
-    (.int16, attune_hdf5_int16), (.int8, attune_hdf5_int8), (.uint8, attune_hdf5_uint8),
+    (.int16, attune_hdf5_int16), (.int8, attune_hdf5_int8), (.uint64, attune_hdf5_uint64),
+    (.uint32, attune_hdf5_uint32), (.uint16, attune_hdf5_uint16), (.uint8, attune_hdf5_uint8),
     (.bool, attune_hdf5_bool),
   ]
 

@@ -15,7 +15,7 @@ struct HDF5Selection {
 extension HDF5File {
   /// Checks a request against the listing.
   func selection(of name: String, rows: Range<Int>?) throws(FileError) -> HDF5Selection {
-    guard let dataset = dataset(named: name) else { throw missing(name) }
+    guard let dataset = dataset(named: name) else { throw absent(name) }
     guard dataset.problem == nil, let elementType = dataset.elementType,
       let code = elementType.hdf5Code
     else {

@@ -6,7 +6,7 @@ extension HDF5File {
   ///
   /// - Throws: `FileError` if there is no such dataset, it has no texts or cannot be read.
   public func texts(of name: String) throws(FileError) -> [String] {
-    guard let dataset = dataset(named: name) else { throw missing(name) }
+    guard let dataset = dataset(named: name) else { throw absent(name) }
     guard dataset.isText, dataset.problem == nil else {
       throw FileError(
         .unsupported, path: path, item: name,

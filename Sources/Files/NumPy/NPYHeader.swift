@@ -3,6 +3,7 @@ struct NPYHeader: Sendable {
   let elementType: ElementType
   let shape: [Int]
   let isFortranOrder: Bool
+  let isBigEndian: Bool
   /// The position of the first element.
   let dataStart: Int
 
@@ -44,11 +45,11 @@ struct NPYHeader: Sendable {
       throw FileError(
         .malformed, path: path, item: part, problem: "lacks descr, fortran_order or shape")
     }
-    guard let elementType = ElementType(npyCode: code) else {
+    guard let (elementType, isBigEndian) = ElementType.parsed(npyCode: code) else {
       throw FileError(
         .unsupported, path: path, item: part,
         problem: "has the type \(code.printable(most: 40)), which Attune does not read",
-        advice: "save it little-endian as one of \(ElementType.npyCodes)")
+        advice: "save it as one of \(ElementType.npyCodes)")
     }
     guard shape.count <= NPYHeader.mostRank,
       Checked.byteCount(shape: shape, of: elementType) != nil
@@ -59,6 +60,7 @@ struct NPYHeader: Sendable {
     self.elementType = elementType
     self.shape = shape
     self.isFortranOrder = isFortranOrder
+    self.isBigEndian = isBigEndian
   }
 
   /// The bytes of the elements.
@@ -74,9 +76,13 @@ struct NPYHeader: Sendable {
         advice: "the file is incomplete or damaged")
     }
     let data = bytes[dataStart..<bytes.count]
-    guard isFortranOrder else { return StoredTensor(elementType, shape: shape, bytes: data) }
-    let strides = StridedTensor.fortranStrides(shape)
-    return StridedTensor(elementType, shape: shape, strides: strides).stored(in: data)
+    let stored =
+      isFortranOrder
+      ? StridedTensor(
+        elementType, shape: shape, strides: StridedTensor.fortranStrides(shape)
+      ).stored(in: data)
+      : StoredTensor(elementType, shape: shape, bytes: data)
+    return isBigEndian ? stored.byteSwapped : stored
   }
 
   /// The bytes that precede a tensor's elements in an npy file of version 1.
@@ -96,18 +102,19 @@ struct NPYHeader: Sendable {
 extension ElementType {
   private static let npyTable: [(ElementType, String)] = [
     (.float64, "<f8"), (.float32, "<f4"), (.float16, "<f2"), (.int64, "<i8"), (.int32, "<i4"),
-    (.int16, "<i2"), (.int8, "|i1"), (.uint8, "|u1"), (.bool, "|b1"),
+    (.int16, "<i2"), (.int8, "|i1"), (.uint64, "<u8"), (.uint32, "<u4"), (.uint16, "<u2"),
+    (.uint8, "|u1"), (.bool, "|b1"),
   ]
 
   static let npyCodes = npyTable.map(\.1).joined(separator: " ")
 
-  /// NumPy's code, in any of the spellings that leave the byte order open where there is none.
-  init?(npyCode code: String) {
-    let order = code.first
-    guard let match = ElementType.npyTable.first(where: { $0.1.dropFirst() == code.dropFirst() }),
-      order == "<" || (match.0.byteCount == 1 && (order == "|" || order == ">"))
+  /// The type that NumPy's code stands for, in either byte order; one-byte types have none, in any of
+  /// the spellings that leave it open.
+  static func parsed(npyCode code: String) -> (type: ElementType, isBigEndian: Bool)? {
+    guard let match = npyTable.first(where: { $0.1.dropFirst() == code.dropFirst() }),
+      let order = code.first, "<>".contains(order) || (match.0.byteCount == 1 && order == "|")
     else { return nil }
-    self = match.0
+    return (match.0, order == ">" && match.0.byteCount > 1)
   }
 
   /// NumPy's code; nil for bfloat16, which it does not have.

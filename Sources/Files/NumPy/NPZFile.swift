@@ -2,17 +2,20 @@
 public struct NPZFile: TensorFile {
   /// The path that it was opened by.
   public let path: String
-  /// The names of all arrays, sorted.
+  /// The names of all arrays of numbers, sorted.
   public let names: [String]
+  /// Why each of the other arrays is not read, by name: those of texts or objects.
+  public var unreadable: [String: String] { refusals.mapValues(\.problem) }
   private let archive: ZipArchive
   private let members: [String: ZipArchive.Member]
   private let headers: [String: NPYHeader]
+  private let refusals: [String: FileError]
 
   private static let suffix = ".npy"
 
   /// Opens an archive and reads the header of each array.
   ///
-  /// - Throws: `FileError` if it cannot be opened or is not a sound npz file.
+  /// - Throws: `FileError` if it cannot be opened or is damaged.
   public init(path: String) throws(FileError) {
     self = try NPZFile(try ZipArchive(path: path))
   }
@@ -22,10 +25,19 @@ public struct NPZFile: TensorFile {
     self.archive = archive
     var members: [String: ZipArchive.Member] = [:]
     var headers: [String: NPYHeader] = [:]
+    var refusals: [String: FileError] = [:]
     for member in archive.members where member.name.hasSuffix(NPZFile.suffix) {
       let name = String(member.name.dropLast(NPZFile.suffix.count))
       let start = try archive.contents(of: member, most: NPYHeader.mostByteCount)
-      let header = try NPYHeader(start, path: path, part: name)
+      let header: NPYHeader
+      do {
+        header = try NPYHeader(start, path: path, part: name)
+      } catch {
+        // An array of another type does not keep the others from being read; damage does.
+        guard error.kind == .unsupported else { throw error }
+        refusals[name] = error
+        continue
+      }
       guard member.byteCount - header.dataStart == header.dataByteCount else {
         throw FileError(
           .malformed, path: path, item: name,
@@ -38,6 +50,7 @@ public struct NPZFile: TensorFile {
     }
     self.members = members
     self.headers = headers
+    self.refusals = refusals
     names = members.keys.sorted()
   }
 
@@ -48,8 +61,10 @@ public struct NPZFile: TensorFile {
 
   /// Reads one array and checks its sum.
   ///
-  /// - Throws: `FileError` if there is no such array or it is damaged.
+  /// - Throws: `FileError` if there is no such array, it is of a type that Attune does not read, or it
+  ///   is damaged.
   public func storedTensor(named name: String) throws(FileError) -> StoredTensor {
+    if let refusal = refusals[name] { throw refusal }
     guard let member = members[name], let header = headers[name] else { throw missing(name) }
     let bytes = try archive.contents(of: member)
     return try header.stored(in: bytes, path: path, part: name)

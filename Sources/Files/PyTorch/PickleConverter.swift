@@ -4,6 +4,8 @@ struct PickleConverter {
   let path: String
   private var known: [Int: (value: PyTorchValue, count: Int)] = [:]
   private var pending: Set<Int> = []
+  /// Objects whose tensors were counted as those of something that is not built.
+  private var counted: Set<Int> = []
 
   private static let mostDepth = 64
   /// Of values, shared ones counted every time: a few lists that contain one another twice would
@@ -31,6 +33,7 @@ struct PickleConverter {
     case .bytes(let bytes):
       return (.bytes(StoredTensor(.uint8, shape: [bytes.count], bytes: bytes)), 1)
     case .global(.elementType(let name)): return (.text("torch.\(name)"), 1)
+    case .global(.foreign(let name)): return (.object(className: name, tensorCount: 0), 1)
     case .global(let global): throw incomplete("the class \(global.name)")
     case .object(let index): return try object(index, depth: depth)
     }
@@ -40,6 +43,11 @@ struct PickleConverter {
     _ index: Int, depth: Int
   ) throws(FileError) -> (value: PyTorchValue, count: Int) {
     if let known = known[index] { return known }
+    if let name = objects[index].foreignName {
+      let value = PyTorchValue.object(className: name, tensorCount: tensorCount(below: index))
+      known[index] = (value, 1)
+      return (value, 1)
+    }
     guard depth < PickleConverter.mostDepth else {
       throw FileError(
         .tooLarge, path: path, item: "data.pkl",
@@ -79,10 +87,24 @@ struct PickleConverter {
           PyTorchValue.Entry(key: values[$0], value: values[$0 + 1])
         })
     case .tensor(let tensor): return .tensor(tensor)
+    case .foreign(let name): return .object(className: name, tensorCount: 0)
     case .storage: throw incomplete("a storage outside a tensor")
     case .numPyType: throw incomplete("a NumPy type outside an array")
     case .emptyArray: throw incomplete("a NumPy array without contents")
     }
+  }
+
+  /// The tensors that an object which is not built holds, each counted once in the whole file. Such
+  /// objects refer to one another in circles, and to their parents.
+  private mutating func tensorCount(below index: Int) -> Int {
+    var count = 0
+    var pending = [index]
+    while let index = pending.popLast() {
+      guard counted.insert(index).inserted else { continue }
+      if case .tensor = objects[index].kind { count += 1 }
+      for case .object(let part) in objects[index].items { pending.append(part) }
+    }
+    return count
   }
 
   private func incomplete(_ what: String) -> FileError {

@@ -1,10 +1,15 @@
-/// The only classes and functions that a pickle may name. None of them is called: each stands for a
-/// few lines of `PickleReductions`.
+/// The classes and functions that a pickle may name. None of them is called: each stands for a few
+/// lines of `PickleReductions`.
 enum PickleGlobal: Sendable {
   case orderedDictionary
   case rebuildTensor
+  /// `_rebuild_tensor_v3`, for types that have no storage class of their own.
+  case rebuildTypedTensor
   case rebuildParameter
+  /// `_rebuild_from_type_v2`, for tensors with attributes.
+  case rebuildFromType
   case storage(ElementType)
+  case untypedStorage
   case size
   case device
   case elementType(String)
@@ -14,13 +19,23 @@ enum PickleGlobal: Sendable {
   case numPyFromBuffer
   case numPyArray
   case numPyType
+  /// `defaultdict`, which is a dictionary.
+  case defaultDictionary
+  /// A class of which no object is built.
+  case foreign(String)
 
-  /// Nil for anything else.
+  /// Nil for what is refused.
   init?(module: String, name: String) {
     switch (module, name) {
     case ("collections", "OrderedDict"): self = .orderedDictionary
+    case ("collections", "defaultdict"): self = .defaultDictionary
     case ("torch._utils", "_rebuild_tensor_v2"): self = .rebuildTensor
-    case ("torch._utils", "_rebuild_parameter"): self = .rebuildParameter
+    case ("torch._utils", "_rebuild_tensor_v3"): self = .rebuildTypedTensor
+    case ("torch._utils", "_rebuild_parameter"),
+      ("torch._utils", "_rebuild_parameter_with_state"):
+      self = .rebuildParameter
+    case ("torch._tensor", "_rebuild_from_type_v2"): self = .rebuildFromType
+    case ("torch.storage", "UntypedStorage"), ("torch", "UntypedStorage"): self = .untypedStorage
     case ("torch", "Size"): self = .size
     case ("torch", "device"): self = .device
     case ("torch", _):
@@ -28,6 +43,8 @@ enum PickleGlobal: Sendable {
         self = .storage(type)
       } else if PickleGlobal.elementTypes.contains(name) {
         self = .elementType(name)
+      } else if let name = PickleForeign.className(module: module, name: name) {
+        self = .foreign(name)
       } else {
         return nil
       }
@@ -40,7 +57,9 @@ enum PickleGlobal: Sendable {
       self = .numPyFromBuffer
     case ("numpy", "ndarray"): self = .numPyArray
     case ("numpy", "dtype"): self = .numPyType
-    default: return nil
+    default:
+      guard let name = PickleForeign.className(module: module, name: name) else { return nil }
+      self = .foreign(name)
     }
   }
 
@@ -51,15 +70,32 @@ enum PickleGlobal: Sendable {
   ]
 
   private static let elementTypes: Set<String> = [
-    "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool",
+    "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint64",
+    "uint32", "uint16", "uint8", "bool", "complex32", "complex64", "complex128", "float8_e4m3fn",
+    "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu", "quint8", "qint8",
+    "qint32",
   ]
+
+  /// The elements of a storage class; bytes where it has no type.
+  var storageType: ElementType? {
+    switch self {
+    case .storage(let type): type
+    case .untypedStorage: .uint8
+    default: nil
+    }
+  }
 
   /// The name for errors.
   var name: String {
     switch self {
     case .orderedDictionary: "collections.OrderedDict"
     case .rebuildTensor: "torch._utils._rebuild_tensor_v2"
+    case .rebuildTypedTensor: "torch._utils._rebuild_tensor_v3"
     case .rebuildParameter: "torch._utils._rebuild_parameter"
+    case .rebuildFromType: "torch._tensor._rebuild_from_type_v2"
+    case .untypedStorage: "torch.storage.UntypedStorage"
+    case .defaultDictionary: "collections.defaultdict"
+    case .foreign(let name): name
     case .storage(let type): "torch storage of \(type.rawValue)"
     case .size: "torch.Size"
     case .device: "torch.device"

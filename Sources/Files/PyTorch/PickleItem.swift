@@ -35,12 +35,19 @@ struct PickleObject {
     case dictionary
     indirect case storage(ElementType, key: String, count: Int)
     indirect case tensor(PyTorchTensor)
-    /// A NumPy type, little-endian.
-    case numPyType(ElementType)
+    /// A NumPy type, little-endian until its state says otherwise.
+    case numPyType(ElementType, isBigEndian: Bool)
     /// A NumPy array before its state.
     case emptyArray
+    /// Something of a class that is not built; its items are what the pickle gave it.
+    indirect case foreign(className: String)
   }
 
   var kind: Kind
   var items: [PickleItem] = []
+
+  /// The class, of something that is not built.
+  var foreignName: String? {
+    if case .foreign(let name) = kind { name } else { nil }
+  }
 }

@@ -12,7 +12,19 @@ extension Unpickler {
   ) throws(FileError) -> PickleItem {
     switch function {
     case .orderedDictionary: return try orderedDictionary(arguments)
+    case .defaultDictionary:
+      // Its argument makes missing values, of which a file has none.
+      return try add(PickleObject(kind: .dictionary))
+    case .foreign(let name): return try foreign(name, items: arguments)
     case .rebuildTensor: return try tensor(arguments)
+    case .rebuildTypedTensor: return try typedTensor(arguments)
+    case .rebuildFromType:
+      // (function, type, its arguments, state): the tensor alone counts.
+      guard arguments.count >= 3, case .global(let inner) = arguments[0],
+        [PickleGlobal.rebuildTensor, .rebuildTypedTensor, .rebuildParameter].contains(
+          where: { $0.name == inner.name })
+      else { throw malformed("rebuilds something other than a tensor") }
+      return try reduce(inner, try tuple(arguments[2], "a tensor's arguments"))
     case .rebuildParameter:
       guard let first = arguments.first, case .object(let index) = first,
         case .tensor = objects[index].kind
@@ -35,7 +47,7 @@ extension Unpickler {
       }
       return try add(PickleObject(kind: .emptyArray))
     case .numPyFromBuffer: return try numPyArray(fromBuffer: arguments)
-    case .storage, .elementType, .numPyArray:
+    case .storage, .untypedStorage, .elementType, .numPyArray:
       throw FileError(
         .unsupported, path: archive.path, item: function.name, problem: "is called",
         advice: PickleReductions.advice)
@@ -51,10 +63,18 @@ extension Unpickler {
     case .dictionary:
       // A state_dict carries its modules' versions as an attribute; nobody here reads them.
       return
-    case .numPyType(let type): try checkByteOrder(of: type, state)
-    case .emptyArray: become(index, .tensor(try numPyArray(fromState: state)))
+    case .numPyType(let type, _):
+      let isBigEndian = try isBigEndian(type, state)
+      become(index, .numPyType(type, isBigEndian: isBigEndian))
+    case .emptyArray: become(index, try numPyArray(fromState: state))
+    case .foreign: try append([state], to: index)
     default: throw malformed("sets the state of something that has none")
     }
+  }
+
+  /// What stands for an object of a class that is not built.
+  mutating func foreign(_ name: String, items: [PickleItem]) throws(FileError) -> PickleItem {
+    try add(PickleObject(kind: .foreign(className: name), items: items))
   }
 
   /// The items of a tuple.
@@ -102,8 +122,10 @@ extension Unpickler {
   /// Stands for looking up a storage by `('storage', class, key, device, element count)`.
   mutating func storage(_ identifier: [PickleItem]) throws(FileError) -> PickleItem {
     guard identifier.count >= 5, case .text("storage") = identifier[0],
-      case .global(.storage(let type)) = identifier[1], case .text(let key) = identifier[2],
-      case .integer(let count) = identifier[4], count >= 0
+      case .global(let global) = identifier[1], case .text(let key) = identifier[2],
+      case .integer(let count) = identifier[4], count >= 0,
+      // What has no type of its own is counted in bytes.
+      let type = global.storageType
     else { throw malformed("refers to something other than a typed storage") }
     guard let byteCount = archive.storageByteCount(key) else {
       throw FileError(
@@ -121,10 +143,35 @@ extension Unpickler {
 
   /// Stands for `_rebuild_tensor_v2(storage, offset, size, stride, ...)`.
   private mutating func tensor(_ arguments: [PickleItem]) throws(FileError) -> PickleItem {
+    try tensor(arguments, as: nil)
+  }
+
+  /// Stands for `_rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, ...)`,
+  /// whose storage is counted in bytes.
+  private mutating func typedTensor(_ arguments: [PickleItem]) throws(FileError) -> PickleItem {
+    guard arguments.count >= 7, case .global(.elementType(let name)) = arguments[6] else {
+      throw malformed("has a tensor without a type")
+    }
+    guard let type = ElementType(rawValue: name) else {
+      throw FileError(
+        .unsupported, path: archive.path, item: "torch.\(name)",
+        problem: "is the type of a tensor that Attune does not read",
+        advice: "convert it in Python, as in tensor.float()")
+    }
+    return try tensor(arguments, as: type)
+  }
+
+  /// A view of a storage's elements, or of its bytes as elements of another type.
+  private mutating func tensor(
+    _ arguments: [PickleItem], as ownType: ElementType?
+  ) throws(FileError) -> PickleItem {
     guard arguments.count >= 4, case .object(let index) = arguments[0],
-      case .storage(let type, let key, let count) = objects[index].kind,
+      case .storage(let storedType, let key, let storedCount) = objects[index].kind,
       case .integer(let offset) = arguments[1]
     else { throw malformed("has a tensor without a storage") }
+    let type = ownType ?? storedType
+    // The storage was found to be in the file, so that its bytes can be counted.
+    let count = storedCount * storedType.byteCount / type.byteCount
     let shape = try integers(arguments[2], "a tensor's sizes")
     let strides = try integers(arguments[3], "a tensor's strides")
     guard shape.count == strides.count,

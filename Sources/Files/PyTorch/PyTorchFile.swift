@@ -1,5 +1,5 @@
 /// A PyTorch checkpoint: what `torch.save` wrote, as far as it is tensors, numbers, texts, lists
-/// and dictionaries. Nothing else is built and nothing in the file is executed.
+/// and dictionaries. Nothing else is built, only named, and nothing in the file is executed.
 public struct PyTorchFile: TensorFile {
   /// The path that it was opened by.
   public let path: String
@@ -12,8 +12,8 @@ public struct PyTorchFile: TensorFile {
 
   /// Opens a checkpoint and reads its structure, not its tensors.
   ///
-  /// - Throws: `FileError` if it cannot be opened, is damaged, or contains anything else; the error
-  ///   names the class.
+  /// - Throws: `FileError` if it cannot be opened, is damaged, names a function that a checkpoint has no
+  ///   use for, or has its tensors only in objects that are not built; the error names the class.
   public init(path: String) throws(FileError) {
     let bytes = try MappedFile.bytes(path: path)
     try PyTorchFile.refuseLegacy(bytes, path: path)
@@ -33,8 +33,25 @@ public struct PyTorchFile: TensorFile {
     for leaf in leaves {
       if case .tensor(let tensor) = leaf.value { tensors[leaf.name] = tensor }
     }
+    try PyTorchFile.checkTensors(tensors.isEmpty, leaves: leaves, path: path)
     self.tensors = tensors
     names = tensors.keys.sorted()
+  }
+
+  /// Refuses a file whose only tensors are in objects that were not built, as in `torch.save(model)`.
+  private static func checkTensors(
+    _ isWithout: Bool, leaves: [PyTorchValue.Leaf], path: String
+  ) throws(FileError) {
+    guard isWithout else { return }
+    for leaf in leaves {
+      guard case .object(let name, let count) = leaf.value, count > 0 || leaf.name.isEmpty else {
+        continue
+      }
+      throw FileError(
+        .unsupported, path: path, item: name,
+        problem: "is an object that Attune does not build, and the file has no tensors beside it",
+        advice: PickleReductions.advice)
+    }
   }
 
   /// The type and shape of a tensor, without reading its elements; nil if there is no such tensor.

@@ -1,4 +1,5 @@
-/// What a PyTorch checkpoint consists of: tensors, numbers, texts, lists and dictionaries.
+/// What a PyTorch checkpoint consists of: tensors, numbers, texts, lists and dictionaries, and names of
+/// what was not built.
 public indirect enum PyTorchValue: Sendable {
   /// `None`.
   case none
@@ -18,6 +19,9 @@ public indirect enum PyTorchValue: Sendable {
   case dictionary([Entry])
   /// A `torch.Tensor`, a parameter, or a NumPy array of numbers.
   case tensor(PyTorchTensor)
+  /// Something of another class, which was not built, such as `argparse.Namespace` or a set, and how
+  /// many tensors were in it.
+  case object(className: String, tensorCount: Int)
 
   /// One key of a dictionary with its value.
   public struct Entry: Sendable {
@@ -47,6 +51,8 @@ public indirect enum PyTorchValue: Sendable {
     case .bytes(let bytes): "\(bytes.byteCount) bytes"
     case .list(let values): "list of \(values.count)"
     case .dictionary(let entries): "dictionary of \(entries.count)"
+    case .object(let name, let count):
+      "\(name), not read" + (count == 0 ? "" : " (with \(count) tensors)")
     case .tensor(let tensor): "\(tensor.elementType.rawValue) \(tensor.shape)"
     }
   }

@@ -87,22 +87,24 @@ struct Unpickler {
       throw malformed("adds elements to \(item.kind), not to \(what)")
     }
     switch (objects[index].kind, what) {
-    case (.list, "a list"), (.dictionary, "a dictionary"): return index
+    case (.list, "a list"), (.dictionary, "a dictionary"), (.foreign, _): return index
     default: throw malformed("adds elements to something other than \(what)")
     }
   }
 
   private mutating func extendList(_ items: [PickleItem]) throws(FileError) {
-    let index = try container(try top(), "a list")
+    try append(items, to: try container(try top(), "a list"))
+  }
+
+  /// Gives an object more items.
+  mutating func append(_ items: [PickleItem], to index: Int) throws(FileError) {
     try budget.spend(items: items.count)
     objects[index].items += items
   }
 
   private mutating func extendDictionary(_ items: [PickleItem]) throws(FileError) {
     guard items.count.isMultiple(of: 2) else { throw malformed("has a key without a value") }
-    let index = try container(try top(), "a dictionary")
-    try budget.spend(items: items.count)
-    objects[index].items += items
+    try append(items, to: try container(try top(), "a dictionary"))
   }
 
   private func remembered(_ index: Int) throws(FileError) -> PickleItem {
@@ -131,8 +133,8 @@ extension Unpickler {
     case .binInt: push(.integer(Int(try cursor.number(Int32.self))))
     case .binInt1: push(.integer(Int(try cursor.number(UInt8.self))))
     case .binInt2: push(.integer(Int(try cursor.number(UInt16.self))))
-    case .long1: push(.integer(try long(Int(try cursor.number(UInt8.self)))))
-    case .long4: push(.integer(try long(Int(try cursor.number(Int32.self)))))
+    case .long1: push(try long(Int(try cursor.number(UInt8.self))))
+    case .long4: push(try long(Int(try cursor.number(Int32.self))))
     case .binFloat:
       // The only big-endian number of the format.
       push(.number(Double(bitPattern: try cursor.number(UInt64.self).byteSwapped)))
@@ -179,6 +181,14 @@ extension Unpickler {
       let value = try pop()
       try extendDictionary([try pop(), value])
     case .setItems: try extendDictionary(try popToMark())
+    case .emptySet: push(try foreign("builtins.set", items: []))
+    case .frozenSet: push(try foreign("builtins.frozenset", items: try popToMark()))
+    case .addItems:
+      let items = try popToMark()
+      guard case .object(let index) = try top(), objects[index].foreignName != nil else {
+        throw malformed("adds elements to something other than a set")
+      }
+      try append(items, to: index)
     default: return false
     }
     return true
@@ -201,6 +211,13 @@ extension Unpickler {
         throw malformed("calls something that is not a class")
       }
       push(try reduce(function, arguments))
+    case .newObjectKeywords:
+      let keywords = try pop()
+      let arguments = try tuple(try pop(), "arguments")
+      guard case .global(.foreign(let name)) = try pop() else {
+        throw malformed("calls something that is not a class")
+      }
+      push(try foreign(name, items: arguments + [keywords]))
     case .build:
       let state = try pop()
       try build(try top(), state)
@@ -224,7 +241,8 @@ extension Unpickler {
     throw FileError(
       .unsupported, path: archive.path,
       item: "\(module.printable(most: 100)).\(name.printable(most: 100))",
-      problem: "is a class that Attune does not build", advice: PickleReductions.advice)
+      problem: "is a function or class that a checkpoint has no use for, and is not called",
+      advice: PickleReductions.advice)
   }
 
   private mutating func line() throws(FileError) -> String {
@@ -251,17 +269,13 @@ extension Unpickler {
     return count
   }
 
-  /// A signed integer in as few bytes as it needs.
-  private mutating func long(_ count: Int) throws(FileError) -> Int {
+  /// A signed integer in as few bytes as it needs; a larger one, as random states have, is not built.
+  private mutating func long(_ count: Int) throws(FileError) -> PickleItem {
     let bytes = try cursor.take(count)
-    guard count <= 8 else {
-      throw FileError(
-        .unsupported, path: archive.path, item: "data.pkl",
-        problem: "has an integer of more than 64 bits", advice: PickleReductions.advice)
-    }
-    guard count > 0 else { return 0 }
+    guard count <= 8 else { return try foreign("an integer of more than 64 bits", items: []) }
+    guard count > 0 else { return .integer(0) }
     var value: UInt64 = bytes[count - 1] & 0x80 == 0 ? 0 : .max
     for index in (0..<count).reversed() { value = value << 8 | UInt64(bytes[index]) }
-    return Int(truncatingIfNeeded: value)
+    return .integer(Int(truncatingIfNeeded: value))
   }
 }

@@ -16,6 +16,9 @@ extension Tensor {
         case .int32: convert(bytes, to: floats) { (element: Int32) in Float(element) }
         case .int16: convert(bytes, to: floats) { (element: Int16) in Float(element) }
         case .int8: convert(bytes, to: floats) { (element: Int8) in Float(element) }
+        case .uint64: convert(bytes, to: floats) { (element: UInt64) in Float(element) }
+        case .uint32: convert(bytes, to: floats) { (element: UInt32) in Float(element) }
+        case .uint16: convert(bytes, to: floats) { (element: UInt16) in Float(element) }
         case .uint8: convert(bytes, to: floats) { (element: UInt8) in Float(element) }
         case .bool: convert(bytes, to: floats) { (element: UInt8) in element == 0 ? 0 : 1 }
         }
@@ -45,13 +48,17 @@ extension StoredTensor {
     }
   }
 
-  /// The elements of an integer or boolean tensor; nil for floating-point ones.
+  /// The elements of an integer or boolean tensor; nil for floating-point ones, and where an element
+  /// is beyond 2^63 - 1.
   public var integers: [Int]? {
     switch elementType {
     case .int64: elements { (element: Int64) in Int(element) }
     case .int32: elements { (element: Int32) in Int(element) }
     case .int16: elements { (element: Int16) in Int(element) }
     case .int8: elements { (element: Int8) in Int(element) }
+    case .uint64: signed(elements { (element: UInt64) in element })
+    case .uint32: elements { (element: UInt32) in Int(element) }
+    case .uint16: elements { (element: UInt16) in Int(element) }
     case .uint8: elements { (element: UInt8) in Int(element) }
     case .bool: elements { (element: UInt8) in element == 0 ? 0 : 1 }
     case .float64, .float32, .float16, .bfloat16: nil
@@ -65,8 +72,21 @@ extension StoredTensor {
     case .float32: elements { Double(Float(bitPattern: $0)) }
     case .float16: elements { Double(HalfPrecision.float(fromFloat16: $0)) }
     case .bfloat16: elements { Double(HalfPrecision.float(fromBFloat16: $0)) }
-    case .int64, .int32, .int16, .int8, .uint8, .bool: integers!.map { Double($0) }
+    case .int64: elements { (element: Int64) in Double(element) }
+    case .int32: elements { (element: Int32) in Double(element) }
+    case .int16: elements { (element: Int16) in Double(element) }
+    case .int8: elements { (element: Int8) in Double(element) }
+    case .uint64: elements { (element: UInt64) in Double(element) }
+    case .uint32: elements { (element: UInt32) in Double(element) }
+    case .uint16: elements { (element: UInt16) in Double(element) }
+    case .uint8: elements { (element: UInt8) in Double(element) }
+    case .bool: elements { (element: UInt8) in element == 0 ? 0 : 1 }
     }
+  }
+
+  /// Nil if one of the elements is too large.
+  private func signed(_ elements: [UInt64]) -> [Int]? {
+    elements.allSatisfy { $0 <= UInt64(Int.max) } ? elements.map { Int($0) } : nil
   }
 
   private func elements<Stored: FixedWidthInteger, Element>(

@@ -16,6 +16,12 @@ public enum ElementType: String, Sendable, CaseIterable {
   case int16
   /// Signed, 8 bits.
   case int8
+  /// Unsigned, 64 bits.
+  case uint64
+  /// Unsigned, 32 bits.
+  case uint32
+  /// Unsigned, 16 bits.
+  case uint16
   /// Unsigned, 8 bits.
   case uint8
   /// One byte; anything but zero is true.
@@ -24,9 +30,9 @@ public enum ElementType: String, Sendable, CaseIterable {
   /// The size of an element in bytes.
   public var byteCount: Int {
     switch self {
-    case .float64, .int64: 8
-    case .float32, .int32: 4
-    case .float16, .bfloat16, .int16: 2
+    case .float64, .int64, .uint64: 8
+    case .float32, .int32, .uint32: 4
+    case .float16, .bfloat16, .int16, .uint16: 2
     case .int8, .uint8, .bool: 1
     }
   }
@@ -35,7 +41,7 @@ public enum ElementType: String, Sendable, CaseIterable {
   public var isFloatingPoint: Bool {
     switch self {
     case .float64, .float32, .float16, .bfloat16: true
-    case .int64, .int32, .int16, .int8, .uint8, .bool: false
+    case .int64, .int32, .int16, .int8, .uint64, .uint32, .uint16, .uint8, .bool: false
     }
   }
 }

@@ -44,6 +44,9 @@ extension StoredTensor {
       case .int32: store(integers, in: bytes, as: Int32.self)
       case .int16: store(integers, in: bytes, as: Int16.self)
       case .int8: store(integers, in: bytes, as: Int8.self)
+      case .uint64: store(integers, in: bytes, as: UInt64.self)
+      case .uint32: store(integers, in: bytes, as: UInt32.self)
+      case .uint16: store(integers, in: bytes, as: UInt16.self)
       case .uint8, .bool: store(integers, in: bytes, as: UInt8.self)
       case .float64, .float32, .float16, .bfloat16:
         preconditionFailure("integers are not stored as \(elementType.rawValue)")
@@ -65,6 +68,29 @@ extension StoredTensor {
   public init(shape: [Int], doubles: [Double]) {
     self.init(.float64, shape: shape, count: doubles.count) { bytes in
       doubles.withUnsafeBytes { bytes.copyMemory(from: $0) }
+    }
+  }
+
+  /// The same elements with the bytes of each the other way round: what a big-endian file holds.
+  var byteSwapped: StoredTensor {
+    switch elementType.byteCount {
+    case 8: swapping(UInt64.self)
+    case 4: swapping(UInt32.self)
+    case 2: swapping(UInt16.self)
+    default: self
+    }
+  }
+
+  private func swapping<Word: FixedWidthInteger>(_ type: Word.Type) -> StoredTensor {
+    StoredTensor(elementType, shape: shape, count: count) { target in
+      let words = target.bindMemory(to: type)
+      withUnsafeBytes { source in
+        for index in words.indices {
+          let word = source.loadUnaligned(
+            fromByteOffset: index &* MemoryLayout<Word>.size, as: type)
+          words[index] = word.byteSwapped
+        }
+      }
     }
   }
 

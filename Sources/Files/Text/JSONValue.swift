@@ -17,7 +17,8 @@ public enum JSONValue: Sendable, Equatable {
   ///
   /// - Throws: `FileError` if it cannot be opened or is not JSON.
   public init(path: String) throws(FileError) {
-    var scanner = JSONScanner(try MappedFile.bytes(path: path), path: path, part: "JSON")
+    let bytes = TextFile.withoutMark(try MappedFile.bytes(path: path))
+    var scanner = JSONScanner(bytes, path: path, part: "JSON")
     self = try scanner.value()
     try scanner.end()
   }

@@ -11,7 +11,8 @@ public struct MetricsReader: Sendable {
   ///
   /// - Throws: `FileError` if the file cannot be read or a line in its midst is damaged.
   public init(path: String) throws(FileError) {
-    let bytes = Array(try TextFile.read(path: path).utf8)
+    // Not as text, whose byte order mark would be left out: records are found by their bytes.
+    let bytes = try BinaryFile.read(path: path)
     var records: [MetricsRecord] = []
     var ends: [Int] = []
     var start = 0

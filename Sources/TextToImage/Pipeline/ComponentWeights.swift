@@ -1,5 +1,4 @@
 import Files
-import Foundation
 import NeuralNetworks
 import Tensors
 
@@ -20,36 +19,12 @@ package struct ComponentWeights {
     self.modernName = modernName
   }
 
-  /// Opens the file or files: safetensors before PyTorch's own.
-  private func open() throws -> any TensorFile {
-    let bases = [name, "\(name).fp16"]
-    for base in bases {
-      let index =
-        base == name
-        ? "\(folder)/\(name).safetensors.index.json"
-        : "\(folder)/\(name).safetensors.index.fp16.json"
-      if FileManager.default.fileExists(atPath: index) {
-        return try ShardedSafetensorsFile(indexPath: index)
-      }
-      let single = "\(folder)/\(base).safetensors"
-      if FileManager.default.fileExists(atPath: single) {
-        return try SafetensorsFile(path: single)
-      }
-    }
-    let pickled = "\(folder)/\(name == "model" ? "pytorch_model" : name).bin"
-    if FileManager.default.fileExists(atPath: pickled) { return try PyTorchFile(path: pickled) }
-    throw FileError(
-      .missing, path: "\(folder)/\(name).safetensors",
-      problem: "does not exist, nor an index of shards beside it",
-      advice: "the model folder is incomplete: fetch it again")
-  }
-
   /// Gives every parameter of a module its value.
   ///
   /// - Throws: `FileError` if a tensor is missing, unknown or has another shape than the
   ///   configuration says.
   package func load(into module: some Module) throws {
-    let file = try open()
+    let file = try WeightFiles(folder: folder, name: name).open()
     var names: [String: String] = [:]
     // A table of positions that old versions of transformers stored is known anyway.
     for name in file.names where !name.hasSuffix("embeddings.position_ids") {
@@ -90,7 +65,7 @@ package struct ComponentWeights {
     for (name, parameter) in module.parameters {
       tensors[name] = StoredTensor(parameter.value, as: elementType)
     }
-    try ShardedSafetensorsFile.write(
+    try ShardedTensorFile.write(
       tensors, name: name, folder: folder, mostShardByteCount: mostShardByteCount,
       metadata: ["format": "pt"])
   }

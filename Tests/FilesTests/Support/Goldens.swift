@@ -20,18 +20,20 @@ enum Goldens {
     [UInt8](try Data(contentsOf: folder.appending(path: name)))
   }
 
-  static func expected(_ name: String) throws -> [String: Expected] {
-    let data = try Data(contentsOf: folder.appending(path: "expected.json"))
+  static func expected(
+    _ name: String, in list: String = "expected.json"
+  ) throws -> [String: Expected] {
+    let data = try Data(contentsOf: folder.appending(path: list))
     let all = try JSONDecoder().decode([String: [String: Expected]].self, from: data)
     return try #require(all[name], "no expectations for \(name)")
   }
 
   /// Compares every tensor of a file with what Python wrote.
   static func compare(
-    _ file: some TensorFile, with name: String,
+    _ file: some TensorFile, with name: String, in list: String = "expected.json",
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
-    let expected = try expected(name)
+    let expected = try expected(name, in: list)
     #expect(file.names == expected.keys.sorted(), sourceLocation: sourceLocation)
     for (name, expected) in expected {
       let stored = try file.storedTensor(named: name)

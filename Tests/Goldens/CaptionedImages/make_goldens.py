@@ -134,3 +134,7 @@ table(
         {"base": "elf.png", "body": "coat.png", "hand2": "book.png"})])
 with open("dolls.json", "w") as file:
     json.dump(dolls, file, indent=1)
+
+# Captions as NumPy's own texts, which Attune does not read, beside images, which it does.
+np.savez_compressed(
+    "numpy_captions.npz", images=np.zeros((3, 8, 8, 3), "u1"), captions=np.array(["one", "", "three"]))

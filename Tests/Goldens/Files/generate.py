@@ -92,6 +92,7 @@ np.savez_compressed("deflated.npz", **arrays, zeros=np.zeros((50, 100)))
 expect("deflated.npz", {**arrays, "zeros": np.zeros((50, 100))})
 
 np.save("big_endian.npy", np.arange(3, dtype=">f4"))
+expect("big_endian.npy", {"": np.arange(3, dtype="<f4")})
 np.save("objects.npy", np.array([{}, 1], dtype=object), allow_pickle=True)
 np.save("structured.npy", np.zeros(2, dtype=[("a", "<f4"), ("b", "<i4")]))
 
@@ -134,6 +135,7 @@ def write_hdf5(path, library):
             "short": np.array([-32768, 3], dtype=">i2"),
             "char": np.array([-128, 127], dtype="|i1"),
             "byte": np.arange(12, dtype="|u1").reshape(2, 2, 3),
+            "unsigned": np.arange(3, dtype="<u4"),
             "flags": np.array([True, False]),
             "scalar": np.float64(0.125),
             "empty": np.zeros((0, 2), dtype="<f4"),
@@ -158,11 +160,10 @@ def write_hdf5(path, library):
         file["outside"] = h5py.ExternalLink("plain.h5", "/plain")
         expect(path, tensors)
 
-        # None of these can be read, but all are listed.
+        # None of these can be read as numbers, but all are listed.
         file["texts"] = np.array([b"abc", b"de"])
         file["variable_texts"] = ["abc", "de"]
         file["compound"] = np.zeros(2, dtype=[("a", "<f4")])
-        file["unsigned"] = np.arange(3, dtype="<u4")
         file["nothing"] = h5py.Empty("f4")
         file.create_dataset("lzf", data=np.zeros((20, 20)), compression="lzf")
         file.create_dataset("scaled", data=np.zeros((20, 20)), chunks=(4, 4), scaleoffset=2)

@@ -1,6 +1,6 @@
 import Glibc
 
-extension ShardedSafetensorsFile {
+extension ShardedTensorFile {
   /// Writes tensors as `<name>.safetensors`, or, where they are more than a limit, as numbered
   /// shards with an index, as Hugging Face's libraries do. Files of the other form are removed.
   ///

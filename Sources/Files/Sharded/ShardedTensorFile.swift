@@ -1,12 +1,12 @@
-/// Tensors spread over several safetensors files by an index, as in `model.safetensors.index.json`
-/// of the Hugging Face layout.
-public struct ShardedSafetensorsFile: TensorFile {
+/// Tensors spread over several files by an index, as in `model.safetensors.index.json` and
+/// `pytorch_model.bin.index.json` of the Hugging Face layout.
+public struct ShardedTensorFile: TensorFile {
   /// The path of the index.
   public let path: String
   /// The names of all tensors, sorted.
   public let names: [String]
   private let fileNames: [String: String]
-  private let files: [String: SafetensorsFile]
+  private let files: [String: any TensorFile]
 
   private static let mostIndexByteCount = 100_000_000
   private static let mostFileCount = 10_000
@@ -16,17 +16,18 @@ public struct ShardedSafetensorsFile: TensorFile {
   /// - Throws: `FileError` if one of them cannot be opened or lacks a tensor.
   public init(indexPath path: String) throws(FileError) {
     let bytes = try MappedFile.bytes(path: path)
-    guard bytes.count <= ShardedSafetensorsFile.mostIndexByteCount else {
+    guard bytes.count <= ShardedTensorFile.mostIndexByteCount else {
       throw FileError(.tooLarge, path: path, problem: "has more bytes than an index can need")
     }
-    let fileNames = try ShardedSafetensorsFile.fileNames(in: bytes, path: path)
-    var files: [String: SafetensorsFile] = [:]
+    let fileNames = try ShardedTensorFile.fileNames(in: bytes, path: path)
+    var files: [String: any TensorFile] = [:]
     for fileName in Set(fileNames.values).sorted() {
-      files[fileName] = try SafetensorsFile(path: "\(path.folder)/\(fileName)")
+      files[fileName] = try ShardedTensorFile.open("\(path.folder)/\(fileName)")
     }
+    let held = files.mapValues { Set($0.names) }
     for (name, fileName) in fileNames.sorted(by: { $0.key < $1.key }) {
-      guard let file = files[fileName] else { continue }
-      _ = try file.storedTensor(named: name)
+      guard let file = files[fileName], held[fileName]?.contains(name) == false else { continue }
+      throw file.missing(name)
     }
     self.path = path
     self.fileNames = fileNames
@@ -40,6 +41,11 @@ public struct ShardedSafetensorsFile: TensorFile {
   public func storedTensor(named name: String) throws(FileError) -> StoredTensor {
     guard let fileName = fileNames[name], let file = files[fileName] else { throw missing(name) }
     return try file.storedTensor(named: name)
+  }
+
+  /// A shard is what its name says.
+  private static func open(_ path: String) throws(FileError) -> any TensorFile {
+    path.hasSuffix(".bin") ? try PyTorchFile(path: path) : try SafetensorsFile(path: path)
   }
 
   private static func fileNames(in bytes: Bytes, path: String) throws(FileError) -> [String: String]
@@ -60,7 +66,7 @@ public struct ShardedSafetensorsFile: TensorFile {
     guard hasMap else {
       throw FileError(
         .malformed, path: path, problem: "has no weight_map",
-        advice: "name the index of a sharded safetensors model")
+        advice: "name the index of a sharded model")
     }
     guard Set(fileNames.values).count <= mostFileCount else {
       throw FileError(.tooLarge, path: path, problem: "names more than \(mostFileCount) files")
