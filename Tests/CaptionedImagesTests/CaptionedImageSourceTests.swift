@@ -91,10 +91,18 @@ import Testing
 
     try folder.write("file\tcaption\n2.png\tpicture 2\n0.png\tpicture 0\n", to: "captions.tsv")
     expect(try source().batch(at: [0, 1]), shows: [2, 0], size: 8)
+    // As a spreadsheet on Windows saves it, the last line without an end.
+    try folder.write(
+      "\u{FEFF}file\tcaption\r\n2.png\tpicture 2\r\n0.png\tpicture 0", to: "captions.tsv")
+    expect(try source().batch(at: [0, 1]), shows: [2, 0], size: 8)
 
     try folder.write(
       "{\"file_name\": \"1.png\", \"text\": \"picture 1\", \"more\": [1]}\n\n"
         + "{\"text\": \"picture 3\", \"file_name\": \"3.png\"}\n", to: "metadata.jsonl")
+    expect(try source().batch(at: [1, 0]), shows: [3, 1], size: 8)
+    try folder.write(
+      "\u{FEFF}{\"file_name\": \"1.png\", \"text\": \"picture 1\"}\r\n"
+        + "{\"text\": \"picture 3\", \"file_name\": \"3.png\"}", to: "metadata.jsonl")
     expect(try source().batch(at: [1, 0]), shows: [3, 1], size: 8)
   }
 
@@ -166,6 +174,15 @@ import Testing
     #expect(try ImageArraySource(path: path).batch(at: [2, 1]).captions == ["", "two"])
     try folder.write("one\n", to: "pictures.txt")
     #expect(throws: CaptionedDataError.self) { try ImageArraySource(path: path) }
+
+    // Texts as NumPy keeps them, which leave the images readable.
+    let numPy = folder.file("numpy.npz")
+    try FileManager.default.copyItem(
+      atPath: Repository.golden("CaptionedImages/numpy_captions.npz"), toPath: numPy)
+    #expect { try ImageArraySource(path: numPy) } throws: { "\($0)".contains("numpy.txt") }
+    try folder.write("\u{FEFF}one\r\n\r\nthree", to: "numpy.txt")
+    #expect(
+      try ImageArraySource(path: numPy).batch(at: [2, 1, 0]).captions == ["three", "", "one"])
 
     let bare = folder.file("bare.npz")
     try NPZFile.write(["images": images], to: bare)

@@ -63,6 +63,9 @@ import Testing
     try folder.write("a red robe\ta blue robe\n\na dagger\tan axe\n", to: "phrases.txt")
     let read = try PhraseGroups(path: folder.file("phrases.txt"))
     #expect(read == PhraseGroups([["a red robe", "a blue robe"], ["a dagger", "an axe"]]))
+    try folder.write(
+      "\u{FEFF}a red robe\ta blue robe\r\na dagger\tan axe", to: "windows.txt")
+    #expect(try PhraseGroups(path: folder.file("windows.txt")) == read)
     try folder.write("a red robe\ta blue robe\na dagger\n", to: "short.txt")
     let error = #expect(throws: FileError.self) {
       try PhraseGroups(path: folder.file("short.txt"))

@@ -150,6 +150,58 @@ import Testing
     #expect(try tiny.load().fingerprint == original)
   }
 
+  /// The names that hubs give to weights of less precision, and to their indices.
+  @Test func variantsAreRead() throws {
+    let tiny = try TinyModel()
+    defer { withExtendedLifetime(tiny) {} }
+    let model = try tiny.load()
+    let base = "diffusion_pytorch_model"
+    for shards in [false, true] {
+      try model.write(folder: tiny.folder, mostShardByteCount: shards ? 50_000 : .max)
+      var current = shards ? "\(base).safetensors.index.json" : "\(base).safetensors"
+      let names =
+        shards
+        ? ["\(base).safetensors.index.fp16.json", "\(base).bf16.safetensors.index.json"]
+        : ["\(base).fp16.safetensors", "\(base).bf16.safetensors"]
+      for name in names {
+        try FileManager.default.moveItem(
+          atPath: tiny.file("unet/\(current)"), toPath: tiny.file("unet/\(name)"))
+        current = name
+        #expect(try tiny.load().fingerprint == model.fingerprint, "\(name)")
+        #expect(
+          TextToImageModel.weightNotes(folder: tiny.folder)
+            == ["reading \(tiny.folder)/unet/\(name)"])
+      }
+    }
+  }
+
+  @Test func fullPrecisionIsPreferredAndNamed() throws {
+    let temporary = try TemporaryFolder()
+    let folder = temporary.path
+    func files(_ name: String = "model") -> WeightFiles { WeightFiles(folder: folder, name: name) }
+    #expect(files().note == nil)
+    // Each is better than those before.
+    let names = [
+      "pytorch_model.bin.index.bf16.json", "pytorch_model.fp16.bin",
+      "pytorch_model.fp16.bin.index.json", "pytorch_model.bin.index.fp16.json",
+      "model.fp16.safetensors", "model.fp16.safetensors.index.json",
+      "model.safetensors.index.fp16.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
+      "model.safetensors", "model.safetensors.index.json",
+    ]
+    for count in 1...names.count {
+      try temporary.write("", to: names[count - 1])
+      #expect(files().names == names[..<count].reversed())
+    }
+    #expect(files().note?.hasPrefix("reading \(folder)/model.safetensors.index.json, not ") == true)
+    #expect(files("diffusion_pytorch_model").names.isEmpty)
+    let error = #expect(throws: FileError.self) { _ = try files("diffusion_pytorch_model").open() }
+    #expect(error?.problem.contains("the folder has model.fp16.safetensors") == true)
+    for name in names.dropFirst() {
+      try FileManager.default.removeItem(atPath: folder + "/" + name)
+    }
+    #expect(files().note == "reading \(folder)/\(names[0])")
+  }
+
   /// What is done to a folder, and the texts that the error must have.
   fileprivate struct Damage {
     let path: String

@@ -111,6 +111,18 @@ import Testing
     #expect(read.vocabulary.merges == tokenizer.vocabulary.merges)
     #expect(read.maximumLength == 16 && read.padding == "!" && read.paddingToken == 0)
 
+    // Checked out on Windows, or edited there: other line ends, and a mark at the start.
+    let merges = try String(contentsOfFile: folder.file("merges.txt"), encoding: .utf8)
+    for text in [
+      merges.replacingOccurrences(of: "\n", with: "\r\n"), "\u{FEFF}" + merges,
+      String(merges.dropLast()),
+    ] {
+      try Data(text.utf8).write(to: URL(filePath: folder.file("merges.txt")))
+      let same = try CLIPTokenizer(folder: folder.path)
+      #expect(same.vocabulary.merges == tokenizer.vocabulary.merges)
+      #expect(same.vocabulary.merges.count > 100)
+    }
+
     try Data("he l\n".utf8).write(to: URL(filePath: folder.file("merges.txt")))
     #expect(throws: FileError.self) { try CLIPTokenizer(folder: folder.path) }
     try FileManager.default.removeItem(atPath: folder.file("merges.txt"))

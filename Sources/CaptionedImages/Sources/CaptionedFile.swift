@@ -31,8 +31,7 @@ struct CaptionedFile: Sendable {
   }
 
   private static func inMetadata(_ path: String, folder: String) throws -> [CaptionedFile] {
-    let lines = try TextFile.read(path: path).split(
-      omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    let lines = try TextFile.lines(path: path)
     var files: [CaptionedFile] = []
     for (index, line) in lines.enumerated() where !line.allSatisfy(\.isWhitespace) {
       let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]

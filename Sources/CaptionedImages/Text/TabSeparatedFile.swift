@@ -14,9 +14,7 @@ struct TabSeparatedFile {
 
   init(path: String) throws {
     self.path = path
-    rows = try TextFile.read(path: path).split(
-      omittingEmptySubsequences: false, whereSeparator: \.isNewline
-    ).enumerated().compactMap { index, line in
+    rows = try TextFile.lines(path: path).enumerated().compactMap { index, line in
       line.isEmpty
         ? nil
         : Row(

@@ -1,3 +1,4 @@
+import Files
 import Runs
 
 /// The resolved settings, folded.
@@ -23,7 +24,7 @@ enum SettingsSection {
 
   /// Keys apart from values, as an editor shows them.
   private static func lines(_ text: String) -> HTML {
-    text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> HTML in
+    TextFile.lines(of: text).map { line -> HTML in
       guard let match = line.firstMatch(of: #/^(\s*(?:- )?)([\w.-]+:)(.*)$/#) else {
         return "\(String(line))\n"
       }

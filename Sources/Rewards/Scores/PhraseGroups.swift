@@ -32,8 +32,7 @@ public struct PhraseGroups: Sendable, Equatable {
   /// - Throws: `FileError` if it cannot be read or a line has fewer than two phrases.
   public init(path: String) throws {
     var groups: [[String]] = []
-    let lines = try TextFile.read(path: path).split(
-      omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    let lines = try TextFile.lines(path: path)
     for (index, line) in lines.enumerated() where !line.isEmpty {
       let phrases = line.split(separator: "\t").map(String.init)
       guard phrases.count > 1 else {

@@ -1,5 +1,4 @@
 import Files
-import Foundation
 
 extension BytePairVocabulary {
   /// Reads `vocab.json` and `merges.txt`.
@@ -65,16 +64,9 @@ extension BytePairVocabulary {
   }
 
   private static func merges(path: String) throws -> [Pair] {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw FileError(
-        .missing, path: path, problem: "cannot be read",
-        advice: "a text-to-image model needs its tokenizer's merges")
-    }
-    let lines = String(decoding: data, as: UTF8.self).split(separator: "\n")
-    return try lines.enumerated().compactMap { index, line in
+    try TextFile.lines(path: path).enumerated().compactMap { index, line in
       if index == 0 && line.hasPrefix("#version") { return nil }
-      let text = line.hasSuffix("\r") ? line.dropLast() : line
-      return text.isEmpty ? nil : try pair(text, path: path, line: index + 1)
+      return line.isEmpty ? nil : try pair(line, path: path, line: index + 1)
     }
   }
 

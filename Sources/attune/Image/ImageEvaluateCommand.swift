@@ -98,6 +98,7 @@ struct ImageEvaluateCommand: ParsableCommand {
     let unused = PromptAccuracy(
       classifier: try AttributeClassifier(folder: classifier), composer: composer)
     let pipeline = try TextToImagePipeline(folder: model)
+    RunLog(isQuiet: quiet).noteWeights(ofModel: model)
     RunLog(isQuiet: quiet).warnOfCutPrompts(prompts, tokenizer: pipeline.model.tokenizer)
     if prompts.isEmpty {
       let count = count ?? 500

@@ -42,6 +42,7 @@ struct ImageFinetuneCommand: ParsableCommand {
     try run.require([
       RunInput(key: "model", path: settings.model, fingerprint: model.fingerprint)
     ])
+    run.log.noteWeights(ofModel: settings.model)
     run.log.warnOfCutPrompts(settings.prompts, tokenizer: model.tokenizer)
     let training = try settings.checking("training") {
       try ImageFineTuning(

@@ -116,6 +116,7 @@ struct ImageSampleCommand: ParsableCommand {
     threads.apply()
     let pipeline = try TextToImagePipeline(folder: model)
     let log = RunLog(isQuiet: quiet)
+    log.noteWeights(ofModel: model)
     log.warnOfCutPrompts(prompts, tokenizer: pipeline.model.tokenizer)
     let priorFile = try prior.map { try NoisePriorFile(path: $0) }
     var settings = generationSettings(priorFile?.origin)

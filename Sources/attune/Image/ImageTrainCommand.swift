@@ -32,6 +32,7 @@ struct ImageTrainCommand: ParsableCommand {
         model: model, configuration: settings.training, source: source, seed: settings.seed)
     }
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
+    if let folder = settings.model.folder { run.log.noteWeights(ofModel: folder) }
     run.log.say(
       "\(training.parameterCount.counting("weight")), vocabulary of "
         + "\(model.tokenizer.vocabulary.identifiers.count.counting("token")), pictures of "

@@ -109,6 +109,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
     }
     if let dolls { judges.append(.layers(try DollComposer(folder: dolls))) }
     let pipeline = try TextToImagePipeline(folder: model)
+    RunLog(isQuiet: quiet).noteWeights(ofModel: model)
     let features = try clip.map { try ImageTextModel(folder: $0) }
     // Everything is checked before anything is drawn.
     let fingerprint = pipeline.model.fingerprint

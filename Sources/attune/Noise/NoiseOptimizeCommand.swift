@@ -52,6 +52,7 @@ struct NoiseOptimizeCommand: ParsableCommand {
     try run.require([
       RunInput(key: "model", path: settings.model, fingerprint: pipeline.model.fingerprint)
     ])
+    run.log.noteWeights(ofModel: settings.model)
     run.log.warnOfCutPrompts(settings.prompts, tokenizer: pipeline.model.tokenizer)
     run.log.say(
       "\(settings.prompts.count.counting("prompt")), "

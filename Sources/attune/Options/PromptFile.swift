@@ -6,7 +6,7 @@ struct PromptFile {
 
   /// - Throws: `FileError` if it cannot be read, is no text, or has no prompt in it.
   init(_ path: String) throws {
-    prompts = try TextFile.read(path: path).split(whereSeparator: \.isNewline)
+    prompts = try TextFile.lines(path: path)
       .map { $0.trimmingPrefix(while: \.isWhitespace) }
       .filter { !$0.isEmpty && !$0.hasPrefix("#") }
       .map(String.init)
