@@ -101,19 +101,25 @@ extension Tensor {
       isWinograd
       ? WinogradConvolution.forward(x, weight: w, bias: bias)
       : PatchConvolution.forward(x, weight: w, bias: bias, geometry: geometry)
+    let inputShape = shape
+    // The input is needed for the weight's gradient alone.
+    let keptInput = weight.node == nil ? nil : x
     return result.recorded(from: [self, weight] + (bias.map { [$0] } ?? [])) {
       [node, weightNode = weight.node, biasNode = bias?.node] upstream, accumulator in
-      accumulator.add(
-        isWinograd
-          ? WinogradConvolution.weightGradient(x, upstream: upstream)
-          : PatchConvolution.weightGradient(
-            x, upstream: upstream, weightShape: w.shape, geometry: geometry), to: weightNode)
+      if let keptInput {
+        accumulator.add(
+          isWinograd
+            ? WinogradConvolution.weightGradient(keptInput, upstream: upstream)
+            : PatchConvolution.weightGradient(
+              keptInput, upstream: upstream, weightShape: w.shape, geometry: geometry),
+          to: weightNode)
+      }
       accumulator.add(upstream.sum(to: [out]), to: biasNode)
       accumulator.add(
         isWinograd
           ? WinogradConvolution.inputGradient(upstream, weight: w)
           : PatchConvolution.inputGradient(
-            upstream, weight: w, inputShape: x.shape, geometry: geometry), to: node)
+            upstream, weight: w, inputShape: inputShape, geometry: geometry), to: node)
     }
   }
 

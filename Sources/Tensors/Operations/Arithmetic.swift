@@ -4,37 +4,46 @@ extension Tensor {
   /// The sum of two tensors, broadcast.
   public static func + (a: Tensor, b: Tensor) -> Tensor {
     let result = binary(attune_binary_add, a, b, operation: "+")
+    let (first, second) = (GradientOperand(a), GradientOperand(b))
     return result.recorded(from: a, b) { upstream, accumulator in
-      accumulator.add(upstream.sum(to: a.shape), to: a.node)
-      accumulator.add(upstream.sum(to: b.shape), to: b.node)
+      accumulator.add(upstream, toBroadcast: first)
+      accumulator.add(upstream, toBroadcast: second)
     }
   }
 
   /// The difference of two tensors, broadcast.
   public static func - (a: Tensor, b: Tensor) -> Tensor {
     let result = binary(attune_binary_subtract, a, b, operation: "-")
+    let (first, second) = (GradientOperand(a), GradientOperand(b))
     return result.recorded(from: a, b) { upstream, accumulator in
-      accumulator.add(upstream.sum(to: a.shape), to: a.node)
-      accumulator.add((-upstream).sum(to: b.shape), to: b.node)
+      accumulator.add(upstream, toBroadcast: first)
+      accumulator.add(-upstream, toBroadcast: second)
     }
   }
 
   /// The product of corresponding elements, broadcast.
   public static func * (a: Tensor, b: Tensor) -> Tensor {
     let result = binary(attune_binary_multiply, a, b, operation: "*")
+    let (first, second) = (GradientOperand(a), GradientOperand(b))
+    // An operand is needed for the other's gradient alone.
+    let factorOfFirst = a.node == nil ? nil : b.detached()
+    let factorOfSecond = b.node == nil ? nil : a.detached()
     return result.recorded(from: a, b) { upstream, accumulator in
-      accumulator.add((upstream * b.detached()).sum(to: a.shape), to: a.node)
-      accumulator.add((upstream * a.detached()).sum(to: b.shape), to: b.node)
+      if let factorOfFirst { accumulator.add(upstream * factorOfFirst, toBroadcast: first) }
+      if let factorOfSecond { accumulator.add(upstream * factorOfSecond, toBroadcast: second) }
     }
   }
 
   /// The quotient of corresponding elements, broadcast.
   public static func / (a: Tensor, b: Tensor) -> Tensor {
     let result = binary(attune_binary_divide, a, b, operation: "/")
+    let (first, second) = (GradientOperand(a), GradientOperand(b))
+    let divisor = b.detached()
+    let quotient = b.node == nil ? nil : result
     return result.recorded(from: a, b) { upstream, accumulator in
-      let scaled = upstream / b.detached()
-      accumulator.add(scaled.sum(to: a.shape), to: a.node)
-      accumulator.add((-(scaled * result)).sum(to: b.shape), to: b.node)
+      let scaled = upstream / divisor
+      accumulator.add(scaled, toBroadcast: first)
+      if let quotient { accumulator.add(-(scaled * quotient), toBroadcast: second) }
     }
   }
 
@@ -79,13 +88,15 @@ extension Tensor {
     _ kind: attune_binary_kind, _ a: Tensor, _ b: Tensor, operation: String
   ) -> Tensor {
     let result = binary(kind, a, b, operation: operation)
+    let (first, second) = (GradientOperand(a), GradientOperand(b))
+    let (valueA, valueB) = (a.detached(), b.detached())
     return result.recorded(from: a, b) { upstream, accumulator in
-      let wholeA = a.detached().broadcast(to: upstream.shape)
-      let wholeB = b.detached().broadcast(to: upstream.shape)
+      let wholeA = valueA.broadcast(to: upstream.shape)
+      let wholeB = valueB.broadcast(to: upstream.shape)
       let isMaximum = kind == attune_binary_maximum
       let shareOfA = isMaximum ? wholeA.isGreater(than: wholeB) : wholeB.isGreater(than: wholeA)
-      accumulator.add((upstream * shareOfA).sum(to: a.shape), to: a.node)
-      accumulator.add((upstream * (1 - shareOfA)).sum(to: b.shape), to: b.node)
+      accumulator.add(upstream * shareOfA, toBroadcast: first)
+      accumulator.add(upstream * (1 - shareOfA), toBroadcast: second)
     }
   }
 
@@ -138,10 +149,11 @@ extension Tensor {
         }
       }
     }
+    let (nodeA, nodeB) = (a.node, b.node)
     return result.recorded(from: a, b) { upstream, accumulator in
       let zeros = Tensor.zeros(upstream.shape)
-      accumulator.add(select(condition, upstream, zeros), to: a.node)
-      accumulator.add(select(condition, zeros, upstream), to: b.node)
+      accumulator.add(select(condition, upstream, zeros), to: nodeA)
+      accumulator.add(select(condition, zeros, upstream), to: nodeB)
     }
   }
 

@@ -21,11 +21,12 @@ extension Tensor {
     let logSums = isRecorded ? TensorStorage(count: heads.logSumCount) : nil
     let result = Tensor(shape: shape) { heads.forward($0.baseAddress!, logSums: logSums) }
     guard let logSums else { return result }
-    return result.recorded(from: self, keys, values) { [node] upstream, accumulator in
+    return result.recorded(from: self, keys, values) {
+      [node, keyNode = keys.node, valueNode = values.node] upstream, accumulator in
       let gradients = heads.backward(result: result, logSums: logSums, upstream: upstream)
       accumulator.add(gradients.query, to: node)
-      accumulator.add(gradients.key, to: keys.node)
-      accumulator.add(gradients.value, to: values.node)
+      accumulator.add(gradients.key, to: keyNode)
+      accumulator.add(gradients.value, to: valueNode)
     }
   }
 }

@@ -98,10 +98,10 @@ extension Tensor {
     precondition(
       Shapes.broadcast(self.shape, shape, operation: "broadcast") == shape,
       "cannot broadcast shape \(self.shape) to \(shape)")
-    let source = detached()
-    let result = Tensor.binary(attune_binary_add, source, .zeros(shape), operation: "broadcast")
-    return result.recorded(from: self) { [node] upstream, accumulator in
-      accumulator.add(upstream.sum(to: source.shape), to: node)
+    let result = Tensor.binary(attune_binary_add, self, .zeros(shape), operation: "broadcast")
+    let operand = GradientOperand(self)
+    return result.recorded(from: self) { upstream, accumulator in
+      accumulator.add(upstream, toBroadcast: operand)
     }
   }
 

@@ -27,6 +27,9 @@ extension Tensor {
         }
       }
     }
+    let (meanOperand, deviationOperand) = (
+      GradientOperand(mean), GradientOperand(standardDeviation)
+    )
     return result.recorded(from: self, mean, standardDeviation) { [node] up, accumulator in
       func gradient(
         _ kernel: (
@@ -59,12 +62,12 @@ extension Tensor {
         gradient { i, count, x, m, s, up, result in
           attune_gaussian_log_density_backward(
             count, x + i, m + i, s + i, up + i, nil, result + i, nil)
-        }.sum(to: mean.shape), to: mean.node)
+        }, toBroadcast: meanOperand)
       accumulator.add(
         gradient { i, count, x, m, s, up, result in
           attune_gaussian_log_density_backward(
             count, x + i, m + i, s + i, up + i, nil, nil, result + i)
-        }.sum(to: standardDeviation.shape), to: standardDeviation.node)
+        }, toBroadcast: deviationOperand)
     }
   }
 }

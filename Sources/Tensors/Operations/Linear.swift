@@ -61,6 +61,8 @@ extension Tensor {
       }
     }
     guard isRecorded else { return result }
+    // The input is needed for the weight's gradient alone.
+    let keptInput = weight.node == nil ? nil : x
     return result.recorded(from: inputs) {
       [node, weightNode = weight.node, biasNode = bias?.node, residualNode = residual?.node]
       upstream, accumulator in
@@ -68,8 +70,11 @@ extension Tensor {
         activation.kernel.map {
           Tensor.unaryGradient($0, source: sum ?? result, result: result, upstream: upstream)
         } ?? upstream
-      accumulator.accumulate(into: weightNode, shape: w.shape) { sum, accumulates in
-        Tensor.accumulateOuterProducts(gradient, x, into: sum, accumulates: accumulates)
+      if let keptInput {
+        accumulator.accumulate(into: weightNode, shape: w.shape) { sum, accumulates in
+          Tensor.accumulateOuterProducts(
+            gradient, keptInput, into: sum, accumulates: accumulates)
+        }
       }
       accumulator.accumulate(into: biasNode, shape: [columns]) { sum, accumulates in
         gradient.withUnsafeElements {

@@ -119,10 +119,14 @@ extension Tensor {
   private func matmulShared(_ other: Tensor) -> Tensor {
     let (a, b) = (detached(), other.detached())
     let result = a.multiplied(by: b, .asStored)
+    // Each operand is needed for the other's gradient alone.
+    let (keptA, keptB) = (other.node == nil ? nil : a, node == nil ? nil : b)
+    let otherShape = b.shape
     return result.recorded(from: self, other) { [node, otherNode = other.node] up, accumulator in
-      accumulator.add(up.multiplied(by: b, .transposed), to: node)
-      accumulator.accumulate(into: otherNode, shape: b.shape) { gradient, accumulates in
-        Tensor.accumulateOuterProducts(a, up, into: gradient, accumulates: accumulates)
+      if let keptB { accumulator.add(up.multiplied(by: keptB, .transposed), to: node) }
+      guard let keptA else { return }
+      accumulator.accumulate(into: otherNode, shape: otherShape) { gradient, accumulates in
+        Tensor.accumulateOuterProducts(keptA, up, into: gradient, accumulates: accumulates)
       }
     }
   }
@@ -202,6 +206,7 @@ extension Tensor {
     var rows: Int { isTransposed ? tensor.size(-1) : tensor.size(-2) }
     var columns: Int { isTransposed ? tensor.size(-2) : tensor.size(-1) }
     var transposed: Operand { Operand(tensor: tensor, isTransposed: !isTransposed) }
+    var detached: Operand { Operand(tensor: tensor.detached(), isTransposed: isTransposed) }
 
     func matrix(_ elements: UnsafePointer<Float>, index: Int) -> MatrixProducts.Matrix {
       let matrix = MatrixProducts.Matrix(
@@ -233,12 +238,14 @@ extension Tensor {
         }
       }
     }
+    // Each operand is needed for the other's gradient alone.
+    let keptA = b.tensor.node == nil ? nil : a.detached
+    let keptB = a.tensor.node == nil ? nil : b.detached
+    let (nodeA, nodeB) = (a.tensor.node, b.tensor.node)
     return result.recorded(from: a.tensor, b.tensor) { upstream, accumulator in
       let up = Operand(tensor: upstream, isTransposed: false)
-      let left = Operand(tensor: a.tensor.detached(), isTransposed: a.isTransposed)
-      let right = Operand(tensor: b.tensor.detached(), isTransposed: b.isTransposed)
-      accumulator.add(batchedProduct(up, right.transposed), to: a.tensor.node)
-      accumulator.add(batchedProduct(left.transposed, up), to: b.tensor.node)
+      if let keptB { accumulator.add(batchedProduct(up, keptB.transposed), to: nodeA) }
+      if let keptA { accumulator.add(batchedProduct(keptA.transposed, up), to: nodeB) }
     }
   }
 }

@@ -76,52 +76,6 @@ extension Tensor {
     return transposed(Array(0..<(rank - 2)) + [rank - 1, rank - 2])
   }
 
-  /// The part of a dimension in `range`. Along the first dimension it shares this tensor's memory.
-  public func slice(_ range: Range<Int>, along dimension: Int = 0) -> Tensor {
-    let index = Shapes.index(dimension, rank: rank)
-    precondition(
-      range.lowerBound >= 0 && range.upperBound <= shape[index],
-      "slice \(range) is outside dimension \(index) of shape \(shape)")
-    var newShape = shape
-    newShape[index] = range.count
-    let outer = shape[..<index].reduce(1, *)
-    let inner = shape[(index + 1)...].reduce(1, *)
-    let size = shape[index]
-    let result: Tensor
-    if outer == 1 {
-      result = Tensor(
-        shape: newShape, storage: storage, offset: offset + range.lowerBound * inner)
-    } else {
-      result = Tensor(shape: newShape) { result in
-        withUnsafeElements { source in
-          copyBlocks(
-            outer, blockSize: range.count * inner,
-            from: source.baseAddress! + range.lowerBound * inner, sourceStride: size * inner,
-            to: result.baseAddress!, targetStride: range.count * inner)
-        }
-      }
-    }
-    let whole = shape
-    return result.recorded(from: self) { [node] upstream, accumulator in
-      var gradient = Tensor.zeros(whole)
-      gradient.withUnsafeMutableElements { gradient in
-        upstream.withUnsafeElements { upstream in
-          guard !upstream.isEmpty else { return }
-          copyBlocks(
-            outer, blockSize: range.count * inner, from: upstream.baseAddress!,
-            sourceStride: range.count * inner,
-            to: gradient.baseAddress! + range.lowerBound * inner, targetStride: size * inner)
-        }
-      }
-      accumulator.add(gradient, to: node)
-    }
-  }
-
-  /// One index of the first dimension, which disappears.
-  public subscript(index: Int) -> Tensor {
-    slice(index..<(index + 1)).reshaped(to: Array(shape.dropFirst()))
-  }
-
   /// Joins tensors along a dimension in which alone they may differ.
   public static func concatenated(_ parts: [Tensor], along dimension: Int) -> Tensor {
     guard let first = parts.first else { preconditionFailure("nothing to concatenate") }
@@ -155,11 +109,12 @@ extension Tensor {
         start += width
       }
     }
+    let operands = parts.map(GradientOperand.init)
     return result.recorded(from: parts) { upstream, accumulator in
       var start = 0
-      for part in parts {
-        let range = start..<(start + part.shape[index])
-        accumulator.add(upstream.slice(range, along: index), to: part.node)
+      for operand in operands {
+        let range = start..<(start + operand.shape[index])
+        accumulator.add(upstream.slice(range, along: index), to: operand.node)
         start = range.upperBound
       }
     }
@@ -169,55 +124,10 @@ extension Tensor {
   public static func stacked(_ parts: [Tensor]) -> Tensor {
     concatenated(parts.map { $0.expandingDimension(at: 0) }, along: 0)
   }
-
-  /// Rows of the first dimension by index, repeats allowed: a table look-up.
-  public func gather(_ indices: [Int]) -> Tensor {
-    precondition(rank >= 1, "cannot gather from a scalar")
-    let rowCount = shape[0]
-    let width = shape.dropFirst().reduce(1, *)
-    for index in indices {
-      precondition((0..<rowCount).contains(index), "row \(index) is outside shape \(shape)")
-    }
-    let result = Tensor(shape: [indices.count] + shape.dropFirst()) { result in
-      withUnsafeElements { source in
-        for (row, index) in indices.enumerated() where width > 0 {
-          (result.baseAddress! + row * width)
-            .update(from: source.baseAddress! + index * width, count: width)
-        }
-      }
-    }
-    let whole = shape
-    return result.recorded(from: self) { [node] upstream, accumulator in
-      var gradient = Tensor.zeros(whole)
-      gradient.withUnsafeMutableElements { gradient in
-        upstream.withUnsafeElements { upstream in
-          for (row, index) in indices.enumerated() {
-            for column in 0..<width {
-              gradient[index * width + column] += upstream[row * width + column]
-            }
-          }
-        }
-      }
-      accumulator.add(gradient, to: node)
-    }
-  }
-
-  /// One element of each row by its index along the last dimension, which disappears.
-  public func gatherAlongLast(_ indices: [Int]) -> Tensor {
-    let width = size(-1)
-    precondition(
-      indices.count * width == count,
-      "\(indices.count) indices for the rows of shape \(shape)")
-    let flat = indices.enumerated().map { row, index in
-      precondition((0..<width).contains(index), "index \(index) is outside shape \(shape)")
-      return row * width + index
-    }
-    return reshaped(to: [count]).gather(flat).reshaped(to: Array(shape.dropLast()))
-  }
 }
 
 /// Copies equally long blocks between buffers in which they are evenly spaced.
-private func copyBlocks(
+func copyBlocks(
   _ count: Int, blockSize: Int, from source: UnsafePointer<Float>, sourceStride: Int,
   to target: UnsafeMutablePointer<Float>, targetStride: Int
 ) {
