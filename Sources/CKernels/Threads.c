@@ -20,3 +20,17 @@ void attune_return_to_processors(void) {
   if (sched_getaffinity(getpid(), sizeof processors, &processors) != 0) return;
   sched_setaffinity(0, sizeof processors, &processors);
 }
+
+int32_t attune_allowed_processor_count(void) {
+  // The system refuses a set that is smaller than its own.
+  for (int capacity = CPU_SETSIZE; capacity <= 1 << 20; capacity *= 2) {
+    cpu_set_t *processors = CPU_ALLOC(capacity);
+    if (processors == NULL) return 0;
+    const size_t size = CPU_ALLOC_SIZE(capacity);
+    const int status = sched_getaffinity(getpid(), size, processors);
+    const int count = status == 0 ? CPU_COUNT_S(size, processors) : 0;
+    CPU_FREE(processors);
+    if (count > 0) return count;
+  }
+  return (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
+}

@@ -25,3 +25,6 @@ void attune_keep_off_this_processor(int32_t thread);
 
 /// Lets the calling thread run on every processor that the main thread may run on.
 void attune_return_to_processors(void);
+
+/// The number of processors that the main thread may run on; below 1 if the system does not tell.
+int32_t attune_allowed_processor_count(void);

@@ -1,5 +1,4 @@
 import CKernels
-import FoundationEssentials
 import Glibc
 import Synchronization
 
@@ -12,9 +11,12 @@ public final class WorkerPool: Sendable {
   /// The pool that tensors use.
   public static let shared = WorkerPool()
 
-  /// The number of processors that this process may use.
+  /// The number of processors that this process may use: those it is allowed to run on, or fewer
+  /// where a container's quota grants the time of fewer. Threads beyond it would spin while those
+  /// that have work are held up.
   public static var availableProcessorCount: Int {
-    ProcessInfo.processInfo.activeProcessorCount
+    let allowed = max(1, Int(attune_allowed_processor_count()))
+    return min(allowed, ProcessorQuota.ofThisProcess ?? allowed)
   }
 
   /// 0 outside the pool's own threads, otherwise 1, 2, ...

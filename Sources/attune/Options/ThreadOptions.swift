@@ -3,7 +3,11 @@ import Tensors
 
 /// `--threads`
 struct ThreadOptions: ParsableArguments {
-  @Option(help: "Threads to use; all processors unless given. Results do not depend on it.")
+  @Option(
+    help: """
+      Threads to use; as many as there are processors that this process may use, by its affinity \
+      and its container's quota, unless given. Results do not depend on it.
+      """)
   var threads: Int?
 
   func validate() throws {
