@@ -29,6 +29,9 @@ let package = Package(
     .systemLibrary(name: "COSMesa", pkgConfig: "osmesa", providers: [.apt(["libosmesa6-dev"])]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "CPangoCairo", pkgConfig: "pangocairo",
+      providers: [.apt(["libpango1.0-dev", "fonts-dejavu-core"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
@@ -41,7 +44,8 @@ let package = Package(
       name: "CHDF5Bridge", dependencies: ["CHDF5"], cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "Files", dependencies: ["Tensors", "CHDF5Bridge", "CZlib"]),
     .target(name: "CPNGBridge", dependencies: ["CPNG"]),  // keeps libpng's longjmp out of Swift
-    .target(name: "Media", dependencies: ["Tensors", "Files", "CPNGBridge", "CFFmpeg"]),
+    .target(
+      name: "Media", dependencies: ["Tensors", "Files", "CPNGBridge", "CFFmpeg", "CPangoCairo"]),
     .target(name: "CaptionedImages", dependencies: ["Tensors", "Files", "Media"]),
     .target(
       name: "Environments",
@@ -81,7 +85,9 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ],
       exclude: ["TensorBoard/event.proto"]),
-    .target(name: "Reports", dependencies: ["Files", "Media", "Runs"]),
+    .target(
+      name: "Reports", dependencies: ["Files", "Media", "Runs"],
+      resources: [.embedInCode("Page/page.css"), .embedInCode("Page/page.js")]),
 
     // Programs.
     .executableTarget(

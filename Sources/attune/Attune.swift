@@ -1,5 +1,6 @@
 import ArgumentParser
 @preconcurrency import Glibc
+import Media
 import Runs
 
 /// The command line: parse, call, print.
@@ -32,6 +33,7 @@ struct Attune: ParsableCommand {
   static func main() {
     // A file beyond the user's limit is then an error like a full disk, not the end.
     signal(SIGXFSZ, SIG_IGN)
+    FontWarnings.handle { RunLog().warn($0) }
     do {
       try checkArguments()
       var command = try parseAsRoot()

@@ -108,14 +108,20 @@ import Testing
     #expect(color(60, 60) == [255, 255, 255])
   }
 
-  @Test func edgesAreSmooth() throws {
-    var canvas = Canvas(width: 20, height: 20, planeSize: 20, background: SIMD3(repeating: 0))
-    canvas.paintPolygons(
-      SIMD3(repeating: 200), [[SIMD2(2.5, 4), SIMD2(10, 4), SIMD2(10, 12), SIMD2(2.5, 12)]])
-    let image = canvas.image
-    func red(_ column: Int, _ row: Int) -> UInt8 { image.samples[3 * (20 * row + column)] }
-    #expect((1...11).map { red($0, 8) } == [0, 100, 200, 200, 200, 200, 200, 200, 200, 0, 0])
-    #expect(red(6, 3) == 0 && red(6, 4) == 200 && red(6, 11) == 200 && red(6, 12) == 0)
+  /// Bar and stem of the goal are one shape: no seam shows where they meet.
+  @Test(arguments: [96, 360, 512])
+  func theGoalHasNoSeam(size: Int) throws {
+    let environment = PushTEnvironment()
+    environment.reset(.state([50, 50, 450, 100, 0]))
+    let image = try environment.render(width: size, height: size)
+    // From the bar's middle along the stem, which points down and left at 45 degrees.
+    for distance in stride(from: 8.0, through: 100, by: 0.5) {
+      let (x, y) = (256 - distance * 0.5.squareRoot(), 256 + distance * 0.5.squareRoot())
+      let color = image[Int(x / 512 * Double(size)), Int(y / 512 * Double(size))]
+      for (found, expected) in zip(color, [144, 238, 144]) {
+        #expect(abs(Int(found) - expected) <= 2, "\(distance): \(color)")
+      }
+    }
   }
 
   @Test func picturelessEnvironmentsSaySo() {

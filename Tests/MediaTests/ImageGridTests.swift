@@ -49,50 +49,56 @@ import Testing
 @Test func captionsStayInsideTheirColumns() {
   let image = Image(width: 64, height: 64, filledWith: .black)
   let text = "a caption of many words and oneveryverylongwordthatdoesnotfit at all, K' = 10"
-  for (size, scale) in [(64, 1), (448, 2)] {
+  for (size, lineHeight) in [(64, 10...20), (448, 18...32)] {
     let large = image.resized(width: size, height: size, method: .nearest)
     var grid = ImageGrid([large, large], columnCount: 2, captions: [text, "short"])
-    grid.title = "A title that is longer than the grid is wide, so that it has to wrap"
+    grid.title = "A title that is longer than the grid is wide, so that it has to wrap at the end"
     let layout = ImageGridLayout(grid)
-    let font = BitmapFont.standard
-    let captions = layout.lines.filter { $0.y > grid.padding + size }
-    #expect(captions.count == 4)
-    #expect(captions.allSatisfy { $0.scale == scale })
-    #expect(layout.lines.count > captions.count)
-    for line in layout.lines {
-      #expect(line.x >= grid.padding)
-      #expect(line.x + font.width(of: line.text, scale: line.scale) <= layout.width - grid.padding)
-      #expect(line.y + BitmapFont.glyphHeight * line.scale <= layout.height)
+    let captions = layout.captions.filter { $0.y > grid.padding + size }
+    #expect(captions.count == 2 && layout.captions.count == 3)
+    #expect(lineHeight.contains(captions[1].height) && captions[1].text.lineCount == 1)
+    #expect((2...3).contains(captions[0].text.lineCount))
+    for caption in layout.captions {
+      #expect(caption.x >= grid.padding)
+      #expect(caption.x + caption.width <= layout.width - grid.padding)
+      #expect(Int(caption.text.size.x) <= caption.width)
+      #expect(caption.y + caption.height <= layout.height)
     }
+    #expect(captions[0].x + captions[0].width <= captions[1].x)
   }
 }
 
-@Test func captionsWrapAndEnd() {
-  func lines(_ text: String, width: Int, limit: Int = 3) -> [String] {
-    Caption(text, width: width, lineLimit: limit, scale: 1).lines
+/// Pixels that differ from the background in a rectangle.
+private func inkCount(_ image: Image, x: Range<Int>, y: Range<Int>) -> Int {
+  y.reduce(0) { sum, row in
+    sum + x.filter { image[$0, row].contains { $0 < 128 } }.count
   }
-  #expect(lines("one two", width: 200) == ["one two"])
-  #expect(lines("one two", width: 30) == ["one", "two"])
-  #expect(lines("  one\n\ntwo ", width: 200) == ["one", "two"])
-  #expect(lines("", width: 50) == [])
-  #expect(lines("aaaaaaaa", width: 24) == ["aaaa", "aaaa"])  // 4 glyphs of 5 and 3 gaps are 23
-  let cut = lines("one two three four five six", width: 36, limit: 2)
-  #expect(cut.count == 2 && cut[1].hasSuffix("...") && !cut[1].contains(" ..."))
-  #expect(BitmapFont.standard.width(of: cut[1]) <= 36)
-  // Narrower than a glyph: one character a line, and an end.
-  #expect(lines("abc", width: 1) == ["a", "b", "c"])
 }
 
-@Test func theFontHasEveryPrintableCharacter() {
-  var drawings: Set<[UInt8]> = []
-  for code in UInt8(32)...127 {
-    var image = Image(width: 8, height: 9, filledWith: .white)
-    let text = String(UnicodeScalar(code))
-    BitmapFont.standard.draw(text, on: &image, x: 0, y: 0, scale: 1, color: .black)
-    drawings.insert(image.samples)
-    #expect((1...5).contains(BitmapFont.standard.width(of: text)))
+@Test func captionsAreDrawnBelowTheirImages() {
+  let image = Image(width: 128, height: 40, filledWith: .white)
+  let captions = ["a knight", "", "рыцарь", "فارس"]
+  let grid = ImageGrid(Array(repeating: image, count: 4), columnCount: 4, captions: captions)
+  let drawn = grid.rendered()
+  #expect((drawn.width, drawn.height) == grid.size)
+  for (index, caption) in captions.enumerated() {
+    let left = 8 + index * 136
+    let count = inkCount(drawn, x: left..<left + 128, y: 48..<drawn.height)
+    #expect(caption.isEmpty ? count == 0 : (15...600).contains(count), "\(caption): \(count)")
+    // Centered.
+    #expect(inkCount(drawn, x: left..<left + 20, y: 48..<drawn.height) == 0)
+    #expect(inkCount(drawn, x: left + 108..<left + 128, y: 48..<drawn.height) == 0)
   }
-  // The space, 94 glyphs, and the box for 127: all different.
-  #expect(drawings.count == 96)
-  #expect(BitmapFont.standard.width(of: "0123456789") == 59)
+  #expect(inkCount(drawn, x: 0..<drawn.width, y: 0..<48) == 0)
+}
+
+/// Cairo paints at most 32,767 pixels a side; a grid may be longer.
+@Test func longGridsAreDrawn() {
+  let image = Image(width: 4, height: 4, filledWith: .black)
+  let grid = ImageGrid(
+    Array(repeating: image, count: 2_000), columnCount: 1,
+    captions: (0..<2_000).map { "\($0)" })
+  let drawn = grid.rendered()
+  #expect(drawn.height > Canvas.maxSide)
+  #expect(inkCount(drawn, x: 8..<104, y: drawn.height - 28..<drawn.height) > 20)
 }

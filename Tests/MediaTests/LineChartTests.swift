@@ -5,23 +5,23 @@ import Testing
 
 @testable import Media
 
-private func lines(_ scene: ChartScene) -> [[ChartPoint]] {
+private func lines(_ scene: ChartScene) -> [[DrawingPoint]] {
   scene.plotShapes.compactMap {
     if case .line(let points, _, _, _) = $0 { points } else { nil }
   }
 }
 
-private func areas(_ scene: ChartScene) -> [[ChartPoint]] {
+private func areas(_ scene: ChartScene) -> [[DrawingPoint]] {
   scene.plotShapes.compactMap { if case .area(let points, _, _) = $0 { points } else { nil } }
 }
 
-private func dots(_ scene: ChartScene) -> [ChartPoint] {
+private func dots(_ scene: ChartScene) -> [DrawingPoint] {
   scene.plotShapes.compactMap { if case .dot(let center, _, _) = $0 { center } else { nil } }
 }
 
 private func texts(_ scene: ChartScene) -> [String] {
   (scene.shapes + scene.plotShapes).compactMap {
-    if case .text(let text) = $0 { text.string } else { nil }
+    if case .label(let label) = $0 { label.string } else { nil }
   }
 }
 
@@ -63,7 +63,7 @@ private let wave = LineChart.Series(
   ).scene(width: 400, height: 300)
   let plot = scene.plot
   let line = lines(scene)[0]
-  #expect(line[0] == ChartPoint(x: plot.left, y: plot.bottom))
+  #expect(line[0] == DrawingPoint(x: plot.left, y: plot.bottom))
   #expect(abs(line[1].x - (plot.left + plot.width / 2)) < 1e-9)
   #expect(abs(line[1].y - (plot.top + plot.height / 2)) < 1e-9)
 }
@@ -90,8 +90,8 @@ private let wave = LineChart.Series(
   for (width, height) in [(400.0, 400.0), (900.0, 500.0)] {
     let scene = chart.scene(width: width, height: height)
     #expect(scene.plot.height >= 20 && scene.plot.width >= width / 3)
-    for case .text(let text) in scene.shapes {
-      let length = StrokeFont.standard.width(of: text.string, size: text.size)
+    for case .label(let text) in scene.shapes {
+      let length = Text(text.string, size: text.size, isBold: text.isBold).size.x
       let shift = text.anchor == .start ? 0 : text.anchor == .middle ? -length / 2 : -length
       let start = text.isVertical ? text.position.y - shift : text.position.x + shift
       let end = text.isVertical ? start - length : start + length
@@ -191,19 +191,21 @@ private final class ElementCounter: NSObject, XMLParserDelegate {
 }
 
 @Test func thinningKeepsWhatCanBeSeen() {
-  let noise = (0..<10_000).map { ChartPoint(x: Double($0) / 100, y: Double(($0 * 7_919) % 1_000)) }
+  let noise = (0..<10_000).map {
+    DrawingPoint(x: Double($0) / 100, y: Double(($0 * 7_919) % 1_000))
+  }
   let thinned = CurveThinning.thinned(noise)
   #expect(thinned.count <= 4 * 201)
   #expect(thinned.first == noise.first && thinned.last == noise.last)
   for column in stride(from: 0, to: 100, by: 0.5) {
-    func extremes(_ points: [ChartPoint]) -> [Double?] {
+    func extremes(_ points: [DrawingPoint]) -> [Double?] {
       let inside = points.filter { $0.x >= column && $0.x < column + 0.5 }.map(\.y)
       return [inside.min(), inside.max()]
     }
     #expect(extremes(thinned) == extremes(noise))
   }
   let few = Array(noise[..<40].enumerated()).map {
-    ChartPoint(x: Double($0.offset), y: $0.element.y)
+    DrawingPoint(x: Double($0.offset), y: $0.element.y)
   }
   #expect(CurveThinning.thinned(few) == few)
 }

@@ -1,36 +1,37 @@
 import Media
 
-/// The picture of a Push-T state, in the colours of the benchmark.
+/// The image of a Push-T state, in the colors of the benchmark.
 enum PushTDrawing {
   typealias Point = SIMD2<Double>
 
-  private static let white = Canvas.Color(255, 255, 255)
-  private static let lightGreen = Canvas.Color(144, 238, 144)
-  private static let lightGray = Canvas.Color(211, 211, 211)
-  private static let royalBlue = Canvas.Color(65, 105, 225)
-  private static let slateGray = Canvas.Color(119, 136, 153)
+  private static let lightGreen = Color(0x90EE90)
+  private static let lightGray = Color(0xD3D3D3)
+  private static let royalBlue = Color(0x4169E1)
+  private static let slateGray = Color(0x778899)
 
   static func image(width: Int, height: Int, agent: Point, block: PushTGeometry.Pose) -> Image {
-    var canvas = Canvas(
-      width: width, height: height, planeSize: PushTGeometry.planeSize, background: white)
-    canvas.paintPolygons(lightGreen, PushTGeometry.goalParts)
+    let canvas = Canvas(
+      width: width, height: height, size: Point(repeating: PushTGeometry.planeSize))
+    canvas.fill(PushTGeometry.goalParts, color: lightGreen)
     for (start, end) in PushTGeometry.walls {
-      canvas.paintLine(lightGray, from: start, to: end, radius: PushTGeometry.wallRadius)
+      canvas.stroke([start, end], width: 2 * PushTGeometry.wallRadius, color: lightGray)
     }
-    canvas.paintDisc(royalBlue, center: agent, radius: PushTGeometry.agentRadius)
-    canvas.paintDisc(light(royalBlue), center: agent, radius: PushTGeometry.agentRadius - 4)
+    canvas.fillDisc(center: agent, radius: PushTGeometry.agentRadius, color: royalBlue)
+    canvas.fillDisc(center: agent, radius: PushTGeometry.agentRadius - 4, color: light(royalBlue))
     for part in [PushTGeometry.bar, PushTGeometry.stem] {
       let vertices = part.map { block($0) }
-      canvas.paintPolygons(light(slateGray), [vertices])
-      for (index, vertex) in vertices.enumerated() {
-        let next = vertices[(index + 1) % vertices.count]
-        canvas.paintLine(slateGray, from: vertex, to: next, radius: 2)
-      }
+      canvas.fill([vertices], color: light(slateGray))
+      canvas.stroke(vertices, width: 4, color: slateGray, isClosed: true)
     }
     return canvas.image
   }
 
-  private static func light(_ color: Canvas.Color) -> Canvas.Color {
-    pointwiseMin(1.2 * color, Canvas.Color(repeating: 255))
+  /// A fifth brighter, as pymunk fills shapes.
+  private static func light(_ color: Color) -> Color {
+    func brighter(_ component: UInt8) -> UInt8 {
+      UInt8(min(1.2 * Double(component), 255).rounded())
+    }
+    return Color(
+      red: brighter(color.red), green: brighter(color.green), blue: brighter(color.blue))
   }
 }

@@ -1,10 +1,10 @@
 /// Arranges a chart: margins, axes, legend, curves.
 struct ChartLayout {
-  private(set) var scene: ChartScene
+  var scene: ChartScene
 
   private let chart: LineChart
-  private let xAxis: ChartAxis
-  private let yAxis: ChartAxis
+  let xAxis: ChartAxis
+  let yAxis: ChartAxis
 
   private static let padding = 16.0
   private static let tickSize = 12.0
@@ -67,24 +67,17 @@ struct ChartLayout {
   }
 
   static func width(_ text: String, _ size: Double) -> Double {
-    StrokeFont.standard.width(of: text, size: size)
-  }
-
-  /// The text, or as much of it as fits with an ellipsis.
-  static func fitted(_ text: String, size: Double, width limit: Double) -> String {
-    if width(text, size) <= limit { return text }
-    var kept = Substring(text)
-    while !kept.isEmpty && width("\(kept)...", size) > limit { kept.removeLast() }
-    return "\(kept)..."
+    Text(text, size: size).size.x
   }
 
   private mutating func addTitle(_ title: String, top: inout Double) {
     let size = ChartLayout.titleSize
-    let text = ChartLayout.fitted(title, size: size, width: scene.width - 2 * ChartLayout.padding)
+    let text = Text.fitted(
+      title, size: size, isBold: true, width: scene.width - 2 * ChartLayout.padding)
     scene.shapes.append(
-      .text(
-        ChartScene.Text(
-          string: text, position: ChartPoint(x: ChartLayout.padding, y: top + size * 0.75),
+      .label(
+        ChartScene.Label(
+          string: text, position: DrawingPoint(x: ChartLayout.padding, y: top + size * 0.75),
           size: size, color: ChartLayout.titleColor, isBold: true)))
     top += size + 8
   }
@@ -95,7 +88,8 @@ struct ChartLayout {
     func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ color: Color) {
       lines.append(
         .line(
-          [ChartPoint(x: x1, y: y1), ChartPoint(x: x2, y: y2)], color: color, width: 1, dashes: []))
+          [DrawingPoint(x: x1, y: y1), DrawingPoint(x: x2, y: y2)], color: color, width: 1,
+          dashes: []))
     }
     // Fine lines first, so that they do not cut the others.
     for isFine in [true, false] {
@@ -126,9 +120,9 @@ struct ChartLayout {
     _ text: String, x: Double, y: Double, anchor: ChartScene.Anchor
   ) {
     scene.shapes.append(
-      .text(
-        ChartScene.Text(
-          string: text, position: ChartPoint(x: x, y: y), size: ChartLayout.tickSize,
+      .label(
+        ChartScene.Label(
+          string: text, position: DrawingPoint(x: x, y: y), size: ChartLayout.tickSize,
           color: ChartLayout.textColor, anchor: anchor)))
   }
 
@@ -136,10 +130,10 @@ struct ChartLayout {
     let plot = scene.plot
     func label(_ text: String, _ x: Double, _ y: Double, length: Double, isVertical: Bool) {
       scene.shapes.append(
-        .text(
-          ChartScene.Text(
-            string: ChartLayout.fitted(text, size: ChartLayout.labelSize, width: length),
-            position: ChartPoint(x: x, y: y), size: ChartLayout.labelSize,
+        .label(
+          ChartScene.Label(
+            string: Text.fitted(text, size: ChartLayout.labelSize, width: length),
+            position: DrawingPoint(x: x, y: y), size: ChartLayout.labelSize,
             color: ChartLayout.textColor, anchor: .middle, isVertical: isVertical)))
     }
     if let text = chart.xLabel {
@@ -157,76 +151,79 @@ struct ChartLayout {
   private mutating func addNotice(_ text: String) {
     let plot = scene.plot
     scene.plotShapes.append(
-      .text(
-        ChartScene.Text(
+      .label(
+        ChartScene.Label(
           string: text,
-          position: ChartPoint(x: (plot.left + plot.right) / 2, y: (plot.top + plot.bottom) / 2),
+          position: DrawingPoint(x: (plot.left + plot.right) / 2, y: (plot.top + plot.bottom) / 2),
           size: ChartLayout.labelSize, color: ChartLayout.axisColor, anchor: .middle)))
   }
 
-  private func x(_ value: Double) -> Double {
+  func x(_ value: Double) -> Double {
     scene.plot.left + ChartLayout.bounded(xAxis.position(value)) * scene.plot.width
   }
 
-  private func y(_ value: Double) -> Double {
+  func y(_ value: Double) -> Double {
     scene.plot.bottom - ChartLayout.bounded(yAxis.position(value)) * scene.plot.height
   }
 
   /// Keeps points far outside a given range at numbers that can be drawn and cut off.
-  private static func bounded(_ position: Double) -> Double { max(-1_000, min(1_000, position)) }
-
-  private mutating func addCurve(_ series: LineChart.Series, index: Int) {
-    let points = series.x.indices.map { index -> ChartPoint? in
-      guard ChartAxis.isDrawable(series.x[index], scale: xAxis.scale),
-        ChartAxis.isDrawable(series.y[index], scale: yAxis.scale)
-      else { return nil }
-      return ChartPoint(x: x(series.x[index]), y: y(series.y[index]))
-    }
-    let style = series.style(index: index)
-    for run in points.split(separator: nil).map({ $0.compactMap(\.self) }) {
-      scene.plotShapes.append(
-        run.count == 1
-          ? .dot(run[0], radius: 2.5, color: style.color)
-          : .line(CurveThinning.thinned(run), color: style.color, width: 2, dashes: style.dashes))
-    }
-  }
-
-  private mutating func addBand(_ series: LineChart.Series, index: Int) {
-    guard !series.spread.isEmpty else { return }
-    let slices = series.x.indices.map { index -> CurveThinning.Slice? in
-      let (value, spread) = (series.y[index], abs(series.spread[index]))
-      guard ChartAxis.isDrawable(series.x[index], scale: xAxis.scale),
-        ChartAxis.isDrawable(value, scale: yAxis.scale),
-        ChartAxis.isDrawable(value + spread, scale: yAxis.scale)
-      else { return nil }
-      // On a logarithmic axis a band that reaches zero reaches the bottom.
-      let hasFoot = ChartAxis.isDrawable(value - spread, scale: yAxis.scale)
-      return CurveThinning.Slice(
-        x: x(series.x[index]), top: y(value + spread),
-        bottom: hasFoot ? y(value - spread) : scene.plot.bottom)
-    }
-    for run in slices.split(separator: nil).map({ $0.compactMap(\.self) }) where run.count > 1 {
-      let thinned = CurveThinning.thinned(run)
-      let outline =
-        thinned.map { ChartPoint(x: $0.x, y: $0.top) }
-        + thinned.reversed().map { ChartPoint(x: $0.x, y: $0.bottom) }
-      scene.plotShapes.append(
-        .area(outline, color: series.style(index: index).color, opacity: 0.18))
-    }
-  }
+  private static func bounded(_ position: Double) -> Double { max(-100, min(100, position)) }
 }
 
-extension LineChart.Series {
-  /// The values that the vertical axis has to show.
-  fileprivate var extent: [Double] {
-    spread.isEmpty
-      ? y : y + zip(y, spread).flatMap { [$0.0 - abs($0.1), $0.0 + abs($0.1)] }
+/// The names of the curves beside samples of their lines, in as many rows as they need.
+struct ChartLegend {
+  private struct Item {
+    var series: LineChart.Series
+    var index: Int
+    var name: String
+    var x: Double
+    var row: Int
   }
 
-  /// The color, and dashes once all colors are used.
-  func style(index: Int) -> (color: Color, dashes: [Double]) {
-    let palette = LineChart.colors
-    let dashes: [Double] = [[], [7, 5], [2, 4]][index / palette.count % 3]
-    return (color ?? palette[index % palette.count], color == nil ? dashes : [])
+  static let textColor = Color(0x374151)
+  private static let textSize = 12.0
+  private static let rowHeight = 18.0
+  private static let sampleWidth = 20.0
+
+  private var items: [Item] = []
+  private var rowCount = 0
+
+  /// The height of all rows.
+  var height: Double { Double(rowCount) * ChartLegend.rowHeight }
+
+  init(_ series: [LineChart.Series], width: Double) {
+    var (x, row) = (0.0, 0)
+    let textStart = ChartLegend.sampleWidth + 6
+    for (index, series) in series.enumerated() where !series.name.isEmpty {
+      let name = Text.fitted(
+        series.name, size: ChartLegend.textSize, width: width - textStart)
+      let itemWidth = textStart + ChartLayout.width(name, ChartLegend.textSize)
+      if x > 0 && x + itemWidth > width { (x, row) = (0, row + 1) }
+      items.append(Item(series: series, index: index, name: name, x: x, row: row))
+      x += itemWidth + 24
+      rowCount = row + 1
+    }
+  }
+
+  func shapes(left: Double, top: Double) -> [ChartScene.Shape] {
+    items.flatMap { item -> [ChartScene.Shape] in
+      let style = item.series.style(index: item.index)
+      let x = left + item.x
+      let y = top + (Double(item.row) + 0.5) * ChartLegend.rowHeight - 1
+      let end = x + ChartLegend.sampleWidth
+      let corners = [(x, y - 5), (end, y - 5), (end, y + 5), (x, y + 5)]
+      let band = ChartScene.Shape.area(
+        corners.map { DrawingPoint(x: $0.0, y: $0.1) }, color: style.color, opacity: 0.18)
+      let line = ChartScene.Shape.line(
+        [DrawingPoint(x: x + 1, y: y), DrawingPoint(x: end - 1, y: y)], color: style.color,
+        width: 2,
+        dashes: style.dashes)
+      let text = ChartScene.Shape.label(
+        ChartScene.Label(
+          string: item.name,
+          position: DrawingPoint(x: end + 6, y: y + ChartLegend.textSize * 0.35),
+          size: ChartLegend.textSize, color: ChartLegend.textColor))
+      return (item.series.spread.isEmpty ? [] : [band]) + [line, text]
+    }
   }
 }

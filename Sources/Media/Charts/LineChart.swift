@@ -87,12 +87,12 @@ public struct LineChart: Sendable {
   ///   - height: the height.
   ///   - isThemed: whether colors are CSS variables that a page may set, as by `darkStyle`.
   public func svg(width: Double = 720, height: Double = 440, isThemed: Bool = false) -> String {
-    SVGDocument(scene(width: width, height: height), isThemed: isThemed).text
+    ChartSVG(scene(width: width, height: height), isThemed: isThemed).text
   }
 
   /// The chart as an RGB image of `width * pixelDensity` by `height * pixelDensity` pixels.
   public func image(width: Double = 720, height: Double = 440, pixelDensity: Double = 2) -> Image {
-    SceneRasterizer.draw(scene(width: width, height: height), pixelDensity: pixelDensity)
+    scene(width: width, height: height).image(pixelDensity: pixelDensity)
   }
 
   /// Writes the chart as SVG.
@@ -118,5 +118,22 @@ public struct LineChart: Sendable {
       width >= 160 && height >= 120,
       "a chart of \(width)x\(height) has no room; use 160x120 or more")
     return ChartLayout(self, width: width, height: height).scene
+  }
+}
+
+/// Where a chart's data lies in its drawing, for programs that answer to a pointer.
+public struct ChartPlacement: Sendable, Equatable {
+  /// The edges of the plot, in the drawing's units from its upper left corner.
+  public let left: Double, top: Double, right: Double, bottom: Double
+  /// The values at the left and right edges.
+  public let xRange: ClosedRange<Double>
+  /// The values at the lower and upper edges.
+  public let yRange: ClosedRange<Double>
+}
+
+extension LineChart {
+  /// Where the data of `svg(width:height:isThemed:)` of the same size lies.
+  public func placement(width: Double = 720, height: Double = 440) -> ChartPlacement {
+    ChartLayout(self, width: width, height: height).placement
   }
 }

@@ -49,6 +49,15 @@ extension Image {
     let (width, channelCount) = (width, picture.channelCount)
     withUnsafeMutableSamples { target in
       picture.samples.withUnsafeBufferPointer { source in
+        if channelCount == 3, let to = target.baseAddress, let from = source.baseAddress {
+          // Nothing shines through.
+          for row in rows {
+            (to + (row * width + columns.lowerBound) * 3).update(
+              from: from + ((row - y) * picture.width + columns.lowerBound - x) * 3,
+              count: columns.count * 3)
+          }
+          return
+        }
         for row in rows {
           for column in columns {
             let from = ((row - y) * picture.width + column - x) * channelCount
