@@ -16,12 +16,12 @@ struct ReportPage {
       <meta name="viewport" content="width=device-width, initial-scale=1">
       <meta name="color-scheme" content="light dark">
       <title>\(title) · Attune</title>
-      <style>\(HTML(markup: PageStyle.css))</style>
+      <style>\(HTML(markup: PageResources.css))</style>
       </head>
       <body>
       \(try runs.map(Self.run).joined)
       <footer>Written by <code>attune report</code>. This page is one file and needs no network.</footer>
-      <script>\(HTML(markup: PageScript.javaScript))</script>
+      <script>\(HTML(markup: PageResources.javaScript))</script>
       </body>
       </html>
 
