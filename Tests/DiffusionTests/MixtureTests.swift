@@ -10,7 +10,7 @@ import Testing
 /// sampler.
 ///
 /// Without optimization the training would take half an hour, and is left out.
-/// With ATTUNE_WRITE_PICTURES=1 the samples are drawn into docs/pictures/mixture-of-gaussians.png.
+/// With ATTUNE_WRITE_PICTURES=1 the samples are drawn into docs/images/mixture-of-gaussians.png.
 @Suite(.enabled(if: isOptimized, "needs an optimized build")) struct MixtureTests {
   private let mixture = MixtureOfGaussians()
   /// Gentler than usual: the more time steps are left where there is something to learn.
@@ -100,7 +100,7 @@ import Testing
     guard ProcessInfo.processInfo.environment["ATTUNE_WRITE_PICTURES"] == "1" else { return }
     var grid = ImageGrid(pictures, columnCount: 3, captions: ["Data"] + samplers.map(\.name))
     grid.title = "A mixture of four Gaussians, learned and sampled"
-    try grid.rendered().writePNG(to: Repository.path("docs/pictures/mixture-of-gaussians.png"))
+    try grid.rendered().writePNG(to: Repository.path("docs/images/mixture-of-gaussians.png"))
   }
 
   private func check(
