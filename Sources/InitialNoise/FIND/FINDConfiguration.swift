@@ -3,7 +3,7 @@ import NeuralNetworks
 
 /// How a noise prior is learned.
 ///
-/// The defaults are what worked best for a few hundred pictures a prompt (docs/results.md); the
+/// The defaults are what worked best for a few hundred pictures a prompt (docs/ablations.md); the
 /// paper's own numbers are in `released`.
 public struct FINDConfiguration: Codable, Hashable, Sendable {
   /// Whose update is made.

@@ -68,14 +68,16 @@ struct FirstOrderSampler: MarkovSampler {
   }
 }
 
-/// The examples of the README are above, word for word, and do what it says.
-@Suite struct ReadmeExampleTests {
-  @Test func readmeHasTheseExamples() throws {
-    let readme = try String(contentsOfFile: Repository.path("README.md"), encoding: .utf8)
+/// The examples of the tutorials are above, word for word, and do what those say.
+@Suite struct TutorialExampleTests {
+  @Test(arguments: ["own-environment", "own-reward", "own-sampler"])
+  func tutorialHasThisExample(name: String) throws {
+    let tutorial = try String(
+      contentsOfFile: Repository.path("docs/tutorials/\(name).md"), encoding: .utf8)
     let source = try String(contentsOfFile: #filePath, encoding: .utf8)
-    let examples = readme.matches(
+    let examples = tutorial.matches(
       of: #/```swift\n(?<code>(?:final class|struct) .*?)```/#.dotMatchesNewlines())
-    #expect(examples.count == 3)
+    #expect(examples.count == 1)
     for example in examples {
       #expect(source.contains(example.output.code), "\(example.output.code.prefix(60))")
     }
