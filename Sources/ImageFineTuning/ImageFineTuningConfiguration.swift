@@ -16,7 +16,7 @@ public struct ImageFineTuningConfiguration: Codable, Sendable, Hashable {
 
   /// Denoising steps (`sample.num_steps`).
   public var stepCount = 20
-  /// How strongly the prompt guides, in sampling and in the update (`guidance_scale`).
+  /// Classifier-free guidance scale in sampling and in the update; 1 or less turns it off.
   public var guidance = 5.0
   /// The share of DDPM's noise in each step (`eta`): what explores.
   public var eta = 1.0

@@ -36,7 +36,9 @@ struct Attune: ParsableCommand {
     FontWarnings.handle { RunLog().warn($0) }
     do {
       try checkArguments()
-      var command = try parseAsRoot()
+      let typed = CommandArguments(Array(CommandLine.arguments.dropFirst()))
+      var command = try parseAsRoot(typed.arguments)
+      if let seed = typed.randomSeed { StandardError.write("attune: --seed \(seed)") }
       try command.run()
       try checkOutput()
     } catch {

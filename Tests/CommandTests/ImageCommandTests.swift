@@ -92,7 +92,14 @@ import Testing
     #expect(shifted[0] == pictures[1] && shifted[1] != pictures[0])
     #expect(try draw("other", "--negative-prompt", "red") != pictures)
     #expect(try draw("heun", "--sampler", "heun") != pictures)
-    #expect(try draw("free", "--guidance", "1") != pictures)
+    let free = try draw("free", "--guidance", "1")
+    #expect(free != pictures)
+    // Guidance of 0 is none, not none of the prompt.
+    #expect(try draw("turbo", "--guidance", "0") == free && free[0] != free[2])
+    #expect(try draw("skip", "--clip-skip", "1") != pictures)
+    #expect(try draw("eta", "--sampler", "ddim", "--eta", "1") != draw("d", "--sampler", "ddim"))
+    #expect(try draw("rescaled", "--guidance-rescale", "0.7") != pictures)
+    try valuesAndSeedsAsMeant(model)
     let wide = try draw("wide", "--width", "40", "--height", "20")
     #expect(wide != pictures)
     let size = try Image(contentsOfFile: url.appending(path: "wide/00000.png").path)
@@ -105,6 +112,47 @@ import Testing
       "--config", "train.yaml", "--output", "more", "model.folder=run/model", "data.kind=folder",
       "data.path=pictures", "training.batchCount=3", "training.trainsTextEncoder=false")
     #expect(more.status == 0, "\(more.output)")
+  }
+
+  /// Prompts that begin with a dash or are empty, random seeds, and what is refused.
+  private func valuesAndSeedsAsMeant(_ model: [String]) throws {
+    func sample(_ more: String...) throws -> ProgramOutcome {
+      try Attune.run(
+        ["image", "sample"] + model + ["--count", "1", "--output", "meant"] + more, in: folder)
+    }
+    for (given, prompt) in [
+      (["--prompt", "-1girl"], "-1girl"), (["--prompt=-1girl"], "-1girl"), (["--prompt="], ""),
+      (["--prompt", "--no hats"], "--no hats"),
+    ] {
+      let outcome = try Attune.run(
+        ["image", "sample"] + model + ["--count", "1", "--output", "meant"] + given, in: folder)
+      #expect(outcome.status == 0, "\(outcome.output)")
+      #expect(try folder.text("meant/metadata.jsonl").contains("\"\(prompt)\""))
+    }
+    let random = try sample("--prompt", "elf", "--seed", "-1")
+    let seed = try #require(random.output.firstMatch(of: #/--seed (\d+)/#)?.1)
+    let drawn = try bytes("meant/00000.png")
+    #expect(try sample("--prompt", "elf", "--seed", String(seed)).status == 0)
+    #expect(try bytes("meant/00000.png") == drawn)
+    let file = try Attune.run(
+      [
+        "image", "sample", "--model", "run/model/model_index.json", "--prompt", "x", "--output",
+        "o",
+      ],
+      in: folder)
+    #expect(file.status == 1 && file.output.contains("a model folder is wanted"), "\(file.output)")
+    let eta = try sample("--prompt", "elf", "--sampler", "euler", "--eta", "0.5")
+    #expect(eta.status == 1 && eta.output.contains("only the sampler ddim"), "\(eta.output)")
+    let noRescale = try sample("--prompt", "elf", "--guidance", "0", "--guidance-rescale", "0.5")
+    #expect(noRescale.status == 0 && noRescale.output.contains("rescaling has no effect"))
+    // A scheduler that Attune lacks: the option of the command is named.
+    let path = "run/model/model_index.json"
+    let index = try folder.text(path)
+    try folder.write(index.replacing("DDIMScheduler", with: "PNDMScheduler"), to: path)
+    let pndm = try sample("--prompt", "elf")
+    #expect(pndm.status == 1 && pndm.output.contains("with --sampler: ddim"), "\(pndm.output)")
+    #expect(try sample("--prompt", "elf", "--sampler", "euler").status == 0)
+    try folder.write(index, to: path)
   }
 
   /// Prompts from a file and from the command line, each reported for itself, and random captions.

@@ -75,6 +75,20 @@ struct NoisePriorTests {
         .count
     }
     let negative = read.origin.negativePrompt
+    // What changes the images is part of what a prior was learned for.
+    for change in [
+      { $0.skippedTextLayerCount = 1 }, { $0.eta = 0.5 }, { $0.guidance.rescale = 0.7 },
+    ] as [(inout GenerationSettings) -> Void] {
+      var changed = settings
+      change(&changed)
+      let other = PriorOrigin(
+        prompt: "an elf", model: "00ff", settings: changed, reward: "clip", imageCount: 1)
+      try NoisePriorFile(prior: prior(), origin: other).write(to: folder.file("other.safetensors"))
+      let again = try NoisePriorFile(path: folder.file("other.safetensors")).origin
+      #expect(again == other)
+      #expect(
+        again.differences(prompt: "an elf", negativePrompt: "", settings: settings).count == 1)
+    }
     // Guidance is off at 0 as at 1, and on above.
     func guidanceDiffers(_ learned: Float, _ used: Float) -> Bool {
       var origin = origin

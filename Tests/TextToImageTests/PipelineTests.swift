@@ -143,7 +143,7 @@ import Testing
     #expect(samples.shape == [2, 2, 3, 12])
     // Channel 3 c p + 2 dy + dx, as pixel_unshuffle has it: here c = 1, dy = 1, dx = 0.
     #expect(samples.elements[6] == images.elements[(1 * 6 + 0) * 3 + 1] * 2 - 1)
-    #expect(greatestDifference(pixels.images(ofSamples: samples), images) <= 1e-6)
+    #expect(try greatestDifference(pixels.images(ofSamples: samples), images) <= 1e-6)
     let latents = model.samples(ofImages: images)
     let expected = model.autoencoder.map { $0.scaled($0.encode(images * 2 - 1).mean) }
     #expect(greatestDifference(latents, try #require(expected)) == 0)

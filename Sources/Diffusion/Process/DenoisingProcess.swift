@@ -45,10 +45,36 @@ public struct DenoisingProcess: Sendable {
     from initialNoise: Tensor, keeping record: ChainRecord = .sampleOnly,
     keepsLogProbabilities: Bool = false, noise: inout some NoiseSource, denoiser: StagedDenoiser
   ) -> DenoisingChain {
-    let count = transitionCount
+    let frozenCount = transitionCount - denoiser.fineTunedCount
     precondition(
-      (0...count).contains(denoiser.fineTunedCount),
-      "cannot fine-tune \(denoiser.fineTunedCount) of \(count) denoising steps")
+      (0...transitionCount).contains(frozenCount),
+      "cannot fine-tune \(denoiser.fineTunedCount) of \(transitionCount) denoising steps")
+    return chain(
+      from: initialNoise, keeping: record, keepsLogProbabilities: keepsLogProbabilities,
+      noise: &noise
+    ) { index, sample, timeSteps in
+      (index < frozenCount ? denoiser.frozen : denoiser.fineTuned)(sample, timeSteps)
+    }
+  }
+
+  /// Denoises with one network for all steps, until it throws.
+  public func rollout<Failure: Error>(
+    from initialNoise: Tensor, keeping record: ChainRecord = .sampleOnly,
+    keepsLogProbabilities: Bool = false, noise: inout some NoiseSource,
+    denoiser: (_ sample: Tensor, _ timeSteps: Rowwise<Float>) throws(Failure) -> Tensor
+  ) throws(Failure) -> DenoisingChain {
+    try chain(
+      from: initialNoise, keeping: record, keepsLogProbabilities: keepsLogProbabilities,
+      noise: &noise
+    ) { _, sample, timeSteps throws(Failure) in try denoiser(sample, timeSteps) }
+  }
+
+  private func chain<Failure: Error>(
+    from initialNoise: Tensor, keeping record: ChainRecord, keepsLogProbabilities: Bool,
+    noise: inout some NoiseSource,
+    denoiser: (Int, Tensor, Rowwise<Float>) throws(Failure) -> Tensor
+  ) throws(Failure) -> DenoisingChain {
+    let count = transitionCount
     let firstKept = count - record.transitionCount(of: count)
     var memory = SamplerMemory()
     var x = initialNoise  // [B, ...]
@@ -57,12 +83,12 @@ public struct DenoisingProcess: Sendable {
     var logProbabilities: [Tensor] = []
     for index in 0..<count {
       if index >= firstKept { states.append(x) }
-      let isFrozen = index < count - denoiser.fineTunedCount
+      let prediction = try prediction(x, at: .shared(index)) {
+        sample, timeSteps throws(Failure) in
+        try denoiser(index, sample, timeSteps)
+      }
       let transition = sampler.transition(
-        from: x,
-        prediction: prediction(
-          isFrozen ? denoiser.frozen : denoiser.fineTuned, x, at: .shared(index)),
-        at: index, memory: &memory)
+        from: x, prediction: prediction, at: index, memory: &memory)
       x = next(transition, at: index, noise: &noise)
       if keepsLogProbabilities && index >= firstKept {
         logProbabilities.append(logProbability(of: x, under: transition))
@@ -70,17 +96,6 @@ public struct DenoisingProcess: Sendable {
     }
     return DenoisingChain(
       states: states + [x], logProbabilities: logProbabilities, firstIndex: firstKept)
-  }
-
-  /// Denoises with one network for all steps.
-  public func rollout(
-    from initialNoise: Tensor, keeping record: ChainRecord = .sampleOnly,
-    keepsLogProbabilities: Bool = false, noise: inout some NoiseSource,
-    denoiser: @escaping Denoiser
-  ) -> DenoisingChain {
-    rollout(
-      from: initialNoise, keeping: record, keepsLogProbabilities: keepsLogProbabilities,
-      noise: &noise, denoiser: StagedDenoiser(denoiser))
   }
 
   /// The log-densities of recorded transitions under a network, at every element `[M, ...]`,
@@ -119,7 +134,7 @@ public struct DenoisingProcess: Sendable {
       indices.allSatisfy(sampler.timeSteps.indices.contains),
       "transitions \(indices) of a process with \(transitionCount)")
     return sampler.transition(
-      from: states, prediction: prediction(denoiser, states, at: indices), at: indices)
+      from: states, prediction: prediction(states, at: indices, of: denoiser), at: indices)
   }
 
   /// As above, for a minibatch.
@@ -137,10 +152,11 @@ public struct DenoisingProcess: Sendable {
     }
   }
 
-  private func prediction(
-    _ denoiser: Denoiser, _ sample: Tensor, at indices: Rowwise<Int>
-  ) -> Tensor {
-    let prediction = denoiser(
+  private func prediction<Failure: Error>(
+    _ sample: Tensor, at indices: Rowwise<Int>,
+    of denoiser: (Tensor, Rowwise<Float>) throws(Failure) -> Tensor
+  ) throws(Failure) -> Tensor {
+    let prediction = try denoiser(
       sampler.modelInput(sample, at: indices), indices.map { sampler.timeSteps[$0] })
     precondition(
       prediction.shape == sample.shape,

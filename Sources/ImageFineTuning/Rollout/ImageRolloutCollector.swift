@@ -51,7 +51,7 @@ struct ImageRolloutCollector {
         prompts: Array(prompts[rows]), streams: rows.map { draws.split($0) })
       states.append(chain.stackedStates)
       logProbabilities.append(logs)
-      images.append(pipeline.model.images(ofSamples: chain.sample, isTiled: settings.isTiled))
+      images.append(try pipeline.model.images(ofSamples: chain.sample, isTiled: settings.isTiled))
     }
     return ImageRollout(
       prompts: prompts, states: .concatenated(states, along: 0),
@@ -68,9 +68,12 @@ struct ImageRolloutCollector {
     var noise = SampleStreams(streams)
     var predictions: [Tensor] = []
     let initial = noise.noise([prompts.count] + sampleShape)
-    let chain = process.rollout(from: initial, keeping: .all, noise: &noise) {
+    let chain = try process.rollout(from: initial, keeping: .all, noise: &noise) {
       sample, timeSteps in
       let prediction = denoiser(sample, timeSteps)
+      try pipeline.model.requireFinite(
+        prediction, of: .unet(step: predictions.count + 1, of: process.transitionCount),
+        from: sample)
       predictions.append(prediction)
       return prediction
     }

@@ -1,17 +1,34 @@
 import Tensors
 
-/// A loss or gradient that is infinite or not a number; no weight has been changed by it.
+/// A loss, gradient or weight that is infinite or not a number; no weight has been changed by it.
 public struct NonFiniteGradient: Error, Equatable, CustomStringConvertible {
-  /// The loss, or the parameter whose gradient it is.
+  /// The loss, the weight, or the parameter whose gradient it is.
   public let name: String
   /// Elements that are not finite.
   public let badCount: Int
   /// All elements.
   public let count: Int
+  /// Whether it is a weight, which was so before this step: no learning rate mends it.
+  public var isWeight = false
 
   /// What was found.
   public var description: String {
-    "'\(name)' has \(badCount) of \(count) elements that are not finite: try a lower learning rate"
+    "'\(name)' has \(badCount) of \(count) elements that are not finite: "
+      + (isWeight ? "start from weights that are finite" : "try a lower learning rate")
+  }
+
+  /// Blames a weight that is infinite or not a number, if there is one.
+  ///
+  /// - Throws: `NonFiniteGradient`, naming the first.
+  public static func checkWeights(_ parameters: NamedParameters) throws(NonFiniteGradient) {
+    for (name, parameter) in parameters {
+      let elements = parameter.value.elements
+      let badCount = elements.count { !$0.isFinite }
+      if badCount > 0 {
+        throw NonFiniteGradient(
+          name: name, badCount: badCount, count: elements.count, isWeight: true)
+      }
+    }
   }
 
   /// Checks a loss and the norm of its gradient, before the gradient reaches a weight.
@@ -21,8 +38,9 @@ public struct NonFiniteGradient: Error, Equatable, CustomStringConvertible {
     loss: Double, _ lossName: String, norm: Double, _ gradients: Gradients,
     of parameters: NamedParameters
   ) throws(NonFiniteGradient) {
+    guard !(loss.isFinite && norm.isFinite) else { return }
+    try checkWeights(parameters)
     guard loss.isFinite else { throw NonFiniteGradient(name: lossName, badCount: 1, count: 1) }
-    guard !norm.isFinite else { return }
     for (name, parameter) in parameters {
       let elements = gradients[parameter.leaf]?.elements ?? []
       let badCount = elements.count { !$0.isFinite }

@@ -40,9 +40,7 @@ public struct ImageTextModel: Sendable {
         .malformed, path: processorPath, item: processor.crop == nil ? "size" : "crop_size",
         problem: "is not the \(size)x\(size) of config.json", advice: "do they belong together?")
     }
-    guard let greatest = tokenizer.vocabulary.identifiers.values.max(),
-      greatest < configuration.text.vocabularySize
-    else {
+    guard tokenizer.greatestToken < configuration.text.vocabularySize else {
       throw FileError(
         .malformed, path: "\(folder)/config.json", item: "vocab_size",
         problem: "is \(configuration.text.vocabularySize), less than the vocabulary has tokens",

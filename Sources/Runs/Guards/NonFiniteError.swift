@@ -1,7 +1,7 @@
 import Files
 
 /// A loss or gradient that is infinite or not a number; the run stops before it reaches the
-/// weights.
+/// weights. Or a weight that was so before.
 public struct NonFiniteError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The iteration in which it was seen.
   public let iteration: Int
@@ -13,14 +13,20 @@ public struct NonFiniteError: Error, Sendable, Equatable, CustomStringConvertibl
   public let count: Int
   /// The last good checkpoint; nil if none was written yet.
   public let lastCheckpoint: String?
+  /// Whether it is a weight: then what the run started from is at fault, not how it learns.
+  public let isWeight: Bool
 
   /// Describes what was seen.
-  public init(iteration: Int, name: String, badCount: Int, count: Int, lastCheckpoint: String?) {
+  public init(
+    iteration: Int, name: String, badCount: Int, count: Int, lastCheckpoint: String?,
+    isWeight: Bool = false
+  ) {
     self.iteration = iteration
     self.name = name
     self.badCount = badCount
     self.count = count
     self.lastCheckpoint = lastCheckpoint
+    self.isWeight = isWeight
   }
 
   /// What happened, and where to go on from.
@@ -31,6 +37,16 @@ public struct NonFiniteError: Error, Sendable, Equatable, CustomStringConvertibl
     let next =
       lastCheckpoint.map { "the last good checkpoint is \($0.printable)" }
       ?? "there is no checkpoint yet"
-    return "iteration \(iteration): '\(name.printable)' \(what); \(next); try a lower learning rate"
+    return "iteration \(iteration): '\(name.printable)' \(what); \(next); \(advice)"
+  }
+
+  private var advice: String {
+    if isWeight { return "a weight was so before this iteration: start from a sound model" }
+    // Nothing has been learned yet.
+    if iteration == 1 {
+      return
+        "are all numbers of the data finite and of a usual size? else try a lower learning rate"
+    }
+    return "try a lower learning rate"
   }
 }

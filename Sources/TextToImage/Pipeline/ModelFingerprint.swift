@@ -18,6 +18,10 @@ extension TextToImageModel {
       hash.add(UInt64(token))
     }
     hash.add(tokenizer.padding.utf8)
+    for token in tokenizer.addedTokens where tokenizer.vocabulary.identifiers[token.text] == nil {
+      hash.add(token.text.utf8)
+      hash.add(UInt64(token.identifier))
+    }
     for (name, parameter) in parameters.sorted(by: { $0.name < $1.name }) {
       hash.add(name.utf8)
       for size in parameter.value.shape { hash.add(UInt64(size)) }

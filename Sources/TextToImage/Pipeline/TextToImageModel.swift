@@ -59,7 +59,8 @@ public final class TextToImageModel: Sendable {
         .malformed, path: "\(folder)/\(file)", item: key, problem: problem,
         advice: "do the parts come from the same model?")
     }
-    if let token = tokenizer.vocabulary.identifiers.values.max(), token >= text.vocabularySize {
+    let token = tokenizer.greatestToken
+    if token >= text.vocabularySize {
       throw fail(
         "text_encoder/config.json", "vocab_size",
         "is \(text.vocabularySize), but the tokenizer has a token \(token)")
@@ -138,7 +139,12 @@ public final class TextToImageModel: Sendable {
   /// - Parameters:
   ///   - samples: of a sampler.
   ///   - isTiled: whether large images are decoded in tiles, which takes less memory.
-  public func images(ofSamples samples: Tensor, isTiled: Bool = false) -> Tensor {
+  /// - Throws: `NonFiniteOutput` if the samples or what the decoder makes of them are not finite:
+  ///   clamped, they would be black.
+  public func images(
+    ofSamples samples: Tensor, isTiled: Bool = false
+  ) throws(NonFiniteOutput) -> Tensor {
+    try requireFinite(samples, of: .finalSample)
     let signed: Tensor
     if let autoencoder {
       let latents = autoencoder.unscaled(samples)
@@ -150,6 +156,7 @@ public final class TextToImageModel: Sendable {
     } else {
       signed = samples.pixelsSpread(by: pixelBlock)
     }
+    try requireFinite(signed, of: .decoder)
     return (signed * 0.5 + 0.5).clamped(to: 0, 1)
   }
 }

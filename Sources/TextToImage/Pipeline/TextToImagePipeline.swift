@@ -29,7 +29,8 @@ public struct TextToImagePipeline: Sendable {
   ///     draws, as a learned distribution of noise gives it.
   ///   - progress: called with the number of finished and of all runs of the network.
   /// - Returns: `[B, H, W, 3]` in 0 ... 1.
-  /// - Throws: `GenerationError` or `FileError` if the model cannot do it.
+  /// - Throws: `GenerationError` or `FileError` if the model cannot do it; `NonFiniteOutput` if a
+  ///   part of it gives numbers that are none.
   public func generate(
     prompts: [String], negativePrompts: [String] = [], seeds: [UInt64],
     settings: GenerationSettings = GenerationSettings(), initialNoise: Tensor? = nil,
@@ -38,13 +39,14 @@ public struct TextToImagePipeline: Sendable {
     let samples = try samples(
       prompts: prompts, negativePrompts: negativePrompts, seeds: seeds, settings: settings,
       initialNoise: initialNoise, progress: progress)
-    return model.images(ofSamples: samples, isTiled: settings.isTiled)
+    return try model.images(ofSamples: samples, isTiled: settings.isTiled)
   }
 
   /// As `generate`, but gives the samples `[B, h, w, C]` that `TextToImageModel.images` makes
   /// images of.
   ///
-  /// - Throws: `GenerationError` or `FileError` if the model cannot do it.
+  /// - Throws: `GenerationError` or `FileError` if the model cannot do it; `NonFiniteOutput` if a
+  ///   part of it gives numbers that are none.
   public func samples(
     prompts: [String], negativePrompts: [String] = [], seeds: [UInt64],
     settings: GenerationSettings = GenerationSettings(), initialNoise: Tensor? = nil,
@@ -76,13 +78,16 @@ public struct TextToImagePipeline: Sendable {
       var noise = TorchImageNoise(seeds: rows(seeds))
       // Drawn even if it is not used, so that later draws stay the same.
       let drawn = noise.noise([range.count] + shape)
-      let chain = process.rollout(from: initialNoise?.slice(range) ?? drawn, noise: &noise) {
+      var step = 0
+      let chain = try process.rollout(from: initialNoise?.slice(range) ?? drawn, noise: &noise) {
         sample, timeSteps in
-        defer {
-          done += 1
-          progress?(done, runs)
-        }
-        return denoiser(sample, timeSteps)
+        step += 1
+        let prediction = denoiser(sample, timeSteps)
+        try model.requireFinite(
+          prediction, of: .unet(step: step, of: process.transitionCount), from: sample)
+        done += 1
+        progress?(done, runs)
+        return prediction
       }
       parts.append(chain.sample)
     }
@@ -123,7 +128,8 @@ public struct TextToImagePipeline: Sendable {
   ///   - prompts: one for each row of the batch.
   ///   - negativePrompts: one for each row.
   ///   - settings: guidance and the text layers left out.
-  /// - Throws: `GenerationError` if more text layers are to be left out than there are.
+  /// - Throws: `GenerationError` if more text layers are to be left out than there are;
+  ///   `NonFiniteOutput` if the text encoder gives numbers that are none.
   public func denoiser(
     prompts: [String], negativePrompts: [String], settings: GenerationSettings
   ) throws -> Denoiser {
@@ -135,10 +141,10 @@ public struct TextToImagePipeline: Sendable {
       throw GenerationError.skippedLayers(settings.skippedTextLayerCount, of: layers)
     }
     // As in diffusers, layers are left out for what is wanted, not for what is not.
-    let wanted = context(of: prompts, skippedLayerCount: settings.skippedTextLayerCount)
+    let wanted = try context(of: prompts, skippedLayerCount: settings.skippedTextLayerCount)
     let guided =
       settings.guidance.isOn
-      ? PromptContext.joined(context(of: negativePrompts), wanted) : wanted
+      ? PromptContext.joined(try context(of: negativePrompts), wanted) : wanted
     let unet = model.unet
     return settings.guidance.applied { sample, timeSteps, halves in
       unet.sharded(sample, timeSteps: timeSteps, context: halves == .both ? guided : wanted)
@@ -146,11 +152,14 @@ public struct TextToImagePipeline: Sendable {
   }
 
   /// Keys and values of texts, computed once for each different one.
-  private func context(of texts: [String], skippedLayerCount: Int = 0) -> PromptContext {
+  private func context(
+    of texts: [String], skippedLayerCount: Int = 0
+  ) throws(NonFiniteOutput) -> PromptContext {
     let different = Array(Set(texts)).sorted()
     let places = Dictionary(uniqueKeysWithValues: zip(different, 0...))
     let encoded = model.textEncoder.hiddenStates(
       different.map(model.tokenizer.paddedTokens), skippedLayerCount: skippedLayerCount)
+    try model.requireFinite(encoded, of: .textEncoder)
     return model.unet.context(encoded).rows(texts.map { places[$0] ?? 0 })
   }
 }

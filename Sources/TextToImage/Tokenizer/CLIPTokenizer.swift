@@ -1,6 +1,9 @@
 /// Turns prompts into the tokens of a CLIP text encoder, as `CLIPTokenizer` of transformers does.
 ///
-/// Any text has tokens: what the vocabulary has no merges for is spelled in bytes.
+/// Any text has tokens: what the vocabulary has no merges for is spelled in bytes. Added tokens are
+/// found as in the tokenizers library, which transformers 5 has alone; the older tokenizer in Python
+/// does not fold case and spaces. As in diffusers' pipelines, an added token with `TOKEN_1`,
+/// `TOKEN_2` and so on beside it stands for all of them in a row.
 public struct CLIPTokenizer: Sendable {
   /// The tokens and merges.
   public let vocabulary: BytePairVocabulary
@@ -15,8 +18,15 @@ public struct CLIPTokenizer: Sendable {
   public let endToken: Int
   /// The number of the token that fills up short texts.
   public let paddingToken: Int
-  /// Texts that are tokens wherever they stand: the markers and the padding.
-  private let special: [(scalars: [Unicode.Scalar], token: Int)]
+  /// Tokens beyond the vocabulary's merges, by number; markers and padding only where they were
+  /// given with how they are found.
+  public let addedTokens: [AddedToken]
+  /// Texts that are tokens as they are written: the markers and the padding among them.
+  private let written: AddedTokenMatcher
+  /// Texts that are tokens in any case.
+  private let normalized: AddedTokenMatcher
+  /// What follows an added token that has several vectors.
+  private let followers: [Int: [Int]]
 
   /// A vocabulary that lacks a token which every text needs.
   struct MissingToken: Error {
@@ -26,20 +36,26 @@ public struct CLIPTokenizer: Sendable {
   /// A tokenizer with a vocabulary that has CLIP's markers and the padding's text.
   public init(
     vocabulary: BytePairVocabulary, maximumLength: Int = 77,
-    padding: String = BytePairVocabulary.endOfText
+    padding: String = BytePairVocabulary.endOfText, addedTokens: [AddedToken] = []
   ) {
     do {
-      try self.init(checking: vocabulary, maximumLength: maximumLength, padding: padding)
+      try self.init(
+        checking: vocabulary, maximumLength: maximumLength, padding: padding,
+        addedTokens: addedTokens)
     } catch {
       preconditionFailure("the vocabulary has no token '\(error.text)'")
     }
   }
 
   init(
-    checking vocabulary: BytePairVocabulary, maximumLength: Int, padding: String
+    checking vocabulary: BytePairVocabulary, maximumLength: Int, padding: String,
+    addedTokens: [AddedToken]
   ) throws(MissingToken) {
+    let added = Dictionary(addedTokens.map { ($0.text, $0.identifier) }) { first, _ in first }
     func token(_ text: String) throws(MissingToken) -> Int {
-      guard let token = vocabulary.identifiers[text] else { throw MissingToken(text: text) }
+      guard let token = added[text] ?? vocabulary.identifiers[text] else {
+        throw MissingToken(text: text)
+      }
       return token
     }
     precondition(
@@ -50,10 +66,39 @@ public struct CLIPTokenizer: Sendable {
     startToken = try token(BytePairVocabulary.startOfText)
     endToken = try token(BytePairVocabulary.endOfText)
     paddingToken = try token(padding)
-    let texts = Set([BytePairVocabulary.startOfText, BytePairVocabulary.endOfText, padding])
-    special = try texts.sorted { $0.utf8.count > $1.utf8.count }.map { text throws(MissingToken) in
-      (Array(text.unicodeScalars), try token(text))
+    self.addedTokens = addedTokens.sorted { $0.identifier < $1.identifier }
+    var tokens = addedTokens
+    for text in Set([BytePairVocabulary.startOfText, BytePairVocabulary.endOfText, padding])
+    where added[text] == nil {
+      tokens.append(
+        AddedToken(text, identifier: try token(text), isNormalized: false, isSpecial: true))
     }
+    written = AddedTokenMatcher(tokens.filter { !$0.isNormalized }) { Array($0.unicodeScalars) }
+    normalized = AddedTokenMatcher(tokens.filter(\.isNormalized)) { CLIPWords.normalized($0) }
+    followers = Self.followers(added)
+  }
+
+  /// The tokens `TOKEN_1`, `TOKEN_2` and so on, for each that has any.
+  private static func followers(_ added: [String: Int]) -> [Int: [Int]] {
+    var followers: [Int: [Int]] = [:]
+    for (text, identifier) in added {
+      var following: [Int] = []
+      while let next = added["\(text)_\(following.count + 1)"] { following.append(next) }
+      if !following.isEmpty { followers[identifier] = following }
+    }
+    return followers
+  }
+
+  /// The greatest number of a token.
+  package var greatestToken: Int {
+    max(vocabulary.identifiers.values.max() ?? 0, addedTokens.last?.identifier ?? 0)
+  }
+
+  /// The same with more tokens.
+  func adding(_ tokens: [AddedToken]) -> CLIPTokenizer {
+    CLIPTokenizer(
+      vocabulary: vocabulary, maximumLength: maximumLength, padding: padding,
+      addedTokens: addedTokens + tokens)
   }
 
   /// The tokens of a text between its markers, cut to the maximum length.
@@ -76,9 +121,14 @@ public struct CLIPTokenizer: Sendable {
   /// The text that tokens stand for, words set apart by spaces; markers and padding are left out.
   public func text(_ tokens: [Int]) -> String {
     let texts = Dictionary(vocabulary.identifiers.map { ($1, $0) }) { first, _ in first }
+    let added = Dictionary(addedTokens.map { ($0.identifier, $0.text) }) { first, _ in first }
     let omitted = Set([startToken, endToken, paddingToken])
     var bytes: [UInt8] = []
     for token in tokens where !omitted.contains(token) {
+      if let text = added[token] {
+        bytes += Array("\(text) ".utf8)
+        continue
+      }
       guard let text = texts[token] else { continue }
       let isLast = text.hasSuffix(BytePairVocabulary.wordEnd)
       let piece = isLast ? text.dropLast(BytePairVocabulary.wordEnd.count) : text[...]
@@ -90,28 +140,27 @@ public struct CLIPTokenizer: Sendable {
   }
 
   private func body(_ text: String) -> [Int] {
-    let scalars = Array(text.unicodeScalars)
     var tokens: [Int] = []
-    var start = 0
-    var position = 0
-    func encode(_ range: Range<Int>) -> [Int] {
-      guard !range.isEmpty else { return [] }
-      var piece = String.UnicodeScalarView()
-      piece.append(contentsOf: scalars[range])
-      return CLIPWords.words(String(piece)).flatMap {
-        vocabulary.tokens(ofWord: $0, unknown: endToken)
+    func add(_ token: AddedToken) {
+      tokens += [token.identifier] + (followers[token.identifier] ?? [])
+    }
+    for piece in written.pieces(Array(text.unicodeScalars)) {
+      guard case .text(let scalars) = piece else {
+        if case .token(let token) = piece { add(token) }
+        continue
+      }
+      var plain = String.UnicodeScalarView()
+      plain.append(contentsOf: scalars)
+      for piece in normalized.pieces(CLIPWords.normalized(String(plain))) {
+        switch piece {
+        case .token(let token): add(token)
+        case .text(let scalars):
+          tokens += CLIPWords.words(normalized: Array(scalars)).flatMap {
+            vocabulary.tokens(ofWord: $0, unknown: endToken)
+          }
+        }
       }
     }
-    while position < scalars.count {
-      let rest = scalars[position...]
-      if let match = special.first(where: { rest.starts(with: $0.scalars) }) {
-        tokens += encode(start..<position) + [match.token]
-        position += match.scalars.count
-        start = position
-      } else {
-        position += 1
-      }
-    }
-    return tokens + encode(start..<scalars.count)
+    return tokens
   }
 }

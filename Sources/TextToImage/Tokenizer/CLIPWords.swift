@@ -3,10 +3,27 @@ import Foundation
 /// Cuts a text into the words that CLIP's byte-pair encoding works on: runs of letters, single
 /// digits, runs of anything else that is not space, and the English contractions.
 enum CLIPWords {
-  /// The words of a text as UTF-8, after normalization: composed (NFC), lower case.
+  /// The words of a text as UTF-8, after normalization.
   static func words(_ text: some StringProtocol) -> [[UInt8]] {
+    words(normalized: normalized(text))
+  }
+
+  /// A text as words are cut from it: composed (NFC), lower case, spaces in a row as one.
+  static func normalized(_ text: some StringProtocol) -> [Unicode.Scalar] {
+    var result: [Unicode.Scalar] = []
+    for scalar in lowercased(text) {
+      guard kind(scalar) == .space else {
+        result.append(scalar)
+        continue
+      }
+      if result.last != " " { result.append(" ") }
+    }
+    return result
+  }
+
+  /// The words of a normalized text as UTF-8.
+  static func words(normalized scalars: [Unicode.Scalar]) -> [[UInt8]] {
     var words: [[UInt8]] = []
-    let scalars = lowercased(text)
     var position = 0
     while position < scalars.count {
       let end = wordEnd(scalars, from: position)

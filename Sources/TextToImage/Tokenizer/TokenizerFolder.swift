@@ -3,7 +3,8 @@ import Foundation
 
 extension CLIPTokenizer {
   /// Reads a `tokenizer/` folder: `vocab.json` and `merges.txt`, or `tokenizer.json`, with the
-  /// padding and length of `tokenizer_config.json` and `special_tokens_map.json`.
+  /// padding and length of `tokenizer_config.json` and `special_tokens_map.json`, and the tokens
+  /// that `tokenizer_config.json`, `tokenizer.json` and `added_tokens.json` add.
   ///
   /// - Throws: `FileError` if a file is missing or does not fit the others.
   public init(folder: String) throws {
@@ -23,9 +24,11 @@ extension CLIPTokenizer {
         .missing, path: vocabularyPath, problem: "does not exist, nor does tokenizer.json",
         advice: "a text-to-image model needs its tokenizer's vocabulary")
     }
+    let added = try AddedTokenFiles(folder: folder, vocabulary: vocabulary)
     do {
       try self.init(
-        checking: vocabulary, maximumLength: settings.maximumLength, padding: settings.padding)
+        checking: vocabulary, maximumLength: settings.maximumLength, padding: settings.padding,
+        addedTokens: added.tokens)
     } catch {
       throw FileError(
         .malformed, path: path, item: error.text, problem: "is not in the vocabulary",
@@ -46,7 +49,19 @@ extension CLIPTokenizer {
       "eos_token": .string(BytePairVocabulary.endOfText),
       "unk_token": .string(BytePairVocabulary.endOfText), "pad_token": .string(padding),
     ]
-    try JSONValue.object(settings).write(to: "\(folder)/special_tokens_map.json")
+    // Named as extra ones, special tokens stay special for programs that read no flags.
+    let extra = addedTokens.filter { $0.isSpecial && !settings.values.contains(.string($0.text)) }
+    var map = settings
+    if !extra.isEmpty {
+      map["additional_special_tokens"] = .array(extra.map { .string($0.text) })
+    }
+    try JSONValue.object(map).write(to: "\(folder)/special_tokens_map.json")
+    if !addedTokens.isEmpty {
+      settings["added_tokens_decoder"] = AddedTokenFiles.decoder(addedTokens)
+      let numbers = addedTokens.map { ($0.text, JSONValue.number(Double($0.identifier))) }
+      try JSONValue.object(Dictionary(numbers) { first, _ in first })
+        .write(to: "\(folder)/added_tokens.json")
+    }
     settings["model_max_length"] = .number(Double(maximumLength))
     settings["tokenizer_class"] = "CLIPTokenizer"
     try JSONValue.object(settings).write(to: "\(folder)/tokenizer_config.json")

@@ -121,8 +121,15 @@ public final class ImageTraining {
     let loss = try communicator.sum([ownLoss])[0]
     let rate = configuration.learningRate(at: batchIndex)
     optimizer.learningRate = Float(rate)
-    let norm = try optimizer.step(
-      sum, of: parameters, normLimit: configuration.gradientNormLimit, loss: loss)
+    let norm: Double
+    do {
+      norm = try optimizer.step(
+        sum, of: parameters, normLimit: configuration.gradientNormLimit, loss: loss)
+    } catch {
+      // The parts that do not learn may be at fault.
+      try NonFiniteGradient.checkWeights(model.parameters)
+      throw error
+    }
     average.update(from: parameters)
     batchIndex += 1
     return Report(loss: loss, gradientNorm: norm, learningRate: rate)

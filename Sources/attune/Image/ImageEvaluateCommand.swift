@@ -55,14 +55,22 @@ struct ImageEvaluateCommand: ParsableCommand {
     completion: .file())
   var promptFile: String?
 
-  @Option(help: "Decides prompts and noise; none that a training drew with another seed.")
+  @Option(
+    help: """
+      Decides prompts and noise; none that a training drew with another seed. -1 for a random one.
+      """)
   var seed: UInt64 = 1_000_000
 
   @Option(help: "Denoising steps.")
   var steps = 20
 
-  @Option(help: "How strongly the prompt guides.")
+  @Option(help: "Classifier-free guidance scale; 1 or less turns it off.")
   var guidance: Float = 4
+
+  @Option(help: "How to denoise: \(SamplerKind.names); the model's own way unless given.")
+  var sampler: SamplerKind?
+
+  @OptionGroup var drawing: DrawingOptions
 
   @Option(help: "The most pictures at a time.")
   var batch = 16
@@ -97,9 +105,12 @@ struct ImageEvaluateCommand: ParsableCommand {
     let prompts = givenPrompts + (try promptFile.map(PromptFile.init)?.prompts ?? [])
     let unused = PromptAccuracy(
       classifier: try AttributeClassifier(folder: classifier), composer: composer)
-    let pipeline = try TextToImagePipeline(folder: model)
-    RunLog(isQuiet: quiet).noteWeights(ofModel: model)
-    RunLog(isQuiet: quiet).warnOfCutPrompts(prompts, tokenizer: pipeline.model.tokenizer)
+    let log = RunLog(isQuiet: quiet)
+    let pipeline = try TextToImagePipeline(
+      folder: model, embeddings: drawing.embeddings, log: log)
+    log.noteWeights(ofModel: model)
+    try pipeline.check(generationSettings, log: log)
+    log.warnOfCutPrompts(prompts, tokenizer: pipeline.model.tokenizer)
     if prompts.isEmpty {
       let count = count ?? 500
       let captions = (0..<count).map { index in
@@ -125,15 +136,22 @@ struct ImageEvaluateCommand: ParsableCommand {
     }
   }
 
+  private var generationSettings: GenerationSettings {
+    var settings = GenerationSettings()
+    settings.stepCount = steps
+    settings.guidance = Guidance(scale: guidance)
+    settings.sampler = sampler
+    drawing.apply(to: &settings)
+    settings.batchSize = batch
+    return settings
+  }
+
   /// Draws a picture of each prompt, with the seeds that follow `seed`, and looks at it.
   private func judged(
     _ prompts: [String], _ pipeline: TextToImagePipeline, _ unused: PromptAccuracy,
     progress: (Int) -> Void
   ) throws -> PromptAccuracy {
-    var settings = GenerationSettings()
-    settings.stepCount = steps
-    settings.guidance = Guidance(scale: guidance)
-    settings.batchSize = batch
+    let settings = generationSettings
     var accuracy = unused
     for start in stride(from: 0, to: prompts.count, by: batch) {
       let range = start..<min(prompts.count, start + batch)

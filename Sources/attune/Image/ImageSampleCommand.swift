@@ -46,7 +46,7 @@ struct ImageSampleCommand: ParsableCommand {
   @Option(help: "Pictures of each prompt.")
   var count = 16
 
-  @Option(help: "The seed of the first picture of each prompt.")
+  @Option(help: "The seed of the first picture of each prompt; -1 for a random one.")
   var seed: UInt64 = 0
 
   @Option(help: "Denoising steps; those of the prior, or 20, unless given.")
@@ -59,10 +59,11 @@ struct ImageSampleCommand: ParsableCommand {
 
   @Option(
     help: """
-      How strongly the prompt guides, 1 for not at all beyond the model's own; as with the prior, or \
-      4, unless given.
+      Classifier-free guidance scale; 1 or less turns it off. As with the prior, or 4, unless given.
       """)
   var guidance: Float?
+
+  @OptionGroup var drawing: DrawingOptions
 
   @Option(help: "The most pictures at a time: more are faster and take more memory.")
   var batch = 16
@@ -114,8 +115,9 @@ struct ImageSampleCommand: ParsableCommand {
 
   func run() throws {
     threads.apply()
-    let pipeline = try TextToImagePipeline(folder: model)
     let log = RunLog(isQuiet: quiet)
+    let pipeline = try TextToImagePipeline(
+      folder: model, embeddings: drawing.embeddings, log: log)
     log.noteWeights(ofModel: model)
     log.warnOfCutPrompts(prompts, tokenizer: pipeline.model.tokenizer)
     let priorFile = try prior.map { try NoisePriorFile(path: $0) }
@@ -126,6 +128,7 @@ struct ImageSampleCommand: ParsableCommand {
         path: prior, pipeline: pipeline, fingerprint: pipeline.model.fingerprint, prompts: prompts,
         negativePrompt: negativePrompt, settings: &settings, log: log)
     }
+    try pipeline.check(settings, negativePrompt: negativePrompt, log: log)
     try prepareOutput(pipeline, settings)
     let batchCount = (prompts.count * count + batch - 1) / batch
     var progress = ProgressBar(
@@ -155,6 +158,7 @@ struct ImageSampleCommand: ParsableCommand {
     settings.stepCount = steps ?? origin?.stepCount ?? 20
     settings.guidance = Guidance(scale: guidance ?? origin?.guidance ?? 4)
     settings.sampler = sampler ?? origin?.sampler
+    drawing.apply(to: &settings, origin: origin)
     settings.batchSize = batch
     (settings.width, settings.height) = (width, height)
     return settings

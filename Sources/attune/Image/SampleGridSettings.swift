@@ -16,7 +16,7 @@ struct SampleGridSettings: RunConfiguration {
   var seed: UInt64 = 0
   /// Denoising steps.
   var stepCount = 20
-  /// How strongly the prompt guides.
+  /// Classifier-free guidance scale; 1 or less turns it off.
   var guidance = 4.0
   /// The model's own if there is none.
   var sampler: SamplerKind?
@@ -80,7 +80,14 @@ struct SampleGridSettings: RunConfiguration {
   ) throws -> ImageGrid {
     let settings = generation(width: width, height: height)
     let request = SampleRequest(prompts: prompts, count: count, seed: seed)
-    let images = try TextToImagePipeline(model).generate(
+    let pipeline = TextToImagePipeline(model)
+    do {
+      _ = try pipeline.process(settings)
+    } catch var error as SamplerChoiceError {
+      error.option = "the setting samples.sampler"
+      throw error
+    }
+    let images = try pipeline.generate(
       prompts: request.imagePrompts, seeds: request.imageSeeds, settings: settings)
     return request.grid(Image.batch(images, range: .zeroToOne), magnification: nil)
   }

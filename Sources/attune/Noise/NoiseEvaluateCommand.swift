@@ -63,14 +63,23 @@ struct NoiseEvaluateCommand: ParsableCommand {
   @Option(help: "Pictures of each way.")
   var count = 64
 
-  @Option(help: "The seed of the first picture.")
+  @Option(help: "The seed of the first picture; -1 for a random one.")
   var seed: UInt64 = 2_000_000
 
   @Option(help: "Denoising steps; the prior's own unless given.")
   var steps: Int?
 
-  @Option(help: "How strongly the prompt guides; as the prior was learned unless given.")
+  @Option(
+    help: """
+      Classifier-free guidance scale; 1 or less turns it off. As the prior was learned unless given.
+      """)
   var guidance: Float?
+
+  @Option(
+    help: "How to denoise: \(SamplerKind.names); as the prior was learned unless given.")
+  var sampler: SamplerKind?
+
+  @OptionGroup var drawing: DrawingOptions
 
   @Option(help: "The most pictures at a time.")
   var batch = 16
@@ -108,8 +117,10 @@ struct NoiseEvaluateCommand: ParsableCommand {
       RunLog(isQuiet: quiet).warn("no diversity without --clip, whose features it takes")
     }
     if let dolls { judges.append(.layers(try DollComposer(folder: dolls))) }
-    let pipeline = try TextToImagePipeline(folder: model)
-    RunLog(isQuiet: quiet).noteWeights(ofModel: model)
+    let log = RunLog(isQuiet: quiet)
+    let pipeline = try TextToImagePipeline(
+      folder: model, embeddings: drawing.embeddings, log: log)
+    log.noteWeights(ofModel: model)
     let features = try clip.map { try ImageTextModel(folder: $0) }
     // Everything is checked before anything is drawn.
     let fingerprint = pipeline.model.fingerprint
@@ -153,14 +164,16 @@ struct NoiseEvaluateCommand: ParsableCommand {
     var settings = GenerationSettings()
     settings.stepCount = steps ?? group.origin.stepCount
     settings.guidance = Guidance(scale: guidance ?? group.origin.guidance)
-    settings.sampler = group.origin.sampler
+    settings.sampler = sampler ?? group.origin.sampler
+    drawing.apply(to: &settings, origin: group.origin)
     settings.batchSize = batch
+    let log = RunLog(isQuiet: quiet)
     for (path, file) in group.members {
       try file.prepare(
         path: path, pipeline: pipeline, fingerprint: fingerprint, prompts: [prompt],
-        negativePrompt: group.origin.negativePrompt, settings: &settings,
-        log: RunLog(isQuiet: quiet))
+        negativePrompt: group.origin.negativePrompt, settings: &settings, log: log)
     }
+    try pipeline.check(settings, negativePrompt: group.origin.negativePrompt, log: log)
     return settings
   }
 }

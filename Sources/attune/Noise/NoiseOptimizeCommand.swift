@@ -34,11 +34,17 @@ struct NoiseOptimizeCommand: ParsableCommand {
   @Option(help: "The most iterations; 16 unless given, of 16 pictures each.")
   var iterations: Int?
 
+  @Option(help: "How to denoise: \(SamplerKind.names); as in the settings unless given.")
+  var sampler: SamplerKind?
+
+  @OptionGroup var drawing: DrawingOptions
+
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
     var options = options
-    options.overrides += rewarded.overrides
+    options.overrides += rewarded.overrides + drawing.overrides
+    if let sampler { options.overrides.append("sampling.sampler=\(sampler.rawValue)") }
     if let iterations { options.overrides.append("find.iterationCount=\(iterations)") }
     let run = try options.open(
       NoiseOptimizeSettings.self, command: "noise optimize", named: "noise",
@@ -48,11 +54,15 @@ struct NoiseOptimizeCommand: ParsableCommand {
     try run.require(expression.inputs(clip: settings.clip))
     let judge = try expression.reward(
       clipFolder: settings.clip, timeLimit: settings.rewardTimeLimit)
-    let pipeline = try TextToImagePipeline(folder: settings.model)
+    let pipeline = try TextToImagePipeline(
+      folder: settings.model, embeddings: settings.embeddings, log: run.log)
     try run.require([
       RunInput(key: "model", path: settings.model, fingerprint: pipeline.model.fingerprint)
     ])
     run.log.noteWeights(ofModel: settings.model)
+    try pipeline.check(
+      settings.sampling.generation, negativePrompt: settings.negativePrompt,
+      samplerOption: "--sampler, or the setting sampling.sampler", log: run.log)
     run.log.warnOfCutPrompts(settings.prompts, tokenizer: pipeline.model.tokenizer)
     run.log.say(
       "\(settings.prompts.count.counting("prompt")), "

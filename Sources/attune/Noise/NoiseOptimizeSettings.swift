@@ -8,6 +8,8 @@ struct NoiseOptimizeSettings: RunConfiguration {
   var seed: UInt64 = 0
   /// The model folder, in the layout of diffusers.
   var model = ""
+  /// Files of learned tokens (textual inversion), each as FILE or TOKEN=FILE.
+  var embeddings: [String] = []
   /// What to draw; each prompt gets a prior of its own.
   var prompts: [String] = []
   /// What guidance leads away from.

@@ -105,7 +105,7 @@ extension Run {
     } catch let error as NonFiniteGradient {
       throw NonFiniteError(
         iteration: iteration, name: error.name, badCount: error.badCount, count: error.count,
-        lastCheckpoint: checkpoints.latestPath)
+        lastCheckpoint: checkpoints.latestPath, isWeight: error.isWeight)
     }
   }
 }

@@ -20,7 +20,7 @@ struct TrainingOptions: ParsableArguments {
     completion: .directory)
   var resume: String?
 
-  @Option(help: "The seed, in place of that of the settings.")
+  @Option(help: "The seed, in place of that of the settings; -1 for a random one.")
   var seed: UInt64?
 
   @OptionGroup var threads: ThreadOptions

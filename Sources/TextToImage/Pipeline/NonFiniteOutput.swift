@@ -1,0 +1,122 @@
+import NeuralNetworks
+import Tensors
+
+/// Numbers of a model that are infinite or none, which would become a black image.
+public struct NonFiniteOutput: Error, Equatable, CustomStringConvertible {
+  /// What gave them.
+  public enum Place: Sendable, Equatable {
+    /// The states of prompts.
+    case textEncoder
+    /// A prediction, at a run of the network counted from one.
+    case unet(step: Int, of: Int)
+    /// The sample that goes into such a run: initial noise, or what a sampler made.
+    case sample(step: Int, of: Int)
+    /// The sample that is decoded.
+    case finalSample
+    /// An image.
+    case decoder
+  }
+
+  /// A weight that is to blame.
+  public struct Weight: Sendable, Equatable {
+    /// Its name, with the part's: `unet.conv_in.weight`.
+    public let name: String
+    /// Elements that are not finite.
+    public let badCount: Int
+    /// All elements.
+    public let count: Int
+  }
+
+  /// What gave them.
+  public let place: Place
+  /// Elements that are not finite.
+  public let badCount: Int
+  /// All elements.
+  public let count: Int
+  /// The first weight of the part that is not finite; nil if all are.
+  public let weight: Weight?
+
+  /// What happened where, and what to do.
+  public var description: String {
+    "\(place.words) has \(badCount) of \(count) elements that are not finite: "
+      + (weight.map {
+        "the weight '\($0.name)' has \($0.badCount) of \($0.count); the model folder is damaged or "
+          + "its training diverged: fetch it again, or take an earlier checkpoint"
+      } ?? place.adviceForFiniteWeights)
+  }
+}
+
+extension NonFiniteOutput.Place {
+  fileprivate var words: String {
+    switch self {
+    case .textEncoder: "the text encoder's output"
+    case .unet(let step, let total): "the U-Net's prediction at step \(step) of \(total)"
+    case .sample(let step, let total): "the sample that the U-Net gets at step \(step) of \(total)"
+    case .finalSample: "the sample after the last step"
+    case .decoder: "the image that the decoder gave"
+    }
+  }
+
+  /// Where the weights begin in `TextToImageModel.parameters`.
+  fileprivate var prefix: String? {
+    switch self {
+    case .textEncoder: "text_encoder."
+    case .unet: "unet."
+    case .decoder: "vae."
+    case .sample, .finalSample: nil
+    }
+  }
+
+  fileprivate var adviceForFiniteWeights: String {
+    switch self {
+    case .textEncoder, .unet:
+      "its weights are all finite, but so large that sums overflow; is the model damaged?"
+    case .decoder:
+      "its weights are all finite, but sums overflow; does vae/ belong to this model?"
+    case .sample(let step, _) where step == 1:
+      "the initial noise is not finite; is the prior sound?"
+    case .sample, .finalSample:
+      "the predictions were finite; try another sampler, more steps or a lower guidance"
+    }
+  }
+}
+
+extension Tensor {
+  /// How many elements are infinite or no number.
+  package var nonFiniteCount: Int {
+    // A sum is finite only if all its terms are; that it can overflow by itself is told apart below.
+    sum().scalar.isFinite ? 0 : elements.count { !$0.isFinite }
+  }
+}
+
+extension TextToImageModel {
+  /// Stops at numbers that are infinite or none.
+  ///
+  /// - Parameters:
+  ///   - output: of a part, any shape.
+  ///   - place: the part.
+  ///   - input: what went into it, to blame where the weights are sound.
+  /// - Throws: `NonFiniteOutput`, naming the first weight at fault.
+  package func requireFinite(
+    _ output: Tensor, of place: NonFiniteOutput.Place, from input: Tensor? = nil
+  ) throws(NonFiniteOutput) {
+    let badCount = output.nonFiniteCount
+    guard badCount > 0 else { return }
+    let weight = firstNonFiniteWeight(of: place)
+    if weight == nil, let input, case .unet(let step, let total) = place {
+      try requireFinite(input, of: .sample(step: step, of: total))
+    }
+    throw NonFiniteOutput(
+      place: place, badCount: badCount, count: output.count, weight: weight)
+  }
+
+  private func firstNonFiniteWeight(of place: NonFiniteOutput.Place) -> NonFiniteOutput.Weight? {
+    guard let prefix = place.prefix else { return nil }
+    for (name, parameter) in parameters where name.hasPrefix(prefix) {
+      let badCount = parameter.value.nonFiniteCount
+      guard badCount > 0 else { continue }
+      return .init(name: name, badCount: badCount, count: parameter.value.count)
+    }
+    return nil
+  }
+}
