@@ -79,7 +79,7 @@ import Testing
     try expectBestByLoss("without")
 
     // An empty name is the same.
-    let empty = try pretrain("empty", rate, "policy.environment.name=")
+    let empty = try pretrain("empty", rate, "policy.environment.name=\"\"")
     #expect(empty.status == 0, "\(empty.output)")
     #expect(try losses("empty") == losses("with"))
 
@@ -251,6 +251,7 @@ import Testing
     let trained = try Attune.run(
       ["policy", "pretrain", "--config", "still.yaml", "--output", "still"], in: folder)
     #expect(trained.status == 0, "\(trained.output)")
+    #expect(trained.output.contains("6 of 6 actions never vary"))
     for mode in [[], ["--exploring"]] {
       let outcome = try Attune.run(
         [

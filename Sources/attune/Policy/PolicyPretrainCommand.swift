@@ -1,5 +1,6 @@
 import ArgumentParser
 import DiffusionPolicies
+import Environments
 import Files
 import Runs
 
@@ -31,6 +32,13 @@ struct PolicyPretrainCommand: ParsableCommand {
     for note in training.notes { run.log.say(note.printable) }
     run.log.takeEnvironmentWarnings()
     let evaluator = try settings.evaluator(training, log: run.log)
+    let constants = training.normalization.actions.constants
+    if !constants.isEmpty {
+      run.log.say(
+        "\(constants.count) of \(training.normalization.actions.size) actions never vary in the "
+          + "demonstrations (\(constants.map(String.init).joined(separator: ", "))): the policy gives "
+          + "the same")
+    }
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
     run.log.say(
       "\(training.dataset.count.counting("chunk")), "
@@ -73,10 +81,11 @@ extension PretrainSettings {
     guard !policy.environment.isNone else { return false }
     do {
       try requireFit(normalization)
-    } catch  where evaluation.interval == 0 {
+    } catch {
+      guard evaluation.interval == 0 else { throw error }
       log.warn(
-        "policies are not played, and get no videos: \(error); for a robot that Attune does not "
-          + "simulate, set policy.environment.name=none")
+        "policies are not played, and there are no videos: \(error); for a robot that Attune does "
+          + "not simulate, set policy.environment.name=none")
       return false
     }
     return true
@@ -85,6 +94,11 @@ extension PretrainSettings {
   private func requireFit(_ normalization: DemonstrationNormalization) throws {
     do {
       _ = try PolicyEnvironment(policy, normalization: normalization)
+    } catch EnvironmentError.unknownEnvironment(let name, let nearest, let known) {
+      throw ConfigurationError.badValue(
+        key: "policy.environment.name", found: "'\(name)'",
+        expected: (nearest.map { "'\($0)'" } ?? "one of \(known.joined(separator: ", "))")
+          + ", or none for a robot that Attune does not simulate")
     } catch PolicyError.sizes(
       let environment, let observation, let action, let statesFound, let actionsFound)
     {
