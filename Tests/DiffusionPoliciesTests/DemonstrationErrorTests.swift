@@ -70,6 +70,14 @@ import Testing
     }
   }
 
+  @Test func episodesWithoutStepsAreLeftOut() throws {
+    let read = try read {
+      $0["traj_lengths"] = StoredTensor(shape: [4], integers: [2, 0, 1, 0])
+    }.result.get()
+    #expect(read.lengths == [2, 1] && read.stepCount == 3)
+    #expect(read.notes.contains("2 episodes without steps: left out"))
+  }
+
   @Test func brokenHDF5IsNamed() throws {
     let path = DemonstrationGoldens.path("robomimic-nan.hdf5")
     #expect(

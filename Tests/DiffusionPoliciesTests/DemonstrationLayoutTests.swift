@@ -129,8 +129,7 @@ import Testing
     #expect(read.actions == [0, -10, -1, -11, -2, -12, -300, -310, -301, -311])
     #expect(read.rewards.isEmpty && read.terminals == [Bool](repeating: false, count: 5))
     expectNote(read, "2 episodes without steps: left out")
-    expectNote(read, "no 'rewards': returns are not known")
-    expectNote(read, "no 'dones': no step is a terminal")
+    expectNote(read, "no 'rewards' in 2 of 2 episodes: returns are not known")
     expectNote(
       read, "'data/demo_0/actions' and 5 other tensors: shape [3, 1, 2] is read as [3, 2]")
     expectNote(read, "1 episode marked as failures")

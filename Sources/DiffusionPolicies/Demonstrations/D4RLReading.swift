@@ -61,7 +61,7 @@ extension Demonstrations {
     }
     result.notes += [
       rewards == nil ? "no 'rewards': returns are not known" : nil,
-      isTerminal == nil ? "no 'terminals': no step is a terminal" : nil,
+      isTerminal == nil ? "no 'terminals': episodes end with 'timeouts' alone" : nil,
       isTimeOut == nil ? limit.note : nil,
       ReadingNotes.squeezed(
         (keys + [request.actionKey]).compactMap { name in stored[name].map { (name, $0.shape) } }),

@@ -35,7 +35,6 @@ extension Demonstrations {
     result.notes = [
       emptyCount > 0 ? "\(emptyCount.of("episode")) without steps: left out" : nil,
       rewards == nil ? "no 'rewards': returns are not known" : nil,
-      terminals == nil ? "no 'terminals': no step is a terminal" : nil,
       ReadingNotes.squeezed(
         (keys + [request.actionKey]).compactMap { name in
           file.layout(of: name).map { (name, $0.shape) }

@@ -135,13 +135,7 @@ extension Demonstrations {
     let folder = RobomimicFile.observationFolder
     let taken = Set(keys.map { folder + $0 } + [actionKey, rewards, dones])
     let names = Set(episodes.flatMap(\.datasets.keys)).subtracting(taken).sorted()
-    let count = episodes.count
-    func missing(_ name: String, _ consequence: String) -> String? {
-      let missing = episodes.count { $0.datasets[name] == nil }
-      guard missing > 0 else { return nil }
-      let those = missing == count ? "no '\(name)'" : "no '\(name)' in \(missing.of("episode"))"
-      return "\(those): \(consequence)"
-    }
+    let unrewarded = episodes.count { $0.datasets[rewards] == nil }
     let failures = episodes.count { $0.isFailure == true }
     return [
       ReadingNotes.notRead(
@@ -149,8 +143,9 @@ extension Demonstrations {
         names.filter { $0.hasPrefix(folder) }.map { String($0.dropFirst(folder.count)) },
         advice: "; demonstrations.observations names those to read"),
       ReadingNotes.notRead("other tensor", names.filter { !$0.hasPrefix(folder) }),
-      missing(rewards, "returns are not known"),
-      missing(dones, "no step is a terminal"),
+      unrewarded > 0
+        ? "no 'rewards' in \(unrewarded) of \(episodes.count.of("episode")): returns are not known"
+        : nil,
       ReadingNotes.squeezed(
         episodes.flatMap { episode in
           episode.datasets.filter { taken.contains($0.key) && ![rewards, dones].contains($0.key) }
