@@ -156,7 +156,7 @@ import Testing
       "command:")
     try expectRefused(
       training, in: folder, ["prompts=[another]"],
-      "'prompts': found [another], expected [a red square]")
+      "'prompts': found [another], expected [\"a red square\"]")
     // Another model in the same place, then the right one in another.
     try move("model", "moved", in: folder)
     let image = try TinyTraining.all[2].makeFolder()
@@ -167,7 +167,7 @@ import Testing
       atPath: image.file("other/model"), toPath: folder.file("model"))
     try expectRefused(training, in: folder, [], "model: 'model' is not what part was started with")
     // A program may be mended, and that is told.
-    try folder.write(try folder.text("judge.sh") + "# mended\n", to: "judge.sh")
+    try folder.write(try folder.text("judge.sh") + "\n# mended\n", to: "judge.sh")
     let resumed = try Attune.run(training.resume("part") + ["model=moved"], in: folder)
     #expect(resumed.status == 0, "\(resumed.output)")
     #expect(resumed.output.contains("judge.sh, which 'reward.program.2' names, has changed"))

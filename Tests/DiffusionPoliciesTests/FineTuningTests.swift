@@ -60,6 +60,14 @@ import Testing
       registry: TargetEnvironment.registry)
   }
 
+  private func resumed(
+    _ checkpoint: PolicyCheckpoint, _ state: TrainingState, _ tuning: FineTuningConfiguration
+  ) throws -> FineTuning {
+    try FineTuning(
+      resuming: checkpoint, state, configuration: tuning, seed: 3,
+      registry: TargetEnvironment.registry)
+  }
+
   /// Everything of a report that must not depend on the clock.
   private func numbers(_ report: IterationReport) -> [Double] {
     let losses = report.losses
@@ -93,9 +101,19 @@ import Testing
       let (weights, state) = (first.checkpoint().weights, try first.trainingState())
       let second = try make(nil, tuning(change))
       try second.restore(weights, state)
+      // From its own checkpoint alone.
+      let third = try resumed(first.checkpoint(), state, tuning(change))
       let secondNumbers = try (0..<2).map { _ in numbers(try second.iterate()) }
+      let thirdNumbers = try (0..<2).map { _ in numbers(try third.iterate()) }
       #expect(firstNumbers + secondNumbers == wholeNumbers)
+      #expect(firstNumbers + thirdNumbers == wholeNumbers)
       expectSameWeights(whole, second)
+      expectSameWeights(whole, third)
+      // Steps that have learned are not dropped, and none is said to have.
+      for count in [1, 4] {
+        let other = tuning { $0.fineTunedCount = count }
+        #expect(throws: SettingError.self) { try resumed(first.checkpoint(), state, other) }
+      }
     }
   }
 

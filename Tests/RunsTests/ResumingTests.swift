@@ -86,17 +86,19 @@ import Testing
   @Test func listedChangesAreTakenAndRecorded() throws {
     try begin()
     let lines = Mutex<[String]>([])
-    let run = try resume(
-      "training.iterations=40", "training.rate.maximum=0.25", "training.rate.steps=5",
-      "path=elsewhere", log: RunLog { line in lines.withLock { $0.append(line) } })
-    #expect(
-      lines.withLock { $0 } == [
-        "changed: path data -> elsewhere", "changed: training.iterations 20 -> 40",
-        "changed: training.rate.maximum 0.5 -> 0.25", "changed: training.rate.steps null -> 5",
-      ])
-    // Not before they have served.
-    #expect(try RunRecord.read(in: path) == RunRecord(command: "policy finetune"))
-    try run.save(Checkpoint(iteration: 4))
+    do {
+      let run = try resume(
+        "training.iterations=40", "training.rate.maximum=0.25", "training.rate.steps=5",
+        "path=elsewhere", log: RunLog { line in lines.withLock { $0.append(line) } })
+      #expect(
+        lines.withLock { $0 } == [
+          "changed: path data -> elsewhere", "changed: training.iterations 20 -> 40",
+          "changed: training.rate.maximum 0.5 -> 0.25", "changed: training.rate.steps null -> 5",
+        ])
+      // Not before they have served.
+      #expect(try RunRecord.read(in: path) == RunRecord(command: "policy finetune"))
+      try run.save(Checkpoint(iteration: 4))
+    }
     let record = try #require(try RunRecord.read(in: path))
     #expect(record.command == "policy finetune" && record.resumptions.count == 1)
     #expect(record.resumptions[0].iteration == 3)
@@ -107,8 +109,7 @@ import Testing
     // They are the run's now.
     #expect(throws: RunFolderError.self) { try resume("seed=2") }
     #expect(try resume().configuration.training.iterations == 40)
-    let again = try resume("training.iterations=60")
-    try again.save(Checkpoint(iteration: 5))
+    try resume("training.iterations=60").save(Checkpoint(iteration: 5))
     #expect(try RunRecord.read(in: path)?.resumptions.map(\.iteration) == [3, 4])
   }
 
@@ -117,9 +118,11 @@ import Testing
     #expect(throws: RunFolderError.changedInput(path: path, input("2222"), before: "1111")) {
       try resume().require([input("2222")])
     }
-    let run = try resume()
-    #expect(run.knowsInput("path") && !run.knowsInput("other"))
-    try run.require([input("1111")])
+    do {
+      let run = try resume()
+      #expect(run.knowsInput("path") && !run.knowsInput("other"))
+      try run.require([input("1111")])
+    }
     // Also one that a resumed run does not read again.
     try resume().save(Checkpoint(iteration: 4))
     #expect(throws: RunFolderError.self) { try resume().require([input("2222")]) }
@@ -142,13 +145,15 @@ import Testing
     try Checkpoint(iteration: 4).write(
       to: CheckpointFolder(path: path + "/checkpoints").path(ofIteration: 4))
     let lines = Mutex<[String]>([])
-    let run = try resume(
-      log: RunLog(isQuiet: true) { line in lines.withLock { $0.append(line) } })
-    try run.require([input("2222")])
+    #expect(throws: RunFolderError.self) { try resume("seed=2") }
+    do {
+      let run = try resume(
+        log: RunLog(isQuiet: true) { line in lines.withLock { $0.append(line) } })
+      try run.require([input("2222")])
+      try run.save(Checkpoint(iteration: 5))
+    }
     let told = lines.withLock { $0 }
     #expect(told.count == 1 && told[0].contains("'path' taken as found now"), "\(told)")
-    #expect(throws: RunFolderError.self) { try resume("seed=2") }
-    try run.save(Checkpoint(iteration: 5))
     #expect(try RunRecord.read(in: path) == RunRecord(command: "policy finetune"))
     #expect(throws: RunFolderError.self) { try resume().require([input("1111")]) }
   }

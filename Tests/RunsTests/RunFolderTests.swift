@@ -17,7 +17,7 @@ import Testing
     #expect(folder.path == path)
     #expect(
       FolderListing.names(in: path)
-        == [".lock", "checkpoints", "config.yaml", "images", "videos"])
+        == [".lock", "checkpoints", "config.yaml", "images", "run.json", "videos"])
     let found = try SampleConfiguration.load(from: folder.configurationPath)
     #expect(found == .defaults)
   }

@@ -18,7 +18,15 @@ import Testing
       guard let disk else { return }
       let run = disk.file("run")
       let stopped = try Attune.run(training.start(run), in: folder)
-      expectOneLine(stopped, "No space left on device", "free some space")
+      // Where only images had no room left, the training ends all the same.
+      if share < 0.5 || stopped.status != 0 {
+        expectOneLine(stopped, "No space left on device", "free some space")
+      } else {
+        #expect(
+          stopped.lines.allSatisfy {
+            $0.hasPrefix("attune: warning: no ") && $0.contains("No space left on device")
+          }, "\(stopped.output)")
+      }
       try disk.remount("size=\(size * 4)k")
       let hasBegun = FileManager.default.fileExists(atPath: "\(run)/config.yaml")
       let resumed = try Attune.run(
