@@ -122,6 +122,12 @@ import Testing
     #expect(read.recordedEnvironment == "Lift")
   }
 
+  @Test func textsAndObjectsAreLeftAlone() throws {
+    let read = try read(DemonstrationGoldens.path("texts.npz"))
+    #expect(read.lengths == [2, 1] && read.states == [0, 10, 1, 11, 2, 12])
+    expectNote(read, "2 other arrays are not read: meta, tasks")
+  }
+
   @Test func recordingsOfIsaacLab() throws {
     let read = try read(Self.isaac) { $0.observations = ["eef_pos", "object", "joint_pos"] }
     #expect((read.stateSize, read.actionSize) == (6, 2) && read.lengths == [3, 2])

@@ -39,7 +39,9 @@ extension Demonstrations {
         (keys + [request.actionKey]).compactMap { name in
           file.layout(of: name).map { (name, $0.shape) }
         }),
-      ReadingNotes.notRead("other array", file.names.filter { !taken.contains($0) }),
+      ReadingNotes.notRead(
+        "other array",
+        (file.names + file.unreadable.keys).sorted().filter { !taken.contains($0) }),
     ].compactMap { $0 }
     // Of the whole file: the first few episodes of a normalized one need not touch both ends.
     result.looksNormalized = result.touchesUnitRange

@@ -85,6 +85,19 @@ def write_d4rl():
         file["timeouts"] = ends
 
 
+def write_npz():
+    """DPPO's layout with arrays of texts and objects beside it."""
+    np.savez(
+        folder / "texts.npz",
+        states=rows(0, 3, 2),
+        actions=-rows(0, 3, 1),
+        traj_lengths=np.array([2, 1]),
+        tasks=np.array(["lift", "can"]),
+        meta=np.array([{"robot": "Panda"}], dtype=object),
+    )
+
+
+write_npz()
 write_masks()
 write_isaac()
 write_d4rl()
