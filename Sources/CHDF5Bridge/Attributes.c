@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "Child.h"
+#include "Worker.h"
 
 /// Larger attributes are named, but not shown.
 enum { most_element_count = 64, most_text_byte_count = 1 << 20 };

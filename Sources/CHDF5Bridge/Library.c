@@ -5,21 +5,25 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "Child.h"
+#include "Worker.h"
 
 /// Deflate cannot do better than this.
 static const uint64_t most_deflate_ratio = 1032;
 /// Parts never written read as the fill value; a dataset may consist of that much of them.
 static const uint64_t most_unwritten_byte_count = 16 << 20;
 
-hid_t attune_open_file(const char *path) {
+void attune_prepare_library(void) {
   // Some network file systems have no locks.
   setenv("HDF5_USE_FILE_LOCKING", "BEST_EFFORT", 0);
-  if (H5open() < 0) attune_refuse("libhdf5 does not start");
+  if (H5open() < 0) return;
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   // Nothing a file says may load a plug-in or open another file.
   H5PLset_loading_state(0);
   H5Lunregister(H5L_TYPE_EXTERNAL);
+}
+
+hid_t attune_open_file(const char *path) {
+  if (H5open() < 0) attune_refuse("libhdf5 does not start");
   const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (file < 0) attune_refuse_by_library("is not a readable HDF5 file");
   return file;

@@ -7,7 +7,10 @@
 
 #include "include/CHDF5Bridge.h"
 
-/// Opens a file for reading or ends the child.
+/// Starts libhdf5, without looking at any file.
+void attune_prepare_library(void);
+
+/// Opens a file for reading or ends the worker.
 hid_t attune_open_file(const char *path);
 
 /// The element type that a dataset of this HDF5 type is read as, and the name of its type.

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "Attributes.h"
-#include "Child.h"
+#include "Worker.h"
 #include "Library.h"
 #include "Records.h"
 
@@ -162,30 +162,18 @@ static void list_group(Listing *listing, hid_t file, const char *path) {
   H5Gclose(group);
 }
 
-typedef struct {
-  const char *path;
-  void *bytes;
-  size_t capacity;
-} Request;
-
-static uint64_t list(const void *context) {
-  const Request *request = context;
-  Records records = {request->bytes, request->capacity, 0};
+uint64_t attune_list(const Request *request, void *memory) {
+  const char *path = attune_request_part(request, request->path_offset);
+  Records records = {memory, request->memory_byte_count, 0};
   Groups groups = {0};
   Listing listing = {
-      .file_byte_count = attune_file_byte_count(request->path),
+      .file_byte_count = attune_file_byte_count(path),
       .groups = &groups,
       .records = &records};
-  const hid_t file = attune_open_file(request->path);
+  const hid_t file = attune_open_file(path);
   H5O_info_t info;
   if (H5Oget_info(file, &info) < 0) attune_refuse_by_library("has no root group");
   enqueue(&groups, "", info.addr);
   while (groups.next < groups.count) list_group(&listing, file, groups.paths[groups.next++]);
   return records.count;
-}
-
-AttuneHDF5Result attune_hdf5_list(
-    const char *path, AttuneHDF5Limits limits, void *records, size_t capacity) {
-  const Request request = {path, records, capacity};
-  return attune_run_in_child(list, &request, limits);
 }

@@ -1,13 +1,29 @@
-#include "Child.h"
+#include "Worker.h"
 #include "Library.h"
 
+/// A selection of a request, with its parts found.
 typedef struct {
-  const char *path;
-  const AttuneHDF5Selection *selections;
-  uint32_t count;
-} Reading;
+  const char *dataset;
+  const uint64_t *shape;
+  AttuneHDF5ElementType element_type;
+  uint32_t rank;
+  uint64_t first_row, row_count;
+  void *elements;
+  uint64_t byte_count;
+} Selection;
 
-static void check_shape(hid_t space, AttuneHDF5Selection selection) {
+static Selection selection_at(const Request *request, uint32_t index, void *memory) {
+  const StoredSelection *all = attune_request_part(request, request->selections_offset);
+  const StoredSelection stored = all[index];
+  return (Selection){
+      .dataset = attune_request_part(request, stored.dataset_offset),
+      .shape = attune_request_part(request, stored.shape_offset),
+      .element_type = (AttuneHDF5ElementType)stored.element_type, .rank = stored.rank,
+      .first_row = stored.first_row, .row_count = stored.row_count,
+      .elements = (char *)memory + stored.elements_offset, .byte_count = stored.byte_count};
+}
+
+static void check_shape(hid_t space, Selection selection) {
   hsize_t shape[H5S_MAX_RANK];
   if (H5Sget_simple_extent_ndims(space) != (int)selection.rank ||
       H5Sget_simple_extent_dims(space, shape, NULL) < 0)
@@ -17,7 +33,7 @@ static void check_shape(hid_t space, AttuneHDF5Selection selection) {
 }
 
 /// Selects the rows in the file and gives the space of the elements in memory.
-static hid_t select_rows(hid_t space, AttuneHDF5Selection selection) {
+static hid_t select_rows(hid_t space, Selection selection) {
   if (selection.rank == 0) return H5Scopy(space);
   hsize_t start[H5S_MAX_RANK] = {0}, count[H5S_MAX_RANK];
   for (uint32_t index = 0; index < selection.rank; index++) count[index] = selection.shape[index];
@@ -28,7 +44,7 @@ static hid_t select_rows(hid_t space, AttuneHDF5Selection selection) {
   return H5Screate_simple((int)selection.rank, count, NULL);
 }
 
-static void read_rows(hid_t file, AttuneHDF5Selection selection, uint64_t file_byte_count) {
+static void read_rows(hid_t file, Selection selection, uint64_t file_byte_count) {
   const hid_t dataset = H5Dopen2(file, selection.dataset, H5P_DEFAULT);
   if (dataset < 0) attune_refuse_by_library("cannot be opened");
   const AttuneStorage storage = attune_storage(dataset, file_byte_count);
@@ -51,26 +67,20 @@ static void read_rows(hid_t file, AttuneHDF5Selection selection, uint64_t file_b
   H5Sclose(memory_space);
   H5Sclose(space);
   H5Tclose(type);
-  // Gives back the chunk cache; the other handles go with the child.
+  // Gives back the chunk cache; the other handles go with the worker.
   H5Dclose(dataset);
 }
 
-static uint64_t read_all(const void *context) {
-  const Reading *reading = context;
-  const uint64_t file_byte_count = attune_file_byte_count(reading->path);
-  const hid_t file = attune_open_file(reading->path);
+uint64_t attune_read(const Request *request, void *memory) {
+  const char *path = attune_request_part(request, request->path_offset);
+  const uint64_t file_byte_count = attune_file_byte_count(path);
+  const hid_t file = attune_open_file(path);
   uint64_t byte_count = 0;
-  for (uint32_t index = 0; index < reading->count; index++) {
+  for (uint32_t index = 0; index < request->selection_count; index++) {
+    const Selection selection = selection_at(request, index, memory);
     attune_set_selection_index(index);
-    read_rows(file, reading->selections[index], file_byte_count);
-    byte_count += reading->selections[index].byte_count;
+    read_rows(file, selection, file_byte_count);
+    byte_count += selection.byte_count;
   }
   return byte_count;
-}
-
-AttuneHDF5Result attune_hdf5_read(
-    const char *path, const AttuneHDF5Selection *selections, uint32_t count,
-    AttuneHDF5Limits limits) {
-  const Reading reading = {path, selections, count};
-  return attune_run_in_child(read_all, &reading, limits);
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "Child.h"
+#include "Worker.h"
 
 void attune_put_bytes(Records *records, const void *bytes, size_t count) {
   if (count > records->capacity - records->count)

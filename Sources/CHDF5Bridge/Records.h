@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// The shared memory that a listing is written to. Ends the child when it is full.
+/// The shared memory that a listing is written to. Ends the worker when it is full.
 typedef struct {
   uint8_t *bytes;
   size_t capacity, count;

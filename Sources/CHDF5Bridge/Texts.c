@@ -1,14 +1,8 @@
 #include <stdlib.h>
 
-#include "Child.h"
+#include "Worker.h"
 #include "Library.h"
 #include "Records.h"
-
-typedef struct {
-  const char *path, *dataset;
-  void *bytes;
-  size_t capacity;
-} Request;
 
 static void *allocate(uint64_t count, size_t size) {
   void *memory = calloc(count, size);
@@ -43,12 +37,14 @@ static void put_fixed_texts(hid_t dataset, hid_t type, uint64_t count, Records *
     attune_put_bounded_text(records, texts + index * size, size);
 }
 
-static uint64_t read_texts(const void *context) {
-  const Request *request = context;
-  Records records = {request->bytes, request->capacity, 0};
-  const uint64_t file_byte_count = attune_file_byte_count(request->path);
-  const hid_t file = attune_open_file(request->path);
-  const hid_t dataset = H5Dopen2(file, request->dataset, H5P_DEFAULT);
+uint64_t attune_read_texts(const Request *request, void *memory) {
+  const char *path = attune_request_part(request, request->path_offset);
+  const StoredSelection *selection = attune_request_part(request, request->selections_offset);
+  Records records = {memory, request->memory_byte_count, 0};
+  const uint64_t file_byte_count = attune_file_byte_count(path);
+  const hid_t file = attune_open_file(path);
+  const hid_t dataset =
+      H5Dopen2(file, attune_request_part(request, selection->dataset_offset), H5P_DEFAULT);
   if (dataset < 0) attune_refuse_by_library("cannot be opened");
   const AttuneStorage storage = attune_storage(dataset, file_byte_count);
   if (storage.problem[0]) attune_refuse("%s", storage.problem);
@@ -65,11 +61,4 @@ static uint64_t read_texts(const void *context) {
   else
     put_fixed_texts(dataset, type, (uint64_t)count, &records);
   return records.count;
-}
-
-AttuneHDF5Result attune_hdf5_read_texts(
-    const char *path, const char *dataset, AttuneHDF5Limits limits, void *records,
-    size_t capacity) {
-  const Request request = {path, dataset, records, capacity};
-  return attune_run_in_child(read_texts, &request, limits);
 }

@@ -1,4 +1,5 @@
 import CHDF5Bridge
+import Foundation
 import Glibc
 import TestSupport
 import Testing
@@ -96,7 +97,7 @@ struct HDF5FileTests {
     #expect(missing?.kind == .missing)
   }
 
-  /// More children than processors, from several threads at once.
+  /// More workers than processors, from several threads at once.
   @Test func filesAreReadSideBySide() async throws {
     let path = Goldens.path("earliest.h5")
     let expected = try #require(try Goldens.expected("earliest.h5")["plain"])
@@ -134,28 +135,38 @@ struct HDF5FileTests {
     #expect(start.duration(to: .now) < .seconds(20))
   }
 
-  @Test func childrenThatFailAreNoticed() throws {
+  @Test func workersThatFailAreNoticed() throws {
     let limits = AttuneHDF5Limits(processor_seconds: 0.2, memory_byte_count: 64 << 20)
-    // These run in the child: nothing but C calls.
-    let sound = attune_run_in_child({ _ in 42 }, nil, limits)
-    #expect(sound.outcome == attune_hdf5_done && sound.byte_count == 42)
-    let aborts = attune_run_in_child({ _ in abort() }, nil, limits)
+    let succeeds = attune_hdf5_probe(attune_hdf5_probe_success, limits)
+    #expect(succeeds.outcome == attune_hdf5_done && succeeds.byte_count == 42)
+    let aborts = attune_hdf5_probe(attune_hdf5_probe_abort, limits)
     #expect(aborts.outcome == attune_hdf5_crashed)
-    let leaves = attune_run_in_child({ _ in _exit(0) }, nil, limits)
+    let leaves = attune_hdf5_probe(attune_hdf5_probe_exit, limits)
     #expect(leaves.outcome == attune_hdf5_crashed)
-    let loops = attune_run_in_child(
-      { _ in
-        while getppid() != 0 {}; return 0
-      }, nil, limits)
+    let loops = attune_hdf5_probe(attune_hdf5_probe_loop, limits)
     #expect(loops.outcome == attune_hdf5_out_of_time)
-    let grows = attune_run_in_child(
-      { _ in
-        let memory = mmap(nil, 1 << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        return memory == MAP_FAILED ? 1 : 0
-      }, nil, limits)
+    let grows = attune_hdf5_probe(attune_hdf5_probe_memory, limits)
     #expect(grows.outcome == attune_hdf5_done && grows.byte_count == 1)
+    // The pipe by whose end its own is noticed; nothing that this program has open.
+    let open = try FileHandle(forReadingFrom: URL(filePath: Goldens.path("earliest.h5")))
+    let descriptors = attune_hdf5_probe(attune_hdf5_probe_descriptors, limits)
+    #expect(descriptors.outcome == attune_hdf5_done && descriptors.byte_count == 1)
+    try open.close()
     for result in [aborts, leaves, loops] {
       #expect(throws: FileError.self) { try HDF5File.check(result, path: "x.h5", item: nil) }
     }
+  }
+
+  /// The workers are no forks of this process, which has threads: none runs its code or has its
+  /// memory. A server that is gone is started again.
+  @Test func workersAreForksOfAServer() throws {
+    let limits = AttuneHDF5Limits(processor_seconds: 10, memory_byte_count: 64 << 20)
+    let first = attune_hdf5_probe(attune_hdf5_probe_parent, limits)
+    #expect(first.outcome == attune_hdf5_done && first.byte_count != UInt64(getpid()))
+    kill(pid_t(first.byte_count), SIGKILL)
+    let path = Goldens.path("earliest.h5")
+    #expect(try HDF5File(path: path).names.contains("plain"))
+    let second = attune_hdf5_probe(attune_hdf5_probe_parent, limits)
+    #expect(second.outcome == attune_hdf5_done && second.byte_count != first.byte_count)
   }
 }

@@ -1,9 +1,10 @@
-// Reads HDF5 files in a child process.
+// Reads HDF5 files in other processes.
 //
 // libhdf5 is not safe against malformed files: versions that are in use crash, loop or exhaust
-// memory on some of them. Every call that looks at a file is therefore made by a forked child with
-// limits on its time and memory, which hands its result back through shared memory. The child runs
-// nothing but C, because other threads of the parent may hold locks of the Swift runtime.
+// memory on some of them. Every call that looks at a file is therefore made by a worker, a process
+// with limits on its time and memory, which hands its result back through shared memory. A program
+// with threads must not go on after fork, since they may hold locks: workers are forks of a server,
+// which is this program started again (Server.c), once for all requests.
 
 #ifndef CHDF5BRIDGE_H
 #define CHDF5BRIDGE_H
@@ -11,10 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// What the child may use.
+/// What a worker may use.
 typedef struct {
   double processor_seconds;
-  /// Memory beyond what the parent had when it forked.
+  /// Memory beyond what the server has.
   uint64_t memory_byte_count;
 } AttuneHDF5Limits;
 
@@ -26,13 +27,13 @@ typedef enum {
   attune_hdf5_unknown_version,
   attune_hdf5_crashed,
   attune_hdf5_out_of_time,
-  /// No child could be started; the message says why.
+  /// No worker could be started; the message says why.
   attune_hdf5_not_started,
 } AttuneHDF5Outcome;
 
 typedef struct {
   AttuneHDF5Outcome outcome;
-  /// The selection that was being read when the child ended.
+  /// The selection that was being read when the worker ended.
   uint32_t selection_index;
   /// Bytes written to the result's memory.
   uint64_t byte_count;
@@ -85,9 +86,21 @@ typedef enum {
   attune_hdf5_float_attribute,
 } AttuneHDF5AttributeKind;
 
-/// Writes records of everything in the file to `records`, which other processes must share.
+/// Memory that this process and its workers share.
+typedef struct {
+  /// NULL if the system has not that much.
+  void *start;
+  uint64_t byte_count;
+  /// By which a worker finds it.
+  int32_t identifier;
+} AttuneSharedMemory;
+
+AttuneSharedMemory attune_share_memory(uint64_t byte_count);
+void attune_unshare_memory(AttuneSharedMemory memory);
+
+/// Writes records of everything in the file to `records`.
 AttuneHDF5Result attune_hdf5_list(
-    const char *path, AttuneHDF5Limits limits, void *records, size_t capacity);
+    const char *path, AttuneHDF5Limits limits, AttuneSharedMemory records);
 
 /// A range of rows of a dataset whose type and shape are known from a listing, and where its
 /// elements go.
@@ -97,22 +110,34 @@ typedef struct {
   uint32_t rank;
   const uint64_t *shape;
   uint64_t first_row, row_count;
-  void *elements;
-  uint64_t byte_count;
+  /// In the memory that is read into.
+  uint64_t elements_offset, byte_count;
 } AttuneHDF5Selection;
 
-/// Reads rows of several datasets into memory that other processes must share.
+/// Reads rows of several datasets.
 AttuneHDF5Result attune_hdf5_read(
     const char *path, const AttuneHDF5Selection *selections, uint32_t count,
-    AttuneHDF5Limits limits);
+    AttuneHDF5Limits limits, AttuneSharedMemory elements);
 
-/// Writes the texts of a dataset, in row-major order, to `records`, which other processes must share.
+/// Writes the texts of a dataset, in row-major order, to `records`.
 AttuneHDF5Result attune_hdf5_read_texts(
-    const char *path, const char *dataset, AttuneHDF5Limits limits, void *records,
-    size_t capacity);
+    const char *path, const char *dataset, AttuneHDF5Limits limits, AttuneSharedMemory records);
 
-/// Runs `work` in a child process and waits for it; `work` returns the number of bytes it wrote.
-AttuneHDF5Result attune_run_in_child(
-    uint64_t (*work)(const void *context), const void *context, AttuneHDF5Limits limits);
+/// What a worker may do in place of reading a file, for tests.
+typedef enum {
+  /// Ends with 42 bytes.
+  attune_hdf5_probe_success,
+  attune_hdf5_probe_abort,
+  attune_hdf5_probe_exit,
+  attune_hdf5_probe_loop,
+  /// Asks for a gigabyte; ends with 1 byte if it gets none.
+  attune_hdf5_probe_memory,
+  /// Ends with as many bytes as there are open descriptors beside the standard ones.
+  attune_hdf5_probe_descriptors,
+  /// Ends with as many bytes as its parent's process number.
+  attune_hdf5_probe_parent,
+} AttuneHDF5Probe;
+
+AttuneHDF5Result attune_hdf5_probe(AttuneHDF5Probe way, AttuneHDF5Limits limits);
 
 #endif

@@ -1,10 +1,11 @@
 import CHDF5Bridge
 
-/// An HDF5 file, read by libhdf5 in a child process.
+/// An HDF5 file, read by libhdf5 in another process.
 ///
-/// libhdf5 is not safe against damaged or hostile files, hence the child: what crashes or hangs
-/// there is an error here. Opening a file lists it; each read of a dataset is a child of its own,
-/// which writes into memory shared with this process. It takes some 2 ms.
+/// libhdf5 is not safe against damaged or hostile files, hence the process: what crashes or hangs
+/// there is an error here. Opening a file lists it; each read is done by a process of its own, which
+/// writes into memory shared with this one. Those processes are forks of one that the first file
+/// starts: this program again, which goes no further than to `Sources/CHDF5Bridge/Server.c`.
 public struct HDF5File: TensorFile {
   /// The path that it was opened by.
   public let path: String
@@ -48,7 +49,7 @@ public struct HDF5File: TensorFile {
     let capacity = HDF5File.recordCapacity(fileByteCount: bytes.count)
     let memory = try HDF5File.share(capacity, path: path, item: nil)
     let result = attune_hdf5_list(
-      path, (limits ?? .listing(fileByteCount: bytes.count)).bridged, memory.start, memory.count)
+      path, (limits ?? .listing(fileByteCount: bytes.count)).bridged, memory.bridged)
     try HDF5File.check(result, path: path, item: nil)
     let records = memory.bytes(count: min(Int(clamping: result.byte_count), memory.count))
     let listing = try HDF5Listing(records: records, path: path)
@@ -139,7 +140,7 @@ public struct HDF5File: TensorFile {
 }
 
 extension HDF5File {
-  /// Throws unless the child ended as it should.
+  /// Throws unless the worker ended as it should.
   static func check(
     _ result: AttuneHDF5Result, path: String, item: String?
   ) throws(FileError) {

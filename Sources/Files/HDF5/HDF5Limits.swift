@@ -1,6 +1,6 @@
 import CHDF5Bridge
 
-/// What a child that reads an HDF5 file may use.
+/// What a worker that reads an HDF5 file may use.
 struct HDF5Limits {
   var processorSeconds: Double
   var memoryByteCount: Int

@@ -8,7 +8,7 @@ struct HDF5Listing {
   private(set) var links: [String: String] = [:]
   private(set) var attributes: [String: [String: HDF5Attribute]] = [:]
 
-  /// Decodes the records that the child wrote, which are no more trusted than the file was.
+  /// Decodes the records that the worker wrote, which are no more trusted than the file was.
   init(records: Bytes, path: String) throws(FileError) {
     var cursor = ByteCursor(records, path: path, part: "listing")
     while cursor.remainingCount > 0 {
@@ -56,7 +56,7 @@ struct HDF5Listing {
     guard kind != attune_hdf5_other_attribute else {
       return HDF5Attribute(shape: shape, values: .other(try cursor.listedText()))
     }
-    // The child writes no more than some dozens; each takes at least four bytes of the listing.
+    // The worker writes no more than some dozens; each takes at least four bytes of the listing.
     let count = Checked.elementCount(shape) ?? .max
     var texts: [String] = []
     var integers: [Int] = []

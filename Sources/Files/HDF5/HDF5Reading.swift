@@ -1,12 +1,12 @@
 import CHDF5Bridge
 
 extension HDF5File {
-  /// A child reads that much, unless one dataset alone is larger.
+  /// A worker reads that much, unless one dataset alone is larger.
   private static let mostBatchByteCount = 256 << 20
   /// Elements start at multiples of it.
   private static let alignment = 64
 
-  /// Reads selections in as few children as their sizes allow.
+  /// Reads selections in as few processes as their sizes allow.
   func read(_ selections: [HDF5Selection]) throws(FileError) -> [StoredTensor] {
     var tensors: [StoredTensor] = []
     var batch: [HDF5Selection] = []
@@ -44,7 +44,7 @@ extension HDF5File {
   private func readBatch(
     _ batch: [HDF5Selection], into memory: SharedMemory, at starts: [Int]
   ) throws(FileError) {
-    // The child reads names and shapes through pointers, so all of them lie in memory of our own.
+    // C reads names and shapes through pointers, so all of them lie in memory that does not move.
     let names = batch.map { Array($0.dataset.name.utf8CString) }
     let nameStorage = FlatStorage(names)
     let shapeStorage = FlatStorage(batch.map { $0.dataset.shape.map { UInt64($0) } })
@@ -56,11 +56,12 @@ extension HDF5File {
           rank: UInt32(selection.dataset.shape.count), shape: shapeStorage.pointer(to: index),
           first_row: UInt64(selection.rows?.lowerBound ?? 0),
           row_count: UInt64(selection.rows?.count ?? 0),
-          elements: memory.start + starts[index], byte_count: UInt64(selection.byteCount)))
+          elements_offset: UInt64(starts[index]), byte_count: UInt64(selection.byteCount)))
     }
     guard !requests.isEmpty else { return }
     let limits = limits ?? .reading(batch)
-    let result = attune_hdf5_read(path, requests, UInt32(requests.count), limits.bridged)
+    let result = attune_hdf5_read(
+      path, requests, UInt32(requests.count), limits.bridged, memory.bridged)
     withExtendedLifetime((nameStorage, shapeStorage)) {}
     let read = batch.filter { $0.byteCount > 0 }
     let item = read[min(Int(result.selection_index), read.count - 1)].dataset.name

@@ -17,8 +17,7 @@ extension HDF5File {
     let capacity = HDF5File.recordCapacity(fileByteCount: fileByteCount)
     let memory = try HDF5File.share(capacity, path: path, item: name)
     let limits = limits ?? .listing(fileByteCount: fileByteCount)
-    let result = attune_hdf5_read_texts(
-      path, dataset.name, limits.bridged, memory.start, memory.count)
+    let result = attune_hdf5_read_texts(path, dataset.name, limits.bridged, memory.bridged)
     try HDF5File.check(result, path: path, item: name)
     let records = memory.bytes(count: min(Int(clamping: result.byte_count), memory.count))
     var cursor = ByteCursor(records, path: path, part: name)
