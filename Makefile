@@ -15,16 +15,21 @@ PEERS := .build/peers
 # From MuJoCo 3.5 on, contacts are solved otherwise than in the version that Attune links (docs/fidelity.md).
 PEER_PACKAGES := torch numpy einops gymnasium[mujoco] 'mujoco<3.4' diffusers transformers
 
-.PHONY: all help packages build test test-debug test-sanitized demo bench bench-peers bench-dppo format lint docs protobuf configuration-reference clean
+.PHONY: all help packages build install test test-fast test-debug test-sanitized coverage demo bench \
+  bench-peers bench-dppo bench-compare format lint docs protobuf configuration-reference clean
 
 all: build
 
 help:
 	@echo "make              install missing Debian packages where possible, and build"
-	@echo "make test         run all tests (optimized); make test-debug: without optimization"
+	@echo "make install PREFIX=DIR  the binary, shell completions and man pages, in /usr/local unless given"
+	@echo "make test         run all tests (optimized); TARGET=NAME those of a target, or whose name has it"
+	@echo "make test-fast    formulas, layers and readers only; make test-debug: without optimization"
 	@echo "make test-sanitized  run the file readers' tests under the address sanitizer"
+	@echo "make coverage     the share of lines that tests run, by target"
 	@echo "make demo         both main jobs on bundled checkpoints, and a page about them"
-	@echo "make bench        time Attune's kernels; make bench-peers: side by side with PyTorch"
+	@echo "make bench        time Attune's kernels; make bench-peers: side by side with PyTorch;"
+	@echo "                  BENCH_FLAGS='--json FILE' keeps the medians, make bench-compare OLD= NEW= compares"
 	@echo "make bench-dppo DPPO_CHECKOUT=DIR  a DPPO iteration, side by side with the reference in DIR"
 	@echo "make format lint  rewrite, or check, the sources with swift-format"
 	@echo "make protobuf     make the Swift code of TensorBoard's events from event.proto anew"
@@ -46,9 +51,33 @@ packages:
 build: packages
 	$(SWIFT) build -c release --product attune
 
+# PREFIX is where to, DESTDIR a folder to stage in, as GNU's makefiles have them.
+PREFIX ?= /usr/local
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -m 755 .build/release/attune $(DESTDIR)$(PREFIX)/bin/attune
+	.build/release/attune completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/attune
+	.build/release/attune completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_attune
+	.build/release/attune completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/attune.fish
+	$(SWIFT) package --allow-writing-to-package-directory generate-manual --multi-page
+	install -m 644 .build/plugins/GenerateManual/outputs/attune/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+
+# TARGET=DiffusionTests runs one target, TARGET=gae all tests with that in their name.
 test: packages
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
-	$(SWIFT) test --skip-build $(TEST_FLAGS)
+	$(SWIFT) test --skip-build $(TEST_FLAGS) $(if $(TARGET),--filter '$(TARGET)')
+
+# What takes long is left out: whole commands, faults, trainings and fuzzing.
+SLOW_TESTS := CommandTests ReportsTests FuzzTests RewardsTests InitialNoiseTests ImageFineTuningTests
+test-fast: packages
+	$(SWIFT) build --build-tests $(TEST_FLAGS)
+	$(SWIFT) test --skip-build $(TEST_FLAGS) $(SLOW_TESTS:%=--skip %)
+
+coverage: packages
+	$(SWIFT) test --scratch-path .build-coverage --enable-code-coverage -Xcc -O3
+	@$(PYTHON) Tests/coverage.py "$$($(SWIFT) test --scratch-path .build-coverage --show-codecov-path)"
 
 test-debug: packages
 	$(SWIFT) test
@@ -61,7 +90,7 @@ demo: build
 
 bench: packages
 	$(SWIFT) build -c release --product Benchmarks
-	.build/release/Benchmarks
+	.build/release/Benchmarks $(BENCH_FLAGS)
 
 $(PEERS)/ready: Makefile
 	$(PYTHON) -m venv $(PEERS)
@@ -70,7 +99,13 @@ $(PEERS)/ready: Makefile
 
 bench-peers: packages $(PEERS)/ready
 	$(SWIFT) build -c release --product Benchmarks
-	$(PEERS)/bin/python Sources/Benchmarks/Peers/compare.py .build/release/Benchmarks $(PEERS)/bin/python
+	$(PEERS)/bin/python Sources/Benchmarks/Peers/compare.py .build/release/Benchmarks $(PEERS)/bin/python $(BENCH_FLAGS)
+
+# OLD and NEW are files that BENCH_FLAGS="--json FILE" of make bench or bench-peers wrote.
+bench-compare: packages
+	@test -f "$(OLD)" && test -f "$(NEW)" || { echo "Set OLD and NEW to two JSON files of make bench" >&2; exit 1; }
+	$(SWIFT) build -c release --product Benchmarks
+	@.build/release/Benchmarks compare "$(OLD)" "$(NEW)"
 
 # DPPO_CHECKOUT is a checkout of github.com/irom-princeton/dppo; BENCH_FLAGS is for instance --decisions 50.
 bench-dppo: packages $(PEERS)/ready

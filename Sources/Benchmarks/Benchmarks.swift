@@ -27,12 +27,25 @@ enum Benchmarks {
       }
       return try DPPOIteration.serve(decisionCount: count)
     }
+    if arguments.first == "compare" {
+      guard arguments.count == 3 else { fail("compare needs two files of --json") }
+      let (old, new) = (
+        try BenchmarkResults(path: arguments[1]), try BenchmarkResults(path: arguments[2])
+      )
+      return print(new.table(against: old))
+    }
+    var jsonPath: String?
+    if let index = arguments.firstIndex(of: "--json"), index + 1 < arguments.count {
+      jsonPath = arguments[index + 1]
+      arguments.removeSubrange(index...(index + 1))
+    }
     if arguments == ["list"] { return cases.forEach { print($0.name) } }
     let chosen = cases.filter { benchmark in
       arguments.isEmpty || arguments.contains { benchmark.name.contains($0) }
     }
     if chosen.isEmpty { fail("no benchmark's name contains \(arguments); try 'list'") }
-    printTable(chosen)
+    let results = printTable(chosen)
+    if let jsonPath { try results.write(to: jsonPath) }
   }
 
   private static func fail(_ message: String) -> Never {
@@ -61,7 +74,8 @@ enum Benchmarks {
     return median((0..<runCount).map { _ in seconds(prepare(&random)) })
   }
 
-  private static func printTable(_ chosen: [BenchmarkCase]) {
+  private static func printTable(_ chosen: [BenchmarkCase]) -> BenchmarkResults {
+    var results = BenchmarkResults.here
     let yardstick = (Yardstick.benchmark.operationCount ?? 0) / measure(Yardstick.benchmark)
     print(
       """
@@ -73,6 +87,7 @@ enum Benchmarks {
       """)
     for benchmark in chosen where benchmark.name != Yardstick.benchmark.name {
       let time = measure(benchmark)
+      results.milliseconds[benchmark.name] = time * 1e3
       let milliseconds = String(format: "%.3f", time * 1e3)
       var (rate, share) = ("", "")
       if let operations = benchmark.operationCount {
@@ -83,6 +98,7 @@ enum Benchmarks {
       }
       print("| \(benchmark.name) | \(milliseconds) | \(rate) | \(share) |")
     }
+    return results
   }
 
   /// Runs the case named on each line of standard input once and prints its seconds.

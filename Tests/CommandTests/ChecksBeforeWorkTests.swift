@@ -38,9 +38,6 @@ import Testing
     #expect(TinyTraining.checkpoints(folder.file("sampled")) == [3, 6])
     let undrawn = try train("undrawn", "samples.interval=0")
     #expect(undrawn.status == 0 && folder.holds("undrawn/model/unet"), "\(undrawn.output)")
-    expectOneLine(
-      try train("steps", "samples.sampler=dpm-solver", "samples.stepCount=1000"),
-      "'samples.sampler'")
   }
 
   /// What stands in the way of an image is told and ends no training.

@@ -16,7 +16,9 @@ import Testing
     let grid = try Attune.run(
       ["image", "grid", "a.png", "a.png", "a.png", "--output", "g.png", "--captions"]
         + ["a knight", "рыцарь", "فارس"], in: folder)
-    #expect(grid.status == 0 && grid.output == "wrote g.png: 3 images, 280x180\n", "\(grid.output)")
+    // How high a line of captions is depends on the fonts that are installed.
+    #expect(
+      grid.status == 0 && grid.output.hasPrefix("wrote g.png: 3 images, 280x"), "\(grid.output)")
     let drawn = try Image(contentsOfFile: folder.file("g.png"))
     let dark = stride(from: 0, to: drawn.samples.count, by: 3).filter { drawn.samples[$0] < 128 }
     #expect((60...1_500).contains(dark.count), "\(dark.count)")

@@ -104,7 +104,7 @@ import TextToImage
       (["--model", "model", "--reward", "incompressibility"], 1, "--prompt TEXT"),
       (["--model", "model", "--prompt", "a", "--reward", "brilliance"], 1, "png-size"),
       (["--model", "model", "--prompt", "a", "--reward", "clip"], 1, "--clip DIR"),
-      (["--model", "nowhere", "--prompt", "a", "--reward", "png-size"], 1, "model_index.json"),
+      (["--model", "nowhere", "--prompt", "a", "--reward", "png-size"], 1, "name a model folder"),
       (start("bad") + ["training.eta=2"], 1, "training.eta"),
       (start("bad") + ["training.etta=1"], 1, "did you mean"),
       (

@@ -27,4 +27,38 @@ import Testing
     let same = Transition(mean: Tensor([1.5]), standardDeviation: Tensor(0.3))
     #expect(same.divergence(from: same).elements == [0])
   }
+
+  private static let spacings: [TimeStepSpacing] = [.trailing, .linspace, .leading]
+
+  /// Squares that ought to leave something may leave less than nothing by rounding: after a leap from
+  /// almost pure noise, and at any number of steps.
+  @Test func transitionsAreFinite() {
+    let schedules = [
+      NoiseSchedule.squaredCosine(timeStepCount: 1_000),
+      .scaledLinear(timeStepCount: 1_000, first: 0.00085, last: 0.012),
+      NoiseSchedule.squaredCosine(timeStepCount: 1_000).rescaledToZeroTerminalSNR(),
+    ]
+    let sample = Tensor(shape: [1, 2], elements: [0.5, -1])
+    for schedule in schedules {
+      for (count, spacing) in (1...50).flatMap({ count in Self.spacings.map { (count, $0) } }) {
+        let samplers: [any MarkovSampler] = [
+          EulerAncestralSampler(
+            schedule, count: count, predictionType: .velocity, spacing: spacing),
+          EulerSampler(schedule, count: count, predictionType: .velocity, spacing: spacing),
+          DDIMSampler(
+            schedule, count: count, predictionType: .velocity, spacing: spacing, eta: .fixed(1)),
+          DDPMSampler(schedule, count: count, predictionType: .velocity, spacing: spacing),
+        ]
+        for sampler in samplers {
+          let isFinite = sampler.timeSteps.indices.allSatisfy { index in
+            let transition = sampler.transition(
+              from: sample, prediction: sample, at: .shared(index))
+            let deviations = transition.standardDeviation?.elements ?? []
+            return (transition.mean.elements + deviations).allSatisfy { $0.isFinite }
+          }
+          #expect(isFinite, "\(type(of: sampler)), \(count) steps, \(spacing)")
+        }
+      }
+    }
+  }
 }

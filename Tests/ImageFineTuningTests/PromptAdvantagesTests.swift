@@ -44,6 +44,17 @@ import Testing
     #expect(greatestDifference(Tensor(some.map { $0 ?? .nan }), Tensor([-1, 1])) <= 2e-6)
   }
 
+  /// A prompt with as many rewards as it takes is judged by its own, one with fewer by all: 1 and 3
+  /// about 2 with a standard deviation of 1, and 10 among 1, 3 and 10.
+  @Test func enoughRewardsAreTheMinimumCount() throws {
+    var judge = advantages { $0.rewardMinimumCount = 2 }
+    let found = judge([1, 3, 10], prompts: ["a", "a", "b"]).compactMap { $0 }
+    let mean = Float(14) / 3
+    let deviation = (Float(110) / 3 - mean * mean).squareRoot()
+    let expected = [-1, 1, (10 - mean) / deviation]
+    #expect(zip(found, expected).allSatisfy { abs($0 - $1) <= 1e-5 }, "\(found)")
+  }
+
   /// What is kept are the rewards, so that the settings may change when a run goes on.
   @Test func settingsMayChange() throws {
     var before = advantages { $0.rewardMinimumCount = 1 }

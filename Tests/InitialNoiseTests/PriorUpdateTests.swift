@@ -15,7 +15,8 @@ struct PriorUpdateTests {
     var configuration = FINDConfiguration()
     configuration.reduction = reduction
     configuration.priorPenaltyWeight = 0
-    configuration.stepSize = 0.1
+    configuration.rewardWeight = 2
+    configuration.stepSize = 0.05
     configuration.learnsDeviation = true
     let prior = NoisePrior(
       mean: Tensor(shape: shape, elements: [1, -2]),
@@ -28,6 +29,7 @@ struct PriorUpdateTests {
       advantages: [1, -0.5])
     let update = PriorUpdate(shape: shape, configuration: configuration)
     _ = update.step(parameters, [entry])
+    // A step of 0.05 with a weight of 2 is one of 0.1:
     // 0.1 / 2 x (1 x (3 - 1) - 0.5 x (1 - 1)) and 0.1 / 2 x (1 x (-1 + 2) - 0.5 x (-2.5 + 2))
     expectNear(parameters.mean.value, [1 + 0.1, -2 + 0.0625])
     // 0.1 / 4 x (1 x (4 / 2 - 2) - 0.5 x (0 - 2)) and

@@ -64,9 +64,9 @@ private func filled(_ polygons: [(Double, Double)]...) -> Image {
   #expect(abs(ink(disc) - .pi * 16) < 1)
   let dashed = drawn {
     $0.stroke(
-      [DrawingPoint(4, 10), DrawingPoint(32, 10)], width: 2, color: .white, dashes: [4, 10])
+      [DrawingPoint(4, 10), DrawingPoint(31, 10)], width: 2, color: .white, dashes: [4, 10])
   }
-  // Two dashes with two round ends each.
+  // Two dashes with two round ends each; a third would begin beyond the end.
   #expect(abs(ink(dashed) - 2 * (4 * 2 + .pi)) < 1)
 }
 
@@ -126,6 +126,7 @@ private func drawing(_ string: String, size: Double = 20) -> Image {
   }
   #expect(text("one two", width: 200).lineCount == 1)
   #expect(text("one two", width: 30).lineCount == 2)
+  #expect(text("one two", width: 30).isWrapped && !text("one\ntwo", width: 30).isWrapped)
   #expect(text("  one\n\ntwo ", width: 200).lineCount == 2)
   #expect(text("", width: 50).lineCount == 0 && text(" \n ", width: 50).lineCount == 0)
   #expect(text("aaaaaaaaaaaaaaaa", width: 60).lineCount == 2)

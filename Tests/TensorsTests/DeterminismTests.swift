@@ -49,11 +49,38 @@ import Testing
       x.slice(range).linear(weight: weight.tracked(as: leaf), activation: .silu).squared().sum()
     }
     let whole = valueAndGradients { loss(0..<100) }
-    let sharded = shardedValueAndGradients(count: 100, shardSize: 7, laneCount: 3) {
+    let sharded = shardedValueAndGradients(count: 100, shardSize: 7, laneCount: 4) {
       ShardResult(loss: loss($0))
     }
     expectClose(Tensor(Float(sharded.loss)), whole.value)
     expectClose(sharded.gradients[leaf]!, whole.gradients[leaf]!)
+  }
+
+  /// ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)): values of very different size tell one order of
+  /// additions from another.
+  @Test(arguments: [8, 5, 3, 1]) func lanesAreSummedInABinaryTree(shardCount: Int) {
+    let values: [Float] = [1e8, 3, -1e8, 5, 7e7, 0.3, 11, -7e7].prefix(shardCount) + []
+    let leaf = GradientLeaf()
+    let result = shardedValueAndGradients(count: shardCount, shardSize: 1) { range in
+      let weight = Tensor(2).tracked(as: leaf)
+      return ShardResult(
+        loss: weight * values[range.lowerBound], metrics: [Double(values[range.lowerBound])])
+    }
+    func tree(_ lanes: [Float?]) -> Float? {
+      if lanes.count == 1 { return lanes[0] }
+      let (left, right) = (
+        tree(Array(lanes.prefix(lanes.count / 2))), tree(Array(lanes.suffix(lanes.count / 2)))
+      )
+      guard let left, let right else { return left ?? right }
+      return left + right
+    }
+    // Shard s is in lane l where shardCount l / 8 <= s < shardCount (l + 1) / 8.
+    let lanes = (0..<8).map { lane -> Float? in
+      let (start, end) = (shardCount * lane / 8, shardCount * (lane + 1) / 8)
+      return start < end ? values[start] : nil
+    }
+    #expect(result.gradients[leaf]?.scalar == tree(lanes))
+    #expect(result.loss == 2 * result.metrics[0])
   }
 
   @Test func wholeOperations() {

@@ -8,14 +8,14 @@ prompt="a burning orc in gold plate armour, holding a spear and a blue book"
 
 say() { printf '\n== %s\n' "$*"; }
 
-say "1 of 3: DPPO makes a Push-T policy better"
-"$attune" policy finetune --config samples/demo/push-t.yaml --output "$folder/push-t"
+say "1 of 3: DPPO teaches a Hopper that falls to hop"
+"$attune" policy finetune --config samples/demo/hopper.yaml --output "$folder/hopper"
 # The last policy, not the best of four evaluations: what was learned, without luck.
-cp "$folder/push-t/checkpoints/iteration-000024.safetensors" "$folder/push-t/finetuned.safetensors"
+cp "$folder/hopper/checkpoints/iteration-000018.safetensors" "$folder/hopper/finetuned.safetensors"
 say "Before and after, on 100 starts that the training never saw"
-"$attune" policy evaluate --checkpoint "$folder/push-t/finetuned.safetensors" \
-  --against checkpoints/push-t-pretrained.safetensors --episodes 100 --seed 2000000 \
-  --video "$folder/push-t/videos/side-by-side.mp4"
+"$attune" policy evaluate --checkpoint "$folder/hopper/finetuned.safetensors" \
+  --against checkpoints/hopper-pretrained.safetensors --episodes 100 --seed 2000000 \
+  --video "$folder/hopper/videos/side-by-side.mp4"
 
 say "2 of 3: FIND learns the noise of a rare prompt"
 "$attune" noise optimize --config samples/find/find.yaml --prompt "$prompt" \
@@ -26,4 +26,4 @@ say "Plain noise, the learned noise and best-of-N, on fresh seeds"
   --clip checkpoints/dolls-clip --classifier checkpoints/dolls-classifier
 
 say "3 of 3: a page about both"
-"$attune" report "$folder/push-t" "$folder/find" --output "$folder/report.html"
+"$attune" report "$folder/hopper" "$folder/find" --output "$folder/report.html"

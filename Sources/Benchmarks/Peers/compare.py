@@ -1,5 +1,5 @@
 """`make bench-peers`: Attune and PyTorch in turn on the same inputs' sizes, A B A B ..., and the ratio of
-the medians. Usage: compare.py BENCHMARKS_PROGRAM PYTHON [--runs N] [--threads N] [NAME ...]"""
+the medians. Usage: compare.py BENCHMARKS_PROGRAM PYTHON [--runs N] [--threads N] [--json FILE] [NAME ...]"""
 
 import argparse
 import json
@@ -58,17 +58,27 @@ class Server:
         return statistics.median(self.run(name) for _ in range(3))
 
 
+def processor():
+    """The processor's model name, as the system gives it."""
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return "unknown"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("python")
     parser.add_argument("--runs", type=int, default=11)
     parser.add_argument("--threads", default="2")
+    parser.add_argument("--json", help="write the medians, for `Benchmarks compare OLD NEW`")
     parser.add_argument("names", nargs="*", default=[])
     arguments = parser.parse_intermixed_args()
     attune = Server(arguments.program, "serve", "--threads", arguments.threads)
     peer_script = str(pathlib.Path(__file__).with_name("peer.py"))
     peer = Server(arguments.python, peer_script, arguments.threads)
+    results = {"processor": processor(), "threads": int(arguments.threads), "milliseconds": {}, "peers": {}}
     print("| what | against | Attune ms | PyTorch ms | ratio | to reach |")
     print("| --- | --- | ---: | ---: | ---: | ---: |", flush=True)
     for name, against, variants, target in COMPARISONS:
@@ -85,11 +95,15 @@ def main():
                 theirs[variant].append(peer.seconds(f"{name}/{variant}"))
         best = min(theirs, key=lambda variant: statistics.median(theirs[variant]))
         our, their = statistics.median(ours), statistics.median(theirs[best])
+        results["milliseconds"][name] = our * 1e3
+        results["peers"][f"{name}/{best}"] = their * 1e3
         reach = f"{target}x" if target else ""
         chosen = f" ({best})" if len(variants) > 1 else ""
         print(
             f"| {name} | {against}{chosen} | {our * 1e3:.2f} | {their * 1e3:.2f} "
             f"| {their / our:.2f}x | {reach} |", flush=True)
+    if arguments.json:
+        pathlib.Path(arguments.json).write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ public struct EulerAncestralSampler: MarkovSampler {
       return (to * (from - to) / from).squareRoot()
     }
     downward = zip(levels.sigmas.dropFirst(), upward).map { to, up in
-      (to * to - up * up).squareRoot()
+      // After a far leap nearly all is drawn anew, and rounding may leave less than nothing.
+      max(to * to - up * up, 0).squareRoot()
     }
   }
 

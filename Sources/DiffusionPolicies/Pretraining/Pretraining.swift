@@ -181,9 +181,6 @@ public final class Pretraining {
     }
   }
 
-  /// Most validation chunks that a loss is the mean of.
-  private static let validationLimit = 4096
-
   /// The loss of the averaged weights on the validation chunks, or on some of them that are evenly
   /// spread, with the same time steps and noise every time; nil if there are none.
   public func validationLoss() throws -> Double? {

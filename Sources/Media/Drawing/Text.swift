@@ -105,6 +105,9 @@ public final class Text {
   /// How many lines there are.
   public var lineCount: Int { string.isEmpty ? 0 : Int(pango_layout_get_line_count(layout)) }
 
+  /// Whether a line was broken, as it was too wide.
+  public var isWrapped: Bool { lineCount > string.split(separator: "\n").count }
+
   /// Whether something was left out for an ellipsis.
   public var isCut: Bool { pango_layout_is_ellipsized(layout) != 0 }
 

@@ -147,17 +147,17 @@ struct ImageGridLayout {
     return height
   }
 
-  /// Adds the title, in larger letters if it then fits in a line, and gives the height that it
+  /// Adds the title, in larger letters if its lines then fit, and gives the height that it
   /// takes.
   private mutating func addTitle(of grid: ImageGrid, captionSize: Double) -> Int {
     guard let title = grid.title else { return 0 }
     let space = min(width - 2 * grid.padding, Canvas.maxSide)
-    func text(_ size: Double, lineLimit: Int) -> Text {
-      Text(title, size: size, width: Double(space), lineLimit: lineLimit)
+    func text(_ size: Double) -> Text {
+      Text(title, size: size, width: Double(space), lineLimit: grid.captionLineLimit)
     }
-    let large = text((1.4 * captionSize).rounded(), lineLimit: 1)
+    let large = text((1.4 * captionSize).rounded())
     let height = add(
-      large.isCut ? text(captionSize, lineLimit: grid.captionLineLimit) : large,
+      large.isCut || large.isWrapped ? text(captionSize) : large,
       x: grid.padding, y: grid.padding, width: space)
     return height == 0 ? 0 : height + grid.padding
   }

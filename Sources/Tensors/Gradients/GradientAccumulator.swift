@@ -67,11 +67,12 @@ final class GradientAccumulator {
     }.map(\.element)
   }
 
-  /// The sums of all leaves met.
-  func gradients() -> Gradients {
+  /// The sums of all leaves met, which the accumulator then forgets: whoever adds to them next owns
+  /// their memory alone.
+  func takeGradients() -> Gradients {
     var gradients = Gradients()
     for (key, node) in leaves {
-      if let sum = sums[key] { gradients.set(sum, for: node) }
+      if let sum = sums.removeValue(forKey: key) { gradients.set(sum, for: node) }
     }
     return gradients
   }

@@ -20,7 +20,7 @@ public func valueAndGradients(
   precondition(value.count == 1, "gradients are of a scalar, not of shape \(value.shape)")
   let accumulator = GradientAccumulator()
   accumulator.walk(from: value, gradient: .ones(value.shape))
-  return (value.detached(), accumulator.gradients())
+  return (value.detached(), accumulator.takeGradients())
 }
 
 /// The gradients of a tensor-valued function, given the gradient at its result.
@@ -33,7 +33,7 @@ public func gradients(
     "a gradient of shape \(upstream.shape) for a result of \(value.shape)")
   let accumulator = GradientAccumulator()
   accumulator.walk(from: value, gradient: upstream)
-  return accumulator.gradients()
+  return accumulator.takeGradients()
 }
 
 extension Tensor {

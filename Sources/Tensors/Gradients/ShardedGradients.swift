@@ -16,49 +16,69 @@ public struct ShardResult {
 ///
 /// The batch is cut into shards whose activations stay in a core's cache, and workers run forward
 /// and backward on whole shards. Shards are dealt to a fixed number of lanes, each of which sums
-/// its gradients in order, and lanes are summed in order: the result has the same bits on any
-/// number of threads.
+/// its gradients in order, and lanes are summed in a fixed binary tree: the result has the same
+/// bits on any number of threads, and whoever owns the lanes of a subtree can sum it alone.
 ///
 /// - Parameters:
 ///   - count: the batch size.
 ///   - shardSize: the size of all shards but the last.
-///   - laneCount: the number of partial sums; each takes the memory of one set of gradients.
+///   - laneCount: the number of partial sums, a power of two; each takes the memory of one set of
+///     gradients.
 ///   - body: the loss of a range of the batch, scaled so that the shards' losses add up.
 public func shardedValueAndGradients(
   count: Int, shardSize: Int, laneCount: Int = 8,
   _ body: @Sendable (Range<Int>) -> ShardResult
 ) -> (loss: Double, metrics: [Double], gradients: Gradients) {
   precondition(
-    count > 0 && shardSize > 0 && laneCount > 0,
+    count > 0 && shardSize > 0 && laneCount > 0 && laneCount & (laneCount - 1) == 0,
     "cannot cut a batch of \(count) into shards of \(shardSize) in \(laneCount) lanes")
   let shardCount = (count + shardSize - 1) / shardSize
-  let lanes = min(laneCount, shardCount)
-  var parts = [Lane?](repeating: nil, count: lanes)
-  parts.withUnsafeMutableBufferPointer { parts in
-    WorkerPool.shared.forEach(lanes) { index in
+  var lanes = [Lane?](repeating: nil, count: laneCount)
+  lanes.withUnsafeMutableBufferPointer { lanes in
+    // A small batch leaves lanes without a shard; workers are dealt those that have one.
+    let used = lanes.indices.filter {
+      shardCount * $0 / laneCount < shardCount * ($0 + 1) / laneCount
+    }
+    WorkerPool.shared.forEach(used.count) { place in
+      let index = used[place]
       var lane = Lane()
-      for shard in (shardCount * index / lanes)..<(shardCount * (index + 1) / lanes) {
+      for shard in (shardCount * index / laneCount)..<(shardCount * (index + 1) / laneCount) {
         lane.add(body, shard * shardSize..<min(count, (shard + 1) * shardSize))
       }
-      parts[index] = lane
+      lane.finish()
+      lanes[index] = lane
     }
+    sumInTree(lanes)
   }
-  var loss = 0.0
-  var metrics: [Double] = []
-  var gradients = Gradients()
-  for case .some(let lane) in parts {
-    loss += lane.loss
-    metrics = metrics.isEmpty ? lane.metrics : zip(metrics, lane.metrics).map { $0 + $1 }
-    gradients.add(lane.accumulator.gradients())
+  // The root of the tree; there is at least one shard.
+  guard let sum = lanes[0] else { preconditionFailure("no shard of a batch of \(count)") }
+  return (sum.loss, sum.metrics, sum.gradients)
+}
+
+/// Adds lane i + s to lane i for s = 1, 2, 4, ...: ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)). Lanes
+/// without a shard are passed over.
+private func sumInTree(_ lanes: UnsafeMutableBufferPointer<Lane?>) {
+  var stride = 1
+  while stride < lanes.count {
+    let pairCount = lanes.count / (2 * stride)
+    func add(_ pair: Int) {
+      let left = 2 * stride * pair
+      guard let right = lanes[left + stride] else { return }
+      lanes[left + stride] = nil
+      if lanes[left] == nil { lanes[left] = right } else { lanes[left]?.add(right) }
+    }
+    // The last sum is one pair: its own additions use the workers then.
+    if pairCount > 1 { WorkerPool.shared.forEach(pairCount, add) } else { add(0) }
+    stride *= 2
   }
-  return (loss, metrics, gradients)
 }
 
 /// The shards that are summed one after the other.
 private struct Lane {
-  let accumulator = GradientAccumulator()
-  var loss = 0.0
-  var metrics: [Double] = []
+  private let accumulator = GradientAccumulator()
+  private(set) var loss = 0.0
+  private(set) var metrics: [Double] = []
+  private(set) var gradients = Gradients()
 
   mutating func add(_ body: (Range<Int>) -> ShardResult, _ range: Range<Int>) {
     let result = Recording.$isOn.withValue(true) { body(range) }
@@ -73,5 +93,15 @@ private struct Lane {
         metrics.count == result.metrics.count, "shards differ in the number of their metrics")
       for index in metrics.indices { metrics[index] += result.metrics[index] }
     }
+  }
+
+  /// Takes the gradients from the accumulator when all shards are in it.
+  mutating func finish() { gradients = accumulator.takeGradients() }
+
+  /// Adds the sums of another lane.
+  mutating func add(_ other: Lane) {
+    loss += other.loss
+    for index in metrics.indices { metrics[index] += other.metrics[index] }
+    gradients.add(other.gradients)
   }
 }

@@ -52,11 +52,10 @@ struct AddedTokenFiles {
         guard case .number(let number) = value, let identifier = Int(exactly: number) else {
           throw Self.damaged(path, text, "has no whole number as its value")
         }
-        let isSpecial = extra.contains(text)
+        // This file has no flags: transformers 5 folds case around all of its tokens (4 did so around
+        // those alone that are not special).
         try add(
-          AddedToken(
-            text, identifier: identifier, isNormalized: !isSpecial, isSpecial: isSpecial),
-          path: path)
+          AddedToken(text, identifier: identifier, isSpecial: extra.contains(text)), path: path)
       }
     }
     try addNumberless(extra, path: "\(folder)/special_tokens_map.json")

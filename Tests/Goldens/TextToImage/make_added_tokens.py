@@ -51,7 +51,7 @@ def cases():
         "added_tokens.json": {"<cat-toy>": 1_200, "sks": 1_201},
         "special_tokens_map.json": {"additional_special_tokens": ["<cat-toy>"]},
     }
-    yield "longest first", {"added_tokens.json": {"<cat>": 1_200, "<cat>-toy": 1_201, "<cat-toy>": 1_202, "<": 1_203}}
+    yield "longest first", {"added_tokens.json": {"<cat>": 1_200, "<cat>-toy": 1_201, "<cat-toy>": 1_202}}
     yield "not after the vocabulary", {"added_tokens.json": {"<cat-toy>": 1_250, "two words": 1_260, "caf\u00e9": 1_203}}
     yield "decoder", {"tokenizer_config.json": {**CONFIGURATION, "added_tokens_decoder": decoder(
         token("<cat-toy>"), token("sks", normalized=False), token("two words"), token("<\u00c9>"))}}

@@ -1,0 +1,91 @@
+import Foundation
+import Tensors
+import Testing
+
+@testable import DiffusionPolicies
+
+/// The noise of training and of evaluation.
+struct ExplorationTests {
+  private let observations: Tensor
+  private let streams = (0..<8).map { RandomStream(seed: 3, purpose: "test", index: $0) }
+
+  init() {
+    var random = RandomStream(seed: 6)
+    observations = random.normal([8, 2, 1])
+  }
+
+  private func decisions(
+    _ mode: ActionMode, _ configuration: PolicyConfiguration,
+    _ change: (inout DiffusionPolicy.Exploration) -> Void
+  ) throws -> ChunkDecisions {
+    var exploration = DiffusionPolicy.Exploration()
+    change(&exploration)
+    let policy = try DiffusionPolicy(
+      configuration, exploration: exploration, observationSize: 1, actionSize: 1,
+      transitionCount: 1, random: RandomStream(seed: 5))
+    return policy.decide(on: observations, mode: mode, streams: streams)
+  }
+
+  /// One step of DDPM draws nothing of its own: chunks are the mean and the least deviation times
+  /// the noise, so that they lie on a line.
+  @Test func theLastStepExplores() throws {
+    let single = TargetTraining.policy { $0.denoising.stepCount = 1 }
+    let chunks = try ([0.1, 0.2, 0.4] as [Float]).map { deviation in
+      try decisions(.exploring, single) {
+        $0.leastSamplingDeviation = deviation
+        $0.actionLimit = 100
+      }.chunks
+    }
+    let (first, second) = (chunks[1] - chunks[0], chunks[2] - chunks[0])
+    #expect(first.squaredNorm() > 0.1)
+    #expect((second - first * 3).elements.allSatisfy { abs($0) <= 1e-5 })
+  }
+
+  /// log p = -e / (2 d^2) - ln d - ln(2 pi) / 2 on average, e the mean square of what the chunk is
+  /// off: that of one deviation gives that of another, whatever the deviation of sampling.
+  @Test func logProbabilitiesHaveTheirOwnDeviation() throws {
+    let single = TargetTraining.policy { $0.denoising.stepCount = 1 }
+    func logProbabilities(_ deviation: Float) throws -> [Float] {
+      try decisions(.exploring, single) {
+        $0.leastSamplingDeviation = 0.1
+        $0.leastJudgingDeviation = deviation
+        $0.actionLimit = 100
+      }.logProbabilities.elements
+    }
+    let (narrow, wide) = try (logProbabilities(0.3), logProbabilities(0.5))
+    let constant = logf(2 * .pi) / 2
+    for (one, other) in zip(narrow, wide) {
+      let square = -2 * 0.09 * (one + logf(0.3) + constant)
+      #expect(abs(other - (-square / 0.5 - logf(0.5) - constant)) <= 1e-4)
+    }
+  }
+
+  /// Evaluation knows DDIM's own eta, not that of training.
+  @Test func evaluationHasItsOwnEta() throws {
+    func chunks(_ mode: ActionMode, ddimEta: Float, eta: Float) throws -> [Float] {
+      let implicit = TargetTraining.policy {
+        $0.denoising.stepCount = 20
+        $0.denoising.sampler = .ddim
+        $0.denoising.ddimStepCount = 4
+        $0.denoising.ddimEta = ddimEta
+      }
+      return try decisions(mode, implicit) { $0.eta = eta }.chunks.elements
+    }
+    let found = try chunks(.evaluating, ddimEta: 0, eta: 1)
+    #expect(try chunks(.evaluating, ddimEta: 0, eta: 0.2) == found)
+    #expect(try chunks(.evaluating, ddimEta: 1, eta: 1) != found)
+    #expect(
+      try chunks(.exploring, ddimEta: 0, eta: 1) != chunks(.exploring, ddimEta: 0, eta: 0.2))
+  }
+
+  /// What is executed keeps to the limit, what is scored is the draw.
+  @Test func gaussianActionsKeepToTheirLimit() throws {
+    let policy = try GaussianPolicy(
+      TargetTraining.policy { $0.network.kind = .gaussian }, observationSize: 1, actionSize: 1,
+      actionLimit: 0.01, random: RandomStream(seed: 5))
+    let decisions = policy.decide(on: observations, mode: .exploring, streams: streams)
+    let draws = decisions.states.slice(1..<2, along: 1).elements
+    #expect(draws.contains { abs($0) > 0.01 })
+    #expect(decisions.chunks.elements == draws.map { min(max($0, -0.01), 0.01) })
+  }
+}

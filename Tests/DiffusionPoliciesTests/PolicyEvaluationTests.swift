@@ -1,0 +1,60 @@
+import Environments
+import Tensors
+import Testing
+
+@testable import DiffusionPolicies
+
+/// How episodes of an evaluation are played.
+struct PolicyEvaluationTests {
+  private let environment: PolicyEnvironment
+  private let checkpoint: PolicyCheckpoint
+
+  init() throws {
+    checkpoint = try TargetTraining.start()
+    environment = try TargetTraining.environment(checkpoint.configuration)
+  }
+
+  /// A policy that explores so wildly that it leaves the line now and then.
+  private func wild() throws -> any ChunkPolicy {
+    var exploration = DiffusionPolicy.Exploration()
+    exploration.leastSamplingDeviation = 2
+    return try checkpoint.makePolicy(exploration: exploration, fineTuning: 5)
+  }
+
+  /// Episodes have starts of their own, and decisions noise of their own.
+  @Test func startsAndNoiseDiffer() throws {
+    var starts: Set<[Float]> = []
+    for episode in 0..<4 {
+      let slot = EpisodeSlot(try environment.make(), episode: episode, seed: 9)
+      starts.insert(slot.observation.elements)
+    }
+    #expect(starts.count == 4)
+    let slot = EpisodeSlot(try environment.make(), episode: 0, seed: 9)
+    var noise: Set<UInt64> = []
+    for _ in 0..<3 {
+      var stream = slot.stream
+      noise.insert(stream.next())
+      slot.step(.zeros([2, 1]))
+    }
+    #expect(noise.count == 3)
+  }
+
+  /// Side by side, an episode that ends early makes room for another; all stay in their places.
+  @Test func episodesStayInOrder() throws {
+    let policy = try wild()
+    let one = try PolicyEvaluation(environment, seed: 9, sideBySide: 1)
+      .play(policy, episodeCount: 12, mode: .exploring)
+    let four = try PolicyEvaluation(environment, seed: 9, sideBySide: 4)
+      .play(policy, episodeCount: 12, mode: .exploring)
+    #expect(one == four)
+    #expect(Set(one.map(\.stepCount)).count > 1, "no episode ended early")
+  }
+
+  @Test func evaluationDoesNotExplore() throws {
+    let evaluation = PolicyEvaluation(environment, seed: 9)
+    let policy = try wild()
+    let usual = try evaluation.play(policy, episodeCount: 3)
+    #expect(try evaluation.play(checkpoint.makePolicy(), episodeCount: 3) == usual)
+    #expect(try evaluation.play(policy, episodeCount: 3, mode: .exploring) != usual)
+  }
+}

@@ -1,0 +1,68 @@
+import Environments
+import NeuralNetworks
+import Tensors
+
+@testable import DiffusionPolicies
+
+/// Short trainings on the target task, for tests that ask what one setting does.
+enum TargetTraining {
+  static let normalization = DemonstrationNormalization(
+    observations: MinMaxNormalization(minimum: [-2], maximum: [2]),
+    actions: MinMaxNormalization(minimum: [-1], maximum: [1]))
+
+  static func policy(
+    _ change: (inout PolicyConfiguration) -> Void = { _ in }
+  ) -> PolicyConfiguration {
+    var policy = PolicyConfiguration()
+    policy.environment.name = "target"
+    policy.observationCount = 2
+    policy.predictionCount = 4
+    policy.executedCount = 2
+    policy.network.hiddenSizes = [16, 16, 16]
+    policy.denoising.stepCount = 5
+    change(&policy)
+    return policy
+  }
+
+  /// A policy that has learned nothing yet.
+  static func start(
+    _ change: (inout PolicyConfiguration) -> Void = { _ in }
+  ) throws -> PolicyCheckpoint {
+    let policy = policy(change)
+    var random = RandomStream(seed: 5)
+    let network: any Module =
+      policy.network.kind == .gaussian
+      ? try policy.network.makeGaussian(
+        actionSize: 1, predictionCount: 4, observationSize: 1, observationCount: 2,
+        random: &random)
+      : try policy.network.makeDenoiser(
+        actionSize: 1, predictionCount: 4, observationSize: 1, observationCount: 2,
+        random: &random)
+    return PolicyCheckpoint(
+      configuration: policy, normalization: normalization,
+      weights: network.parameters.values.prefixed("network"))
+  }
+
+  /// 6 environments of 10 decisions with 3 fine-tuned steps are 180 pairs, 3 minibatches a pass.
+  static func training(
+    _ checkpoint: PolicyCheckpoint? = nil, _ change: (inout FineTuningConfiguration) -> Void
+  ) throws -> FineTuning {
+    var configuration = FineTuningConfiguration()
+    configuration.environmentCount = 6
+    configuration.decisionCount = 10
+    configuration.fineTunedCount = 3
+    configuration.epochCount = 2
+    configuration.batchSize = 50
+    configuration.divergenceLimit = 0
+    configuration.critic.hiddenSizes = [16, 16, 16]
+    change(&configuration)
+    return try FineTuning(
+      try checkpoint ?? start(), configuration: configuration, seed: 3,
+      registry: TargetEnvironment.registry)
+  }
+
+  static func environment(_ policy: PolicyConfiguration) throws -> PolicyEnvironment {
+    try PolicyEnvironment(
+      policy, normalization: normalization, registry: TargetEnvironment.registry)
+  }
+}

@@ -1,0 +1,237 @@
+import Diffusion
+import NeuralNetworks
+import ReinforcementLearning
+import Tensors
+import Testing
+
+@testable import DiffusionPolicies
+
+/// What each setting of DPPO's rollout and update does.
+struct UpdateSettingTests {
+  /// Initial noise of all decisions of two iterations: 2 x 3 x 6 chunks, none of them twice.
+  @Test func noiseIsNewAtEveryDecision() throws {
+    let checkpoint = try TargetTraining.start()
+    let collector = try RolloutCollector(
+      TargetTraining.environment(checkpoint.configuration), count: 6, seed: 3)
+    let policy = try checkpoint.makePolicy(fineTuning: 5)
+    var seen: Set<[Float]> = []
+    for iteration in 0..<2 {
+      let states = collector.collect(policy, decisionCount: 3, iteration: iteration).buffer.states
+      for row in 0..<18 { seen.insert(states[row][0].elements) }
+    }
+    #expect(seen.count == 36)
+  }
+
+  /// 6 environments of 10 decisions of 2 steps; 180 pairs in minibatches of 50, two passes.
+  @Test func stepsAndMinibatchesAreCounted() throws {
+    let training = try TargetTraining.training { _ in }
+    #expect(try training.iterate().environmentSteps == 120)
+    let second = try training.iterate()
+    #expect(second.environmentSteps == 240)
+    #expect(second.losses.minibatchCount == 6)
+  }
+
+  /// Two decisions of one environment that earn 1 and 2, judged by a critic that gives 0.
+  private func judged(
+    _ change: (inout FineTuningConfiguration) -> Void, scaler: inout RewardScaler
+  ) throws -> (JudgedRollout, RolloutBuffer) {
+    var configuration = FineTuningConfiguration()
+    configuration.critic.hiddenSizes = [8, 8, 8]
+    configuration.discount = 0.5
+    configuration.traceDecay = 0.5
+    change(&configuration)
+    var random = RandomStream(seed: 1)
+    let critic = try configuration.critic.makeCritic(
+      observationSize: 1, observationCount: 2, random: &random)
+    for (_, parameter) in critic.parameters { parameter.value = .zeros(parameter.value.shape) }
+    let buffer = RolloutBuffer(
+      observations: .zeros([2, 2, 1]), states: .zeros([2, 4, 4, 1]),
+      logProbabilities: Array(repeating: 0, count: 6), rewards: [1, 2],
+      finalObservations: .zeros([1, 2, 1]), finalRows: [nil, 0], isTerminated: [false, true],
+      isFinished: [false, true], isFirst: [true, true], environmentCount: 1)
+    let policy = try TargetTraining.start().makePolicy(fineTuning: 3)
+    let rollout = JudgedRollout(
+      buffer, critic: critic, configuration: configuration, policy: policy, scaler: &scaler)
+    return (rollout, buffer)
+  }
+
+  /// 3 x 2, and 3 x 1 + 0.5 x 0.5 x 6.
+  @Test func rewardFactorScalesRewards() throws {
+    var scaler = RewardScaler(environmentCount: 1)
+    let (rollout, _) = try judged(
+      {
+        $0.scalesRewards = false
+        $0.rewardFactor = 3
+      }, scaler: &scaler)
+    #expect(rollout.advantages == [4.5, 6] && rollout.returns == [4.5, 6])
+    #expect(scaler == RewardScaler(environmentCount: 1))
+  }
+
+  /// Sums of rewards end with their episodes.
+  @Test func rewardScalingKnowsEpisodes() throws {
+    var scaler = RewardScaler(environmentCount: 1)
+    let (rollout, buffer) = try judged({ _ in }, scaler: &scaler)
+    var expected = RewardScaler(environmentCount: 1)
+    let scaled = expected(buffer.rewards, isFirst: [true, true])
+    #expect(scaler == expected)
+    #expect(rollout.advantages == [scaled[0] + 0.25 * scaled[1], scaled[1]])
+  }
+
+  /// Both from their first step on, the policy's after the critic's warm-up.
+  @Test func learningRatesFollowTheirSchedules() throws {
+    let training = try TargetTraining.training {
+      $0.epochCount = 1
+      $0.criticWarmUpCount = 2
+      $0.policyLearningRate = CyclicLearningRate(maximum: 3e-4, minimum: 1e-4)
+      $0.policyLearningRate.warmUp = 2
+      $0.criticLearningRate = CyclicLearningRate(maximum: 3e-3, minimum: 1e-3)
+      $0.criticLearningRate.warmUp = 4
+    }
+    let reports = try (0..<5).map { _ in try training.iterate() }
+    let policy = [1e-4, 1e-4, 1e-4, 2e-4, 3e-4]
+    let critic = [1e-3, 1.5e-3, 2e-3, 2.5e-3, 3e-3]
+    for (index, report) in reports.enumerated() {
+      #expect(abs(report.policyLearningRate - policy[index]) <= 1e-12, "iteration \(index)")
+      #expect(abs(report.criticLearningRate - critic[index]) <= 1e-12, "iteration \(index)")
+    }
+  }
+
+  private static func implicitPolicy() throws -> PolicyCheckpoint {
+    try TargetTraining.start {
+      $0.denoising.stepCount = 20
+      $0.denoising.sampler = .ddim
+      $0.denoising.ddimStepCount = 4
+    }
+  }
+
+  /// The first step of Adam is as long as the learning rate; an interval of more than the 6
+  /// minibatches of an iteration makes no other.
+  @Test func etaIsUpdatedAtItsInterval() throws {
+    let training = try TargetTraining.training(Self.implicitPolicy()) {
+      $0.exploration.learnsEta = true
+      $0.exploration.eta = 0.5
+      $0.etaLearningRate = CyclicLearningRate(maximum: 0.01, minimum: 0.01)
+      $0.etaUpdateInterval = 7
+    }
+    let before = try #require(training.policy.weights["eta.eta_logit"]).elements
+    _ = try training.iterate()
+    let after = try #require(training.policy.weights["eta.eta_logit"]).elements
+    #expect(abs(abs(after[0] - before[0]) - 0.01) <= 1e-4, "\(before) \(after)")
+  }
+
+  /// After every second iteration K' falls by one; what has been learned until then runs the steps
+  /// that are no longer fine-tuned.
+  @Test func stepsAreAnnealedAtTheirInterval() throws {
+    let training = try TargetTraining.training { $0.annealingInterval = 2 }
+    var counts: [Int] = []
+    for _ in 0..<5 {
+      counts.append(try training.iterate().fineTunedCount)
+      let weights = training.policy.weights
+      let (frozen, learned) = (weights.under("actor"), weights.under("actor_ft"))
+      let isAnnealed = counts.count.isMultiple(of: 2)
+      for (name, value) in learned where isAnnealed {
+        #expect(frozen[name]?.elements == value.elements, "\(name)")
+      }
+    }
+    #expect(counts == [3, 3, 2, 2, 1])
+  }
+
+  /// The greatest change of a weight of the fine-tuned network in one iteration.
+  private func change(_ setting: (inout FineTuningConfiguration) -> Void) throws -> Float {
+    let training = try TargetTraining.training(nil, setting)
+    let before = training.policy.weights.under("actor_ft")
+    _ = try training.iterate()
+    return try training.policy.weights.under("actor_ft").reduce(0) { greatest, weight in
+      let old = try #require(before[weight.key]).elements
+      return zip(old, weight.value.elements).reduce(greatest) { max($0, abs($1.0 - $1.1)) }
+    }
+  }
+
+  /// Adam's step does not depend on the gradient's length, until that falls below its epsilon of
+  /// 1e-8.
+  @Test func gradientsAreScaledToTheirLimit() throws {
+    let free = try change { _ in }
+    let held = try change { $0.gradientNormLimit = 1e-12 }
+    #expect(free > 1e-4 && held < 1e-2 * free, "\(free) and \(held)")
+  }
+
+  /// One minibatch of all pairs: the norm of the critic's gradient is in proportion.
+  @Test func valueCoefficientScalesTheGradient() throws {
+    func norm(_ coefficient: Double) throws -> Double {
+      try TargetTraining.training {
+        $0.epochCount = 1
+        $0.batchSize = 180
+        $0.valueCoefficient = coefficient
+      }.iterate().losses.criticGradientNorm
+    }
+    let (whole, half) = try (norm(1), norm(0.5))
+    #expect(abs(half / whole - 0.5) <= 1e-5)
+  }
+
+  /// After the first minibatch values have moved: a limit counts from the second one on.
+  @Test func valueClippingReachesTheLoss() throws {
+    func loss(_ range: Double) throws -> Double {
+      try TargetTraining.training { $0.valueClipRange = range }.iterate().losses.value
+    }
+    #expect(try loss(1e-6) > loss(0))
+  }
+
+  /// The sign of each term: what has a coefficient rises.
+  @Test func entropyIsKeptHigh() throws {
+    func eta(_ coefficient: Double) throws -> Float {
+      let training = try TargetTraining.training(Self.implicitPolicy()) {
+        $0.exploration.learnsEta = true
+        $0.exploration.eta = 0.5
+        $0.entropyCoefficient = coefficient
+        $0.etaLearningRate = CyclicLearningRate(maximum: 0.01, minimum: 0.01)
+      }
+      _ = try training.iterate()
+      return try #require(training.policy.weights["eta.eta_logit"]).scalar
+    }
+    #expect(try eta(1000) > eta(0))
+    // Six steps of 0.01 up.
+    let start = LearnedEta(initial: 0.5).logit.value.scalar
+    #expect(abs(try eta(1000) - start - 0.06) <= 1e-3)
+  }
+
+  /// A policy that is held to its pretraining stays more likely to do what that did.
+  @Test func cloningHoldsThePolicy() throws {
+    func loss(_ coefficient: Double) throws -> Double {
+      let training = try TargetTraining.training {
+        $0.cloningCoefficient = coefficient
+        $0.clipRange = 0.2
+        $0.clipRangeBase = 0.2
+        $0.policyLearningRate = CyclicLearningRate(maximum: 1e-2, minimum: 1e-2)
+      }
+      _ = try training.iterate()
+      return try training.iterate().losses.cloning
+    }
+    #expect(try loss(100) < loss(1e-6))
+  }
+
+  /// Policies of all kinds, with what only they have to remember.
+  @Test func otherPoliciesAreResumed() throws {
+    func expectSame(
+      _ checkpoint: PolicyCheckpoint, _ change: (inout FineTuningConfiguration) -> Void
+    ) throws {
+      let whole = try TargetTraining.training(checkpoint, change)
+      let reports = try (0..<4).map { _ in try whole.iterate().losses }
+      let first = try TargetTraining.training(checkpoint, change)
+      for _ in 0..<2 { _ = try first.iterate() }
+      let second = try TargetTraining.training(checkpoint, change)
+      try second.restore(first.checkpoint().weights, first.trainingState())
+      let later = try (0..<2).map { _ in try second.iterate().losses }
+      #expect(later.map(\.cloning) == reports.suffix(2).map(\.cloning))
+      #expect(later.map(\.value) == reports.suffix(2).map(\.value))
+      let (expected, found) = (whole.checkpoint().weights, second.checkpoint().weights)
+      #expect(expected.mapValues(\.elements) == found.mapValues(\.elements))
+    }
+    try expectSame(TargetTraining.start { $0.network.kind = .gaussian }) {
+      $0.cloningCoefficient = 0.1
+    }
+    try expectSame(Self.implicitPolicy()) {
+      $0.exploration.learnsEta = true
+      $0.etaLearningRate = CyclicLearningRate(maximum: 0.01, minimum: 0.01)
+    }
+  }
+}

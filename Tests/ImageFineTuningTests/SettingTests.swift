@@ -1,0 +1,109 @@
+import Media
+import NeuralNetworks
+import Rewards
+import Synchronization
+import Tensors
+import Testing
+
+@testable import ImageFineTuning
+@testable import TextToImage
+
+/// What each setting of the fine-tuning of images does.
+@Suite(.serialized) struct SettingTests {
+  /// Remembers the prompts that it was asked about.
+  private final class Recorder: Reward {
+    private let seen = Mutex<[String]>([])
+    let name = "recorder"
+    var prompts: [String] { seen.withLock { $0 } }
+
+    func scores(images: [Image], prompts: [String]) -> [Float] {
+      seen.withLock { $0 += prompts }
+      return images.indices.map { Float($0) }
+    }
+  }
+
+  @Test func promptsAreDrawnAnewInEveryIteration() throws {
+    let recorder = Recorder()
+    let training = try TinyModels.training(reward: recorder) {
+      $0.promptsPerIteration = 1
+      $0.imagesPerPrompt = 2
+      $0.rewardMinimumCount = 1
+      $0.iterationCount = 8
+    }
+    while !training.isFinished { _ = try training.iterate() }
+    #expect(recorder.prompts.count == 16 && Set(recorder.prompts).count == 2)
+    for pair in stride(from: 0, to: 16, by: 2) {
+      #expect(recorder.prompts[pair] == recorder.prompts[pair + 1])
+    }
+  }
+
+  /// Three passes of two updates.
+  @Test func updatesAreCounted() throws {
+    let report = try TinyModels.training { $0.epochCount = 3 }.iterate()
+    #expect(report.update.stepCount == 6 && report.imageCount == 12)
+  }
+
+  /// The weights after an iteration, and how far the farthest has moved.
+  private func weights(
+    _ change: (inout ImageFineTuningConfiguration) -> Void
+  ) throws -> (after: [String: [Float]], moved: Float) {
+    let training = try TinyModels.training {
+      $0.loraRank = 0
+      $0.weightDecay = 0
+      change(&$0)
+    }
+    let before = training.model.unet.parameters.values
+    _ = try training.iterate()
+    let after = training.model.unet.parameters.values
+    let moved: Float = after.reduce(0) { greatest, weight in
+      max(greatest, (before[weight.key].map { ($0 - weight.value).maximumMagnitude }) ?? .nan)
+    }
+    return (after.mapValues(\.elements), moved)
+  }
+
+  /// Adam's step does not depend on the gradient's length, until that falls below its epsilon.
+  @Test func gradientsAreScaledToTheirLimit() throws {
+    let free = try weights { $0.gradientNormLimit = 0 }.moved
+    let held = try weights { $0.gradientNormLimit = 1e-12 }.moved
+    #expect(free > 1e-4 && held < 1e-2 * free, "\(free) and \(held)")
+  }
+
+  @Test func someStepsAreTrainedOn() throws {
+    let all = try weights { $0.trainedStepFraction = 1 }.after
+    #expect(try weights { $0.trainedStepFraction = 0.25 }.after != all)
+  }
+
+  /// The divergence is that of a whole chain: about the sum over its steps of their means over
+  /// images, and not a fourth of that, which is one step's.
+  @Test func divergenceIsOfTheWholeChain() throws {
+    let model = try TinyModels.pixels()
+    let frozen = model.unet.frozenCopy()
+    let training = try TinyModels.training(model: model) {
+      $0.loraRank = 0
+      $0.learningRate = 1e-3
+    }
+    _ = try training.iterate()
+    let collector = try ImageRolloutCollector(
+      TextToImagePipeline(model), settings: training.settings,
+      reduction: training.configuration.logProbabilityReduction, seed: 1)
+    let prompts = TinyModels.prompts.flatMap { [String](repeating: $0, count: 6) }
+    let rollout = try collector.collect(prompts, iteration: 1)
+    let update = DenoisingUpdate(
+      unet: model.unet, frozen: frozen, prompts: EncodedPrompts(prompts, model: model),
+      process: collector.process, guidance: training.settings.guidance, reduction: .mean,
+      clipRange: 1, klCoefficient: 0, shardSize: 4)
+    let steps = Array(rollout.stochasticSteps.indices)
+    #expect(steps.count == 4)
+    let sum = steps.reduce(0.0) { sum, step in
+      let (batch, _) = rollout.transitions(
+        of: Array(0..<12), steps: prompts.map { _ in [step] })
+      return sum + Double(update.divergences(batch, prompts: prompts).mean().scalar)
+    }
+    let found = try training.iterate().klDivergence
+    #expect(found > 0.5 * sum && found < 2 * sum, "\(found), expected about \(sum)")
+  }
+}
+
+extension Tensor {
+  fileprivate var maximumMagnitude: Float { elements.reduce(0) { max($0, abs($1)) } }
+}
