@@ -178,8 +178,9 @@ static bool send_request(int32_t request_identifier, int pipe, int folder) {
   return count == sizeof message;
 }
 
-/// Hands a request to the server, which is started where there is none, or no longer.
-static int deliver(int32_t request_identifier, int pipe, int folder) {
+/// Hands a request to the server, which is started where there is none, or no longer; tells which
+/// one it was.
+static int deliver(int32_t request_identifier, int pipe, int folder, pid_t *server) {
   int error = 0;
   pthread_mutex_lock(&lock);
   for (int attempt = 0; attempt < 2; attempt++) {
@@ -189,8 +190,21 @@ static int deliver(int32_t request_identifier, int pipe, int folder) {
     error = errno;
     end_server();
   }
+  *server = server_process;
   pthread_mutex_unlock(&lock);
   return error;
+}
+
+/// Whether a server is no more: its workers end with it, whatever they read.
+static bool has_ended(pid_t server) {
+  char byte;
+  pthread_mutex_lock(&lock);
+  // It never writes; the end of its socket comes before the end of its workers.
+  const bool is_gone = server_process != server || server_socket < 0 ||
+                       recv(server_socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  if (is_gone && server_process == server) end_server();
+  pthread_mutex_unlock(&lock);
+  return is_gone;
 }
 
 // MARK: - Requests
@@ -201,14 +215,15 @@ static AttuneHDF5Result not_started(const char *what, int error) {
   return result;
 }
 
-/// Sends a request and waits for its end.
-static AttuneHDF5Result ask(const Request *request, AttuneSharedMemory shared) {
+/// Sends a request and waits for its end; tells which server it was sent to.
+static AttuneHDF5Result ask(
+    const Request *request, AttuneSharedMemory shared, pid_t *server) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return not_started("cannot make a pipe", errno);
   // Paths mean what they mean here; without this folder they mean nothing.
   int folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) folder = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  const int error = folder < 0 ? errno : deliver(shared.identifier, ends[1], folder);
+  const int error = folder < 0 ? errno : deliver(shared.identifier, ends[1], folder, server);
   if (folder >= 0) close(folder);
   close(ends[1]);
   char byte;
@@ -256,8 +271,14 @@ static AttuneHDF5Result run(
     memcpy(bytes + text_end, selection.dataset, strlen(selection.dataset) + 1);
     text_end += strlen(selection.dataset) + 1;
   }
-  memcpy(bytes, &request, sizeof request);
-  const AttuneHDF5Result result = ask((const Request *)bytes, shared);
+  AttuneHDF5Result result;
+  // A file that crashes its worker leaves the server alone. Where that is gone, somebody ended it.
+  for (int attempt = 0; attempt < 2; attempt++) {
+    pid_t server = 0;
+    memcpy(bytes, &request, sizeof request);
+    result = ask((const Request *)bytes, shared, &server);
+    if (result.outcome != attune_hdf5_crashed || !has_ended(server)) break;
+  }
   attune_unshare_memory(shared);
   return result;
 }

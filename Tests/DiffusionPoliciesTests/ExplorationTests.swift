@@ -26,40 +26,6 @@ struct ExplorationTests {
     return policy.decide(on: observations, mode: mode, streams: streams)
   }
 
-  /// One step of DDPM draws nothing of its own: chunks are the mean and the least deviation times
-  /// the noise, so that they lie on a line.
-  @Test func theLastStepExplores() throws {
-    let single = TargetTraining.policy { $0.denoising.stepCount = 1 }
-    let chunks = try ([0.1, 0.2, 0.4] as [Float]).map { deviation in
-      try decisions(.exploring, single) {
-        $0.leastSamplingDeviation = deviation
-        $0.actionLimit = 100
-      }.chunks
-    }
-    let (first, second) = (chunks[1] - chunks[0], chunks[2] - chunks[0])
-    #expect(first.squaredNorm() > 0.1)
-    #expect((second - first * 3).elements.allSatisfy { abs($0) <= 1e-5 })
-  }
-
-  /// log p = -e / (2 d^2) - ln d - ln(2 pi) / 2 on average, e the mean square of what the chunk is
-  /// off: that of one deviation gives that of another, whatever the deviation of sampling.
-  @Test func logProbabilitiesHaveTheirOwnDeviation() throws {
-    let single = TargetTraining.policy { $0.denoising.stepCount = 1 }
-    func logProbabilities(_ deviation: Float) throws -> [Float] {
-      try decisions(.exploring, single) {
-        $0.leastSamplingDeviation = 0.1
-        $0.leastJudgingDeviation = deviation
-        $0.actionLimit = 100
-      }.logProbabilities.elements
-    }
-    let (narrow, wide) = try (logProbabilities(0.3), logProbabilities(0.5))
-    let constant = logf(2 * .pi) / 2
-    for (one, other) in zip(narrow, wide) {
-      let square = -2 * 0.09 * (one + logf(0.3) + constant)
-      #expect(abs(other - (-square / 0.5 - logf(0.5) - constant)) <= 1e-4)
-    }
-  }
-
   /// Evaluation knows DDIM's own eta, not that of training.
   @Test func evaluationHasItsOwnEta() throws {
     func chunks(_ mode: ActionMode, ddimEta: Float, eta: Float) throws -> [Float] {

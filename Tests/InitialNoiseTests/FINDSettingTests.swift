@@ -72,20 +72,6 @@ struct FINDSettingTests {
     #expect(third.hasSettled && third.isFinished)
   }
 
-  /// Passes of the baseline's network bring it nearer to the rewards.
-  @Test func baselineTakesItsPasses() throws {
-    func mean(_ passes: Int) throws -> [Float] {
-      let find = try find {
-        $0.baseline = .learned
-        $0.rewardScaling = .none
-        $0.baselinePassCount = passes
-      }
-      try run(find, rewards: [[0, 4]])
-      return find.prior.mean.elements
-    }
-    #expect(try mean(5) != mean(1))
-  }
-
   /// Steps of an iteration; each sees the prior that the last one left.
   @Test func epochsMoveThePrior() throws {
     func shift(_ epochs: Int) throws -> Double {

@@ -11,6 +11,7 @@ struct AddedTokenFiles {
   private let texts: [Int: String]
 
   private static let decoderKey = "added_tokens_decoder"
+  private static let markKeys = ["bos_token", "eos_token", "unk_token", "pad_token"]
   private static let extraKeys = ["additional_special_tokens", "extra_special_tokens"]
 
   /// - Throws: `FileError` if a file is damaged, or gives a token another number than the next does.
@@ -25,10 +26,11 @@ struct AddedTokenFiles {
       }
       return (path, members)
     }
-    var extra: [String] = []
+    var (extra, marks): ([String], [String]) = ([], [])
     for name in ["tokenizer_config.json", "special_tokens_map.json"] {
       guard let (_, members) = try members(name) else { continue }
       for key in Self.extraKeys { extra += Self.texts(members[key]) }
+      for key in Self.markKeys { marks += Self.texts(members[key].map { .array([$0]) }) }
     }
     if let (path, members) = try members("tokenizer_config.json"),
       case .object(let decoder) = members[Self.decoderKey]
@@ -52,10 +54,13 @@ struct AddedTokenFiles {
         guard case .number(let number) = value, let identifier = Int(exactly: number) else {
           throw Self.damaged(path, text, "has no whole number as its value")
         }
-        // This file has no flags: transformers 5 folds case around all of its tokens (4 did so around
-        // those alone that are not special).
+        // This file has no flags. Case is folded around all but the marks, as in transformers 5; 4
+        // did not fold it around the extra ones.
+        let isMark = marks.contains(text)
         try add(
-          AddedToken(text, identifier: identifier, isSpecial: extra.contains(text)), path: path)
+          AddedToken(
+            text, identifier: identifier, isNormalized: !isMark,
+            isSpecial: isMark || extra.contains(text)), path: path)
       }
     }
     try addNumberless(extra, path: "\(folder)/special_tokens_map.json")
