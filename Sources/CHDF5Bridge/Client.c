@@ -199,9 +199,13 @@ static int deliver(int32_t request_identifier, int pipe, int folder, pid_t *serv
 static bool has_ended(pid_t server) {
   char byte;
   pthread_mutex_lock(&lock);
-  // It never writes; the end of its socket comes before the end of its workers.
-  const bool is_gone = server_process != server || server_socket < 0 ||
-                       recv(server_socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  // It never writes; the end of its socket comes before the end of its workers. That is an end of the
+  // stream, or an error where a request was left unread.
+  bool is_gone = server_process != server || server_socket < 0;
+  if (!is_gone) {
+    const ssize_t count = recv(server_socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    is_gone = count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
+  }
   if (is_gone && server_process == server) end_server();
   pthread_mutex_unlock(&lock);
   return is_gone;
