@@ -39,7 +39,7 @@ struct PolicyEvaluationTests {
     #expect(noise.count == 3)
   }
 
-  /// Side by side, an episode that ends early makes room for another; all stay in their places.
+  /// Four side by side or one after the other: all stay in their places.
   @Test func episodesStayInOrder() throws {
     let policy = try wild()
     let one = try PolicyEvaluation(environment, seed: 9, sideBySide: 1)
