@@ -9,8 +9,8 @@ let package = Package(
       name: "Attune",
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage",
-        "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Reports",
+        "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "GenerativeModels",
+        "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Reports",
       ]),
   ],
   dependencies: [
@@ -57,8 +57,14 @@ let package = Package(
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Environments", "ReinforcementLearning",
       ]),
     .target(
+      name: "GenerativeModels",
+      dependencies: ["Tensors", "NeuralNetworks", "Diffusion", "Media"]),
+    .target(
       name: "TextToImage",
-      dependencies: ["Tensors", "NeuralNetworks", "Diffusion", "Files", "CaptionedImages"]),
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "CaptionedImages",
+        "GenerativeModels",
+      ]),
     .target(name: "CProgramBridge", cSettings: [.define("_GNU_SOURCE")]),
     .target(
       name: "Rewards",
@@ -70,13 +76,13 @@ let package = Package(
       name: "InitialNoise",
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "ReinforcementLearning",
-        "CaptionedImages", "TextToImage", "Rewards",
+        "CaptionedImages", "GenerativeModels", "Rewards",
       ]),
     .target(
       name: "ImageFineTuning",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Diffusion", "Files", "ReinforcementLearning", "TextToImage",
-        "Rewards",
+        "Tensors", "NeuralNetworks", "Diffusion", "Files", "ReinforcementLearning",
+        "GenerativeModels", "TextToImage", "Rewards",
       ]),
     .target(
       name: "Runs",
@@ -94,8 +100,8 @@ let package = Package(
       name: "attune",
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "TextToImage", "Rewards",
-        "InitialNoise", "ImageFineTuning", "Runs", "Reports",
+        "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "GenerativeModels",
+        "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -141,8 +147,8 @@ let package = Package(
     .testTarget(
       name: "TextToImageTests",
       dependencies: [
-        "TextToImage", "CaptionedImages", "Diffusion", "Files", "NeuralNetworks", "Tensors",
-        "TestSupport",
+        "TextToImage", "CaptionedImages", "Diffusion", "Files", "GenerativeModels",
+        "NeuralNetworks", "Tensors", "TestSupport",
       ]),
     .testTarget(
       name: "RewardsTests",
@@ -153,13 +159,14 @@ let package = Package(
     .testTarget(
       name: "InitialNoiseTests",
       dependencies: [
-        "InitialNoise", "CaptionedImages", "Diffusion", "Files", "Media", "NeuralNetworks",
+        "InitialNoise", "CaptionedImages", "Diffusion", "Files", "GenerativeModels", "Media",
+        "NeuralNetworks",
         "ReinforcementLearning", "Rewards", "Tensors", "TestSupport", "TextToImage",
       ]),
     .testTarget(
       name: "ImageFineTuningTests",
       dependencies: [
-        "ImageFineTuning", "Diffusion", "Files", "Media", "NeuralNetworks",
+        "ImageFineTuning", "Diffusion", "Files", "GenerativeModels", "Media", "NeuralNetworks",
         "ReinforcementLearning", "Rewards", "Tensors", "TestSupport", "TextToImage",
       ]),
     .testTarget(

@@ -1,6 +1,7 @@
 import Diffusion
 import Files
 import Foundation
+import GenerativeModels
 import NeuralNetworks
 import ReinforcementLearning
 import Rewards

@@ -11,7 +11,7 @@ import Testing
 /// What each setting of the fine-tuning of images does.
 @Suite(.serialized) struct SettingTests {
   /// Remembers the prompts that it was asked about.
-  private final class Recorder: Reward {
+  private final class Recorder: ImageReward {
     private let seen = Mutex<[String]>([])
     let name = "recorder"
     var prompts: [String] { seen.withLock { $0 } }

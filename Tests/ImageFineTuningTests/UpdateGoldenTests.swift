@@ -1,5 +1,6 @@
 import Diffusion
 import Files
+import GenerativeModels
 import NeuralNetworks
 import Tensors
 import TestSupport

@@ -1,4 +1,5 @@
 import Diffusion
+import GenerativeModels
 import Media
 import Rewards
 import Tensors
@@ -10,7 +11,7 @@ import Testing
 /// A prior beside plain noise, on a model of 8 x 8 pixels that has learned nothing.
 struct NoiseEvaluationTests {
   /// The mean of all samples, 0 to 1.
-  private struct Brightness: Reward {
+  private struct Brightness: ImageReward {
     let name = "brightness"
 
     func scores(images: [Image], prompts: [String]) -> [Float] {
@@ -40,7 +41,7 @@ struct NoiseEvaluationTests {
     settings.stepCount = 2
     settings.guidance = Guidance(scale: 1)
     return NoiseEvaluation(
-      pipeline: TextToImagePipeline(model), settings: settings, reward: Brightness())
+      model: TextToImagePipeline(model), settings: settings, reward: Brightness())
   }
 
   /// N(0, I) as a prior gives the plain pictures; one that is moved and narrow gives others, of
@@ -50,7 +51,7 @@ struct NoiseEvaluationTests {
     let plain = try evaluation.plain(
       prompt: prompt, negativePrompt: "", imageCount: 4, count: 4, seed: 7)
     #expect(plain.bestOf == 2)
-    let shape = try evaluation.pipeline.sampleShape(evaluation.settings)
+    let shape = try evaluation.model.sampleShape(evaluation.settings)
     let same = try evaluation.compare(NoisePrior(standardOfShape: shape), with: plain)
     let score = try #require(same.scores["reward"])
     #expect(score.plain == score.prior && score.plain != nil)

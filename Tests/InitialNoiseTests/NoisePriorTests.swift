@@ -1,5 +1,8 @@
 import Diffusion
 import Files
+import Foundation
+import GenerativeModels
+import NeuralNetworks
 import Tensors
 import TestSupport
 import Testing
@@ -12,6 +15,141 @@ struct NoisePriorTests {
     var random = RandomStream(seed: 3)
     return NoisePrior(
       mean: random.normal([2, 3, 2]), standardDeviation: random.uniform([2, 3, 2], in: 0.5..<1.5))
+  }
+
+  /// An action chunk's, an image's and a clip's.
+  static let shapes = [[6, 3], [4, 5, 2], [3, 4, 5, 2]]
+
+  private func prior(_ shape: [Int]) -> NoisePrior {
+    var random = RandomStream(seed: 3)
+    return NoisePrior(
+      mean: random.normal(shape), standardDeviation: random.uniform(shape, in: 0.5..<1.5))
+  }
+
+  /// The first action of a process has the density of its prior, by hand; without a prior it is
+  /// N(0, I).
+  @Test(arguments: shapes) func firstActionHasThePriorsDensity(_ shape: [Int]) {
+    var process = DenoisingProcess(
+      sampler: DDIMSampler(.squaredCosine(timeStepCount: 10), count: 2))
+    for prior in [nil, prior(shape)] {
+      process.prior = prior
+      var random = RandomStream(seed: 8)
+      let unit = random.normal([5] + shape)
+      var noise = RecordedNoise([unit])
+      let action = process.firstAction([5] + shape, noise: &noise)
+      let found = process.logProbability(ofFirstAction: action).elements
+      let count = shape.reduce(1, *)
+      let deviations = prior?.standardDeviation.elements ?? [Float](repeating: 1, count: count)
+      for (index, z) in unit.elements.enumerated() {
+        let expected = -z * z / 2 - log(deviations[index % count]) - log(2 * Float.pi) / 2
+        #expect(abs(found[index] - expected) <= 1e-4, "\(index)")
+      }
+    }
+  }
+
+  @Test(arguments: shapes) func fileKeepsAnyShape(_ shape: [Int]) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("prior.safetensors")
+    let prior = prior(shape)
+    let origin = PriorOrigin(
+      prompt: "an elf", model: "00ff", settings: GenerationSettings(), reward: "clip",
+      imageCount: 256)
+    try NoisePriorFile(prior: prior, origin: origin).write(to: path)
+    let read = try NoisePriorFile(path: path)
+    #expect(read.prior.shape == shape)
+    #expect(read.prior.mean.elements == prior.mean.elements)
+    #expect(read.prior.standardDeviation.elements == prior.standardDeviation.elements)
+    try read.check(path: path, fingerprint: "00ff", shape: shape)
+    #expect(throws: FileError.self) {
+      try read.check(path: path, fingerprint: "00ff", shape: shape + [1])
+    }
+  }
+
+  /// A projection: done twice it changes nothing more, it is symmetric, and it keeps constants. Along
+  /// every axis but the last it lets half a wave through and stops the fastest.
+  @Test(arguments: shapes) func lowPassIsAProjection(_ shape: [Int]) throws {
+    let lowPass = try #require(LowPass(shape: shape, share: 0.3))
+    var random = RandomStream(seed: 12)
+    let (a, b) = (random.normal(shape), random.normal(shape))
+    func inner(_ a: Tensor, _ b: Tensor) -> Float { (a * b).sum().scalar }
+    func expectNear(_ found: Tensor, _ wanted: Tensor) {
+      #expect(((found - wanted).absolute().elements.max() ?? .nan) <= 1e-5)
+    }
+    expectNear(lowPass(lowPass(a)), lowPass(a))
+    #expect(abs(inner(lowPass(a), b) - inner(a, lowPass(b))) <= 1e-4)
+    expectNear(lowPass(.ones(shape)), .ones(shape))
+    #expect(lowPass(a).squaredNorm() < 0.8 * a.squaredNorm())
+    for axis in 0..<shape.count - 1 {
+      // The fastest cosine along one axis, constant along the others.
+      let size = shape[axis]
+      let wave = Tensor(shape: shape) { elements in
+        let stride = shape[(axis + 1)...].reduce(1, *)
+        for index in elements.indices {
+          let place = Float(index / stride % size)
+          elements[index] = cos(.pi * (place + 0.5) * Float(size - 1) / Float(size))
+        }
+      }
+      expectNear(lowPass(wave), .zeros(shape))
+    }
+    #expect(LowPass(shape: shape, share: 1) == nil)
+  }
+
+  /// The learned baseline sees every element of the moments, channels first, and learns a reward.
+  @Test(arguments: shapes) func baselineLearnsForAnyShape(_ shape: [Int]) throws {
+    var random = RandomStream(seed: 2)
+    let baseline = LearnedBaseline(
+      elementCount: shape.reduce(1, *), promptEmbedding: random.normal([4]), learningRate: 1e-3,
+      random: &random)
+    let prior = prior(shape)
+    let before = abs(baseline.value(of: prior) - 3)
+    baseline.fit(prior, reward: 3, passCount: 50)
+    #expect(abs(baseline.value(of: prior) - 3) < 0.1 * before)
+    // Only the first element of each channel differs from a prior of zeros.
+    let parameters = baseline.parameters
+    let first = try #require(parameters.first { $0.parameter.value.rank == 2 }).parameter
+    let channels = try #require(shape.last)
+    var mean = Tensor.zeros(shape).elements
+    for channel in 0..<channels { mean[channel] = Float(channel + 1) }
+    let inputs = first.value.shape[1]
+    var weights = [Float](repeating: 0, count: first.value.count)
+    let perChannel = shape.reduce(1, *) / channels
+    for channel in 0..<channels { weights[channel * perChannel] = 1 }
+    first.value = Tensor(shape: first.value.shape, elements: weights)
+    func value(_ mean: [Float]) -> Float {
+      baseline.value(
+        of: NoisePrior(
+          mean: Tensor(shape: shape, elements: mean), standardDeviation: .ones(shape)))
+    }
+    #expect(inputs == 2 * shape.reduce(1, *) + 4)
+    // Any other place of the mean is read by no weight.
+    var other = mean
+    for index in channels..<other.count { other[index] = 5 }
+    #expect(value(mean) == value(other))
+    #expect(value(mean) != value(mean.map { _ in 0 }))
+  }
+
+  @Test(arguments: shapes) func learnsForAnyShape(_ shape: [Int]) throws {
+    var configuration = FINDConfiguration()
+    configuration.frequencyShare = 0.5
+    configuration.baseline = .learned
+    configuration.stepSize = 0.1
+    let find = try FIND(
+      shape: shape, promptEmbedding: .zeros([4]), configuration: configuration, seed: 0)
+    for _ in 0..<8 {
+      let noise = find.draw()
+      _ = try find.learn(
+        from: noise, rewards: noise.flattened(from: 1).mean(along: 1).elements.map { $0 })
+    }
+    #expect(find.prior.shape == shape && find.prior.mean.mean().scalar > 0.05)
+  }
+
+  @Test func frequenciesNeedAnAxis() {
+    var configuration = FINDConfiguration()
+    configuration.frequencyShare = 0.5
+    let error = #expect(throws: SettingError.self) {
+      try FIND(shape: [4], promptEmbedding: .zeros([4]), configuration: configuration, seed: 0)
+    }
+    #expect(error?.key == "frequencyShare")
   }
 
   @Test func drawsHaveItsMoments() {

@@ -22,7 +22,7 @@ struct PictureJudgeTests {
     for prompt in ["an elf in a blue robe, holding a dagger", "a human", "nothing at all"] {
       var accuracy = PromptAccuracy(classifier: classifier)
       accuracy.add(images, prompts: images.map { _ in prompt })
-      let scores = try judge.scores(images, prompt)
+      let scores = try judge.scores(images.map(Media.image), prompt)
       #expect(scores[0].compactMap { $0 } == accuracy.shares, "\(prompt)")
       #expect(scores[1].compactMap { $0 } == accuracy.wholePictures, "\(prompt)")
       #expect(scores[0].count == images.count && scores[1].count == images.count)

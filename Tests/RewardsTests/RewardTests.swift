@@ -10,7 +10,7 @@ import Testing
 /// Rewards that need no training.
 @Suite struct RewardTests {
   /// A judge that says what it is told.
-  private struct Fixed: Reward {
+  private struct Fixed: ImageReward {
     let name = "fixed"
     let numbers: [Float]
     func scores(images: [Image], prompts: [String]) -> [Float] { numbers }

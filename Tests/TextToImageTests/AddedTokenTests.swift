@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import GenerativeModels
 import TestSupport
 import Tensors
 import Testing
@@ -120,7 +121,7 @@ import Testing
     #expect(read.textEncoder.configuration.vocabularySize == 1_202)
     #expect(read.fingerprint == learned.fingerprint && read.fingerprint != plain.fingerprint)
     func image(_ model: TextToImageModel, _ prompt: String) throws -> [Float] {
-      try TextToImagePipeline(model).generate(
+      try TextToImagePipeline(model).images(
         prompts: [prompt], seeds: [1], settings: TinyModel.settings
       ).elements
     }

@@ -1,5 +1,6 @@
 import Diffusion
 import Files
+import GenerativeModels
 import NeuralNetworks
 import Tensors
 import TestSupport
@@ -191,7 +192,7 @@ import Testing
         var settings = GenerationSettings()
         settings.stepCount = 10
         settings.guidance.scale = 2
-        let images = try TextToImagePipeline(model).generate(
+        let images = try TextToImagePipeline(model).images(
           prompts: Squares.names, seeds: [1, 2], settings: settings)
         let colors = images.reshaped(to: [2, 64, 3]).mean(along: 1)
         let (red, blue) = (colors.slice(0..<1).elements, colors.slice(1..<2).elements)

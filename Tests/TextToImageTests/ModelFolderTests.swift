@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import GenerativeModels
 import NeuralNetworks
 import Tensors
 import TestSupport
@@ -10,7 +11,7 @@ import Testing
 /// Model folders: written and read again, loaded by diffusers, damaged.
 @Suite struct ModelFolderTests {
   private func images(_ model: TextToImageModel) throws -> Tensor {
-    try TextToImagePipeline(model).generate(
+    try TextToImagePipeline(model).images(
       prompts: TinyModel.prompts, negativePrompts: TinyModel.negativePrompts,
       seeds: TinyModel.seeds, settings: TinyModel.settings)
   }
@@ -363,7 +364,7 @@ import Testing
       var settings = TinyModel.settings
       settings.sampler = kind
       settings.stepCount = 2
-      return try TextToImagePipeline(model).generate(
+      return try TextToImagePipeline(model).images(
         prompts: ["a cat"], seeds: [1], settings: settings
       ).elements
     }
@@ -394,7 +395,7 @@ import Testing
     func image(_ folder: String, _ sampler: SamplerKind? = nil) throws -> [Float] {
       var settings = TinyModel.settings
       settings.sampler = sampler
-      return try TextToImagePipeline(folder: folder).generate(
+      return try TextToImagePipeline(folder: folder).images(
         prompts: prompt.prompts, seeds: prompt.seeds, settings: settings
       ).elements
     }

@@ -1,3 +1,4 @@
+import GenerativeModels
 import Tensors
 import TestSupport
 import Testing
@@ -19,14 +20,14 @@ import Testing
 
   private func failure(_ model: TextToImageModel, noise: Tensor? = nil) -> NonFiniteOutput? {
     #expect(throws: NonFiniteOutput.self) {
-      try TextToImagePipeline(model).generate(
+      try TextToImagePipeline(model).images(
         prompts: ["a cat"], seeds: [1], settings: TinyModel.settings, initialNoise: noise)
     }
   }
 
   @Test(arguments: [
     ("text_encoder.text_model.final_layer_norm.weight", NonFiniteOutput.Place.textEncoder),
-    ("unet.conv_in.weight", .unet(step: 1, of: 4)),
+    ("unet.conv_in.weight", .network(step: 1, of: 4)),
     ("vae.decoder.conv_out.bias", .decoder),
   ])
   func spoiltWeightsAreNamed(_ name: String, _ place: NonFiniteOutput.Place) throws {

@@ -1,6 +1,7 @@
 import Diffusion
 import Files
 import Foundation
+import GenerativeModels
 import Tensors
 import TestSupport
 import Testing
@@ -34,7 +35,7 @@ import Testing
     var names = Set(goldens.names)
     let plain = try goldens.tensor(named: "ddim")
     for name in goldens.names where !["velocity", "pixels"].contains(name) {
-      let images = try pipeline.generate(
+      let images = try pipeline.images(
         prompts: TinyModel.prompts, negativePrompts: TinyModel.negativePrompts,
         seeds: TinyModel.seeds, settings: settings(of: name))
       let expected = try goldens.tensor(named: name)
@@ -50,7 +51,7 @@ import Testing
       tokenizer: model.tokenizer, textEncoder: model.textEncoder, unet: model.unet,
       autoencoder: model.autoencoder, scheduler: TinyModel.velocityScheduler())
     for (name, model) in [("velocity", velocity), ("pixels", try TinyModel.inPixelSpace(model))] {
-      let images = try TextToImagePipeline(model).generate(
+      let images = try TextToImagePipeline(model).images(
         prompts: TinyModel.prompts, negativePrompts: TinyModel.negativePrompts,
         seeds: TinyModel.seeds, settings: settings(of: name))
       let difference = greatestDifference(images, try goldens.tensor(named: name))
@@ -67,13 +68,13 @@ import Testing
     var settings = TinyModel.settings
     settings.sampler = .eulerAncestral
     var calls: [[Int]] = []
-    let together = try pipeline.generate(
+    let together = try pipeline.images(
       prompts: ["a cat"], seeds: [1, 2, 3], settings: settings
     ) { calls.append([$0, $1]) }
     #expect(calls == (1...4).map { [$0, 4] })
     settings.batchSize = 2
     calls = []
-    let apart = try pipeline.generate(
+    let apart = try pipeline.images(
       prompts: ["a cat"], seeds: [1, 2, 3], settings: settings
     ) { calls.append([$0, $1]) }
     #expect(calls == (1...8).map { [$0, 8] })
@@ -81,7 +82,7 @@ import Testing
     #expect(greatestDifference(together, apart) <= 1e-4)
     #expect(greatestDifference(together.slice(0..<1), together.slice(1..<2)) > 0.01)
     // One seed serves all prompts.
-    let one = try pipeline.generate(prompts: ["a cat", "a cat"], seeds: [2], settings: settings)
+    let one = try pipeline.images(prompts: ["a cat", "a cat"], seeds: [2], settings: settings)
     #expect(
       greatestDifference(
         one,
@@ -94,7 +95,7 @@ import Testing
     let pipeline = TextToImagePipeline(try TinyModel().load())
     var settings = settings(of: "ddim, no guidance")
     settings.guidance = Guidance(scale: scale, rescale: 0.7)
-    let images = try pipeline.generate(
+    let images = try pipeline.images(
       prompts: TinyModel.prompts, negativePrompts: TinyModel.negativePrompts,
       seeds: TinyModel.seeds, settings: settings)
     let expected = try goldens.tensor(named: "ddim, no guidance")
@@ -109,7 +110,7 @@ import Testing
     settings.stepCount = 2
     let images = try [1, 2, 3].map { count in
       WorkerPool.shared.threadCount = count
-      return try pipeline.generate(
+      return try pipeline.images(
         prompts: ["a cat"], seeds: [1, 2, 3, 4, 5, 6], settings: settings)
     }
     #expect(images[0].elements == images[1].elements)
@@ -120,13 +121,13 @@ import Testing
     let pipeline = TextToImagePipeline(try TinyModel().load())
     let shape = try pipeline.sampleShape(TinyModel.settings)
     #expect(shape == [8, 8, 4])
-    var noise = TorchImageNoise(seeds: [5])
+    var noise = TorchNoise(seeds: [5])
     let drawn = noise.noise([1] + shape)
     // torch.randn(1, 4, 8, 8), channels last.
     var torch = TorchRandom(seed: 5)
     #expect(greatestDifference(drawn, torch.image(1, 4, 8, 8)) == 0)
     func images(_ noise: Tensor?) throws -> Tensor {
-      try pipeline.generate(
+      try pipeline.images(
         prompts: ["a cat"], seeds: [5], settings: TinyModel.settings, initialNoise: noise)
     }
     #expect(try greatestDifference(images(nil), images(drawn)) == 0)
@@ -154,18 +155,18 @@ import Testing
     var settings = TinyModel.settings
     settings.height = 15
     #expect(throws: GenerationError.size(15, multipleOf: 2)) {
-      try pipeline.generate(prompts: ["a"], seeds: [1], settings: settings)
+      try pipeline.images(prompts: ["a"], seeds: [1], settings: settings)
     }
     settings.height = nil
     settings.skippedTextLayerCount = 3
     #expect(throws: GenerationError.skippedLayers(3, of: 2)) {
-      try pipeline.generate(prompts: ["a"], seeds: [1], settings: settings)
+      try pipeline.images(prompts: ["a"], seeds: [1], settings: settings)
     }
     #expect(throws: GenerationError.self) {
-      try pipeline.generate(prompts: ["a", "b"], seeds: [1, 2, 3], settings: TinyModel.settings)
+      try pipeline.images(prompts: ["a", "b"], seeds: [1, 2, 3], settings: TinyModel.settings)
     }
     #expect(throws: GenerationError.self) {
-      try pipeline.generate(prompts: [], seeds: [], settings: TinyModel.settings)
+      try pipeline.images(prompts: [], seeds: [], settings: TinyModel.settings)
     }
     for (kind, steps) in [
       (SamplerKind.ddim, 0), (.ddim, 1_001), (.ddim, 1_000), (.dpmSolver, 1_000),
@@ -174,12 +175,12 @@ import Testing
       settings.sampler = kind
       settings.stepCount = steps
       #expect(throws: FileError.self, "\(kind), \(steps)") {
-        try pipeline.generate(prompts: ["a"], seeds: [1], settings: settings)
+        try pipeline.images(prompts: ["a"], seeds: [1], settings: settings)
       }
     }
     settings.sampler = .flowMatchingEuler
     #expect(throws: SamplerChoiceError.self) {
-      try pipeline.generate(prompts: ["a"], seeds: [1], settings: settings)
+      try pipeline.images(prompts: ["a"], seeds: [1], settings: settings)
     }
   }
 }

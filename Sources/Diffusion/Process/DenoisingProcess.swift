@@ -2,12 +2,15 @@ import Tensors
 
 /// A sampler and a denoising network seen as a Markov decision process.
 ///
-/// The state is the sample x_k with the network's condition; the action is the next sample, drawn
-/// from a Gaussian whose density is known. DPPO (arXiv:2409.00588) improves the last K' of these
-/// actions; FIND (arXiv:2407.19453) the first of all, the initial noise.
+/// The state is the sample x_k with the network's condition. The first action is the initial noise
+/// x_K, drawn from a prior; every other is the next sample, drawn from the sampler's transition.
+/// All are Gaussians whose densities are known. FIND (arXiv:2407.19453) improves the first action,
+/// DPPO (arXiv:2409.00588) the last K', DDPO (arXiv:2305.13301) all but the first.
 public struct DenoisingProcess: Sendable {
   /// Makes the transitions.
   public var sampler: any Sampler
+  /// The distribution of the first action, on unit scale; N(0, I) if nil.
+  public var prior: NoisePrior?
   /// How much noise transitions get when sampling.
   public var noiseRule: NoiseRule
   /// Noise is clamped to +- this: 3 in DPPO.
@@ -20,10 +23,12 @@ public struct DenoisingProcess: Sendable {
 
   /// A process that samples as the sampler says unless told otherwise.
   public init(
-    sampler: any Sampler, noiseRule: NoiseRule = .own, noiseLimit: Float? = nil,
+    sampler: any Sampler, prior: NoisePrior? = nil, noiseRule: NoiseRule = .own,
+    noiseLimit: Float? = nil,
     finalLimit: Float? = nil, logProbabilityFloor: Float = 0
   ) {
     self.sampler = sampler
+    self.prior = prior
     self.noiseRule = noiseRule
     self.noiseLimit = noiseLimit
     self.finalLimit = finalLimit
@@ -33,10 +38,30 @@ public struct DenoisingProcess: Sendable {
   /// The number of transitions, K: one for each run of the network.
   public var transitionCount: Int { sampler.timeSteps.count }
 
+  /// Draws the first action, initial noise of unit scale.
+  ///
+  /// - Parameters:
+  ///   - shape: `[B, ...]`
+  ///   - noise: asked once, whatever the prior.
+  public func firstAction(_ shape: [Int], noise: inout some NoiseSource) -> Tensor {
+    let unit = noise.noise(shape)
+    return prior?.noise(from: unit) ?? unit
+  }
+
+  /// The log-density of first actions `[B, ...]` at every element, differentiable with respect to
+  /// the prior's moments.
+  public func logProbability(ofFirstAction noise: Tensor) -> Tensor {
+    let shape = Array(noise.shape.dropFirst())
+    precondition(
+      prior.map { $0.shape == shape } ?? true,
+      "first actions \(noise.shape) under a prior of shape \(prior?.shape ?? [])")
+    return (prior ?? NoisePrior(standardOfShape: shape)).logDensity(of: noise)
+  }
+
   /// Denoises from initial noise and keeps what is asked for.
   ///
   /// - Parameters:
-  ///   - initialNoise: `[B, ...]` of unit scale, from N(0, I) or a learned prior.
+  ///   - initialNoise: the first action, `[B, ...]` of unit scale.
   ///   - record: the states to keep.
   ///   - keepsLogProbabilities: whether to keep the kept transitions' log-probabilities too.
   ///   - noise: asked once for each stochastic transition, in order.

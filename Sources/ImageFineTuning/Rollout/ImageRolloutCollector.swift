@@ -1,4 +1,5 @@
 import Diffusion
+import GenerativeModels
 import Tensors
 import TextToImage
 
@@ -72,7 +73,7 @@ struct ImageRolloutCollector {
       sample, timeSteps in
       let prediction = denoiser(sample, timeSteps)
       try pipeline.model.requireFinite(
-        prediction, of: .unet(step: predictions.count + 1, of: process.transitionCount),
+        prediction, of: .network(step: predictions.count + 1, of: process.transitionCount),
         from: sample)
       predictions.append(prediction)
       return prediction

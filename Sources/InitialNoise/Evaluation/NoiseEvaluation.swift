@@ -1,14 +1,15 @@
+import Diffusion
+import GenerativeModels
 import Media
 import ReinforcementLearning
 import Rewards
 import Tensors
-import TextToImage
 
 /// Compares a prior with plain noise on fresh seeds, and with best-of-N re-ranking at an equal
 /// number of pictures.
 public struct NoiseEvaluation: Sendable {
   /// Makes the pictures.
-  public let pipeline: TextToImagePipeline
+  public let model: any GenerativeModel
   /// How.
   public let settings: GenerationSettings
   /// What was optimized.
@@ -20,10 +21,10 @@ public struct NoiseEvaluation: Sendable {
 
   /// An evaluation of these parts.
   public init(
-    pipeline: TextToImagePipeline, settings: GenerationSettings, reward: any Reward,
+    model: any GenerativeModel, settings: GenerationSettings, reward: any Reward,
     judges: [PictureJudge] = [], features: ImageTextModel? = nil
   ) {
-    self.pipeline = pipeline
+    self.model = model
     self.settings = settings
     self.reward = reward
     self.judges = judges
@@ -32,7 +33,7 @@ public struct NoiseEvaluation: Sendable {
 
   /// Pictures with the rewards of those who made them.
   private struct Arm {
-    var images: [Image]
+    var media: [Media]
     var rewards: [Float?]
   }
 
@@ -92,10 +93,10 @@ public struct NoiseEvaluation: Sendable {
     var scores: [String: ScoreEstimate] = [:]
     scores["reward"] = ScoreEstimate(arm.rewards.compactMap { $0.map(Double.init) })
     if let features {
-      scores["diversity"] = Diversity.estimate(ofFeatures: features.features(of: arm.images))
+      scores["diversity"] = Diversity.estimate(ofFeatures: features.features(of: arm.media))
     }
     for judge in judges {
-      for (name, numbers) in zip(judge.names, try judge.scores(arm.images, prompt)) {
+      for (name, numbers) in zip(judge.names, try judge.scores(arm.media, prompt)) {
         scores[name] = ScoreEstimate(numbers.compactMap { $0 })
       }
     }
@@ -106,29 +107,25 @@ public struct NoiseEvaluation: Sendable {
     _ prior: NoisePrior?, _ plain: PlainNoise, count: Int, offset: Int = 0,
     progress: (Int) -> Void
   ) throws -> Arm {
-    var arm = Arm(images: [], rewards: [])
+    var arm = Arm(media: [], rewards: [])
     let seeds = (offset..<offset + count).map { plain.seed &+ UInt64($0) }
-    let shape = try pipeline.sampleShape(settings)
     for start in stride(from: 0, to: seeds.count, by: settings.batchSize) {
       let batch = Array(seeds[start..<min(seeds.count, start + settings.batchSize)])
-      var source = TorchImageNoise(seeds: batch)
-      let unit = source.noise([batch.count] + shape)
-      let pictures = try pipeline.generate(
+      let media = try model.generate(
         prompts: [plain.prompt], negativePrompts: [plain.negativePrompt], seeds: batch,
-        settings: settings, initialNoise: prior?.noise(from: unit) ?? unit)
-      let images = Image.batch(pictures, range: .zeroToOne)
+        settings: settings, prior: prior)
       arm.rewards += try reward.judged(
-        images, prompts: [String](repeating: plain.prompt, count: images.count)
+        media, prompts: [String](repeating: plain.prompt, count: media.count)
       ).values
-      arm.images += images
-      progress(arm.images.count)
+      arm.media += media
+      progress(arm.media.count)
     }
     return arm
   }
 
   private static func best(of arm: Arm, groupSize: Int) -> Arm {
     let winners = winners(of: arm.rewards, groupSize: groupSize)
-    return Arm(images: winners.map { arm.images[$0] }, rewards: winners.map { arm.rewards[$0] })
+    return Arm(media: winners.map { arm.media[$0] }, rewards: winners.map { arm.rewards[$0] })
   }
 
   /// Where the highest reward of each group is; a missing one is the lowest.

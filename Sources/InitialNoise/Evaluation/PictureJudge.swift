@@ -3,17 +3,17 @@ import Media
 import Rewards
 import Tensors
 
-/// Looks at pictures of one prompt beside the reward that is optimized.
+/// Looks at images or clips of one prompt beside the reward that is optimized.
 public struct PictureJudge: Sendable {
   /// Names of the numbers that it gives, in camel case.
   public let names: [String]
-  /// One list of numbers for each name, one number for each picture; nil where there is none.
-  public let scores: @Sendable (_ images: [Image], _ prompt: String) throws -> [[Double?]]
+  /// One list of numbers for each name, one number for each image or clip; nil where there is none.
+  public let scores: @Sendable (_ media: [Media], _ prompt: String) throws -> [[Double?]]
 
   /// A judge that asks a function.
   public init(
     names: [String],
-    scores: @escaping @Sendable (_ images: [Image], _ prompt: String) throws -> [[Double?]]
+    scores: @escaping @Sendable (_ media: [Media], _ prompt: String) throws -> [[Double?]]
   ) {
     self.names = names
     self.scores = scores
@@ -21,23 +21,23 @@ public struct PictureJudge: Sendable {
 
   /// Another reward.
   public static func reward(_ reward: any Reward, name: String) -> PictureJudge {
-    PictureJudge(names: [name]) { images, prompt in
+    PictureJudge(names: [name]) { media, prompt in
       let judged = try reward.judged(
-        images, prompts: [String](repeating: prompt, count: images.count))
+        media, prompts: [String](repeating: prompt, count: media.count))
       return [judged.values.map { $0.map(Double.init) }]
     }
   }
 
-  /// The classifier: `attributeAccuracy`, the share of what the prompt asks for, and
+  /// The classifier, whose numbers of a clip are means over its frames: `attributeAccuracy`, the share of what the prompt asks for, and
   /// `allAttributes`, 1 where nothing is missing. No numbers if the prompt asks for nothing it
   /// knows.
   public static func classifier(_ classifier: AttributeClassifier) -> PictureJudge {
     let parser = PromptParser(phrases: classifier.classes.slots)
-    return PictureJudge(names: ["attributeAccuracy", "allAttributes"]) { images, prompt in
+    return PictureJudge(names: ["attributeAccuracy", "allAttributes"]) { media, prompt in
       let wanted = parser.attributes(in: prompt)
-      let shares = classifier.seen(in: images).map { $0.share(of: wanted) }
+      let shares = classifier.seen(in: media.flatMap(\.frames)).map { $0.share(of: wanted) }
       let isWhole = shares.map { share -> Double? in share.map { $0 == 1 ? 1 : 0 } }
-      return [shares, isWhole]
+      return [media.meansOverFrames(shares), media.meansOverFrames(isWhole)]
     }
   }
 
@@ -46,14 +46,13 @@ public struct PictureJudge: Sendable {
   public static func layers(_ composer: DollComposer) -> PictureJudge {
     let comparison = LayerComparison(composer)
     let parser = PromptParser(composer.catalog)
-    return PictureJudge(names: ["layersRight"]) { images, prompt in
+    return PictureJudge(names: ["layersRight"]) { media, prompt in
       let wanted = parser.attributes(in: prompt)
-      return [
-        images.map { image in
-          comparison.showsAll(of: wanted, in: image.rgb().tensor(range: .minusOneToOne))
-            .map { $0 ? 1 : 0 }
-        }
-      ]
+      let perFrame = media.flatMap(\.frames).map { frame -> Double? in
+        comparison.showsAll(of: wanted, in: frame.rgb().tensor(range: .minusOneToOne))
+          .map { $0 ? 1 : 0 }
+      }
+      return [media.meansOverFrames(perFrame)]
     }
   }
 }

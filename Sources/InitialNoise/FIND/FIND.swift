@@ -12,7 +12,7 @@ import Tensors
 /// has them judged, and hands the rewards back:
 ///
 ///     let noise = find.draw()
-///     let pictures = try pipeline.generate(..., initialNoise: noise)
+///     let pictures = try pipeline.images(..., initialNoise: noise)
 ///     let report = try find.learn(from: noise, rewards: rewards)
 ///
 /// Noise is a function of the seed, the iteration and the prior, so that a restored run goes on
@@ -62,7 +62,7 @@ public final class FIND {
   }
 
   /// - Parameters:
-  ///   - shape: `[h, w, C]` of the noise.
+  ///   - shape: of the noise of one sample, channels last.
   ///   - promptEmbedding: `[E]`, read by the learned baseline.
   ///   - configuration: how.
   ///   - seed: decides the noise.
@@ -73,6 +73,9 @@ public final class FIND {
     promptIndex: Int = 0
   ) throws(SettingError) {
     try configuration.validate()
+    try SettingError.require(
+      configuration.frequencyShare == 1 || shape.count > 1, "frequencyShare",
+      configuration.frequencyShare, "1, because noise of shape \(shape) has no frequencies")
     self.configuration = configuration
     self.seed = seed
     self.promptIndex = promptIndex
@@ -105,7 +108,7 @@ public final class FIND {
   /// The parameters of the learned baseline, for goldens.
   var baselineParameters: NamedParameters? { baseline?.parameters }
 
-  /// The noise of the next iteration, `[N, h, w, C]`.
+  /// The noise of the next iteration, `[N, ...]`.
   public func draw() -> Tensor {
     let count = configuration.imageCount
     let isPaired = configuration.isAntithetic && count.isMultiple(of: 2)
@@ -130,7 +133,7 @@ public final class FIND {
   /// Improves the prior by what its noise brought.
   ///
   /// - Parameters:
-  ///   - noise: what `draw` gave, `[N, h, w, C]`.
+  ///   - noise: what `draw` gave, `[N, ...]`.
   ///   - rewards: one for each; nil or not finite where there is none, which leaves that noise out.
   /// - Throws: `FINDError` if too many are missing.
   public func learn(from noise: Tensor, rewards: [Float?]) throws(FINDError) -> Report {

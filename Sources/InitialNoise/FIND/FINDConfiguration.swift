@@ -79,8 +79,8 @@ public struct FINDConfiguration: Codable, Hashable, Sendable {
   /// Whether sigma is scaled down after each update so that the noise keeps the mean square length
   /// of N(0, I), |mu|^2 + sum sigma^2 = dimensions: the only length that the model has seen.
   public var keepsLength = false
-  /// The share of the lowest spatial frequencies that mu is made of, above 0 and up to 1, which is
-  /// all.
+  /// The share of the lowest frequencies that mu is made of, in space and, in clips, in time; above 0
+  /// and up to 1, which is all.
   public var frequencyShare = 1.0
   /// Iterations without progress after which the reward has settled; 0 for never.
   public var patience = 0

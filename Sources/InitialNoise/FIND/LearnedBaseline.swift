@@ -1,3 +1,4 @@
+import Diffusion
 import NeuralNetworks
 import Tensors
 
@@ -51,7 +52,10 @@ final class LearnedBaseline {
 
   /// `[1, 2 D + E]`, channels first as PyTorch has them.
   private func input(_ prior: NoisePrior) -> Tensor {
-    func flat(_ field: Tensor) -> Tensor { field.detached().transposed([2, 0, 1]).flattened() }
+    func flat(_ field: Tensor) -> Tensor {
+      let last = field.rank - 1
+      return field.detached().transposed([last] + Array(0..<last)).flattened()
+    }
     return Tensor.concatenated(
       [flat(prior.mean), flat(prior.standardDeviation), promptEmbedding.flattened()], along: 0
     ).expandingDimension(at: 0)

@@ -1,3 +1,4 @@
+import Diffusion
 import NeuralNetworks
 import Tensors
 

@@ -1,29 +1,33 @@
 import Foundation
 import Tensors
 
-/// Keeps the lowest spatial frequencies of each channel: the orthogonal projection on the first
-/// functions of the discrete cosine transform in either direction.
+/// Keeps the lowest frequencies of each channel: the orthogonal projection on the first functions of
+/// the discrete cosine transform along every axis but the last, rows and columns of an image, frames
+/// too of a clip.
 struct LowPass: Sendable {
-  private let rows: Tensor  // [h, h]
-  private let columns: Tensor  // [w, w]
+  /// `[n, n]` for each of those axes.
+  private let projections: [Tensor]
 
   /// - Parameters:
-  ///   - shape: `[h, w, C]`
+  ///   - shape: of a field, channels last.
   ///   - share: of the frequencies that are kept, above 0 and up to 1.
   /// - Returns: nil where everything is kept.
   init?(shape: [Int], share: Double) {
     guard share < 1 else { return nil }
-    rows = Self.projection(size: shape[0], share: share.squareRoot())
-    columns = Self.projection(size: shape[1], share: share.squareRoot())
+    precondition(shape.count > 1, "a field of shape \(shape) has no axis besides its channels")
+    let sides = shape.dropLast()
+    let sideShare = pow(share, 1 / Double(sides.count))
+    projections = sides.map { Self.projection(size: $0, share: sideShare) }
   }
 
-  /// The low frequencies of a field `[h, w, C]`.
+  /// The low frequencies of a field `[..., C]`.
   func callAsFunction(_ field: Tensor) -> Tensor {
-    let (height, width, channelCount) = (field.shape[0], field.shape[1], field.shape[2])
-    let vertical = rows.matmul(field.reshaped(to: [height, width * channelCount]))
-    let turned = vertical.reshaped(to: field.shape).transposed([1, 0, 2])  // [w, h, C]
-    let both = columns.matmul(turned.reshaped(to: [width, height * channelCount]))
-    return both.reshaped(to: [width, height, channelCount]).transposed([1, 0, 2])
+    // Each axis in turn is projected as the first, and then goes behind the others.
+    let turn = Array(1..<projections.count) + [0, projections.count]
+    return projections.reduce(field) { field, projection in
+      let columns = field.reshaped(to: [projection.shape[0], -1])
+      return projection.matmul(columns).reshaped(to: field.shape).transposed(turn)
+    }
   }
 
   /// `C^T C` for the first rows of the orthonormal transform C (DCT-II), `[n, n]`.

@@ -6,9 +6,9 @@ import Tensors
 struct NoiseHistory {
   /// One iteration's.
   struct Entry {
-    /// `[N, h, w, C]`
+    /// `[N, ...]`
     var noise: Tensor
-    /// The log-densities under the prior that drew the noise, reduced: `[N]`, or `[N, h, w, C]`.
+    /// The log-densities under the prior that drew the noise, reduced: `[N]`, or `[N, ...]`.
     var logDensities: Tensor
     var rewards: [Float]
     var advantages: [Float]

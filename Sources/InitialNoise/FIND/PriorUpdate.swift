@@ -26,9 +26,9 @@ struct PriorUpdate {
   func loss(
     _ prior: NoisePrior, _ history: [NoiseHistory.Entry]
   ) -> (loss: Tensor, statistics: ProximalPolicyLoss.Statistics) {
-    let noise = Tensor.concatenated(history.map(\.noise), along: 0)  // [M, h, w, C]
+    let noise = Tensor.concatenated(history.map(\.noise), along: 0)  // [M, ...]
     let old = Tensor.concatenated(history.map(\.logDensities), along: 0)
-    let reduced = configuration.reduction(prior.logDensity(of: noise))  // [M] or [M, h, w, C]
+    let reduced = configuration.reduction(prior.logDensity(of: noise))  // [M] or [M, ...]
     let perNoise = reduced.count / noise.shape[0]
     let advantages = history.flatMap(\.advantages).flatMap {
       repeatElement($0, count: perNoise)

@@ -23,7 +23,7 @@ final class ReleasedUpdate {
       weightDecay: 0)
   }
 
-  /// Learns from one noise `[1, h, w, C]`.
+  /// Learns from one noise `[1, ...]`.
   ///
   /// - Returns: the loss, the ratio before its clamp, and the norm of the gradient.
   func step(

@@ -1,9 +1,10 @@
+import Diffusion
 import Files
 import Foundation
 import Tensors
-import TextToImage
 
-/// A prior in a safetensors file: `mean` and `std`, `[h, w, C]`, and its origin in the metadata.
+/// A prior in a safetensors file: `mean` and `std`, of the shape of one sample, and its origin in the
+/// metadata.
 public struct NoisePriorFile: Sendable {
   /// The distribution.
   public var prior: NoisePrior
@@ -34,8 +35,8 @@ public struct NoisePriorFile: Sendable {
     self.origin = origin
     let mean = Tensor(try file.storedTensor(named: "mean"))
     let deviation = Tensor(try file.storedTensor(named: "std"))
-    guard mean.rank == 3 else {
-      throw Self.damaged(path, "mean", "has shape \(mean.shape), expected [h, w, C]")
+    guard mean.rank > 0 else {
+      throw Self.damaged(path, "mean", "is one number, expected the shape of a sample")
     }
     guard deviation.shape == mean.shape else {
       throw Self.damaged(
@@ -72,7 +73,7 @@ public struct NoisePriorFile: Sendable {
   /// - Parameters:
   ///   - path: the file, for the message.
   ///   - fingerprint: of the model that is to use it.
-  ///   - shape: `[h, w, C]` of its samples.
+  ///   - shape: of one of its samples.
   /// - Throws: `FileError` if it does not.
   public func check(path: String, fingerprint: String, shape: [Int]) throws(FileError) {
     guard origin.model == fingerprint else {
@@ -86,7 +87,7 @@ public struct NoisePriorFile: Sendable {
       throw FileError(
         .unsupported, path: path,
         problem: "is for noise of shape \(prior.shape), not \(shape)",
-        advice: "draw pictures of the size that it was learned with")
+        advice: "generate in the size that it was learned with")
     }
   }
 }

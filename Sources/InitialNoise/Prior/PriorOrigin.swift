@@ -1,5 +1,5 @@
 import Diffusion
-import TextToImage
+import GenerativeModels
 
 /// What a prior was learned for: it is of use for the same model, and meant for the same prompt and
 /// way of sampling.
@@ -8,7 +8,7 @@ public struct PriorOrigin: Codable, Hashable, Sendable {
   public var prompt: String
   /// What guidance led away from.
   public var negativePrompt: String
-  /// `TextToImageModel.fingerprint` of the model.
+  /// `GenerativeModel.fingerprint` of the model.
   public var model: String
   /// The sampler; nil for the model's own.
   public var sampler: SamplerKind?

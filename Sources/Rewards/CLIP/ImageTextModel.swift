@@ -72,6 +72,21 @@ public struct ImageTextModel: Sendable {
     }
   }
 
+  /// Images or clips in the common space as rows of unit length, `[B, P]`; the direction of a clip is
+  /// the mean of its frames'.
+  public func features(of media: [Media]) -> Tensor {
+    let frames = features(of: media.flatMap(\.frames))
+    if frames.shape[0] == media.count { return frames }
+    var start = 0
+    return .stacked(
+      media.map { media in
+        let end = start + media.frames.count
+        defer { start = end }
+        return frames.slice(start..<end).mean(along: 0)
+      }
+    ).normalizedRows()
+  }
+
   /// Texts in the common space as rows of unit length, `[B, P]`.
   public func features(of texts: [String]) -> Tensor {
     precondition(!texts.isEmpty, "features of no texts")

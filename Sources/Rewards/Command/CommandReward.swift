@@ -10,7 +10,7 @@ import Media
 /// `null` and `NaN` stand for pictures that it cannot judge. It runs in a process group of its own,
 /// without a shell; the group is killed when the program ends or its time is over. Folder and file
 /// are removed afterwards.
-public struct CommandReward: Reward {
+public struct CommandReward: ImageReward {
   /// The program and its arguments.
   public let words: [String]
   /// The seconds that it may take for one list of pictures.

@@ -8,7 +8,7 @@ import Tensors
 /// The head is LAION's: a linear layer `weight bias`, or a chain `layers.<i>.weight
 /// layers.<i>.bias` without activations between them (what the improved predictor is, its
 /// dropouts aside).
-public struct AestheticReward: Reward {
+public struct AestheticReward: ImageReward {
   /// Sees.
   public let model: ImageTextModel
   private let layers: [(weight: Tensor, bias: Tensor?)]

@@ -9,7 +9,7 @@ import Tensors
 /// The counterpart for paper dolls of the judges that ask a question for each part of a prompt,
 /// such as TIFA (Hu et al., arXiv:2303.11897). Whoever optimizes it judges the outcome by another
 /// classifier, trained apart from this one.
-public struct AttributeReward: Reward {
+public struct AttributeReward: ImageReward {
   /// Sees.
   public let classifier: AttributeClassifier
   /// Where it was read.

@@ -3,7 +3,7 @@ import Tensors
 
 /// How well pictures fit a text: 100 times the cosine of their CLIP features (Hessel et al.,
 /// arXiv:2104.08718, without the cut at zero, which would hide which of two bad pictures is worse).
-public struct CLIPReward: Reward {
+public struct CLIPReward: ImageReward {
   /// Sees and reads.
   public let model: ImageTextModel
   /// What pictures should fit; nil for their own prompts.

@@ -8,7 +8,7 @@ import Tensors
 ///
 /// A cosine with the prompt rises with anything that the prompt's pictures have in common. This
 /// rises only with what tells them from pictures of other prompts.
-public final class ChoiceReward: Reward {
+public final class ChoiceReward: ImageReward {
   /// Sees and reads.
   public let model: ImageTextModel
   /// What could stand in a phrase's place.

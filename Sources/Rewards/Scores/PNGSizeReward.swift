@@ -3,7 +3,7 @@ import Media
 /// How many kilobytes pictures take as PNG files; with sign -1, how few.
 ///
 /// The rewards of DDPO (Black et al., arXiv:2305.13301) with a lossless format in JPEG's place.
-public struct PNGSizeReward: Reward {
+public struct PNGSizeReward: ImageReward {
   /// What is rewarded.
   public enum Direction: String, Sendable, CaseIterable {
     /// Small files.

@@ -2,21 +2,55 @@ import Media
 import ReinforcementLearning
 import Tensors
 
-/// A judge of pictures.
+/// A score of what a model generated.
 public protocol Reward: Sendable {
   /// What it is called in reports.
   var name: String { get }
 
-  /// A number for each picture, more for better; NaN where there is none.
+  /// A number for each image or clip, more for better; NaN where there is none.
   ///
   /// - Parameters:
-  ///   - images: the pictures.
+  ///   - media: the images or clips.
   ///   - prompts: what each was made for.
-  /// - Throws: `RewardError` if the pictures cannot be judged at all.
+  /// - Throws: `RewardError` if they cannot be scored at all.
+  func scores(_ media: [Media], prompts: [String]) throws -> [Float]
+}
+
+/// A reward that sees images; the score of a clip is the mean over its frames.
+public protocol ImageReward: Reward {
+  /// A number for each image, more for better; NaN where there is none.
+  ///
+  /// - Parameters:
+  ///   - images: the images.
+  ///   - prompts: what each was made for.
+  /// - Throws: `RewardError` if the images cannot be scored at all.
   func scores(images: [Image], prompts: [String]) throws -> [Float]
 }
 
+extension ImageReward {
+  /// The mean over the frames of each.
+  public func scores(_ media: [Media], prompts: [String]) throws -> [Float] {
+    precondition(
+      media.count == prompts.count, "\(media.count) images or clips for \(prompts.count) prompts")
+    let perFrame = zip(media, prompts).flatMap { media, prompt in
+      [String](repeating: prompt, count: media.frames.count)
+    }
+    let scores = try scores(images: media.flatMap(\.frames), prompts: perFrame)
+    return media.meansOverFrames(scores.map(Double.init)).map { $0.map { Float($0) } ?? .nan }
+  }
+}
+
 extension Reward {
+  /// The scores of images.
+  public func scores(images: [Image], prompts: [String]) throws -> [Float] {
+    try scores(images.map(Media.image), prompts: prompts)
+  }
+
+  /// The scores of images or clips with those that are not finite left out.
+  public func judged(_ media: [Media], prompts: [String]) throws -> RewardScores {
+    RewardScores(try scores(media, prompts: prompts))
+  }
+
   /// The scores of pictures `[B, H, W, 3]` in 0...1, as they would be saved.
   public func scores(images: Tensor, prompts: [String]) throws -> [Float] {
     try scores(images: Image.batch(images, range: .zeroToOne), prompts: prompts)
@@ -33,9 +67,9 @@ extension Reward {
   }
 }
 
-/// The scores of some pictures, of which some may be missing.
+/// The scores of some images or clips, of which some may be missing.
 public struct RewardScores: Sendable, Equatable {
-  /// One for each picture; nil where the judge gave none or one that is not finite.
+  /// One for each; nil where the reward gave none or one that is not finite.
   public let values: [Float?]
 
   /// Drops what is not finite.

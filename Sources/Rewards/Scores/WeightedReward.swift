@@ -20,11 +20,11 @@ public struct WeightedReward: Reward {
     }.joined()
   }
 
-  /// The sum for each picture; NaN where a part has none.
-  public func scores(images: [Image], prompts: [String]) throws -> [Float] {
-    var sums = [Float](repeating: 0, count: images.count)
+  /// The sum for each; NaN where a part has none.
+  public func scores(_ media: [Media], prompts: [String]) throws -> [Float] {
+    var sums = [Float](repeating: 0, count: media.count)
     for (weight, reward) in terms {
-      let scores = try reward.scores(images: images, prompts: prompts)
+      let scores = try reward.scores(media, prompts: prompts)
       for index in sums.indices { sums[index] += weight * scores[index] }
     }
     return sums

@@ -1,22 +1,6 @@
-import Diffusion
+import GenerativeModels
 
-/// The samplers that a text-to-image model can be sampled with.
-public enum SamplerKind: String, Sendable, CaseIterable, Codable {
-  /// Deterministic unless eta is above 0.
-  case ddim
-  /// Ancestral sampling.
-  case ddpm
-  /// Euler's method on the probability-flow ODE.
-  case euler
-  /// Euler steps with fresh noise.
-  case eulerAncestral = "euler-ancestral"
-  /// Heun's method, which runs the network twice a step.
-  case heun
-  /// DPM-Solver++ of second order with multiple steps.
-  case dpmSolver = "dpm-solver"
-  /// Euler's method for flow-matching models.
-  case flowMatchingEuler = "flow-matching-euler"
-
+extension SamplerKind {
   /// The scheduler class of diffusers that does the same.
   var schedulerClass: String {
     switch self {

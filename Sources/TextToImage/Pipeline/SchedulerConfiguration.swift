@@ -1,5 +1,6 @@
 import Diffusion
 import Files
+import GenerativeModels
 
 /// How a model was noised in training and how it wants to be sampled: diffusers'
 /// `scheduler_config.json`.

@@ -1,5 +1,6 @@
 import Diffusion
 import Files
+import GenerativeModels
 
 extension SchedulerConfiguration {
   /// A sampler for the model.

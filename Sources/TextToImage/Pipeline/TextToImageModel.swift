@@ -1,4 +1,5 @@
 import Files
+import GenerativeModels
 import NeuralNetworks
 import Tensors
 

@@ -1,8 +1,11 @@
 import Diffusion
+import GenerativeModels
+import Media
+import NeuralNetworks
 import Tensors
 
-/// Generates images from prompts.
-public struct TextToImagePipeline: Sendable {
+/// Generates images from prompts with a model in the layout of Stable Diffusion.
+public struct TextToImagePipeline: GenerativeModel {
   /// The parts it is made of.
   public let model: TextToImageModel
 
@@ -17,21 +20,24 @@ public struct TextToImagePipeline: Sendable {
     for (_, parameter) in model.parameters { parameter.isTrainable = false }
   }
 
-  /// Generates images.
+  /// Encodes prompts by the model's text encoder.
+  public var promptEncoder: any PromptEncoder {
+    CLIPPromptEncoder(tokenizer: model.tokenizer, textEncoder: model.textEncoder)
+  }
+
+  /// All weights, named by part: `text_encoder.*`, `unet.*` and `vae.*`.
+  public var parameters: NamedParameters { model.parameters }
+
+  /// That of the model.
+  public var fingerprint: String { model.fingerprint }
+
+  /// Generates images as a tensor; see `generate`. With the seeds of diffusers' generators, they are
+  /// diffusers'.
   ///
-  /// - Parameters:
-  ///   - prompts: one for all images, or one for each.
-  ///   - negativePrompts: what guidance leads away from; none, one for all images or one for each.
-  ///   - seeds: one for all images, or one for each; with the seeds of diffusers' generators, the
-  ///     images are diffusers'.
-  ///   - settings: size, sampler, steps and guidance.
-  ///   - initialNoise: `[B, h, w, C]` of unit scale to start from instead of the seeds' first
-  ///     draws, as a learned distribution of noise gives it.
-  ///   - progress: called with the number of finished and of all runs of the network.
   /// - Returns: `[B, H, W, 3]` in 0 ... 1.
   /// - Throws: `GenerationError` or `FileError` if the model cannot do it; `NonFiniteOutput` if a
   ///   part of it gives numbers that are none.
-  public func generate(
+  public func images(
     prompts: [String], negativePrompts: [String] = [], seeds: [UInt64],
     settings: GenerationSettings = GenerationSettings(), initialNoise: Tensor? = nil,
     progress: ((_ done: Int, _ total: Int) -> Void)? = nil
@@ -42,59 +48,14 @@ public struct TextToImagePipeline: Sendable {
     return try model.images(ofSamples: samples, isTiled: settings.isTiled)
   }
 
-  /// As `generate`, but gives the samples `[B, h, w, C]` that `TextToImageModel.images` makes
-  /// images of.
+  /// Images of samples `[B, h, w, C]`.
   ///
-  /// - Throws: `GenerationError` or `FileError` if the model cannot do it; `NonFiniteOutput` if a
-  ///   part of it gives numbers that are none.
-  public func samples(
-    prompts: [String], negativePrompts: [String] = [], seeds: [UInt64],
-    settings: GenerationSettings = GenerationSettings(), initialNoise: Tensor? = nil,
-    progress: ((_ done: Int, _ total: Int) -> Void)? = nil
-  ) throws -> Tensor {
-    let count = max(prompts.count, seeds.count)
-    let negativePrompts = negativePrompts.isEmpty ? [""] : negativePrompts
-    let counts = [prompts.count, seeds.count, negativePrompts.count]
-    guard count > 0, counts.allSatisfy({ $0 == count || $0 == 1 }) else {
-      throw GenerationError.counts(
-        prompts: prompts.count, negativePrompts: negativePrompts.count, seeds: seeds.count)
-    }
-    let process = try process(settings)
-    let shape = try sampleShape(settings)
-    precondition(
-      initialNoise.map { $0.shape == [count] + shape } ?? true,
-      "initial noise \(initialNoise?.shape ?? []) for \(count) samples of shape \(shape)")
-    let size = max(1, settings.batchSize)
-    let runs = process.transitionCount * ((count + size - 1) / size)
-    var done = 0
-    var parts: [Tensor] = []
-    for start in stride(from: 0, to: count, by: size) {
-      let range = start..<min(count, start + size)
-      func rows<Value>(_ values: [Value]) -> [Value] {
-        values.count == 1 ? [Value](repeating: values[0], count: range.count) : Array(values[range])
-      }
-      let denoiser = try denoiser(
-        prompts: rows(prompts), negativePrompts: rows(negativePrompts), settings: settings)
-      var noise = TorchImageNoise(seeds: rows(seeds))
-      // Drawn even if it is not used, so that later draws stay the same.
-      let drawn = noise.noise([range.count] + shape)
-      var step = 0
-      let chain = try process.rollout(from: initialNoise?.slice(range) ?? drawn, noise: &noise) {
-        sample, timeSteps in
-        step += 1
-        let prediction = denoiser(sample, timeSteps)
-        try model.requireFinite(
-          prediction, of: .unet(step: step, of: process.transitionCount), from: sample)
-        done += 1
-        progress?(done, runs)
-        return prediction
-      }
-      parts.append(chain.sample)
-    }
-    return .concatenated(parts, along: 0)
+  /// - Throws: `NonFiniteOutput` if the samples or what the decoder makes of them are not finite.
+  public func media(ofSamples samples: Tensor, settings: GenerationSettings) throws -> [Media] {
+    [Media](images: try model.images(ofSamples: samples, isTiled: settings.isTiled))
   }
 
-  /// The Markov decision process that generation plays: its first action is the initial noise.
+  /// The Markov decision process of the model's scheduler, or of the sampler that is chosen.
   ///
   /// - Throws: `FileError` if the model's scheduler does not fit the settings.
   public func process(_ settings: GenerationSettings) throws -> DenoisingProcess {
@@ -106,8 +67,12 @@ public struct TextToImagePipeline: Sendable {
 
   /// The shape `[h, w, C]` of one sample.
   ///
-  /// - Throws: `GenerationError` if the size is unknown or not a multiple of what the model needs.
+  /// - Throws: `GenerationError` if the size is unknown or not a multiple of what the model needs, or
+  ///   a clip is wanted.
   public func sampleShape(_ settings: GenerationSettings) throws -> [Int] {
+    if let frames = settings.frames, frames != 1 {
+      throw GenerationError.frames(frames, range: 1...1)
+    }
     let configuration = model.unet.configuration
     func side(_ pixels: Int?, _ index: Int) throws -> Int {
       guard let pixels else {
@@ -122,44 +87,39 @@ public struct TextToImagePipeline: Sendable {
     return [try side(settings.height, 0), try side(settings.width, 1), configuration.inputChannels]
   }
 
-  /// The U-Net with its prompts and guidance bound, both halves in one batch.
-  ///
-  /// - Parameters:
-  ///   - prompts: one for each row of the batch.
-  ///   - negativePrompts: one for each row.
-  ///   - settings: guidance and the text layers left out.
-  /// - Throws: `GenerationError` if more text layers are to be left out than there are;
-  ///   `NonFiniteOutput` if the text encoder gives numbers that are none.
+  /// Settings with the height and width of samples `[h, w, C]`, unless they have one.
+  public func settings(
+    _ settings: GenerationSettings, fittingShape shape: [Int]
+  ) -> GenerationSettings {
+    var settings = settings
+    guard shape.count == 3 else { return settings }
+    settings.height = settings.height ?? shape[0] * model.reduction
+    settings.width = settings.width ?? shape[1] * model.reduction
+    return settings
+  }
+
+  /// The U-Net with its prompts and guidance bound, both halves in one batch; keys and values of
+  /// each different prompt are computed once.
   public func denoiser(
-    prompts: [String], negativePrompts: [String], settings: GenerationSettings
-  ) throws -> Denoiser {
-    precondition(
-      prompts.count == negativePrompts.count,
-      "\(prompts.count) prompts and \(negativePrompts.count) negative prompts")
-    let layers = model.textEncoder.configuration.layerCount
-    guard (0...layers).contains(settings.skippedTextLayerCount) else {
-      throw GenerationError.skippedLayers(settings.skippedTextLayerCount, of: layers)
-    }
-    // As in diffusers, layers are left out for what is wanted, not for what is not.
-    let wanted = try context(of: prompts, skippedLayerCount: settings.skippedTextLayerCount)
-    let guided =
-      settings.guidance.isOn
-      ? PromptContext.joined(try context(of: negativePrompts), wanted) : wanted
+    for condition: PromptCondition, settings: GenerationSettings
+  ) -> Denoiser {
     let unet = model.unet
+    func context(_ batch: PromptBatch) -> PromptContext {
+      unet.context(batch.encoding.states).rows(batch.rows)
+    }
+    let wanted = context(condition.positive)
+    let guided = condition.negative.map { PromptContext.joined(context($0), wanted) } ?? wanted
     return settings.guidance.applied { sample, timeSteps, halves in
       unet.sharded(sample, timeSteps: timeSteps, context: halves == .both ? guided : wanted)
     }
   }
+}
 
-  /// Keys and values of texts, computed once for each different one.
-  private func context(
-    of texts: [String], skippedLayerCount: Int = 0
-  ) throws(NonFiniteOutput) -> PromptContext {
-    let different = Array(Set(texts)).sorted()
-    let places = Dictionary(uniqueKeysWithValues: zip(different, 0...))
-    let encoded = model.textEncoder.hiddenStates(
-      different.map(model.tokenizer.paddedTokens), skippedLayerCount: skippedLayerCount)
-    try model.requireFinite(encoded, of: .textEncoder)
-    return model.unet.context(encoded).rows(texts.map { places[$0] ?? 0 })
+extension TextToImageModel {
+  /// Stops at numbers that are infinite or none, naming the first weight at fault.
+  package func requireFinite(
+    _ output: Tensor, of place: NonFiniteOutput.Place, from input: Tensor? = nil
+  ) throws(NonFiniteOutput) {
+    try NonFiniteOutput.check(output, of: place, from: input, weights: parameters)
   }
 }

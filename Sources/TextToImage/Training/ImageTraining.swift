@@ -1,6 +1,7 @@
 import CaptionedImages
 import Diffusion
 import Files
+import GenerativeModels
 import NeuralNetworks
 import Tensors
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CaptionedImages
 import Diffusion
+import GenerativeModels
 import Media
 import ReinforcementLearning
 import Rewards
@@ -155,7 +156,7 @@ struct ImageEvaluateCommand: ParsableCommand {
     var accuracy = unused
     for start in stride(from: 0, to: prompts.count, by: batch) {
       let range = start..<min(prompts.count, start + batch)
-      let images = try pipeline.generate(
+      let images = try pipeline.images(
         prompts: Array(prompts[range]), seeds: range.map { seed &+ UInt64($0) },
         settings: settings)
       accuracy.add(

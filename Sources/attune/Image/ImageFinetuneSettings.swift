@@ -97,7 +97,7 @@ struct ImageEvaluationSettings: RunConfiguration {
     _ training: ImageFineTuning, reward: any Reward
   ) throws -> (grid: ImageGrid, scores: RewardScores) {
     let request = SampleRequest(prompts: training.prompts, count: count, seed: seed)
-    let images = try TextToImagePipeline(training.model).generate(
+    let images = try TextToImagePipeline(training.model).images(
       prompts: request.imagePrompts, seeds: request.imageSeeds, settings: training.settings)
     let pictures = Image.batch(images, range: .zeroToOne)
     return (

@@ -2,10 +2,10 @@ import ArgumentParser
 import Diffusion
 import Files
 import Foundation
+import GenerativeModels
 import InitialNoise
 import Media
 import Runs
-import Tensors
 import TextToImage
 
 /// `attune image sample --model DIR --prompt TEXT [--prompt TEXT ...] --output grid.png`
@@ -125,7 +125,7 @@ struct ImageSampleCommand: ParsableCommand {
     let negativePrompt = negativePrompt ?? priorFile?.origin.negativePrompt ?? ""
     if let prior, let priorFile {
       try priorFile.prepare(
-        path: prior, pipeline: pipeline, fingerprint: pipeline.model.fingerprint, prompts: prompts,
+        path: prior, model: pipeline, fingerprint: pipeline.model.fingerprint, prompts: prompts,
         negativePrompt: negativePrompt, settings: &settings, log: log)
     }
     try pipeline.check(settings, negativePrompt: negativePrompt, log: log)
@@ -134,11 +134,11 @@ struct ImageSampleCommand: ParsableCommand {
     var progress = ProgressBar(
       "sample", total: try pipeline.process(settings).transitionCount * batchCount, unit: "step",
       isQuiet: quiet)
-    let images = try pipeline.generate(
+    let media = try pipeline.generate(
       prompts: request.imagePrompts, negativePrompts: [negativePrompt],
-      seeds: request.imageSeeds, settings: settings, initialNoise: priorFile.map(noise)
+      seeds: request.imageSeeds, settings: settings, prior: priorFile?.prior
     ) { done, _ in progress.update(done) }
-    let pictures = Image.batch(images, range: .zeroToOne)
+    let pictures = media.map(\.still)
     if isGrid {
       try request.grid(pictures, magnification: magnify, hasCaptions: captions).rendered()
         .writePNG(to: output)
@@ -162,13 +162,6 @@ struct ImageSampleCommand: ParsableCommand {
     settings.batchSize = batch
     (settings.width, settings.height) = (width, height)
     return settings
-  }
-
-  /// The noise of all pictures under a prior; the same seeds as without it.
-  private func noise(of file: NoisePriorFile) -> Tensor {
-    let seeds = request.imageSeeds
-    var source = TorchImageNoise(seeds: seeds)
-    return file.prior.noise(from: source.noise([seeds.count] + file.prior.shape))
   }
 
   /// Finds out what cannot be written before hours of work are lost.

@@ -1,5 +1,6 @@
 import CaptionedImages
 import Diffusion
+import GenerativeModels
 import Media
 import Runs
 import TextToImage
@@ -87,7 +88,7 @@ struct SampleGridSettings: RunConfiguration {
       error.option = "the setting samples.sampler"
       throw error
     }
-    let images = try pipeline.generate(
+    let images = try pipeline.images(
       prompts: request.imagePrompts, seeds: request.imageSeeds, settings: settings)
     return request.grid(Image.batch(images, range: .zeroToOne), magnification: nil)
   }

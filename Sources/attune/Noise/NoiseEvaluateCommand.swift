@@ -1,6 +1,7 @@
 import ArgumentParser
 import CaptionedImages
 import Diffusion
+import GenerativeModels
 import InitialNoise
 import Rewards
 import Runs
@@ -135,7 +136,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
     var reports: [NoiseReport] = []
     for (group, prompt, settings) in groups {
       let evaluation = NoiseEvaluation(
-        pipeline: pipeline, settings: settings, reward: optimized, judges: judges,
+        model: pipeline, settings: settings, reward: optimized, judges: judges,
         features: features)
       let plain = try evaluation.plain(
         prompt: prompt, negativePrompt: group.origin.negativePrompt,
@@ -170,7 +171,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
     let log = RunLog(isQuiet: quiet)
     for (path, file) in group.members {
       try file.prepare(
-        path: path, pipeline: pipeline, fingerprint: fingerprint, prompts: [prompt],
+        path: path, model: pipeline, fingerprint: fingerprint, prompts: [prompt],
         negativePrompt: group.origin.negativePrompt, settings: &settings, log: log)
     }
     try pipeline.check(settings, negativePrompt: group.origin.negativePrompt, log: log)

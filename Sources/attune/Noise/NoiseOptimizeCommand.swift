@@ -1,5 +1,6 @@
 import ArgumentParser
 import Files
+import GenerativeModels
 import Rewards
 import Runs
 import TextToImage

@@ -1,3 +1,5 @@
+import Diffusion
+import GenerativeModels
 import InitialNoise
 import Media
 import Tensors
@@ -11,7 +13,7 @@ struct NoisePainter {
 
   /// Pictures of noise `[B, h, w, C]`.
   func paint(_ noise: Tensor, prompts: [String], seeds: [UInt64]) throws -> [Image] {
-    let pictures = try pipeline.generate(
+    let pictures = try pipeline.images(
       prompts: prompts, negativePrompts: [negativePrompt], seeds: seeds, settings: settings,
       initialNoise: noise)
     return Image.batch(pictures, range: .zeroToOne)
@@ -23,7 +25,7 @@ struct NoisePainter {
     _ prompt: String, prior: NoisePrior?, firstSeed: UInt64, count: Int
   ) throws -> [Image] {
     let seeds = (0..<count).map { firstSeed &+ UInt64($0) }
-    var source = TorchImageNoise(seeds: seeds)
+    var source = TorchNoise(seeds: seeds)
     let unit = source.noise([count] + (try pipeline.sampleShape(settings)))
     return try paint(prior?.noise(from: unit) ?? unit, prompts: [prompt], seeds: seeds)
   }

@@ -1,4 +1,5 @@
 import Diffusion
+import GenerativeModels
 import Runs
 import TextToImage
 

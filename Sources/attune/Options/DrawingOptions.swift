@@ -1,5 +1,6 @@
 import ArgumentParser
 import Diffusion
+import GenerativeModels
 import InitialNoise
 import Runs
 import TextToImage

@@ -37,7 +37,7 @@ final class PointEnvironment: Environment {
   func restore(from reader: inout EnvironmentState.Reader) throws { x = try reader.readDouble() }
 }
 
-struct BrightnessReward: Reward {
+struct BrightnessReward: ImageReward {
   let name = "brightness"
 
   func scores(images: [Image], prompts: [String]) -> [Float] {

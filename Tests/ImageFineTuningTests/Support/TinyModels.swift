@@ -67,7 +67,7 @@ enum TinyModels {
 }
 
 /// The mean of all samples, 0 to 1; not a number for the first few pictures, if wanted.
-struct Brightness: Reward {
+struct Brightness: ImageReward {
   var missingCount = 0
   var name: String { "brightness" }
 

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import GenerativeModels
 import Tensors
 import TestSupport
 

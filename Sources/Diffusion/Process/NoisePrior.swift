@@ -1,38 +1,41 @@
-import Diffusion
 import Tensors
 
-/// A diagonal Gaussian over the initial noise of one prompt, z_T ~ N(mu, diag sigma^2): what FIND
-/// learns (arXiv:2407.19453, section 3.2). Before learning it is N(0, I).
+/// A diagonal Gaussian over the initial noise, z_T ~ N(mu, diag sigma^2): the distribution of a
+/// denoising process's first action, which FIND learns (arXiv:2407.19453, section 3.2). Before
+/// learning it is N(0, I).
+///
+/// It has the shape of one sample: `[h, w, C]` of an image, `[F, h, w, C]` of a clip, `[Tp, Da]` of
+/// an action chunk.
 public struct NoisePrior: Sendable {
-  /// mu, `[h, w, C]`.
+  /// mu, of one sample's shape.
   public var mean: Tensor
-  /// sigma, `[h, w, C]`, above 0.
+  /// sigma, of that shape, above 0.
   public var standardDeviation: Tensor
 
   /// A prior of the given moments.
   public init(mean: Tensor, standardDeviation: Tensor) {
     precondition(
-      mean.shape == standardDeviation.shape && mean.rank == 3,
-      "a prior has moments [h, w, C], not \(mean.shape) and \(standardDeviation.shape)")
+      mean.shape == standardDeviation.shape && mean.rank > 0,
+      "a prior has moments of one sample's shape, not \(mean.shape) and \(standardDeviation.shape)")
     self.mean = mean
     self.standardDeviation = standardDeviation
   }
 
-  /// N(0, I) over samples of shape `[h, w, C]`.
+  /// N(0, I) over samples of a shape.
   public init(standardOfShape shape: [Int]) {
     self.init(mean: .zeros(shape), standardDeviation: .ones(shape))
   }
 
-  /// `[h, w, C]`
+  /// Of one sample.
   public var shape: [Int] { mean.shape }
 
-  /// Draws from the prior: unit noise `[B, h, w, C]` from N(0, I), moved and scaled.
+  /// Draws from the prior: unit noise `[B, ...]` from N(0, I), moved and scaled.
   ///
-  /// The same unit noise gives a plain picture and its counterpart under the prior.
+  /// The same unit noise gives a plain image and its counterpart under the prior.
   public func noise(from unit: Tensor) -> Tensor { mean + standardDeviation * unit }
 
-  /// The log-density of noise `[B, h, w, C]` at every element: the action's log-probability in
-  /// FIND's one-step decision process, differentiable with respect to the moments.
+  /// The log-density of noise `[B, ...]` at every element, differentiable with respect to the
+  /// moments.
   public func logDensity(of noise: Tensor) -> Tensor {
     noise.gaussianLogDensity(mean: mean, standardDeviation: standardDeviation)
   }

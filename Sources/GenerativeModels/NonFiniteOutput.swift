@@ -8,7 +8,7 @@ public struct NonFiniteOutput: Error, Equatable, CustomStringConvertible {
     /// The states of prompts.
     case textEncoder
     /// A prediction, at a run of the network counted from one.
-    case unet(step: Int, of: Int)
+    case network(step: Int, of: Int)
     /// The sample that goes into such a run: initial noise, or what a sampler made.
     case sample(step: Int, of: Int)
     /// The sample that is decoded.
@@ -50,18 +50,18 @@ extension NonFiniteOutput.Place {
   fileprivate var words: String {
     switch self {
     case .textEncoder: "the text encoder's output"
-    case .unet(let step, let total): "the U-Net's prediction at step \(step) of \(total)"
+    case .network(let step, let total): "the U-Net's prediction at step \(step) of \(total)"
     case .sample(let step, let total): "the sample that the U-Net gets at step \(step) of \(total)"
     case .finalSample: "the sample after the last step"
     case .decoder: "the image that the decoder gave"
     }
   }
 
-  /// Where the weights begin in `TextToImageModel.parameters`.
+  /// Where the weights begin in `GenerativeModel.parameters`.
   fileprivate var prefix: String? {
     switch self {
     case .textEncoder: "text_encoder."
-    case .unet: "unet."
+    case .network: "unet."
     case .decoder: "vae."
     case .sample, .finalSample: nil
     }
@@ -69,7 +69,7 @@ extension NonFiniteOutput.Place {
 
   fileprivate var adviceForFiniteWeights: String {
     switch self {
-    case .textEncoder, .unet:
+    case .textEncoder, .network:
       "its weights are all finite, but so large that sums overflow; is the model damaged?"
     case .decoder:
       "its weights are all finite, but sums overflow; does vae/ belong to this model?"
@@ -89,33 +89,35 @@ extension Tensor {
   }
 }
 
-extension TextToImageModel {
+extension NonFiniteOutput {
   /// Stops at numbers that are infinite or none.
   ///
   /// - Parameters:
   ///   - output: of a part, any shape.
   ///   - place: the part.
   ///   - input: what went into it, to blame where the weights are sound.
+  ///   - weights: of the model, named by part.
   /// - Throws: `NonFiniteOutput`, naming the first weight at fault.
-  package func requireFinite(
-    _ output: Tensor, of place: NonFiniteOutput.Place, from input: Tensor? = nil
+  package static func check(
+    _ output: Tensor, of place: Place, from input: Tensor? = nil,
+    weights: @autoclosure () -> NamedParameters
   ) throws(NonFiniteOutput) {
     let badCount = output.nonFiniteCount
     guard badCount > 0 else { return }
-    let weight = firstNonFiniteWeight(of: place)
-    if weight == nil, let input, case .unet(let step, let total) = place {
-      try requireFinite(input, of: .sample(step: step, of: total))
+    let weights = weights()
+    let weight = firstWeight(of: place, among: weights)
+    if weight == nil, let input, case .network(let step, let total) = place {
+      try check(input, of: .sample(step: step, of: total), weights: weights)
     }
-    throw NonFiniteOutput(
-      place: place, badCount: badCount, count: output.count, weight: weight)
+    throw NonFiniteOutput(place: place, badCount: badCount, count: output.count, weight: weight)
   }
 
-  private func firstNonFiniteWeight(of place: NonFiniteOutput.Place) -> NonFiniteOutput.Weight? {
+  private static func firstWeight(of place: Place, among weights: NamedParameters) -> Weight? {
     guard let prefix = place.prefix else { return nil }
-    for (name, parameter) in parameters where name.hasPrefix(prefix) {
+    for (name, parameter) in weights where name.hasPrefix(prefix) {
       let badCount = parameter.value.nonFiniteCount
       guard badCount > 0 else { continue }
-      return .init(name: name, badCount: badCount, count: parameter.value.count)
+      return Weight(name: name, badCount: badCount, count: parameter.value.count)
     }
     return nil
   }
