@@ -1,4 +1,3 @@
-import CKernels
 import Synchronization
 
 /// The arrangements of one matrix that products have asked for, kept as long as the matrix itself.
@@ -27,7 +26,7 @@ final class PackedForms: Sendable {
   static let keptByteLimit = 256 << 20
   private static let keptByteCount = Atomic<Int>(0)
 
-  private let forms = Mutex<[Key: TensorStorage]>([:])
+  private let forms = Mutex<[Key: PackedOperand]>([:])
 
   deinit { removeAll() }
 
@@ -39,14 +38,15 @@ final class PackedForms: Sendable {
   ///   - elementCount: the size of what `make` gives.
   ///   - make: arranges the matrix.
   func form(
-    _ form: Form, shape: [Int], elementCount: Int, make: () -> TensorStorage
-  ) -> TensorStorage? {
+    _ form: Form, shape: [Int], elementCount: Int, make: () -> PackedOperand
+  ) -> PackedOperand? {
     let key = Key(form: form, shape: shape)
     return forms.withLock { forms in
       if let known = forms[key] { return known }
       guard Self.reserve(elementCount) else { return nil }
       let made = make()
-      precondition(made.count == elementCount, "a packed form has \(made.count) elements")
+      precondition(
+        made.elementCount == elementCount, "a packed form has \(made.elementCount) elements")
       forms[key] = made
       return made
     }
@@ -55,7 +55,7 @@ final class PackedForms: Sendable {
   func removeAll() {
     forms.withLock { forms in
       guard !forms.isEmpty else { return }
-      let elementCount = forms.values.reduce(0) { $0 + $1.count }
+      let elementCount = forms.values.reduce(0) { $0 + $1.elementCount }
       forms.removeAll()
       Self.keptByteCount.subtract(
         elementCount * MemoryLayout<Float>.stride, ordering: .relaxed)

@@ -16,27 +16,27 @@ enum PatchConvolution {
   }
 
   /// The weight as `[kh * kw * in, out]` (patches to outputs) or as its transpose.
-  private static func packedWeight(_ weight: Tensor, isTransposed: Bool) -> TensorStorage {
+  private static func packedWeight(_ weight: Tensor, isTransposed: Bool) -> PackedOperand {
     keptWeight(weight, isTransposed: isTransposed)
       ?? makePacked(weight, isTransposed: isTransposed)
   }
 
-  private static func keptWeight(_ weight: Tensor, isTransposed: Bool) -> TensorStorage? {
+  private static func keptWeight(_ weight: Tensor, isTransposed: Bool) -> PackedOperand? {
     let (out, patchSize) = (weight.shape[0], weight.count / weight.shape[0])
     let (inner, columns) = isTransposed ? (out, patchSize) : (patchSize, out)
     return weight.keptForm(
       .named(isTransposed ? "patches transposed" : "patches"),
-      elementCount: MatrixProducts.packedCount(inner: inner, columns: columns)
+      elementCount: PackedOperand.elementCount(inner: inner, columns: columns)
     ) { makePacked(weight, isTransposed: isTransposed) }
   }
 
-  private static func makePacked(_ weight: Tensor, isTransposed: Bool) -> TensorStorage {
+  private static func makePacked(_ weight: Tensor, isTransposed: Bool) -> PackedOperand {
     let (out, patchSize) = (weight.shape[0], weight.count / weight.shape[0])
     return weight.transposed([0, 2, 3, 1]).withUnsafeElements { elements in
       let matrix = MatrixProducts.Matrix(elements.baseAddress!, width: patchSize)
       return isTransposed
-        ? MatrixProducts.pack(matrix, inner: out, columns: patchSize)
-        : MatrixProducts.pack(matrix.transposed, inner: patchSize, columns: out)
+        ? PackedOperand(matrix, inner: out, columns: patchSize)
+        : PackedOperand(matrix.transposed, inner: patchSize, columns: out)
     }
   }
 
@@ -69,8 +69,7 @@ enum PatchConvolution {
               attune_gather_patches($0, first, count, x.baseAddress!, patches.elements)
             }
             MatrixProducts.multiply(
-              .init(patches.elements, width: patchSize), packed, rows: count,
-              inner: patchSize, columns: out, bias: bias,
+              .init(patches.elements, width: patchSize), packed, rows: count, bias: bias,
               into: result.baseAddress! + first * out)
           }
         }
@@ -110,17 +109,13 @@ enum PatchConvolution {
               MatrixProducts.multiply(
                 .init(patches.elements, width: patchSize), rows: count, inner: patchSize,
                 columns: out, bias: bias, into: result.baseAddress! + first * out
-              ) { first, width, panels in
-                let panelWidth = MatrixProducts.panelWidth
-                for column in stride(from: first, to: first + width, by: panelWidth) {
-                  let panel = panels + (column - first) * patchSize
-                  // A patch has all channels of one pixel, then of the next.
-                  for pixel in 0..<area {
-                    attune_pack_panels(
-                      channels, column, min(panelWidth, first + width - column),
-                      weight.baseAddress! + pixel, area, patchSize,
-                      panel + pixel * channels * panelWidth)
-                  }
+              ) { first, packed in
+                // A patch has all channels of one pixel, then of the next.
+                for pixel in 0..<area {
+                  var ofPixel = MatrixProducts.Matrix(weight.baseAddress! + pixel, width: area)
+                  ofPixel.columnStride = patchSize
+                  packed.pack(
+                    ofPixel, rows: pixel * channels..<(pixel + 1) * channels, from: first)
                 }
               }
             }
@@ -152,7 +147,7 @@ enum PatchConvolution {
             let count = min(block, positions - start)
             MatrixProducts.multiply(
               .init(upstream.baseAddress! + first * out, width: out), packed, rows: count,
-              inner: out, columns: patchSize, into: patches.elements)
+              into: patches.elements)
             withUnsafePointer(to: sizes) {
               attune_scatter_patches($0, first, count, patches.elements, gradient.baseAddress!)
             }
@@ -187,13 +182,13 @@ enum PatchConvolution {
                   patches.elements + range.lowerBound * patchSize)
               }
             }
-            let packed = MatrixProducts.pack(
+            let packed = PackedOperand(
               .init(patches.elements, width: patchSize), inner: count, columns: patchSize)
             let gradients = MatrixProducts.Matrix(
               upstream.baseAddress! + start * out, width: out)
             MatrixProducts.multiply(
-              gradients.transposed, packed, rows: out, inner: count, columns: patchSize,
-              into: sums.baseAddress!, accumulates: start > 0)
+              gradients.transposed, packed, rows: out, into: sums.baseAddress!,
+              accumulates: start > 0)
           }
         }
       }

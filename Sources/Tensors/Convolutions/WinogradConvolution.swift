@@ -10,8 +10,11 @@ enum WinogradConvolution {
     shape[0] * ((shape[1] + tileSize - 1) / tileSize) * ((shape[2] + tileSize - 1) / tileSize)
   }
 
-  /// One position's block, kept off a power of two so that the 36 do not share cache sets.
-  static func positionStride(_ count: Int) -> Int { count + 16 }
+  /// What is left free behind one position's block, which is kept off a power of two so that the 36
+  /// do not share cache sets.
+  private static let spacing = 16
+
+  static func positionStride(_ count: Int) -> Int { count + spacing }
 
   /// Tiles whose 36 inputs and results fit the second-level cache together.
   private static func blockTileCount(channels: Int, tiles: Int) -> Int {
@@ -23,21 +26,20 @@ enum WinogradConvolution {
 
   /// 36 right operands `[in, out]`, one after the other, if there is room to keep them; `isRotated`
   /// gives those of the gradient at the input, `[out, in]`.
-  private static func keptWeight(_ weight: Tensor, isRotated: Bool) -> TensorStorage? {
+  private static func keptWeight(_ weight: Tensor, isRotated: Bool) -> PackedOperand? {
     let (out, inputs) = (weight.shape[0], weight.shape[1])
-    let size = MatrixProducts.packedCount(
+    let size = PackedOperand.elementCount(
       inner: isRotated ? out : inputs, columns: isRotated ? inputs : out)
     return weight.keptForm(
       .named(isRotated ? "winograd rotated" : "winograd"), elementCount: positions * size
     ) { makePacked(weight, isRotated: isRotated) }
   }
 
-  private static func makePacked(_ weight: Tensor, isRotated: Bool) -> TensorStorage {
+  private static func makePacked(_ weight: Tensor, isRotated: Bool) -> PackedOperand {
     let (out, inputs) = (weight.shape[0], weight.shape[1])
     let (inner, columns) = isRotated ? (out, inputs) : (inputs, out)
     let (innerStride, columnStride) = isRotated ? (inputs * 9, 9) : (9, inputs * 9)
-    let size = MatrixProducts.packedCount(inner: inner, columns: columns)
-    let packed = TensorStorage(count: positions * size)
+    let packed = PackedOperand(inner: inner, columns: columns, matrixCount: positions)
     let transformed = TensorStorage(count: positions * inner * columns)
     weight.withUnsafeElements { elements in
       Loops.overRows(inner, width: positions * columns) { rows in
@@ -47,9 +49,7 @@ enum WinogradConvolution {
       }
     }
     WorkerPool.shared.forEach(positions) { position in
-      attune_pack_panels(
-        inner, 0, columns, transformed.elements + position * inner * columns, columns, 1,
-        packed.elements + position * size)
+      packed.packRowMajor(transformed.elements + position * inner * columns, at: position)
     }
     return packed
   }
@@ -59,24 +59,21 @@ enum WinogradConvolution {
     guard let packed = keptWeight(weight, isRotated: false) else {
       return forwardPackingPanels(x, weight: weight, bias: bias)
     }
-    return convolve(x, packed: packed, columns: weight.shape[0], bias: bias)
+    return convolve(x, by: packed, bias: bias)
   }
 
   /// The gradient at x from that at the result: a convolution with the rotated kernels.
   static func inputGradient(_ upstream: Tensor, weight: Tensor) -> Tensor {
     let packed =
       keptWeight(weight, isRotated: true) ?? makePacked(weight, isRotated: true)
-    return convolve(upstream, packed: packed, columns: weight.shape[1], bias: nil)
+    return convolve(upstream, by: packed, bias: nil)
   }
 
-  private static func convolve(
-    _ x: Tensor, packed: TensorStorage, columns: Int, bias: Tensor?
-  ) -> Tensor {
-    let (height, width, inner) = (x.shape[1], x.shape[2], x.shape[3])
+  private static func convolve(_ x: Tensor, by packed: PackedOperand, bias: Tensor?) -> Tensor {
+    let (height, width) = (x.shape[1], x.shape[2])
+    let (inner, columns) = (packed.inner, packed.columns)
     let tiles = tileCount(x.shape)
     let block = blockTileCount(channels: inner + columns, tiles: tiles)
-    let packedSize = MatrixProducts.packedCount(inner: inner, columns: columns)
-    let panels = MatrixProducts.panelCount(columns: columns)
     return Tensor(shape: [x.shape[0], height, width, columns]) { result in
       x.withUnsafeElements { x in
         bias.withUnsafeElements { bias in
@@ -90,10 +87,10 @@ enum WinogradConvolution {
             attune_winograd_input(
               height, width, inner, first, count, x.baseAddress!, inputs.elements, inputStride)
             for position in 0..<positions {
-              attune_matrix_product(
-                count, columns, inner, inputs.elements + position * inputStride, inner, 1,
-                packed.elements + position * packedSize, 0, panels, nil,
-                products.elements + position * productStride, columns, false)
+              packed.multiply(
+                .init(inputs.elements + position * inputStride, width: inner), rows: count,
+                at: position, into: products.elements + position * productStride,
+                stride: columns)
             }
             attune_winograd_output(
               height, width, columns, first, count, products.elements, productStride, bias,
@@ -110,6 +107,15 @@ enum WinogradConvolution {
     max(56, min(448, (1 << 22) / (positions * channels) / 56 * 56))
   }
 
+  /// Room for the transformed gradients of some tiles, `[tiles, columns]` at each position.
+  private static func gradientOperand(tiles: Int, columns: Int) -> PackedOperand {
+    let operand = PackedOperand(
+      inner: tiles, columns: columns, matrixCount: positions, spacing: spacing)
+    // The transform leaves what is unused of the last panel alone.
+    if !columns.isMultiple(of: PackedOperand.panelWidth) { operand.clear() }
+    return operand
+  }
+
   /// The gradient at the weight, `[out, in, 3, 3]`.
   static func weightGradient(_ x: Tensor, upstream: Tensor) -> Tensor {
     let (height, width, inner) = (x.shape[1], x.shape[2], x.shape[3])
@@ -117,34 +123,31 @@ enum WinogradConvolution {
     let tiles = tileCount(x.shape)
     let block = min(tiles, gradientTileCount(channels: inner + columns))
     let inputStride = positionStride(block * inner)
-    let upstreamStride = positionStride(
-      MatrixProducts.packedCount(inner: block, columns: columns))
     let inputs = TensorStorage(count: positions * inputStride)
-    let gradients = TensorStorage(count: positions * upstreamStride)
-    if columns % 32 != 0 {
-      // The transform leaves the unused half of the last panel alone.
-      gradients.elements.update(repeating: 0, count: gradients.count)
-    }
+    var gradients = gradientOperand(tiles: block, columns: columns)
     let sums = TensorStorage(count: positions * inner * columns)
-    let panels = MatrixProducts.panelCount(columns: columns)
     x.withUnsafeElements { x in
       upstream.withUnsafeElements { upstream in
         for start in stride(from: 0, to: tiles, by: block) {
           let count = min(block, tiles - start)
-          Loops.overRows(count, width: positions * (inner + columns)) { range in
+          if count < block { gradients = gradientOperand(tiles: count, columns: columns) }
+          Loops.overRows(count, width: positions * (inner + columns)) { [gradients] range in
             attune_winograd_input(
               height, width, inner, start + range.lowerBound, range.count, x.baseAddress!,
               inputs.elements + range.lowerBound * inner, inputStride)
-            attune_winograd_output_gradient(
-              height, width, columns, start + range.lowerBound, range.count,
-              upstream.baseAddress!, count, gradients.elements + range.lowerBound * 32,
-              upstreamStride)
+            gradients.withPanels { panels, stride in
+              attune_winograd_output_gradient(
+                height, width, columns, start + range.lowerBound, range.count,
+                upstream.baseAddress!, count,
+                panels + range.lowerBound * PackedOperand.panelWidth, stride)
+            }
           }
-          WorkerPool.shared.forEach(positions) { position in
-            attune_matrix_product(
-              inner, columns, count, inputs.elements + position * inputStride, 1, inner,
-              gradients.elements + position * upstreamStride, 0, panels, nil,
-              sums.elements + position * inner * columns, columns, start > 0)
+          WorkerPool.shared.forEach(positions) { [gradients] position in
+            gradients.multiply(
+              MatrixProducts.Matrix(inputs.elements + position * inputStride, width: inner)
+                .transposed,
+              rows: inner, at: position, into: sums.elements + position * inner * columns,
+              stride: columns, accumulates: start > 0)
           }
         }
       }

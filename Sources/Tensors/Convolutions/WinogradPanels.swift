@@ -27,7 +27,7 @@ extension WinogradConvolution {
                 height, width, inner, first + range.lowerBound, range.count, x.baseAddress!,
                 inputs.elements + range.lowerBound * inner, inputStride)
             }
-            WorkerPool.shared.forEach(MatrixProducts.panelCount(columns: columns)) { panel in
+            WorkerPool.shared.forEach(PackedOperand.panelCount(columns: columns)) { panel in
               multiply(
                 inputs.elements, inputStride, by: weight, panel: panel, rows: count,
                 into: products.elements, productStride)
@@ -50,27 +50,20 @@ extension WinogradConvolution {
     into products: UnsafeMutablePointer<Float>, _ productStride: Int
   ) {
     let (columns, inner) = (weight.shape[0], weight.shape[1])
-    let first = panel * MatrixProducts.panelWidth
-    let width = min(MatrixProducts.panelWidth, columns - first)
+    let first = panel * PackedOperand.panelWidth
+    let width = min(PackedOperand.panelWidth, columns - first)
     let transformed = TensorStorage(count: positions * inner * width)
     weight.withUnsafeElements { elements in
       attune_winograd_weights(
         inner, width, 0, inner, elements.baseAddress! + first * inner * 9, 9, inner * 9, false,
         transformed.elements)
     }
-    // A whole panel comes out as it is packed; half a one has to be widened.
-    let isWhole = width == MatrixProducts.panelWidth
-    let widened =
-      isWhole ? nil : TensorStorage(count: MatrixProducts.packedCount(inner: inner, columns: width))
+    let packed = PackedOperand(
+      stack: transformed, inner: inner, columns: width, matrixCount: positions)
     for position in 0..<positions {
-      let matrix = transformed.elements + position * inner * width
-      if let widened {
-        attune_pack_panels(inner, 0, width, matrix, width, 1, widened.elements)
-      }
-      attune_matrix_product(
-        rows, width, inner, inputs + position * inputStride, inner, 1,
-        widened?.elements ?? matrix, 0, 1, nil, products + position * productStride + first,
-        columns, false)
+      packed.multiply(
+        .init(inputs + position * inputStride, width: inner), rows: rows, at: position,
+        into: products + position * productStride + first, stride: columns)
     }
   }
 }

@@ -54,8 +54,8 @@ extension Tensor {
             }
           } else {
             MatrixProducts.multiply(
-              left, kept ?? w.packed(.transposed), rows: rows, inner: inner, columns: columns,
-              bias: bias, into: target, accumulates: accumulates, epilogue: epilogue)
+              left, kept ?? w.packed(.transposed), rows: rows, bias: bias, into: target,
+              accumulates: accumulates, epilogue: epilogue)
           }
         }
       }

@@ -1,6 +1,6 @@
 import CKernels
 
-/// Products of strided matrices on the kernel's packed panels, spread over the worker pool.
+/// Products of strided matrices with packed operands, spread over the worker pool.
 enum MatrixProducts {
   /// A matrix as it lies in memory.
   struct Matrix {
@@ -15,6 +15,13 @@ enum MatrixProducts {
       columnStride = 1
     }
 
+    /// The matrix from a row on.
+    func fromRow(_ row: Int) -> Matrix {
+      var result = self
+      result.elements += row * rowStride
+      return result
+    }
+
     /// The same memory with rows and columns exchanged.
     var transposed: Matrix {
       var result = self
@@ -24,27 +31,8 @@ enum MatrixProducts {
     }
   }
 
-  static let panelWidth = Int(attune_panel_width)
   /// A block of rows that one thread should take at least, so that tiles stay full.
   private static let rowGranularity = 28
-
-  static func panelCount(columns: Int) -> Int { (columns + panelWidth - 1) / panelWidth }
-
-  static func packedCount(inner: Int, columns: Int) -> Int {
-    inner * panelWidth * panelCount(columns: columns)
-  }
-
-  /// Packs a right operand `[inner, columns]` for `multiply`.
-  static func pack(_ matrix: Matrix, inner: Int, columns: Int) -> TensorStorage {
-    let packed = TensorStorage(count: packedCount(inner: inner, columns: columns))
-    Loops.overRows(panelCount(columns: columns), width: inner * panelWidth) { panels in
-      let first = panels.lowerBound * panelWidth
-      attune_pack_panels(
-        inner, first, min(columns, panels.upperBound * panelWidth) - first, matrix.elements,
-        matrix.rowStride, matrix.columnStride, packed.elements + first * inner)
-    }
-    return packed
-  }
 
   /// An activation applied to a product while it is in cache, and where its values go.
   struct Epilogue {
@@ -57,21 +45,19 @@ enum MatrixProducts {
 
   /// result `[rows, columns]` (+)= left `[rows, inner]` x right `[inner, columns]` + bias.
   static func multiply(
-    _ left: Matrix, _ right: TensorStorage, rows: Int, inner: Int, columns: Int,
-    bias: UnsafePointer<Float>? = nil, into result: UnsafeMutablePointer<Float>,
-    accumulates: Bool = false, epilogue: Epilogue? = nil
+    _ left: Matrix, _ right: PackedOperand, rows: Int, bias: UnsafePointer<Float>? = nil,
+    into result: UnsafeMutablePointer<Float>, accumulates: Bool = false, epilogue: Epilogue? = nil
   ) {
-    let panels = panelCount(columns: columns)
+    let (inner, columns, panels) = (right.inner, right.columns, right.panelCount)
     func multiply(_ rowRange: Range<Int>, _ panelRange: Range<Int>) {
-      attune_matrix_product(
-        rowRange.count, columns, inner, left.elements + rowRange.lowerBound * left.rowStride,
-        left.rowStride, left.columnStride, right.elements, panelRange.lowerBound,
-        panelRange.count, bias, result + rowRange.lowerBound * columns, columns, accumulates)
+      right.multiply(
+        left.fromRow(rowRange.lowerBound), rows: rowRange.count, panels: panelRange, bias: bias,
+        into: result + rowRange.lowerBound * columns, stride: columns, accumulates: accumulates)
     }
     func multiplyAndFinish(_ rowRange: Range<Int>, _ panelRange: Range<Int>) {
       guard let epilogue else { return multiply(rowRange, panelRange) }
-      let first = panelRange.lowerBound * panelWidth
-      let width = min(columns, panelRange.upperBound * panelWidth) - first
+      let first = panelRange.lowerBound * PackedOperand.panelWidth
+      let width = min(columns, panelRange.upperBound * PackedOperand.panelWidth) - first
       for start in stride(from: rowRange.lowerBound, to: rowRange.upperBound, by: epilogueRowCount)
       {
         let rows = start..<min(start + epilogueRowCount, rowRange.upperBound)
@@ -135,16 +121,14 @@ extension Tensor {
   /// recorded.
   func multiplied(by matrix: Tensor, _ form: PackedForms.Form) -> Tensor {
     let isTransposed = form == .transposed
-    let inner = isTransposed ? matrix.shape[1] : matrix.shape[0]
     let columns = isTransposed ? matrix.shape[0] : matrix.shape[1]
     return Tensor(shape: shape.dropLast() + [columns]) { result in
       guard !result.isEmpty else { return }
       let packed = matrix.packed(form)
       withUnsafeElements { elements in
         MatrixProducts.multiply(
-          .init(elements.baseAddress ?? UnsafePointer(result.baseAddress!), width: inner),
-          packed, rows: result.count / columns, inner: inner, columns: columns,
-          into: result.baseAddress!)
+          .init(elements.baseAddress ?? UnsafePointer(result.baseAddress!), width: packed.inner),
+          packed, rows: result.count / columns, into: result.baseAddress!)
       }
     }
   }
@@ -157,43 +141,42 @@ extension Tensor {
     let (rows, i, j) = (a.shape.dropLast().reduce(1, *), a.size(-1), b.size(-1))
     a.withUnsafeElements { a in
       b.withUnsafeElements { b in
-        let packed = MatrixProducts.pack(
-          .init(b.baseAddress!, width: j), inner: rows, columns: j)
+        let packed = PackedOperand(.init(b.baseAddress!, width: j), inner: rows, columns: j)
         MatrixProducts.multiply(
           MatrixProducts.Matrix(a.baseAddress!, width: i).transposed, packed, rows: i,
-          inner: rows, columns: j, into: result, accumulates: accumulates)
+          into: result, accumulates: accumulates)
       }
     }
   }
 
-  /// This matrix in panels.
-  func packed(_ form: PackedForms.Form) -> TensorStorage {
+  /// This matrix as a right operand.
+  func packed(_ form: PackedForms.Form) -> PackedOperand {
     keptPacked(form) ?? makePacked(form)
   }
 
-  /// This matrix in panels that are kept with it; nil where there is no room to keep them.
-  func keptPacked(_ form: PackedForms.Form) -> TensorStorage? {
+  /// This matrix as a right operand that is kept with it; nil where there is no room to keep it.
+  func keptPacked(_ form: PackedForms.Form) -> PackedOperand? {
     let (inner, columns) = form == .transposed ? (shape[1], shape[0]) : (shape[0], shape[1])
     return keptForm(
-      form, elementCount: MatrixProducts.packedCount(inner: inner, columns: columns)
+      form, elementCount: PackedOperand.elementCount(inner: inner, columns: columns)
     ) { makePacked(form) }
   }
 
-  private func makePacked(_ form: PackedForms.Form) -> TensorStorage {
+  private func makePacked(_ form: PackedForms.Form) -> PackedOperand {
     let (rows, columns) = (shape[0], shape[1])
     return withUnsafeElements { elements in
       let matrix = MatrixProducts.Matrix(elements.baseAddress!, width: columns)
       return form == .transposed
-        ? MatrixProducts.pack(matrix.transposed, inner: columns, columns: rows)
-        : MatrixProducts.pack(matrix, inner: rows, columns: columns)
+        ? PackedOperand(matrix.transposed, inner: columns, columns: rows)
+        : PackedOperand(matrix, inner: rows, columns: columns)
     }
   }
 
   /// An arrangement of a weight that is kept with it, if there is room for it: not with a slice,
   /// whose storage others share.
   func keptForm(
-    _ form: PackedForms.Form, elementCount: Int, make: () -> TensorStorage
-  ) -> TensorStorage? {
+    _ form: PackedForms.Form, elementCount: Int, make: () -> PackedOperand
+  ) -> PackedOperand? {
     guard offset == 0, storage.count == count else { return nil }
     return storage.packedForms.form(
       form, shape: shape, elementCount: elementCount, make: make)
@@ -229,11 +212,11 @@ extension Tensor {
               }
               return
             }
-            let packed = MatrixProducts.pack(
+            let packed = PackedOperand(
               b.matrix(right.baseAddress!, index: index), inner: inner, columns: columns)
             MatrixProducts.multiply(
-              a.matrix(left.baseAddress!, index: index), packed, rows: rows, inner: inner,
-              columns: columns, into: result.baseAddress! + index * rows * columns)
+              a.matrix(left.baseAddress!, index: index), packed, rows: rows,
+              into: result.baseAddress! + index * rows * columns)
           }
         }
       }

@@ -18,37 +18,33 @@ extension MatrixProducts {
     multiply(
       left, rows: rows, inner: inner, columns: columns, bias: bias, into: result,
       accumulates: accumulates, epilogue: epilogue
-    ) { first, count, panels in
-      attune_pack_panels(
-        inner, first, count, right.elements, right.rowStride, right.columnStride, panels)
-    }
+    ) { first, packed in packed.pack(right, columns: 0..<packed.columns, from: first) }
   }
 
-  /// As above, with panels that `pack` writes.
+  /// As above, with parts of the operand that `pack` writes.
   ///
-  /// - Parameter pack: gets the first of some columns, their number, and room for their panels.
+  /// - Parameter pack: gets the first of some columns, and room for them.
   static func multiply(
     _ left: Matrix, rows: Int, inner: Int, columns: Int, bias: UnsafePointer<Float>?,
     into result: UnsafeMutablePointer<Float>, accumulates: Bool = false,
     epilogue: Epilogue? = nil,
-    pack: (_ first: Int, _ count: Int, _ panels: UnsafeMutablePointer<Float>) -> Void
+    pack: (_ first: Int, _ operand: PackedOperand) -> Void
   ) {
-    let panels = panelCount(columns: columns)
-    let fitting = cachedCount / (inner * panelWidth)
+    let panels = PackedOperand.panelCount(columns: columns)
+    let fitting = cachedCount / (inner * PackedOperand.panelWidth)
     let fairShare = panels / (2 * WorkerPool.shared.threadCount)
     let chunk = max(1, min(fitting, fairShare))
     WorkerPool.shared.forEach((panels + chunk - 1) / chunk) { index in
-      let first = index * chunk * panelWidth
-      let width = min(columns - first, chunk * panelWidth)
-      let packed = TensorStorage(count: packedCount(inner: inner, columns: width))
-      pack(first, width, packed.elements)
+      let first = index * chunk * PackedOperand.panelWidth
+      let width = min(columns - first, chunk * PackedOperand.panelWidth)
+      let packed = PackedOperand(inner: inner, columns: width)
+      pack(first, packed)
       for start in stride(from: 0, to: rows, by: epilogueRowCount) {
         let count = min(epilogueRowCount, rows - start)
         let target = result + start * columns + first
-        attune_matrix_product(
-          count, width, inner, left.elements + start * left.rowStride, left.rowStride,
-          left.columnStride, packed.elements, 0, panelCount(columns: width),
-          bias.map { $0 + first }, target, columns, accumulates)
+        packed.multiply(
+          left.fromRow(start), rows: count, bias: bias.map { $0 + first }, into: target,
+          stride: columns, accumulates: accumulates)
         guard let epilogue else { continue }
         for row in 0..<count {
           let run = row * columns

@@ -1,0 +1,164 @@
+import CKernels
+
+/// The right operand of products, arranged as the kernel reads it.
+///
+/// Whoever multiplies knows its sizes; how its elements lie is known here alone, where operands are
+/// made and read, so that another arrangement (another precision, wider vectors) changes this file
+/// and its kernel.
+struct PackedOperand: Sendable {
+  /// How elements lie.
+  enum Format: Sendable {
+    /// Panels of `panelWidth` columns as `[inner][panelWidth]` float32, zero beyond the last column.
+    case float32Panels
+  }
+
+  /// How its elements lie.
+  let format = Format.float32Panels
+  /// Matrices, one behind the other: all positions of a Winograd convolution, else one.
+  let matrixCount: Int
+  /// Rows of each.
+  let inner: Int
+  /// Columns of each.
+  let columns: Int
+  private let matrixStride: Int
+  private let storage: TensorStorage
+
+  /// Room for matrices `[inner, columns]`.
+  ///
+  /// - Parameter spacing: elements left free behind each matrix, which keep those of a stack out of
+  ///   one another's cache sets.
+  init(inner: Int, columns: Int, matrixCount: Int = 1, spacing: Int = 0) {
+    let size = Self.elementCount(inner: inner, columns: columns)
+    self.init(
+      inner: inner, columns: columns, matrixCount: matrixCount, matrixStride: size + spacing,
+      storage: TensorStorage(count: matrixCount * (size + spacing)))
+  }
+
+  private init(
+    inner: Int, columns: Int, matrixCount: Int, matrixStride: Int, storage: TensorStorage
+  ) {
+    self.inner = inner
+    self.columns = columns
+    self.matrixCount = matrixCount
+    self.matrixStride = matrixStride
+    self.storage = storage
+  }
+
+  /// A matrix `[inner, columns]`, packed by all workers.
+  init(_ matrix: MatrixProducts.Matrix, inner: Int, columns: Int) {
+    self.init(inner: inner, columns: columns)
+    Loops.overRows(panelCount, width: inner * Self.panelWidth) { panels in
+      pack(
+        matrix,
+        columns: panels.lowerBound
+          * Self.panelWidth..<min(
+            columns, panels.upperBound * Self.panelWidth))
+    }
+  }
+
+  /// A stack of row-major matrices `[matrixCount, inner, columns]`, which is read as it lies where
+  /// a matrix is one whole panel.
+  init(stack: TensorStorage, inner: Int, columns: Int, matrixCount: Int) {
+    if columns == Self.panelWidth {
+      self.init(
+        inner: inner, columns: columns, matrixCount: matrixCount, matrixStride: inner * columns,
+        storage: stack)
+      return
+    }
+    self.init(inner: inner, columns: columns, matrixCount: matrixCount)
+    for index in 0..<matrixCount {
+      packRowMajor(stack.elements + index * inner * columns, at: index)
+    }
+  }
+
+  // MARK: Sizes
+
+  /// Columns that are multiplied together; parts of a product begin at multiples of it.
+  static let panelWidth = Int(attune_panel_width)
+
+  static func panelCount(columns: Int) -> Int { (columns + panelWidth - 1) / panelWidth }
+
+  /// Elements that a packed matrix takes.
+  static func elementCount(inner: Int, columns: Int) -> Int {
+    inner * panelWidth * panelCount(columns: columns)
+  }
+
+  var panelCount: Int { Self.panelCount(columns: columns) }
+  /// Elements in memory, what is left free included.
+  var elementCount: Int { storage.count }
+
+  // MARK: Packing
+
+  /// Packs all of a row-major matrix `[inner, columns]`.
+  func packRowMajor(_ elements: UnsafePointer<Float>, at index: Int) {
+    pack(.init(elements, width: columns), columns: 0..<columns, at: index)
+  }
+
+  /// Packs some columns of a matrix, the first of which begins a panel.
+  ///
+  /// - Parameters:
+  ///   - matrix: `[inner, *]`.
+  ///   - range: columns of this operand.
+  ///   - first: the column of the matrix that comes first; that of the range if nil.
+  ///   - index: which matrix of the operand.
+  func pack(
+    _ matrix: MatrixProducts.Matrix, columns range: Range<Int>, from first: Int? = nil,
+    at index: Int = 0
+  ) {
+    attune_pack_panels(
+      inner, first ?? range.lowerBound, range.count, matrix.elements, matrix.rowStride,
+      matrix.columnStride, element(index) + range.lowerBound * inner)
+  }
+
+  /// Packs some rows of all columns.
+  ///
+  /// - Parameters:
+  ///   - matrix: `[rows, *]`.
+  ///   - rows: rows of this operand.
+  ///   - first: the column of the matrix that comes first.
+  func pack(_ matrix: MatrixProducts.Matrix, rows: Range<Int>, from first: Int) {
+    for column in stride(from: 0, to: columns, by: Self.panelWidth) {
+      attune_pack_panels(
+        rows.count, first + column, min(Self.panelWidth, columns - column), matrix.elements,
+        matrix.rowStride, matrix.columnStride,
+        element(0) + column * inner + rows.lowerBound * Self.panelWidth)
+    }
+  }
+
+  /// For kernels whose results are packed operands: the first element, and the elements from a
+  /// matrix to the next. Columns that fill up the last panel must be zero.
+  func withPanels(_ body: (_ elements: UnsafeMutablePointer<Float>, _ stride: Int) -> Void) {
+    body(storage.elements, matrixStride)
+  }
+
+  /// Sets everything to zero.
+  func clear() { storage.elements.update(repeating: 0, count: storage.count) }
+
+  private func element(_ index: Int) -> UnsafeMutablePointer<Float> {
+    storage.elements + index * matrixStride
+  }
+
+  // MARK: Multiplying
+
+  /// result `[rows, columns]` (+)= left `[rows, inner]` x this + bias, on the calling thread.
+  ///
+  /// - Parameters:
+  ///   - left: its rows.
+  ///   - rows: their number.
+  ///   - index: which matrix of the operand.
+  ///   - panels: which; all of them if nil.
+  ///   - bias: one for each column, or nil.
+  ///   - result: the first row's first column.
+  ///   - stride: from a row of the result to the next.
+  ///   - accumulates: whether the product is added to what the result holds.
+  func multiply(
+    _ left: MatrixProducts.Matrix, rows: Int, at index: Int = 0, panels: Range<Int>? = nil,
+    bias: UnsafePointer<Float>? = nil, into result: UnsafeMutablePointer<Float>, stride: Int,
+    accumulates: Bool = false
+  ) {
+    let panels = panels ?? 0..<panelCount
+    attune_matrix_product(
+      rows, columns, inner, left.elements, left.rowStride, left.columnStride, element(index),
+      panels.lowerBound, panels.count, bias, result, stride, accumulates)
+  }
+}
