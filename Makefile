@@ -15,7 +15,7 @@ PEERS := .build/peers
 # From MuJoCo 3.5 on, contacts are solved otherwise than in the version that Attune links (docs/fidelity.md).
 PEER_PACKAGES := torch numpy einops gymnasium[mujoco] 'mujoco<3.4' diffusers transformers
 
-.PHONY: all help packages build install test test-fast test-debug test-sanitized coverage demo bench \
+.PHONY: all help packages build install test test-fast test-debug test-sanitized test-threads coverage demo bench \
   bench-peers bench-dppo bench-compare format lint docs protobuf configuration-reference clean
 
 all: build
@@ -26,6 +26,7 @@ help:
 	@echo "make test         run all tests (optimized); TARGET=NAME those of a target, or whose name has it"
 	@echo "make test-fast    formulas, layers and readers only; make test-debug: without optimization"
 	@echo "make test-sanitized  run the file readers' tests under the address sanitizer"
+	@echo "make test-threads run the tests of threads under the thread sanitizer"
 	@echo "make coverage     the share of lines that tests run, by target"
 	@echo "make demo         both main jobs on bundled checkpoints, and a page about them"
 	@echo "make bench        time Attune's kernels; make bench-peers: side by side with PyTorch;"
@@ -85,6 +86,13 @@ test-debug: packages
 
 test-sanitized: packages
 	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --scratch-path .build-sanitized --sanitize=address --filter FilesTests
+
+# Locks that the sanitizer knows (THREAD_SANITIZER), and allocations that may fail as they do without it.
+THREAD_FLAGS := --scratch-path .build-threads --sanitize=thread -Xcc -O3 -Xswiftc -DTHREAD_SANITIZER
+test-threads: packages
+	$(SWIFT) build --build-tests $(THREAD_FLAGS)
+	TSAN_OPTIONS=allocator_may_return_null=1 $(SWIFT) test --skip-build $(THREAD_FLAGS) \
+	  --filter 'WorkerPool|BufferPool|Sharded|VectorEnvironment|TensorsTests'
 
 demo: build
 	samples/demo/run.sh
@@ -151,4 +159,4 @@ protobuf:
 	  --swift_out=$(PROTOBUF) --proto_path=$(PROTOBUF) event.proto
 
 clean:
-	rm -rf .build .build-sanitized
+	rm -rf .build .build-sanitized .build-threads .build-coverage

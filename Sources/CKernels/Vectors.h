@@ -12,8 +12,15 @@ typedef int32_t integers16 __attribute__((ext_vector_type(16), aligned(4)));
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/// Compiles a plain loop for several instruction sets and picks one when the program is loaded.
-#if defined(__x86_64__)
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define IS_SANITIZED_FOR_THREADS 1
+#endif
+#endif
+
+/// Compiles a plain loop for several instruction sets and picks one when the program is loaded: before
+/// the thread sanitizer's runtime is there, so that what picks would crash under it.
+#if defined(__x86_64__) && !defined(IS_SANITIZED_FOR_THREADS)
 #define AUTO_VECTORIZED \
   __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
