@@ -10,7 +10,7 @@ TEST_FLAGS := -c release -Xswiftc -enable-testing
 DOCC ?= $(or $(shell command -v docc),$(dir $(realpath $(shell command -v $(SWIFT))))docc)
 LIBRARIES := Tensors NeuralNetworks Diffusion Files Media CaptionedImages Environments \
   ReinforcementLearning DiffusionPolicies TextToImage Rewards InitialNoise ImageFineTuning Runs \
-  Reports
+  Training Reports
 PEERS := .build/peers
 # From MuJoCo 3.5 on, contacts are solved otherwise than in the version that Attune links (docs/fidelity.md).
 PEER_PACKAGES := torch numpy einops gymnasium[mujoco] 'mujoco<3.4' diffusers transformers

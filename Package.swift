@@ -10,7 +10,8 @@ let package = Package(
       targets: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "GenerativeModels",
-        "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Reports",
+        "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Training",
+        "Reports",
       ]),
   ],
   dependencies: [
@@ -92,6 +93,13 @@ let package = Package(
       ],
       exclude: ["TensorBoard/event.proto"]),
     .target(
+      name: "Training",
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
+        "DiffusionPolicies", "CaptionedImages", "GenerativeModels", "TextToImage", "Rewards",
+        "InitialNoise", "ImageFineTuning", "Runs",
+      ]),
+    .target(
       name: "Reports", dependencies: ["Files", "Media", "Runs"],
       resources: [.embedInCode("Page/page.css"), .embedInCode("Page/page.js")]),
 
@@ -101,7 +109,8 @@ let package = Package(
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "GenerativeModels",
-        "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Reports",
+        "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Training",
+        "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -176,12 +185,13 @@ let package = Package(
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .testTarget(
-      name: "ReportsTests", dependencies: ["Reports", "Files", "Media", "Runs", "attune"]),
+      name: "ReportsTests",
+      dependencies: ["Reports", "Files", "Media", "Runs", "Training", "attune"]),
     .testTarget(
       name: "CommandTests",
       dependencies: [
         "Diffusion", "DiffusionPolicies", "Environments", "Files", "Media", "NeuralNetworks",
-        "Rewards", "Runs", "Tensors", "TestSupport", "TextToImage", "attune",
+        "Rewards", "Runs", "Tensors", "TestSupport", "TextToImage", "Training", "attune",
       ]),
     .testTarget(name: "ArchitectureTests"),
   ],

@@ -21,14 +21,14 @@ struct DPPOIteration {
   /// are those of finished episodes so far.
   mutating func run() throws -> String {
     let begin = ContinuousClock.now
-    let report = try training.iterate()
+    let metrics = try training.iterate()
     let total = (ContinuousClock.now - begin) / .seconds(1)
-    episodeCount += report.episodes.count
-    stepCount += report.episodes.reduce(0) { $0 + $1.stepCount }
+    episodeCount += training.finishedEpisodes.count
+    stepCount += training.finishedEpisodes.reduce(0) { $0 + $1.stepCount }
     return """
-      {"simulate": \(report.times.simulation), "sample": \(report.times.sampling), \
-      "update": \(report.times.update), "total": \(total), \
-      "minibatches": \(report.losses.minibatchCount), "decisions": \(decisionCount), \
+      {"simulate": \(metrics.seconds["simulate"] ?? 0), "sample": \(metrics.seconds["sample"] ?? 0), \
+      "update": \(metrics.seconds["update"] ?? 0), "total": \(total), \
+      "minibatches": \(Int(metrics["minibatches"] ?? 0)), "decisions": \(decisionCount), \
       "steps": \(stepCount), "episodes": \(episodeCount), "peakMB": \(Self.peakMegabytes)}
       """
   }

@@ -14,7 +14,7 @@ import TextToImage
 /// An iteration draws images of the prompts, judges them, and makes what pleased more probable.
 /// Everything random in it is a function of the seed and the iteration's number, so that a restored
 /// training goes on exactly. Only the training's owner may use the model while it goes on.
-public final class ImageFineTuning {
+public final class ImageFineTuning: Trainer {
   /// How it is improved.
   public let configuration: ImageFineTuningConfiguration
   /// What is improved; it always has the present weights, low-rank changes merged.
@@ -94,8 +94,10 @@ public final class ImageFineTuning {
   /// The number of weights that learn.
   public var parameterCount: Int { weights.parameters.elementCount }
 
-  /// Whether all iterations are done.
-  public var isFinished: Bool { iteration >= configuration.iterationCount }
+  /// How many iterations there are to be.
+  public var iterations: Int { configuration.iterationCount }
+  /// Curves are drawn over images.
+  public var step: Int { imageCount }
 
   /// The share of images that must get a finite reward.
   private static let leastJudgedShare = 0.5
@@ -104,26 +106,31 @@ public final class ImageFineTuning {
   ///
   /// - Throws: `RewardError` if the reward fails, or is not finite for more than half of the
   ///   images; `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
-  public func iterate() throws -> ImageFineTuningReport {
+  public func iterate() throws -> Metrics {
+    var metrics = Metrics([
+      "policyLoss": .mean, "klPenalty": .mean, "clipFraction": .mean, "ratio": .mean,
+      "approximateKL": .mean, "gradientNorm": .mean, "updates": .sum,
+    ])
+    let (rollout, divergence) = try metrics.measure("sample") {
+      let rollout = try collector.collect(drawnPrompts(), iteration: iteration)
+      return (rollout, chainDivergence(rollout))
+    }
+    let scores = try metrics.measure("judge") {
+      try reward.judged(rollout.images, prompts: rollout.prompts)
+        .requiring(share: Self.leastJudgedShare, of: reward.name)
+    }
     let begin = ContinuousClock.now
-    let rollout = try collector.collect(drawnPrompts(), iteration: iteration)
-    let divergence = chainDivergence(rollout)
-    let drawn = ContinuousClock.now
-    let scores = try reward.judged(rollout.images, prompts: rollout.prompts)
-      .requiring(share: Self.leastJudgedShare, of: reward.name)
-    let judged = ContinuousClock.now
-    let losses = try improve(
-      rollout, advantages: advantages(scores.values, prompts: rollout.prompts))
+    try improve(
+      rollout, advantages: advantages(scores.values, prompts: rollout.prompts), &metrics)
+    metrics.add(ContinuousClock.now - begin, to: "update")
     iteration += 1
     imageCount += rollout.count * communicator.processCount
-    return ImageFineTuningReport(
-      iteration: iteration, imageCount: imageCount, reward: scores.mean ?? .nan,
-      rewardStandardError: scores.standardError, droppedCount: scores.droppedCount,
-      klDivergence: divergence, update: losses,
-      times: (
-        (drawn - begin) / .seconds(1), (judged - drawn) / .seconds(1),
-        (ContinuousClock.now - judged) / .seconds(1)
-      ))
+    metrics["images"] = Double(imageCount)
+    metrics["reward"] = scores.mean ?? .nan
+    metrics["rewardStandardError"] = scores.standardError
+    metrics["droppedImages"] = Double(scores.droppedCount)
+    metrics["klDivergence"] = divergence
+    return metrics
   }
 
   /// A prompt for each image of this iteration.
@@ -151,9 +158,8 @@ public final class ImageFineTuning {
 
   /// Several passes over the images that have advantages.
   private func improve(
-    _ rollout: ImageRollout, advantages: [Float?]
-  ) throws -> ImageFineTuningReport.Update {
-    var losses = ImageFineTuningReport.Update()
+    _ rollout: ImageRollout, advantages: [Float?], _ metrics: inout Metrics
+  ) throws {
     let order = RandomStream(seed: seed, purpose: "minibatches", index: iteration)
     let judged = advantages.indices.filter { advantages[$0] != nil }
     let partCount = min(configuration.updatesPerEpoch, judged.count)
@@ -165,11 +171,9 @@ public final class ImageFineTuning {
         let images = Array(shuffled[range])
         let batch = minibatch(
           rollout, images: images, advantages: images.map { advantages[$0] ?? 0 }, &order)
-        try improve(batch, &losses)
+        try improve(batch, &metrics)
       }
     }
-    losses.average()
-    return losses
   }
 
   /// Some denoising steps of the given images, drawn for each image on its own.
@@ -193,7 +197,7 @@ public final class ImageFineTuning {
 
   /// One step of the optimizer.
   private func improve(
-    _ batch: DenoisingMinibatch, _ losses: inout ImageFineTuningReport.Update
+    _ batch: DenoisingMinibatch, _ metrics: inout Metrics
   ) throws {
     let total = Int(try communicator.sum([Double(batch.count)])[0])
     let result = update.gradients(batch, totalCount: total)
@@ -206,13 +210,13 @@ public final class ImageFineTuning {
       gradients, of: weights.parameters, normLimit: configuration.gradientNormLimit,
       loss: numbers[0] + numbers[1], "policy loss")
     weights.apply()
-    losses.policyLoss += numbers[0]
-    losses.klPenalty += numbers[1]
-    losses.clipFraction += statistics.clipped / statistics.count
-    losses.ratio += statistics.ratio / statistics.count
-    losses.approximateKL += statistics.divergence / statistics.count
-    losses.gradientNorm += norm
-    losses.stepCount += 1
+    metrics.add("policyLoss", numbers[0])
+    metrics.add("klPenalty", numbers[1])
+    metrics.add("clipFraction", statistics.clipped / statistics.count)
+    metrics.add("ratio", statistics.ratio / statistics.count)
+    metrics.add("approximateKL", statistics.divergence / statistics.count)
+    metrics.add("gradientNorm", norm)
+    metrics.add("updates", 1)
   }
 
   /// Writes the low-rank changes as diffusers' `load_lora_weights` reads them; nothing where all

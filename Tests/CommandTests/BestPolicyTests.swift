@@ -7,7 +7,7 @@ import Tensors
 import TestSupport
 import Testing
 
-@testable import attune
+@testable import Training
 
 /// Which policy of a run is kept as the best.
 struct BestPolicyTests {

@@ -44,7 +44,7 @@ struct PretrainingTests {
   }
 
   private func weights(_ training: Pretraining) -> [String: [Float]] {
-    training.trainingState.tensors(under: "weights").mapValues(\.elements)
+    training.trainingState().tensors(under: "weights").mapValues(\.elements)
   }
 
   /// As the policy file has them.
@@ -120,7 +120,7 @@ struct PretrainingTests {
     let first = try training(change)
     for _ in 0..<3 { _ = try first.step() }
     let second = try training(change)
-    try second.restore(first.trainingState)
+    try second.restore(first.trainingState())
     for _ in 0..<3 { _ = try second.step() }
     #expect(weights(second) == weights(whole) && averages(second) == averages(whole))
     #expect(second.batchIndex == 6)

@@ -25,10 +25,11 @@ struct UpdateSettingTests {
   /// 6 environments of 10 decisions of 2 steps; 180 pairs in minibatches of 50, two passes.
   @Test func stepsAndMinibatchesAreCounted() throws {
     let training = try TargetTraining.training { _ in }
-    #expect(try training.iterate().environmentSteps == 120)
+    _ = try training.iterate()
+    #expect(training.environmentSteps == 120)
     let second = try training.iterate()
-    #expect(second.environmentSteps == 240)
-    #expect(second.losses.minibatchCount == 6)
+    #expect(training.environmentSteps == 240)
+    #expect(second["minibatches"] == 6)
   }
 
   /// Two decisions of one environment that earn 1 and 2, judged by a critic that gives 0.
@@ -91,8 +92,8 @@ struct UpdateSettingTests {
     let policy = [1e-4, 1e-4, 1e-4, 2e-4, 3e-4]
     let critic = [1e-3, 1.5e-3, 2e-3, 2.5e-3, 3e-3]
     for (index, report) in reports.enumerated() {
-      #expect(abs(report.policyLearningRate - policy[index]) <= 1e-12, "iteration \(index)")
-      #expect(abs(report.criticLearningRate - critic[index]) <= 1e-12, "iteration \(index)")
+      #expect(abs(report["policyLearningRate"]! - policy[index]) <= 1e-12, "iteration \(index)")
+      #expect(abs(report["criticLearningRate"]! - critic[index]) <= 1e-12, "iteration \(index)")
     }
   }
 
@@ -123,9 +124,9 @@ struct UpdateSettingTests {
   /// that are no longer fine-tuned.
   @Test func stepsAreAnnealedAtTheirInterval() throws {
     let training = try TargetTraining.training { $0.annealingInterval = 2 }
-    var counts: [Int] = []
+    var counts: [Double?] = []
     for _ in 0..<5 {
-      counts.append(try training.iterate().fineTunedCount)
+      counts.append(try training.iterate()["fineTunedSteps"])
       let weights = training.policy.weights
       let (frozen, learned) = (weights.under("actor"), weights.under("actor_ft"))
       let isAnnealed = counts.count.isMultiple(of: 2)
@@ -162,7 +163,7 @@ struct UpdateSettingTests {
         $0.epochCount = 1
         $0.batchSize = 180
         $0.valueCoefficient = coefficient
-      }.iterate().losses.criticGradientNorm
+      }.iterate()["criticGradientNorm"]!
     }
     let (whole, half) = try (norm(1), norm(0.5))
     #expect(abs(half / whole - 0.5) <= 1e-5)
@@ -171,7 +172,7 @@ struct UpdateSettingTests {
   /// After the first minibatch values have moved: a limit counts from the second one on.
   @Test func valueClippingReachesTheLoss() throws {
     func loss(_ range: Double) throws -> Double {
-      try TargetTraining.training { $0.valueClipRange = range }.iterate().losses.value
+      try TargetTraining.training { $0.valueClipRange = range }.iterate()["valueLoss"]!
     }
     #expect(try loss(1e-6) > loss(0))
   }
@@ -204,7 +205,7 @@ struct UpdateSettingTests {
         $0.policyLearningRate = CyclicLearningRate(maximum: 1e-2, minimum: 1e-2)
       }
       _ = try training.iterate()
-      return try training.iterate().losses.cloning
+      return try training.iterate()["cloningLoss"]!
     }
     #expect(try loss(100) < loss(1e-6))
   }
@@ -215,14 +216,14 @@ struct UpdateSettingTests {
       _ checkpoint: PolicyCheckpoint, _ change: (inout FineTuningConfiguration) -> Void
     ) throws {
       let whole = try TargetTraining.training(checkpoint, change)
-      let reports = try (0..<4).map { _ in try whole.iterate().losses }
+      let reports = try (0..<4).map { _ in try whole.iterate() }
       let first = try TargetTraining.training(checkpoint, change)
       for _ in 0..<2 { _ = try first.iterate() }
       let second = try TargetTraining.training(checkpoint, change)
-      try second.restore(first.checkpoint().weights, first.trainingState())
-      let later = try (0..<2).map { _ in try second.iterate().losses }
-      #expect(later.map(\.cloning) == reports.suffix(2).map(\.cloning))
-      #expect(later.map(\.value) == reports.suffix(2).map(\.value))
+      try second.restore(first.trainingState())
+      let later = try (0..<2).map { _ in try second.iterate() }
+      #expect(later.map { $0["cloningLoss"] } == reports.suffix(2).map { $0["cloningLoss"] })
+      #expect(later.map { $0["valueLoss"] } == reports.suffix(2).map { $0["valueLoss"] })
       let (expected, found) = (whole.checkpoint().weights, second.checkpoint().weights)
       #expect(expected.mapValues(\.elements) == found.mapValues(\.elements))
     }

@@ -27,8 +27,8 @@ import Testing
         $0.promptsPerIteration = 1
       }
     }
-    func numbers(_ report: ImageFineTuningReport) -> [Double] {
-      [report.reward, report.klDivergence, report.update.policyLoss, report.update.gradientNorm]
+    func numbers(_ metrics: Metrics) -> [Double] {
+      ["reward", "klDivergence", "policyLoss", "gradientNorm"].map { metrics[$0]! }
     }
     let whole = try training()
     let reports = try (0..<4).map { _ in numbers(try whole.iterate()) }
@@ -100,7 +100,7 @@ import Testing
     let model = try TinyModels.pixels()
     func iteration(_ guidance: Double) throws -> (reward: Double, weights: [Float]) {
       let training = try TinyModels.training(model: TinyModels.pixels()) { $0.guidance = guidance }
-      let reward = try training.iterate().reward
+      let reward = try training.iterate()["reward"]!
       return (reward, training.model.unet.parameters.flatMap(\.parameter.value.elements))
     }
     let (zero, one, two) = (try iteration(0), try iteration(1), try iteration(2))
@@ -124,15 +124,16 @@ import Testing
       $0.learningRate = loraRank == 0 ? 1e-3 : 1e-2
       $0.clipRange = 1e-2
     }
-    var reports: [ImageFineTuningReport] = []
+    var reports: [Metrics] = []
     while !training.isFinished { reports.append(try training.iterate()) }
     let start = reports[0]
     let end = reports[reports.count - 1]
     print(
-      "brightness with rank \(loraRank): \(start.reward) +- \(start.rewardStandardError) to "
-        + "\(end.reward), divergence \(end.klDivergence)")
-    #expect(end.reward > start.reward + 5 * start.rewardStandardError)
-    #expect(start.klDivergence == 0 && end.klDivergence > 0.1)
+      "brightness with rank \(loraRank): \(start["reward"]!) +- "
+        + "\(start["rewardStandardError"]!) to \(end["reward"]!), divergence "
+        + "\(end["klDivergence"]!)")
+    #expect(end["reward"]! > start["reward"]! + 5 * start["rewardStandardError"]!)
+    #expect(start["klDivergence"] == 0 && end["klDivergence"]! > 0.1)
   }
 
   /// The same training with a penalty ends nearer to where it began.
@@ -146,7 +147,7 @@ import Testing
         $0.klCoefficient = coefficient
       }
       var last = 0.0
-      while !training.isFinished { last = try training.iterate().klDivergence }
+      while !training.isFinished { last = try training.iterate()["klDivergence"]! }
       return last
     }
     let (free, held) = try (divergence(0), divergence(100))
@@ -160,7 +161,7 @@ import Testing
     let training = try TinyModels.training(model: model) { $0.loraRank = 0 }
     #expect(training.parameterCount == model.unet.parameters.elementCount)
     let report = try training.iterate()
-    #expect(report.update.stepCount == 2 && report.update.gradientNorm > 0)
+    #expect(report["updates"] == 2 && report["gradientNorm"]! > 0)
     let changed = try model.parameters.values.filter {
       greatestDifference($1, try #require(before[$0])) > 0
     }
@@ -169,8 +170,8 @@ import Testing
 
   @Test func missingRewardsAreLeftOut() throws {
     let report = try TinyModels.training(reward: Brightness(missingCount: 5)).iterate()
-    #expect(report.droppedCount == 5 && report.reward.isFinite)
-    #expect(report.update.stepCount == 2 && report.imageCount == 12)
+    #expect(report["droppedImages"] == 5 && report["reward"]!.isFinite)
+    #expect(report["updates"] == 2 && report["images"] == 12)
     let failing = try TinyModels.training(reward: Brightness(missingCount: 7))
     #expect(throws: RewardError.self) { try failing.iterate() }
     #expect(failing.iteration == 0)

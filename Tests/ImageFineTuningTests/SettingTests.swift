@@ -40,7 +40,7 @@ import Testing
   /// Three passes of two updates.
   @Test func updatesAreCounted() throws {
     let report = try TinyModels.training { $0.epochCount = 3 }.iterate()
-    #expect(report.update.stepCount == 6 && report.imageCount == 12)
+    #expect(report["updates"] == 6 && report["images"] == 12)
   }
 
   /// The weights after an iteration, and how far the farthest has moved.
@@ -99,7 +99,7 @@ import Testing
         of: Array(0..<12), steps: prompts.map { _ in [step] })
       return sum + Double(update.divergences(batch, prompts: prompts).mean().scalar)
     }
-    let found = try training.iterate().klDivergence
+    let found = try training.iterate()["klDivergence"]!
     #expect(found > 0.5 * sum && found < 2 * sum, "\(found), expected about \(sum)")
   }
 }

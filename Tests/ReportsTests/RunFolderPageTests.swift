@@ -1,6 +1,7 @@
 import Foundation
 import Runs
 import Testing
+import Training
 
 @testable import Reports
 @testable import attune
@@ -44,15 +45,15 @@ import Testing
     func kind(_ settings: some RunConfiguration) throws -> RunKind {
       RunKind(try SettingsOutline(yaml: settings.yaml()))
     }
-    #expect(try kind(PretrainSettings.defaults) == .policyPretraining)
-    #expect(try kind(FinetuneSettings.defaults) == .policyFineTuning)
-    #expect(try kind(ImageTrainSettings.defaults) == .imageTraining)
-    #expect(try kind(ImageFinetuneSettings.defaults) == .imageFineTuning)
-    #expect(try kind(NoiseOptimizeSettings.defaults) == .noiseOptimization)
-    #expect(try kind(RewardTrainSettings.defaults) == .rewardTraining)
+    #expect(try kind(PolicyPretrainingSettings.defaults) == .policyPretraining)
+    #expect(try kind(PolicyFineTuningSettings.defaults) == .policyFineTuning)
+    #expect(try kind(ImageTrainingSettings.defaults) == .imageTraining)
+    #expect(try kind(ImageFineTuningSettings.defaults) == .imageFineTuning)
+    #expect(try kind(NoiseOptimizationSettings.defaults) == .noiseOptimization)
+    #expect(try kind(RewardTrainingSettings.defaults) == .rewardTraining)
     #expect(RunKind(nil) == .other)
     // What the folder tells wins over what its settings look like.
-    let pretraining = try SettingsOutline(yaml: PretrainSettings.defaults.yaml())
+    let pretraining = try SettingsOutline(yaml: PolicyPretrainingSettings.defaults.yaml())
     #expect(RunKind(nil, pretraining) == .policyPretraining)
     #expect(RunKind(RunRecord(command: "image train"), pretraining) == .imageTraining)
     #expect(RunKind(RunRecord(command: "noise optimize"), nil) == .noiseOptimization)
@@ -64,17 +65,17 @@ import Testing
       let outline = try SettingsOutline(yaml: settings.yaml())
       return RunKind(outline).iterationCount(outline)
     }
-    let pretrain = PretrainSettings.defaults
+    let pretrain = PolicyPretrainingSettings.defaults
     #expect(try count(pretrain) == pretrain.training.batchCount)
-    let finetune = FinetuneSettings.defaults
+    let finetune = PolicyFineTuningSettings.defaults
     #expect(try count(finetune) == finetune.training.iterationCount)
-    let image = ImageTrainSettings.defaults
+    let image = ImageTrainingSettings.defaults
     #expect(try count(image) == image.training.batchCount)
-    let weights = ImageFinetuneSettings.defaults
+    let weights = ImageFineTuningSettings.defaults
     #expect(try count(weights) == weights.training.iterationCount)
-    let noise = NoiseOptimizeSettings.defaults
+    let noise = NoiseOptimizationSettings.defaults
     #expect(try count(noise) == noise.find.iterationCount)
-    var reward = RewardTrainSettings.defaults
+    var reward = RewardTrainingSettings.defaults
     #expect(try count(reward) == reward.clip.optimization.stepCount)
     reward.kind = .classifier
     #expect(try count(reward) == reward.classifier.optimization.stepCount)

@@ -28,7 +28,7 @@ import Testing
 
   /// Everything that a training knows, as bits.
   private func bits(_ training: ImageTraining) -> [String: [UInt32]] {
-    training.trainingState.tensors.mapValues { $0.elements.map(\.bitPattern) }
+    training.trainingState().tensors.mapValues { $0.elements.map(\.bitPattern) }
   }
 
   @Test func goesOnExactly() throws {
@@ -37,7 +37,7 @@ import Testing
     let first = try training()
     let firstLosses = try steps(first, 2)
     let second = try training()
-    try second.restore(first.trainingState)
+    try second.restore(first.trainingState())
     #expect(second.batchIndex == 2)
     #expect(try firstLosses + steps(second, 2) == losses)
     #expect(bits(second) == bits(whole))
@@ -71,10 +71,10 @@ import Testing
   }
 
   @Test func statesOfOtherModelsAreRefused() throws {
-    var state = try training().trainingState
+    var state = try training().trainingState()
     state.texts["merges"] = "a b"
     #expect(throws: SettingError.self) { try training().restore(state) }
-    state = try training().trainingState
+    state = try training().trainingState()
     state.tensors["weights.unet.conv_in.bias"] = nil
     #expect(throws: ParameterError.self) { try training().restore(state) }
   }
@@ -108,8 +108,8 @@ import Testing
   @Test func averagedWeightsComeAndGo() throws {
     let training = try training()
     _ = try steps(training, 3)
-    let current = training.trainingState.tensors(under: "weights")
-    let average = training.trainingState.tensors(under: "average")
+    let current = training.trainingState().tensors(under: "weights")
+    let average = training.trainingState().tensors(under: "average")
     training.withAveragedWeights { model in
       for (name, value) in average where name.hasPrefix("unet.") {
         #expect(greatestDifference(model.parameters[name]!.value, value) == 0)

@@ -10,15 +10,18 @@ import Tensors
 /// An iteration lets the policy act, judges what it did, and improves it. Everything random in it
 /// is a function of the seed and the iteration's number, so that a restored training goes on
 /// exactly.
-public final class FineTuning {
+public final class FineTuning: Trainer {
   /// How it is improved.
   public let configuration: FineTuningConfiguration
   /// What is improved.
   public let policy: any ChunkPolicy
   /// Iterations done.
   public private(set) var iteration = 0
-  /// Single steps of the environments so far.
+  /// Actions decided so far, as the reference counts: each is a step of an environment, but for
+  /// those of a chunk that its episode's end cut short.
   public private(set) var environmentSteps = 0
+  /// The episodes that ended in the last iteration, as the exploring policy played them.
+  public private(set) var finishedEpisodes: [EpisodeStatistics] = []
 
   private let start: PolicyCheckpoint
   private let critic: Critic
@@ -59,7 +62,7 @@ public final class FineTuning {
   ///   - seed: that of the training.
   ///   - registry: knows the environment.
   ///   - communicator: sums gradients over processes.
-  /// - Throws: what `restore(_:_:)` throws, and what starting a training throws.
+  /// - Throws: what `restore(_:)` throws, and what starting a training throws.
   public convenience init(
     resuming checkpoint: PolicyCheckpoint, _ state: TrainingState,
     configuration: FineTuningConfiguration, seed: UInt64,
@@ -68,7 +71,7 @@ public final class FineTuning {
     try self.init(
       start: checkpoint, configuration: configuration, seed: seed, registry: registry,
       communicator: communicator)
-    try restore(checkpoint.weights, state)
+    try restore(state)
   }
 
   private init(
@@ -132,35 +135,52 @@ public final class FineTuning {
     ]
   }
 
-  /// Whether all iterations are done.
-  public var isFinished: Bool { iteration >= configuration.iterationCount }
+  /// How many iterations there are to be.
+  public var iterations: Int { configuration.iterationCount }
+  /// Curves are drawn over steps of the environments.
+  public var step: Int { environmentSteps }
 
-  /// Rolls out, judges and improves once.
+  /// Rolls out, computes advantages and improves once.
   ///
   /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
-  public func iterate() throws -> IterationReport {
+  public func iterate() throws -> Metrics {
     if configuration.startsEpisodesAnew && iteration > 0 { collector.startNextEpisodes() }
     let (buffer, summary) = collector.collect(
       policy, decisionCount: configuration.decisionCount, iteration: iteration)
     environmentSteps += buffer.count * start.configuration.executedCount
+    finishedEpisodes = summary.episodes
 
     let begin = ContinuousClock.now
     let rollout = JudgedRollout(
       buffer, critic: critic, configuration: configuration, policy: policy, scaler: &scaler)
     let rates = setLearningRates()
-    let losses = try improve(rollout)
+    var metrics = Metrics([
+      "policyLoss": .mean, "valueLoss": .mean, "entropy": .mean, "cloningLoss": .mean,
+      "approximateKL": .mean, "greatestApproximateKL": .maximum, "clipFraction": .mean,
+      "ratio": .mean, "policyGradientNorm": .mean, "criticGradientNorm": .mean,
+      "minibatches": .sum,
+    ])
+    try improve(rollout, &metrics)
+    metrics["explainedVariance"] =
+      explainedVariance(values: rollout.values, returns: rollout.returns) ?? .nan
+    metrics["rewardScale"] = configuration.scalesRewards ? scaler.scale : 1
+    metrics["fineTunedSteps"] = Double(rollout.transitionCount)
+    metrics["policyLearningRate"] = rates.policy
+    metrics["criticLearningRate"] = rates.critic
+    metrics["episodes"] = Double(finishedEpisodes.count)
+    if !finishedEpisodes.isEmpty {
+      let summary = EvaluationSummary(environment: "", finishedEpisodes)
+      metrics["episodeReturn"] = summary.meanReturn
+      metrics["episodeBestReward"] = summary.bestRewardMean
+      metrics["episodeLength"] = summary.meanLength
+      metrics["episodeSuccessRate"] = summary.successRate
+    }
     try annealTransitionCount()
     iteration += 1
-    return IterationReport(
-      iteration: iteration, environmentSteps: environmentSteps, episodes: summary.episodes,
-      losses: losses,
-      explainedVariance: explainedVariance(values: rollout.values, returns: rollout.returns),
-      rewardScale: configuration.scalesRewards ? scaler.scale : 1,
-      fineTunedCount: rollout.transitionCount, policyLearningRate: rates.policy,
-      criticLearningRate: rates.critic,
-      times: (
-        summary.simulationTime, summary.samplingTime, (ContinuousClock.now - begin) / .seconds(1)
-      ))
+    metrics.add(seconds: summary.simulationTime, to: "simulate")
+    metrics.add(seconds: summary.samplingTime, to: "sample")
+    metrics.add(ContinuousClock.now - begin, to: "update")
+    return metrics
   }
 
   private var isWarmingUp: Bool { iteration < configuration.criticWarmUpCount }
@@ -177,9 +197,7 @@ public final class FineTuning {
   }
 
   /// Several passes over the rollout in minibatches of pairs of decision and denoising step.
-  private func improve(_ rollout: JudgedRollout) throws -> IterationReport.Losses {
-    var losses = IterationReport.Losses()
-    var policyMinibatches = 0
+  private func improve(_ rollout: JudgedRollout, _ metrics: inout Metrics) throws {
     let order = RandomStream(seed: seed, purpose: "minibatches", index: iteration)
     let cloning = RandomStream(seed: seed, purpose: "cloning", index: iteration)
     let size = min(configuration.batchSize, rollout.pairCount)
@@ -195,24 +213,21 @@ public final class FineTuning {
           let number = epoch * batchCount + batch
           divergence = try improvePolicy(
             rollout.minibatch(chosen), total, number: number, cloning: cloning.split(number),
-            &losses)
-          policyMinibatches += 1
+            &metrics)
         }
-        try improveCritic(rollout.criticBatch(chosen, totalCount: total), &losses)
-        losses.minibatchCount += 1
+        try improveCritic(rollout.criticBatch(chosen, totalCount: total), &metrics)
+        metrics.add("minibatches", 1)
         if configuration.divergenceLimit > 0, divergence > configuration.divergenceLimit {
           break passes
         }
       }
     }
-    losses.average(policyMinibatches: policyMinibatches)
-    return losses
   }
 
   /// One step of the policy's optimizer; returns the divergence before it.
   private func improvePolicy(
     _ batch: Minibatch, _ total: Int, number: Int, cloning: RandomStream,
-    _ losses: inout IterationReport.Losses
+    _ metrics: inout Metrics
   ) throws -> Double {
     let result = update.policyGradients(batch, totalCount: total) { [policy] rows, observations in
       policy.frozenStates(on: observations, streams: rows.map { cloning.split($0) })
@@ -231,26 +246,27 @@ public final class FineTuning {
       etaOptimizer.step(try communicator.sum(result.gradients, of: parameters))
     }
     let divergence = statistics.divergence / statistics.count
-    losses.policy += policyLoss
-    losses.entropy += entropy
-    losses.cloning += cloningLoss
-    losses.divergence += divergence
-    losses.greatestDivergence = max(losses.greatestDivergence, divergence)
-    losses.clipFraction += statistics.clipped / statistics.count
-    losses.ratio += statistics.ratio / statistics.count
-    losses.policyGradientNorm += norm
+    metrics.add("policyLoss", policyLoss)
+    metrics.add("entropy", entropy)
+    metrics.add("cloningLoss", cloningLoss)
+    metrics.add("approximateKL", divergence)
+    metrics.add("greatestApproximateKL", divergence)
+    metrics.add("clipFraction", statistics.clipped / statistics.count)
+    metrics.add("ratio", statistics.ratio / statistics.count)
+    metrics.add("policyGradientNorm", norm)
     return divergence
   }
 
   private func improveCritic(
-    _ batch: CriticBatch, _ losses: inout IterationReport.Losses
+    _ batch: CriticBatch, _ metrics: inout Metrics
   ) throws {
     let result = update.criticGradients(batch)
     let gradients = try communicator.sum(result.gradients, of: critic.parameters)
     let loss = try communicator.sum([result.loss])[0]
-    losses.value += loss
-    losses.criticGradientNorm += try criticOptimizer.step(
+    let norm = try criticOptimizer.step(
       gradients, of: critic.parameters, normLimit: 0, loss: loss, "value loss")
+    metrics.add("valueLoss", loss)
+    metrics.add("criticGradientNorm", norm)
   }
 
   private func annealTransitionCount() throws {
@@ -265,15 +281,17 @@ public final class FineTuning {
   /// The policy as it is now, with its critic.
   public func checkpoint(origin: [String: String] = [:]) -> PolicyCheckpoint {
     var checkpoint = start
-    checkpoint.weights = policy.weights.merging(
-      critic.parameters.values.prefixed("critic")
-    ) { first, _ in first }
+    checkpoint.weights = weights
     checkpoint.fineTunedCount =
       start.configuration.network.kind == .gaussian ? 0 : policy.transitionCount
     checkpoint.critic = configuration.critic
     checkpoint.exploration = configuration.exploration
     checkpoint.origin.merge(origin) { $1 }
     return checkpoint
+  }
+
+  private var weights: [String: Tensor] {
+    policy.weights.merging(critic.parameters.values.prefixed("critic")) { first, _ in first }
   }
 
   // MARK: Going on later
@@ -283,11 +301,12 @@ public final class FineTuning {
     var collector: RolloutCollector.State
   }
 
-  /// Everything that the following iterations depend on, besides the checkpoint's weights.
+  /// Everything that the following iterations depend on; the weights under `weights.`.
   ///
   /// - Throws: `EncodingError` if a number is not finite.
   public func trainingState() throws -> TrainingState {
     var state = TrainingState()
+    state.add(weights, under: "weights")
     state.add(policyOptimizer.state, under: "policyOptimizer")
     state.add(criticOptimizer.state, under: "criticOptimizer")
     if let etaOptimizer { state.add(etaOptimizer.state, under: "etaOptimizer") }
@@ -300,11 +319,12 @@ public final class FineTuning {
     return state
   }
 
-  /// Goes on from a saved checkpoint and state.
+  /// Goes on from a saved state.
   ///
   /// - Throws: `SettingError` for a setting that cannot change, `ParameterError`,
   ///   `EnvironmentError` or `DecodingError` if they belong to another training.
-  public func restore(_ weights: [String: Tensor], _ state: TrainingState) throws {
+  public func restore(_ state: TrainingState) throws {
+    let weights = state.tensors(under: "weights")
     // States from before this was checked do not say it.
     let environmentCount = state.numbers["environmentCount"] ?? configuration.environmentCount
     try SettingError.require(

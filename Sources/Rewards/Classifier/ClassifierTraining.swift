@@ -9,7 +9,8 @@ import TextToImage
 /// Everything is a function of the composer, the settings and the seed: a restored training goes
 /// on with the same bits.
 public final class ClassifierTraining: RewardTraining {
-  private let configuration: ClassifierTrainingConfiguration
+  /// How it learns.
+  public let configuration: ClassifierTrainingConfiguration
   private let source: DollSource
   private let unseen: DollSource
   private let validationCount: Int
@@ -52,6 +53,8 @@ public final class ClassifierTraining: RewardTraining {
 
   /// The number of steps taken.
   public var stepIndex: Int { training.stepIndex }
+  /// How many there are to be.
+  public var iterations: Int { configuration.optimization.stepCount }
   /// The number of weights.
   public var parameterCount: Int { classifier.parameters.elementCount }
 
@@ -111,7 +114,7 @@ public final class ClassifierTraining: RewardTraining {
   }
 
   /// What a later run needs to go on exactly from here.
-  public var state: TrainingState { training.state }
+  public func trainingState() -> TrainingState { training.state }
 
   /// Goes on from a saved state.
   public func restore(_ state: TrainingState) throws { try training.restore(state) }

@@ -10,7 +10,8 @@ import TextToImage
 /// Everything is a function of the composer, the settings and the seed: a restored training goes
 /// on with the same bits.
 public final class CLIPTraining: RewardTraining {
-  private let configuration: CLIPTrainingConfiguration
+  /// How it learns.
+  public let configuration: CLIPTrainingConfiguration
   private let source: DollSource
   private let unseen: DollSource
   private let parser: PromptParser
@@ -78,6 +79,8 @@ public final class CLIPTraining: RewardTraining {
 
   /// The number of steps taken.
   public var stepIndex: Int { training.stepIndex }
+  /// How many there are to be.
+  public var iterations: Int { configuration.optimization.stepCount }
   /// The number of weights.
   public var parameterCount: Int { trained.model.parameters.elementCount }
 
@@ -147,7 +150,7 @@ public final class CLIPTraining: RewardTraining {
   }
 
   /// What a later run needs to go on exactly from here.
-  public var state: TrainingState { training.state }
+  public func trainingState() -> TrainingState { training.state }
 
   /// Goes on from a saved state.
   public func restore(_ state: TrainingState) throws { try training.restore(state) }

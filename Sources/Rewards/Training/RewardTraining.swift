@@ -2,7 +2,7 @@ import Files
 import NeuralNetworks
 
 /// A model of pictures that learns from paper dolls, step by step.
-public protocol RewardTraining: AnyObject {
+public protocol RewardTraining: Trainer {
   /// The number of steps taken.
   var stepIndex: Int { get }
   /// The number of weights.
@@ -15,14 +15,6 @@ public protocol RewardTraining: AnyObject {
 
   /// Measures on pictures that training never shows, by the averaged weights.
   func validationMetrics() throws -> [String: Double]
-
-  /// What a later run needs to go on exactly from here.
-  var state: TrainingState { get }
-
-  /// Goes on from a saved state.
-  ///
-  /// - Throws: `ParameterError` if it belongs to another model.
-  func restore(_ state: TrainingState) throws
 
   /// Writes the model with its averaged weights.
   ///
@@ -40,4 +32,19 @@ public struct RewardTrainingReport: Sendable, Equatable {
   public let learningRate: Double
   /// The gradients' norm before it was limited.
   public let gradientNorm: Double
+}
+
+extension RewardTraining {
+  public var iteration: Int { stepIndex }
+
+  /// Learns from the next batch.
+  public func iterate() throws -> Metrics {
+    let report = try step()
+    var metrics = Metrics(["loss": .mean, "accuracy": .mean, "gradientNorm": .mean])
+    metrics.add("loss", report.loss)
+    metrics.add("accuracy", report.accuracy)
+    metrics.add("gradientNorm", report.gradientNorm)
+    metrics["learningRate"] = report.learningRate
+    return metrics
+  }
 }

@@ -168,7 +168,7 @@ public final class ImageTraining {
   // MARK: Going on later
 
   /// Everything that the following batches depend on, by name.
-  public var trainingState: TrainingState {
+  public func trainingState() -> TrainingState {
     var state = TrainingState()
     state.add(parameters.values, under: "weights")
     state.add(optimizer.state, under: "optimizer")
@@ -193,5 +193,20 @@ public final class ImageTraining {
     try average.restore(
       state.tensors(under: "average"), updateCount: try state.number("averageUpdates"))
     batchIndex = try state.number("batchIndex")
+  }
+}
+
+extension ImageTraining: Trainer {
+  public var iteration: Int { batchIndex }
+  public var iterations: Int { configuration.batchCount }
+
+  /// Trains on the next batch.
+  public func iterate() throws -> Metrics {
+    let report = try step()
+    var metrics = Metrics(["loss": .mean])
+    metrics.add("loss", report.loss)
+    metrics["learningRate"] = report.learningRate
+    metrics["gradientNorm"] = report.gradientNorm
+    return metrics
   }
 }

@@ -1,3 +1,4 @@
+import Training
 import ArgumentParser
 import DiffusionPolicies
 import Environments
@@ -54,7 +55,7 @@ struct EnvironmentRenderCommand: ParsableCommand {
     RunLog().takeEnvironmentWarnings(isQuiet: quiet)
     let environment = try selection.make()
     let actor = try policy.map { try BehaviourPolicy(path: $0) }
-    let film = try EpisodeFilm(
+    let film = try EpisodeVideo(
       path: output, of: environment, width: width, height: height, frameRate: frameRate)
     for episode in 0..<episodes {
       let seed = selection.seed &+ UInt64(episode)

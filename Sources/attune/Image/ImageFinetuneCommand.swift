@@ -1,9 +1,5 @@
 import ArgumentParser
-import ImageFineTuning
-import NeuralNetworks
-import Rewards
-import Runs
-import TextToImage
+import Training
 
 /// `attune image finetune --config FILE.yaml | --model DIR --prompt TEXT ... --reward NAME`
 struct ImageFinetuneCommand: ParsableCommand {
@@ -33,27 +29,8 @@ struct ImageFinetuneCommand: ParsableCommand {
     var options = options
     options.overrides += rewarded.overrides
     let run = try options.open(
-      ImageFinetuneSettings.self, command: "image finetune", named: "image-finetune",
+      ImageFineTuningSettings.self, command: "image finetune", named: "image-finetune",
       needsFile: rewarded.model == nil)
-    let settings = run.configuration
-    try run.require(RewardExpression(settings.reward).inputs(clip: settings.clip))
-    let judge = try settings.makeReward()
-    let model = try TextToImageModel(folder: settings.model)
-    try run.require([
-      RunInput(key: "model", path: settings.model, fingerprint: model.fingerprint)
-    ])
-    run.log.noteWeights(ofModel: settings.model)
-    run.log.warnOfCutPrompts(settings.prompts, tokenizer: model.tokenizer)
-    let training = try settings.checking("training") {
-      try ImageFineTuning(
-        model: model, configuration: settings.training, prompts: settings.prompts, reward: judge,
-        seed: settings.seed)
-    }
-    if let resumed = run.resumed { try training.restore(resumed.trainingState) }
-    run.log.say(
-      "\(training.parameterCount.counting("weight")), "
-        + "\(settings.prompts.count.counting("prompt")), run folder \(run.folder.path)")
-    try TrainingLoop(unit: "iteration", isQuiet: options.quiet)
-      .train(ImageFinetuneWork(run: run, training: training, reward: judge))
+    try options.train(ImageFineTuningJob(run))
   }
 }

@@ -1,3 +1,4 @@
+import Training
 import Files
 import Foundation
 import Media

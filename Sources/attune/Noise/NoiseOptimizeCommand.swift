@@ -1,9 +1,7 @@
 import ArgumentParser
-import Files
 import GenerativeModels
-import Rewards
-import Runs
 import TextToImage
+import Training
 
 /// `attune noise optimize --model DIR --prompt TEXT --reward NAME [--output RUN] [key.path=value
 /// ...]`
@@ -48,28 +46,8 @@ struct NoiseOptimizeCommand: ParsableCommand {
     if let sampler { options.overrides.append("sampling.sampler=\(sampler.rawValue)") }
     if let iterations { options.overrides.append("find.iterationCount=\(iterations)") }
     let run = try options.open(
-      NoiseOptimizeSettings.self, command: "noise optimize", named: "noise",
+      NoiseOptimizationSettings.self, command: "noise optimize", named: "noise",
       needsFile: rewarded.model == nil)
-    let settings = run.configuration
-    let expression = try RewardExpression(settings.reward)
-    try run.require(expression.inputs(clip: settings.clip))
-    let judge = try expression.reward(
-      clipFolder: settings.clip, timeLimit: settings.rewardTimeLimit)
-    let pipeline = try TextToImagePipeline(
-      folder: settings.model, embeddings: settings.embeddings, log: run.log)
-    try run.require([
-      RunInput(key: "model", path: settings.model, fingerprint: pipeline.model.fingerprint)
-    ])
-    run.log.noteWeights(ofModel: settings.model)
-    try pipeline.check(
-      settings.sampling.generation, negativePrompt: settings.negativePrompt,
-      samplerOption: "--sampler, or the setting sampling.sampler", log: run.log)
-    run.log.warnOfCutPrompts(settings.prompts, tokenizer: pipeline.model.tokenizer)
-    run.log.say(
-      "\(settings.prompts.count.counting("prompt")), "
-        + "\(settings.find.imageCount.counting("picture")) of each in an iteration, run folder "
-        + run.folder.path.printable)
-    try TrainingLoop(unit: "iteration", isQuiet: options.quiet)
-      .train(NoiseOptimizeWork(run: run, pipeline: pipeline, judge: judge))
+    try options.train(NoiseOptimizationJob(run))
   }
 }

@@ -5,6 +5,7 @@ import Files
 import Foundation
 import Media
 import Runs
+import Training
 
 /// `attune policy evaluate --checkpoint FILE [--environment NAME] [key=value ...] [--episodes 50]
 /// [--video out.mp4]`
@@ -86,31 +87,31 @@ struct PolicyEvaluateCommand: ParsableCommand {
     let log = RunLog(isQuiet: quiet)
     log.takeEnvironmentWarnings(isQuiet: quiet)
     let choice = EnvironmentChoice(name: environment, parameters: try arguments.values())
-    let contestant = try Contestant(path: checkpoint, in: choice, seed: seed, log: log)
+    let evaluated = try EvaluatedPolicy(path: checkpoint, in: choice, seed: seed, log: log)
     let other = try against.map {
-      try Contestant(path: $0, in: choice, seed: seed, log: log)
+      try EvaluatedPolicy(path: $0, in: choice, seed: seed, log: log)
     }
-    if let other { try requireOneEnvironment(contestant, other, log) }
+    if let other { try requireOneEnvironment(evaluated, other, log) }
 
     if let video { try AtomicFile.checkWritable(video) }
     let report = PolicyReport(
-      environment: contestant.environment, parameters: try contestant.environment.allParameters,
-      played: try play(contestant, "evaluate"), against: try other.map { try play($0, "against") },
-      startSeed: contestant.evaluation.startSeed(ofEpisode:))
+      environment: evaluated.environment, parameters: try evaluated.environment.allParameters,
+      played: try play(evaluated, "evaluate"), against: try other.map { try play($0, "against") },
+      startSeed: evaluated.evaluation.startSeed(ofEpisode:))
     print(json ? try report.jsonLine : report.text)
     if let video {
       let filmed = min(videoEpisodes, episodes)
       if let other {
-        try SideBySideVideo(left: other, right: contestant).write(to: video, episodeCount: filmed)
+        try SideBySideVideo(left: other, right: evaluated).write(to: video, episodeCount: filmed)
       } else {
-        try PolicyVideo(contestant: contestant).write(to: video, episodeCount: filmed)
+        try PolicyVideo(evaluated: evaluated).write(to: video, episodeCount: filmed)
       }
     }
   }
 
   /// Two tasks have no common measure; one task by other rules is measured, and the user told.
   private func requireOneEnvironment(
-    _ policy: Contestant, _ other: Contestant, _ log: RunLog
+    _ policy: EvaluatedPolicy, _ other: EvaluatedPolicy, _ log: RunLog
   ) throws {
     let (name, otherName) = (policy.environment.name, other.environment.name)
     guard name == otherName else {
@@ -125,10 +126,29 @@ struct PolicyEvaluateCommand: ParsableCommand {
     }
   }
 
-  private func play(_ contestant: Contestant, _ title: String) throws -> [EpisodeStatistics] {
+  private func play(_ evaluated: EvaluatedPolicy, _ title: String) throws -> [EpisodeStatistics] {
     var progress = ProgressBar(title, total: episodes, unit: "episode", isQuiet: quiet)
-    return try contestant.evaluation.play(
-      contestant.policy, episodeCount: episodes, mode: exploring ? .exploring : .evaluating
+    return try evaluated.evaluation.play(
+      evaluated.policy, episodeCount: episodes, mode: exploring ? .exploring : .evaluating
     ) { progress.update($0) }
+  }
+}
+
+extension EvaluatedPolicy {
+  /// Reads a policy.
+  ///
+  /// - Parameters:
+  ///   - path: a checkpoint of pretrain, finetune or import.
+  ///   - choice: what is other than in the checkpoint's environment.
+  ///   - seed: decides the episodes' starts and the policy's noise.
+  ///   - log: told in what the environment differs from the checkpoint's.
+  fileprivate init(path: String, in choice: EnvironmentChoice, seed: UInt64, log: RunLog) throws {
+    var checkpoint = try PolicyCheckpoint(path: path)
+    let own = checkpoint.configuration.environment
+    checkpoint.configuration.environment = choice.applied(to: own)
+    try self.init(checkpoint, path: path, seed: seed)
+    if let differences = try environment.differences(from: own) {
+      log.say("\(path.printable) is played in another environment than its own: \(differences)")
+    }
   }
 }

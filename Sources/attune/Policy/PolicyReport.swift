@@ -2,6 +2,7 @@ import DiffusionPolicies
 import Environments
 import ReinforcementLearning
 import Runs
+import Training
 
 /// What `attune policy evaluate` prints: a summary, and with another policy how much better it is.
 struct PolicyReport: Encodable {

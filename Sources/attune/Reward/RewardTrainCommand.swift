@@ -1,6 +1,5 @@
 import ArgumentParser
-import Rewards
-import Runs
+import Training
 
 /// `attune reward train --config FILE.yaml [--kind clip|classifier] [--output RUN] [--resume RUN]`
 struct RewardTrainCommand: ParsableCommand {
@@ -28,18 +27,8 @@ struct RewardTrainCommand: ParsableCommand {
   func run() throws {
     var options = options
     if let kind { options.overrides.append(override("kind", text: kind)) }
-    let run = try options.open(RewardTrainSettings.self, command: "reward train", named: "reward")
-    if let input = try RunInput(
-      key: "dolls.folder", contentsOf: run.configuration.dolls.folder)
-    {
-      try run.require([input])
-    }
-    let training = try run.configuration.makeTraining()
-    if let resumed = run.resumed { try training.restore(resumed.rewardTrainingState) }
-    run.log.say(
-      "\(run.configuration.kind.rawValue) of \(training.parameterCount.counting("weight")), "
-        + "run folder \(run.folder.path)")
-    try TrainingLoop(unit: "step", isQuiet: options.quiet)
-      .train(RewardTrainWork(run: run, training: training))
+    let run = try options.open(
+      RewardTrainingSettings.self, command: "reward train", named: "reward")
+    try options.train(RewardTrainingJob(run))
   }
 }

@@ -1,4 +1,5 @@
 import Runs
+import Training
 
 @testable import attune
 
@@ -10,12 +11,12 @@ struct CommandSettings: Sendable {
   let type: any RunConfiguration.Type
 
   static let all = [
-    CommandSettings(command: "policy pretrain", type: PretrainSettings.self),
-    CommandSettings(command: "policy finetune", type: FinetuneSettings.self),
+    CommandSettings(command: "policy pretrain", type: PolicyPretrainingSettings.self),
+    CommandSettings(command: "policy finetune", type: PolicyFineTuningSettings.self),
     CommandSettings(command: "policy import", type: ImportSettings.self),
-    CommandSettings(command: "image train", type: ImageTrainSettings.self),
-    CommandSettings(command: "image finetune", type: ImageFinetuneSettings.self),
-    CommandSettings(command: "noise optimize", type: NoiseOptimizeSettings.self),
-    CommandSettings(command: "reward train", type: RewardTrainSettings.self),
+    CommandSettings(command: "image train", type: ImageTrainingSettings.self),
+    CommandSettings(command: "image finetune", type: ImageFineTuningSettings.self),
+    CommandSettings(command: "noise optimize", type: NoiseOptimizationSettings.self),
+    CommandSettings(command: "reward train", type: RewardTrainingSettings.self),
   ]
 }

@@ -2,6 +2,7 @@ import Foundation
 import Runs
 import TestSupport
 import Testing
+import Training
 
 @testable import attune
 
@@ -18,7 +19,7 @@ import Testing
 
   private func isValid(_ path: String, for type: any RunConfiguration.Type) -> Bool {
     // FIND's presets are of no prompt; --prompt names one.
-    let overrides = type == NoiseOptimizeSettings.self ? ["prompts=[an elf]"] : []
+    let overrides = type == NoiseOptimizationSettings.self ? ["prompts=[an elf]"] : []
     return (try? type.load(from: "\(Self.folder)/\(path)", overrides: overrides)) != nil
   }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Files
 import Reports
 import Runs
+import Training
 
 /// The options of every command that trains.
 struct TrainingOptions: ParsableArguments {
@@ -71,6 +72,17 @@ struct TrainingOptions: ParsableArguments {
     return try Run.start(
       at: try output ?? RunFolder.makeDefault(named: name), configuration: settings,
       command: command, log: log)
+  }
+
+  /// Trains to the end.
+  ///
+  /// - Throws: `ExitCode.interrupted` if the user stops it, and what the job throws.
+  func train(_ job: some TrainingJob) throws {
+    do {
+      try TrainingLoop(isQuiet: quiet).train(job)
+    } catch is Interrupted {
+      throw ExitCode.interrupted
+    }
   }
 }
 

@@ -1,21 +1,22 @@
 import DiffusionPolicies
+import Foundation
 import Runs
 
-/// How a policy is judged while it is trained.
-struct EvaluationSettings: RunConfiguration {
+/// How a policy is evaluated while it is trained.
+public struct EvaluationSettings: RunConfiguration {
   /// Iterations, or batches of a pretraining, between evaluations; 0 for none. A pretraining without
   /// an environment (`policy.environment.name: none`) evaluates the validation loss alone.
-  var interval = 10
+  public var interval = 10
   /// Episodes of each.
-  var episodes = 50
+  public var episodes = 50
   /// Decides their starts and noise; the same every time.
-  var seed: UInt64 = 1_000_000
+  public var seed: UInt64 = 1_000_000
   /// Episodes of them that are filmed, before a fine-tuning and after every training; 0 for none.
-  var filmedEpisodes = 1
+  public var filmedEpisodes = 1
 
-  static let defaults = EvaluationSettings()
+  public static let defaults = EvaluationSettings()
 
-  func validate() throws {
+  public func validate() throws {
     if interval < 0 {
       throw ConfigurationError.badValue(
         key: "interval", found: "\(interval)", expected: "a number from 0")
@@ -45,7 +46,7 @@ struct EvaluationSettings: RunConfiguration {
   func film<Settings>(_ checkpoint: PolicyCheckpoint, _ name: String, of run: Run<Settings>) {
     guard filmedEpisodes > 0 else { return }
     do {
-      try PolicyVideo(contestant: Contestant(checkpoint, path: run.folder.path, seed: seed))
+      try PolicyVideo(evaluated: EvaluatedPolicy(checkpoint, path: run.folder.path, seed: seed))
         .write(to: "\(run.folder.videosPath)/\(name).mp4", episodeCount: filmedEpisodes)
     } catch {
       run.log.warn("no film: \(error)")
@@ -59,6 +60,68 @@ struct EvaluationSettings: RunConfiguration {
     let episodes = try PolicyEvaluation(environment, seed: seed)
       .play(try checkpoint.makePolicy(), episodeCount: episodes)
     return EvaluationSummary(environment: checkpoint.configuration.environment.name, episodes)
+  }
+}
+
+/// Keeps the best policy of a run as `policy.safetensors` in its folder.
+package struct BestPolicy {
+  /// Where it is.
+  package let path: String
+  private var best: Double?
+  private var measure: Measure?
+  private static let key = "run.bestScore"
+  private static let measureKey = "run.bestMeasure"
+
+  /// What scores are of; those of different kinds cannot be compared.
+  package enum Measure: String {
+    /// Episodes in the environment.
+    case evaluation
+    /// The loss on held-out demonstrations, negated.
+    case validationLoss
+  }
+
+  /// Goes on from what a checkpoint knew.
+  package init(_ folder: String, resumed: Checkpoint?) {
+    path = "\(folder)/policy.safetensors"
+    best = resumed?.metadata[Self.key].flatMap(Double.init)
+    // Older checkpoints knew evaluations only.
+    measure = best.map { _ in
+      resumed?.metadata[Self.measureKey].flatMap(Measure.init) ?? .evaluation
+    }
+  }
+
+  /// Writes a policy if it is better than all before by the same measure, or if there is none any
+  /// more.
+  package mutating func offer(
+    _ policy: PolicyCheckpoint, score: Double, of measure: Measure = .evaluation, iteration: Int
+  ) throws {
+    // Nothing would be better than a score that is no number.
+    guard !score.isNaN else { return }
+    if measure != self.measure { best = nil }
+    guard best.map({ score > $0 }) ?? true || !exists else { return }
+    best = score
+    self.measure = measure
+    try write(policy, iteration: iteration)
+  }
+
+  /// Writes a policy that nobody has judged, unless one that was judged is there.
+  package func offer(unjudged policy: PolicyCheckpoint, iteration: Int) throws {
+    if best == nil || !exists { try write(policy, iteration: iteration) }
+  }
+
+  private var exists: Bool { FileManager.default.fileExists(atPath: path) }
+
+  private func write(_ policy: PolicyCheckpoint, iteration: Int) throws {
+    var policy = policy
+    policy.origin["iteration"] = String(iteration)
+    try policy.write(to: path)
+  }
+
+  /// Lets a later run know the best score.
+  package func store(in checkpoint: inout Checkpoint) {
+    guard let best, let measure else { return }
+    checkpoint.metadata[Self.key] = String(best)
+    checkpoint.metadata[Self.measureKey] = measure.rawValue
   }
 }
 
@@ -81,7 +144,7 @@ extension EvaluationSummary {
   var score: Double { successRate == nil ? meanReturn : bestRewardMean }
 
   /// A few words for a line.
-  var words: String {
+  package var words: String {
     guard successRate != nil else { return returnWords }
     return "\(successWords), best reward \(bestRewardMean.short), \(returnWords)"
   }

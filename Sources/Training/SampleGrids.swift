@@ -1,30 +1,66 @@
 import CaptionedImages
 import Diffusion
+import Files
 import GenerativeModels
 import Media
 import Runs
 import TextToImage
 
+/// Some pictures of each of some prompts.
+package struct SampleRequest {
+  package let prompts: [String]
+  /// Pictures of each.
+  package let count: Int
+  /// Of the first picture of each prompt; the next have the seeds that follow.
+  package let seed: UInt64
+
+  package init(prompts: [String], count: Int, seed: UInt64) {
+    self.prompts = prompts
+    self.count = count
+    self.seed = seed
+  }
+
+  /// A prompt for each picture.
+  package var imagePrompts: [String] {
+    prompts.flatMap { [String](repeating: $0, count: count) }
+  }
+
+  /// A seed for each picture.
+  package var imageSeeds: [UInt64] {
+    prompts.flatMap { _ in (0..<count).map { seed &+ UInt64($0) } }
+  }
+
+  /// The pictures with a row for each prompt; those of one prompt about square, below it.
+  package func grid(_ images: [Image], magnification: Int?, hasCaptions: Bool = true) -> ImageGrid {
+    var grid = ImageGrid(images, columnCount: prompts.count > 1 ? count : nil)
+    // Small pictures are shown at about 128 pixels.
+    grid.magnification = magnification ?? max(1, min(8, 128 / max(1, images[0].width)))
+    guard hasCaptions else { return grid }
+    if prompts.count == 1 { grid.title = prompts[0] } else { grid.captions = imagePrompts }
+    return grid
+  }
+}
+
 /// The pictures that a training draws on the way, always of the same prompts and seeds.
-struct SampleGridSettings: RunConfiguration {
+public struct SampleGridSettings: RunConfiguration {
   /// Batches between grids; 0 for none.
-  var interval = 500
+  public var interval = 500
   /// What is drawn, a row each; the first captions of the training pictures if there are none.
-  var prompts: [String] = []
+  public var prompts: [String] = []
   /// Pictures of each prompt.
-  var count = 4
+  public var count = 4
   /// Of the first picture of each prompt.
-  var seed: UInt64 = 0
+  public var seed: UInt64 = 0
   /// Denoising steps.
-  var stepCount = 20
+  public var stepCount = 20
   /// Classifier-free guidance scale; 1 or less turns it off.
-  var guidance = 4.0
+  public var guidance = 4.0
   /// The model's own if there is none.
-  var sampler: SamplerKind?
+  public var sampler: SamplerKind?
 
-  static let defaults = SampleGridSettings()
+  public static let defaults = SampleGridSettings()
 
-  func validate() throws {
+  public func validate() throws {
     let ranges = [("count", count, 1...64), ("stepCount", stepCount, 1...1_000)]
     for (key, number, range) in ranges where !range.contains(number) {
       throw ConfigurationError.badValue(

@@ -1,31 +1,30 @@
-import Environments
 import Media
 
 /// Which steps of an episode are filmed, in real time.
-struct FilmTiming {
+package struct VideoTiming {
   /// Whole steps between pictures.
-  let stride: Int
+  package let stride: Int
   /// Pictures in a second.
-  let frameRate: Double
+  package let frameRate: Double
 
   /// - Parameters:
   ///   - environment: one like those to be filmed.
   ///   - frameRate: the most pictures in a second of simulated time.
-  init(_ environment: any Environment, frameRate: Double = 50) {
+  package init(_ environment: any Environment, frameRate: Double = 50) {
     stride = max(1, Int((environment.stepsPerSecond / frameRate).rounded(.up)))
     self.frameRate = environment.stepsPerSecond / Double(stride)
   }
 
   /// Whether there is a picture after a step: every few steps, and at the end.
-  func isDue(step: Int, outcome: StepOutcome?) -> Bool {
+  package func isDue(step: Int, outcome: StepOutcome?) -> Bool {
     step.isMultiple(of: stride) || outcome?.isFinished ?? false
   }
 }
 
 /// An MP4 file of episodes in real time.
-final class EpisodeFilm {
+package final class EpisodeVideo {
   private let video: VideoWriter
-  private let timing: FilmTiming
+  private let timing: VideoTiming
   private let width: Int
   private let height: Int
 
@@ -36,11 +35,11 @@ final class EpisodeFilm {
   ///   - height: of a picture in pixels.
   ///   - frameRate: the most pictures in a second of simulated time.
   /// - Throws: `VideoError` if the file cannot be written.
-  init(
+  package init(
     path: String, of environment: any Environment, width: Int = 480, height: Int = 480,
     frameRate: Double = 50
   ) throws {
-    timing = FilmTiming(environment, frameRate: frameRate)
+    timing = VideoTiming(environment, frameRate: frameRate)
     self.width = width
     self.height = height
     video = try VideoWriter(
@@ -49,13 +48,13 @@ final class EpisodeFilm {
   }
 
   /// Takes a picture after a step, if it is time for one.
-  func visit(_ environment: any Environment, step: Int, outcome: StepOutcome?) throws {
+  package func visit(_ environment: any Environment, step: Int, outcome: StepOutcome?) throws {
     guard timing.isDue(step: step, outcome: outcome) else { return }
     try video.append(try environment.render(width: width, height: height))
   }
 
   /// Completes the file; returns the number of its pictures.
-  func finish() throws -> Int {
+  package func finish() throws -> Int {
     try video.finish()
     return video.frameCount
   }

@@ -3,9 +3,9 @@ import Media
 import Runs
 
 /// Captioned pictures to train on.
-struct CaptionedDataSettings: RunConfiguration {
+public struct CaptionedDataSettings: RunConfiguration {
   /// What lies at `path`.
-  enum Kind: String, Codable, CaseIterable {
+  public enum Kind: String, Codable, CaseIterable, Sendable {
     /// Layers of paper dolls, composed without end.
     case dolls
     /// PNG files with captions.
@@ -15,21 +15,21 @@ struct CaptionedDataSettings: RunConfiguration {
   }
 
   /// What lies at `path`.
-  var kind = Kind.dolls
+  public var kind = Kind.dolls
   /// The folder or file.
-  var path = ""
+  public var path = ""
   /// Pixels in a row of each picture; that of the layers or arrays if there is none.
-  var width: Int?
+  public var width: Int?
   /// Rows of each picture.
-  var height: Int?
+  public var height: Int?
   /// The color behind what is transparent, RRGGBB; a light grey-green for dolls, else white.
-  var background: String?
+  public var background: String?
   /// How dolls are drawn.
-  var dolls = DollDistribution()
+  public var dolls = DollDistribution()
 
-  static let defaults = CaptionedDataSettings()
+  public static let defaults = CaptionedDataSettings()
 
-  func validate() throws {
+  public func validate() throws {
     if path.isEmpty {
       throw ConfigurationError.badValue(
         key: "path", found: "nothing", expected: "the path of the \(kind.rawValue)")

@@ -1,0 +1,269 @@
+import DiffusionPolicies
+import Environments
+import Files
+import NeuralNetworks
+import Runs
+
+/// The settings of `attune policy pretrain`.
+public struct PolicyPretrainingSettings: RunConfiguration {
+  /// Decides weights, batches and noise.
+  public var seed: UInt64 = 0
+  /// What is learned.
+  public var policy = PolicyConfiguration()
+  /// What it is learned from.
+  public var demonstrations = DemonstrationConfiguration()
+  /// How it is learned.
+  public var training = PretrainingConfiguration()
+  /// How it is judged on the way; intervals are batches.
+  public var evaluation = EvaluationSettings(interval: 5000)
+  /// Batches between lines of metrics.
+  public var reportInterval = 100
+  /// Batches between checkpoints, a multiple of `reportInterval`.
+  public var checkpointInterval = 1000
+
+  public static let changeableOnResume = ChangeableSettings(
+    keys: [
+      "training.batchCount", "training.learningRate", "training.finalLearningRate",
+      "training.gradientNormLimit", "evaluation.interval", "evaluation.episodes",
+      "evaluation.filmedEpisodes", "reportInterval", "checkpointInterval",
+    ], paths: ["demonstrations.path", "demonstrations.normalization"])
+
+  public static let defaults = PolicyPretrainingSettings()
+
+  public func validate() throws {
+    try checking("policy") { try policy.validate() }
+    try checking("training") { try training.validate() }
+    try checking("demonstrations") {
+      try demonstrations.validate(predictionCount: policy.predictionCount)
+    }
+    if reportInterval < 1 {
+      throw ConfigurationError.badValue(
+        key: "reportInterval", found: "\(reportInterval)", expected: "a number above 0")
+    }
+    if checkpointInterval < 1 || !checkpointInterval.isMultiple(of: reportInterval) {
+      throw ConfigurationError.badValue(
+        key: "checkpointInterval", found: "\(checkpointInterval)",
+        expected: "a multiple of reportInterval, which is \(reportInterval)")
+    }
+    if !evaluation.interval.isMultiple(of: reportInterval) {
+      throw ConfigurationError.badValue(
+        key: "evaluation.interval", found: "\(evaluation.interval)",
+        expected: "a multiple of reportInterval, which is \(reportInterval)")
+    }
+  }
+}
+
+/// The pretraining of a policy: batches, evaluations on the way and the best policy.
+public struct PolicyPretrainingJob: TrainingJob {
+  public let run: Run<PolicyPretrainingSettings>
+  /// What learns.
+  public let training: Pretraining
+  private let evaluator: PretrainEvaluator
+  private var best: BestPolicy
+
+  /// Reads demonstrations and starts the training, or goes on with it.
+  ///
+  /// - Throws: what reading demonstrations throws; `ConfigurationError` for settings that do not fit;
+  ///   `RunFolderError` if demonstrations are others than those that the run was started with.
+  public init(_ run: Run<PolicyPretrainingSettings>) throws {
+    let settings = run.configuration
+    try run.require(settings.demonstrations.inputs)
+    let training = try Pretraining(
+      policy: settings.policy, configuration: settings.training,
+      demonstrations: settings.demonstrations, seed: settings.seed)
+    for note in training.notes { run.log.say(note.printable) }
+    run.log.takeEnvironmentWarnings()
+    evaluator = try settings.evaluator(training, log: run.log)
+    let constants = training.normalization.actions.constants
+    if !constants.isEmpty {
+      run.log.say(
+        "\(constants.count) of \(training.normalization.actions.size) actions never vary in the "
+          + "demonstrations (\(constants.map(String.init).joined(separator: ", "))): the policy gives "
+          + "the same")
+    }
+    if let resumed = run.resumed { try training.restore(resumed.trainingState) }
+    run.log.say(
+      "\(training.dataset.count.counting("chunk")), "
+        + "\(training.parameterCount.counting("weight")), run folder \(run.folder.path)")
+    self.run = run
+    self.training = training
+    best = BestPolicy(run.folder.path, resumed: run.resumed)
+  }
+
+  public var trainer: any Trainer { training }
+  public var unit: String { "batch" }
+  public var reportInterval: Int { run.configuration.reportInterval }
+  public var checkpointInterval: Int { run.configuration.checkpointInterval }
+  public var iterationsKey: String { "training.batchCount" }
+  public var resultNoun: String { "policy" }
+  public var resultPaths: [String] { [best.path] }
+
+  public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
+    guard evaluator.isDue(after: training.iteration, isLast: isLast) else { return }
+    let policy = training.checkpoint()
+    let result = try run.times.measure("evaluate") { try evaluator.evaluate(training, policy) }
+    for (name, value) in result.metrics { record[name] = value }
+    // At every line of metrics, the line of progress tells it.
+    if run.configuration.evaluation.interval > 0, let words = result.words {
+      run.log.say("batch \(training.iteration.grouped): \(words)")
+    }
+    guard let score = result.score else { return }
+    try best.offer(policy, score: score.value, of: score.measure, iteration: training.iteration)
+  }
+
+  public func words(for record: MetricsRecord) -> String {
+    let loss = "loss \(record["loss"]?.short ?? "none")"
+    return record["validationLoss"].map { "\(loss), validation loss \($0.short)" } ?? loss
+  }
+
+  public var images: [String] {
+    guard evaluator.hasEnvironment, training.isFinished else { return [] }
+    return run.configuration.evaluation.videoPaths("after", of: run)
+  }
+
+  public mutating func drawImages() throws {
+    let policy = try PolicyCheckpoint(path: best.path)
+    run.times.measure("film") { run.configuration.evaluation.film(policy, "after", of: run) }
+  }
+
+  public func writeResults() throws {
+    try best.offer(unjudged: training.checkpoint(), iteration: training.iteration)
+  }
+
+  public func checkpoint() throws -> Checkpoint {
+    var checkpoint = try Checkpoint(
+      iteration: training.iteration, training.checkpoint(), training.trainingState())
+    best.store(in: &checkpoint)
+    return checkpoint
+  }
+}
+
+extension DemonstrationConfiguration {
+  /// What weights are learned from, and what gives actions their units.
+  fileprivate var inputs: [RunInput] {
+    get throws {
+      let paths = [("demonstrations.path", path), ("demonstrations.normalization", normalization)]
+      return try paths.compactMap { key, path in
+        path.isEmpty ? nil : try RunInput(key: key, contentsOf: path)
+      }
+    }
+  }
+}
+
+extension PolicyPretrainingSettings {
+  /// What policies of this training are compared by; says what is left out, and finds out now, not
+  /// at the first evaluation, that demonstrations are of another robot.
+  fileprivate func evaluator(
+    _ training: Pretraining, log: RunLog
+  ) throws -> PretrainEvaluator {
+    let evaluator = PretrainEvaluator(
+      settings: evaluation, hasEnvironment: try hasEnvironment(training.normalization, log: log),
+      hasValidation: training.validation != nil)
+    if let note = evaluator.note { log.say(note) }
+    return evaluator
+  }
+
+  /// Whether policies can be played. A robot that does not fit is refused where it was to be
+  /// evaluated.
+  private func hasEnvironment(
+    _ normalization: DemonstrationNormalization, log: RunLog
+  ) throws -> Bool {
+    guard !policy.environment.isNone else { return false }
+    do {
+      try requireFit(normalization)
+    } catch {
+      guard evaluation.interval == 0 else { throw error }
+      log.warn(
+        "policies are not played, and there are no videos: \(error); for a robot that Attune does "
+          + "not simulate, set policy.environment.name=none")
+      return false
+    }
+    return true
+  }
+
+  private func requireFit(_ normalization: DemonstrationNormalization) throws {
+    do {
+      _ = try PolicyEnvironment(policy, normalization: normalization)
+    } catch EnvironmentError.unknownEnvironment(let name, let nearest, let known) {
+      throw ConfigurationError.badValue(
+        key: "policy.environment.name", found: "'\(name)'",
+        expected: (nearest.map { "'\($0)'" } ?? "one of \(known.joined(separator: ", "))")
+          + ", or none for a robot that Attune does not simulate")
+    } catch PolicyError.sizes(
+      let environment, let observation, let action, let statesFound, let actionsFound)
+    {
+      throw ConfigurationError.badValue(
+        key: "demonstrations.path",
+        found: "steps of \(statesFound) observations and \(actionsFound) actions",
+        expected: "those of '\(environment)', \(observation) and \(action), or "
+          + "policy.environment.name=none")
+    }
+  }
+}
+
+/// When and by what the policies of a pretraining are evaluated: in their environment, by the loss
+/// on held-out demonstrations, or both.
+struct PretrainEvaluator {
+  /// When, and how many episodes.
+  let settings: EvaluationSettings
+  /// Whether policies can be played.
+  let hasEnvironment: Bool
+  /// Whether demonstrations are held out.
+  let hasValidation: Bool
+
+  /// Whether policies are played on the way.
+  var playsEpisodes: Bool { hasEnvironment && settings.interval > 0 }
+
+  /// Whether it is time after a batch, of which there is a line of metrics. What was held out is
+  /// evaluated even where no evaluation was asked for.
+  func isDue(after batch: Int, isLast: Bool) -> Bool {
+    settings.interval > 0 ? settings.isDue(after: batch, isLast: isLast) : hasValidation
+  }
+
+  /// What a user may not expect: how policies are compared that are not played, and what is not
+  /// done.
+  var note: String? {
+    guard !playsEpisodes else { return nil }
+    let missing =
+      hasEnvironment
+      ? "evaluation.interval is 0: no policy is played during training"
+      : "no environment: no policy is played, and there are no videos"
+    return hasValidation
+      ? "\(missing); the best one is that of the least validation loss"
+      : "\(missing); without demonstrations.validationFraction none is compared, and "
+        + "policy.safetensors is the last one"
+  }
+
+  /// What an evaluation came to.
+  struct Result {
+    /// Nil without held-out demonstrations.
+    let validationLoss: Double?
+    /// Nil where no episodes are played.
+    let summary: EvaluationSummary?
+
+    /// The numbers for a run's metrics.
+    var metrics: [String: Double] {
+      var metrics = summary?.metrics ?? [:]
+      metrics["validationLoss"] = validationLoss
+      return metrics
+    }
+
+    /// By what policies are compared: episodes if there are some.
+    var score: (value: Double, measure: BestPolicy.Measure)? {
+      if let summary { return (summary.score, .evaluation) }
+      return validationLoss.map { (-$0, .validationLoss) }
+    }
+
+    /// A few words for a line; nil if nothing was evaluated.
+    var words: String? { summary?.words ?? validationLoss.map { "validation loss \($0.short)" } }
+  }
+
+  /// Evaluates the policy of a training as it stands.
+  ///
+  /// - Throws: what playing and loading weights throw.
+  func evaluate(_ training: Pretraining, _ policy: PolicyCheckpoint) throws -> Result {
+    Result(
+      validationLoss: try training.validationLoss(),
+      summary: playsEpisodes ? try settings.evaluate(policy) : nil)
+  }
+}
