@@ -51,7 +51,8 @@ let package = Package(
     .target(
       name: "Environments",
       dependencies: ["Tensors", "Files", "Media", "CMuJoCo", "COSMesa", "CChipmunk"]),
-    .target(name: "ReinforcementLearning", dependencies: ["Tensors", "NeuralNetworks"]),
+    .target(
+      name: "ReinforcementLearning", dependencies: ["Tensors", "NeuralNetworks", "Diffusion"]),
     .target(
       name: "DiffusionPolicies",
       dependencies: [

@@ -4,7 +4,7 @@ import Tensors
 
 /// Whole iterations of DPPO at the reference's Hopper setting, with their parts.
 struct DPPOIteration {
-  private let training: FineTuning
+  private let training: any PolicyTrainer
   private let decisionCount: Int
   private var stepCount = 0
   private var episodeCount = 0
@@ -13,8 +13,9 @@ struct DPPOIteration {
     var configuration = DPPOHopper.configuration
     configuration.decisionCount = decisionCount
     self.decisionCount = decisionCount * configuration.environmentCount
-    training = try FineTuning(
-      try DPPOHopper.makeCheckpoint(seed: 42), configuration: configuration, seed: 42)
+    training = try PolicyAlgorithmRegistry.standard.trainer(
+      PolicyTrainingStart(
+        try DPPOHopper.makeCheckpoint(seed: 42), configuration: configuration, seed: 42))
   }
 
   /// Seconds of one iteration and its parts, and what it did, as JSON; counts of steps and episodes

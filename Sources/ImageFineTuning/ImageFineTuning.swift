@@ -45,7 +45,7 @@ public final class ImageFineTuning: Trainer {
   ///   - prompts: what images are drawn for.
   ///   - reward: judges them.
   ///   - seed: decides the first low-rank changes, noise, prompts and minibatches.
-  ///   - communicator: sums gradients over processes, each of which draws images of its own.
+  ///   - communicator: shares images and minibatches among processes.
   /// - Throws: `SettingError` for settings that do not fit; `FileError` or `GenerationError` if the
   ///   model cannot be sampled by DDIM.
   public init(
@@ -66,7 +66,7 @@ public final class ImageFineTuning: Trainer {
     settings = configuration.generationSettings
     collector = try ImageRolloutCollector(
       TextToImagePipeline(model), settings: settings,
-      reduction: configuration.logProbabilityReduction, seed: communicator.seed(seed))
+      reduction: configuration.logProbabilityReduction, seed: seed)
     try SettingError.require(
       !collector.stochasticSteps.isEmpty, "stepCount", configuration.stepCount,
       "more steps: the only one leads to the clean image without noise")
@@ -87,7 +87,8 @@ public final class ImageFineTuning: Trainer {
       clipRange: Float(configuration.clipRange),
       klCoefficient: Float(configuration.klCoefficient),
       shardSize: DenoisingUpdate.shardSize(
-        model.unet, sampleShape: collector.sampleShape, guidance: settings.guidance))
+        model.unet, sampleShape: collector.sampleShape, guidance: settings.guidance),
+      communicator: communicator)
     advantages = PromptAdvantages(configuration)
   }
 
@@ -112,11 +113,15 @@ public final class ImageFineTuning: Trainer {
       "approximateKL": .mean, "gradientNorm": .mean, "updates": .sum,
     ])
     let (rollout, divergence) = try metrics.measure("sample") {
-      let rollout = try collector.collect(drawnPrompts(), iteration: iteration)
+      let rollout = try collector.collect(
+        drawnPrompts(), iteration: iteration, over: communicator)
       return (rollout, chainDivergence(rollout))
     }
     let scores = try metrics.measure("judge") {
-      try reward.judged(rollout.images, prompts: rollout.prompts)
+      let own = try reward.judged(
+        rollout.images, prompts: Array(rollout.prompts[rollout.ownRows]))
+      let all = try communicator.gatherNumbers(own.values.map { $0 ?? .nan })
+      return try RewardScores(all.flatMap { $0 })
         .requiring(share: Self.leastJudgedShare, of: reward.name)
     }
     let begin = ContinuousClock.now
@@ -124,7 +129,7 @@ public final class ImageFineTuning: Trainer {
       rollout, advantages: advantages(scores.values, prompts: rollout.prompts), &metrics)
     metrics.add(ContinuousClock.now - begin, to: "update")
     iteration += 1
-    imageCount += rollout.count * communicator.processCount
+    imageCount += rollout.count
     metrics["images"] = Double(imageCount)
     metrics["reward"] = scores.mean ?? .nan
     metrics["rewardStandardError"] = scores.standardError
@@ -179,39 +184,33 @@ public final class ImageFineTuning: Trainer {
   /// Some denoising steps of the given images, drawn for each image on its own.
   private func minibatch(
     _ rollout: ImageRollout, images: [Int], advantages: [Float], _ random: inout RandomStream
-  ) -> DenoisingMinibatch {
+  ) -> TransitionBatch<[String]> {
     let stepCount = rollout.stochasticSteps.count
     let share = configuration.trainedStepFraction * Double(stepCount)
     let chosenCount = max(1, Int(share.rounded()))
     let steps = images.map { _ in
       random.choiceWithoutReplacement(chosenCount, below: stepCount)
     }
-    let (batch, old) = rollout.transitions(of: images, steps: steps)
+    let (transitions, old) = rollout.transitions(of: images, steps: steps)
     func repeated<Value>(_ values: [Value]) -> [Value] {
       values.flatMap { [Value](repeating: $0, count: chosenCount) }
     }
-    return DenoisingMinibatch(
-      transitions: batch, prompts: repeated(images.map { rollout.prompts[$0] }),
-      oldLogProbabilities: Tensor(old), advantages: Tensor(repeated(advantages)))
+    return update.batch(
+      transitions, prompts: repeated(images.map { rollout.prompts[$0] }),
+      oldLogProbabilities: old, advantages: repeated(advantages))
   }
 
   /// One step of the optimizer.
-  private func improve(
-    _ batch: DenoisingMinibatch, _ metrics: inout Metrics
-  ) throws {
-    let total = Int(try communicator.sum([Double(batch.count)])[0])
-    let result = update.gradients(batch, totalCount: total)
-    let gradients = try communicator.sum(
-      weights.gradients(ofNetwork: result.gradients), of: weights.parameters)
-    let numbers = try communicator.sum(
-      [result.policyLoss, result.divergence] + result.statistics.numbers)
-    let statistics = ProximalPolicyLoss.Statistics(numbers: Array(numbers[2...]))
+  private func improve(_ batch: TransitionBatch<[String]>, _ metrics: inout Metrics) throws {
+    let (sums, gradients) = try update.gradients(batch)
+    let (policyLoss, klPenalty) = (sums["policyLoss"], sums["klPenalty"])
     let norm = try optimizer.step(
-      gradients, of: weights.parameters, normLimit: configuration.gradientNormLimit,
-      loss: numbers[0] + numbers[1], "policy loss")
+      weights.gradients(ofNetwork: gradients), of: weights.parameters,
+      normLimit: configuration.gradientNormLimit, loss: policyLoss + klPenalty, "policy loss")
     weights.apply()
-    metrics.add("policyLoss", numbers[0])
-    metrics.add("klPenalty", numbers[1])
+    let statistics = ProximalPolicyLoss.Statistics(sums)
+    metrics.add("policyLoss", policyLoss)
+    metrics.add("klPenalty", klPenalty)
     metrics.add("clipFraction", statistics.clipped / statistics.count)
     metrics.add("ratio", statistics.ratio / statistics.count)
     metrics.add("approximateKL", statistics.divergence / statistics.count)

@@ -6,7 +6,7 @@ import Media
 /// A policy with the environment that it is evaluated in.
 package struct EvaluatedPolicy {
   package let path: String
-  package let policy: any ChunkPolicy
+  package let policy: any ActingPolicy
   package let evaluation: PolicyEvaluation
 
   /// A policy that was read from that path; the seed decides episodes' starts and the policy's noise.

@@ -12,8 +12,10 @@ public struct PolicyFineTuningSettings: RunConfiguration {
   public var policy = PolicyChanges.defaults
   /// Parameters of the environment that differ from those of pretraining.
   public var environmentParameters: [String: String] = [:]
+  /// `dppo` for diffusion policies, `ppo` for Gaussian ones; that of the checkpoint's kind if there is none.
+  public var algorithm: String?
   /// How it is improved.
-  public var training = FineTuningConfiguration()
+  public var training = DPPOConfiguration()
   /// How it is judged on the way, in the environment as it was in pretraining.
   public var evaluation = EvaluationSettings(interval: 10)
   /// Iterations between checkpoints.
@@ -83,39 +85,46 @@ public struct PolicyChanges: RunConfiguration {
 public struct PolicyFineTuningJob: TrainingJob {
   public let run: Run<PolicyFineTuningSettings>
   /// What learns.
-  public let training: FineTuning
+  public let training: any PolicyTrainer
   /// The environment that policies are evaluated in.
   private let environment: EnvironmentConfiguration
   private var best: BestPolicy
 
   /// Reads the policy and starts the training, or goes on with it.
   ///
+  /// - Parameters:
+  ///   - run: where it is recorded.
+  ///   - algorithms: those that the settings can name.
   /// - Throws: what reading a policy throws; `ConfigurationError` or `SettingError` for settings that
   ///   do not fit; `RunFolderError` if the policy is another than the run was started with.
-  public init(_ run: Run<PolicyFineTuningSettings>) throws {
+  public init(
+    _ run: Run<PolicyFineTuningSettings>, algorithms: PolicyAlgorithmRegistry = .standard
+  ) throws {
     let settings = run.configuration
     run.log.takeEnvironmentWarnings()
-    let start = try run.startPolicy
-    var inTraining = start
-    inTraining.configuration.environment.parameters.merge(settings.environmentParameters) { $1 }
+    let checkpoint = try run.startPolicy
+    var start = PolicyTrainingStart(
+      checkpoint, configuration: settings.training, seed: settings.seed)
+    start.checkpoint.configuration.environment.parameters.merge(settings.environmentParameters) {
+      $1
+    }
     if let resumed = run.resumed {
       // The policy's weights are the checkpoint's own, so that it can be used as a policy.
       var state = resumed.trainingState
       state.add(resumed.policyWeights, under: "weights")
-      training = try settings.checking("training") {
-        try FineTuning(
-          resuming: inTraining, state, configuration: settings.training, seed: settings.seed)
-      }
-    } else {
-      training = try FineTuning(
-        inTraining, configuration: settings.training, seed: settings.seed)
+      start.state = state
     }
+    let training =
+      try run.resumed == nil
+      ? algorithms.trainer(start, algorithm: settings.algorithm)
+      : settings.checking("training") { try algorithms.trainer(start, algorithm: settings.algorithm) }
     for note in training.notes { run.log.say(note.printable) }
     run.log.say(
       "\(training.policy.parameters.elementCount.counting("weight")) in "
-        + "'\(start.configuration.environment.name)', run folder \(run.folder.path)")
+        + "'\(checkpoint.configuration.environment.name)', run folder \(run.folder.path)")
     self.run = run
-    environment = start.configuration.environment
+    self.training = training
+    environment = checkpoint.configuration.environment
     best = BestPolicy(run.folder.path, resumed: run.resumed)
   }
 

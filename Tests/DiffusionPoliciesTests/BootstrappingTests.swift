@@ -1,4 +1,5 @@
 import Environments
+import NeuralNetworks
 import ReinforcementLearning
 import Tensors
 import Testing
@@ -10,9 +11,9 @@ import Testing
 @Suite struct BootstrappingTests {
   private static let (environmentCount, decisionCount, executedCount) = (12, 40, 2)
   private static let timeLimit = 12
-  private let configuration: FineTuningConfiguration
-  private let buffer: RolloutBuffer
-  private let rollout: JudgedRollout
+  private let configuration: DPPOConfiguration
+  private let rollout: Rollout
+  private let estimates: AdvantageEstimates
   private let critic: Critic
 
   init() throws {
@@ -23,7 +24,7 @@ import Testing
     policy.executedCount = Self.executedCount
     policy.network.hiddenSizes = [16, 16, 16]
     policy.denoising.stepCount = 4
-    var configuration = FineTuningConfiguration()
+    var configuration = DPPOConfiguration()
     configuration.scalesRewards = false
     configuration.critic.hiddenSizes = [16, 16, 16]
     configuration.discount = 0.9
@@ -44,11 +45,13 @@ import Testing
         actions: MinMaxNormalization(minimum: [-1], maximum: [1])),
       registry: TargetEnvironment.registry)
     let collector = try RolloutCollector(environment, count: Self.environmentCount, seed: 3)
-    buffer = collector.collect(diffusion, decisionCount: Self.decisionCount, iteration: 0).buffer
+    var metrics = Metrics()
+    rollout = try collector.collect(
+      diffusion, decisionCount: Self.decisionCount, iteration: 0, &metrics)
     var scaler = RewardScaler(
       environmentCount: Self.environmentCount, discount: configuration.discount)
-    rollout = JudgedRollout(
-      buffer, critic: critic, configuration: configuration, policy: diffusion, scaler: &scaler)
+    estimates = AdvantageEstimates(
+      rollout, critic: critic, configuration: configuration, scaler: &scaler)
   }
 
   /// What the line does with a decision.
@@ -62,9 +65,9 @@ import Testing
 
   private func replay(row: Int, stepsBefore: Int) -> Replay {
     var replay = Replay()
-    let seen = buffer.observations.slice(row..<row + 1).elements
+    let seen = rollout.observations.slice(row..<row + 1).elements
     var (previous, x) = (Double(seen[0]) * 2, Double(seen[1]) * 2)
-    let chunk = buffer.states.slice(row..<row + 1).elements.suffix(4)
+    let chunk = rollout.states.slice(row..<row + 1).elements.suffix(4)
     for (step, action) in chunk.prefix(Self.executedCount).enumerated() {
       (previous, x) = (x, x + 0.3 * Double(action))
       replay.reward += Float(1 - abs(x - 0.5))
@@ -84,7 +87,7 @@ import Testing
       var replays: [Replay] = []
       for decision in 0..<Self.decisionCount {
         let row = decision * Self.environmentCount + environment
-        if buffer.isFirst[row] { steps = 0 }
+        if rollout.isFirst[row] { steps = 0 }
         replays.append(replay(row: row, stepsBefore: steps))
         steps += Self.executedCount
       }
@@ -92,17 +95,17 @@ import Testing
       for decision in (0..<Self.decisionCount).reversed() {
         let row = decision * Self.environmentCount + environment
         let replay = replays[decision]
-        #expect(replay.isTerminated == buffer.isTerminated[row])
-        #expect((replay.isTerminated || replay.isTimeOut) == buffer.isFinished[row])
+        #expect(replay.isTerminated == rollout.isTerminated[row])
+        #expect((replay.isTerminated || replay.isTimeOut) == rollout.isFinished[row])
         terminations += replay.isTerminated ? 1 : 0
         timeOuts += replay.isTimeOut ? 1 : 0
-        let value = critic(buffer.observations.slice(row..<row + 1)).scalar
+        let value = critic(rollout.observations.slice(row..<row + 1)).scalar
         let next = critic(Tensor(shape: [1, 2, 1], elements: replay.reached)).scalar
         let change = replay.reward + (replay.isTerminated ? 0 : discount * next) - value
         let isFinished = replay.isTerminated || replay.isTimeOut
         advantage = change + (isFinished ? 0 : discount * decay * advantage)
-        #expect(abs(rollout.advantages[row] - advantage) <= 1e-4, "decision \(decision)")
-        #expect(abs(rollout.returns[row] - advantage - value) <= 1e-4, "decision \(decision)")
+        #expect(abs(estimates.advantages[row] - advantage) <= 1e-4, "decision \(decision)")
+        #expect(abs(estimates.returns[row] - advantage - value) <= 1e-4, "decision \(decision)")
       }
     }
     #expect(terminations > 0 && timeOuts > 0, "\(terminations) and \(timeOuts)")

@@ -2,6 +2,7 @@ import Environments
 import Foundation
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 @testable import DiffusionPolicies
@@ -38,9 +39,9 @@ import Testing
   }
 
   private func tuning(
-    _ change: (inout FineTuningConfiguration) -> Void = { _ in }
-  ) -> FineTuningConfiguration {
-    var tuning = FineTuningConfiguration()
+    _ change: (inout DPPOConfiguration) -> Void = { _ in }
+  ) -> DPPOConfiguration {
+    var tuning = DPPOConfiguration()
     tuning.iterationCount = 4
     tuning.environmentCount = 6
     tuning.decisionCount = 10
@@ -53,23 +54,25 @@ import Testing
   }
 
   private func make(
-    _ checkpoint: PolicyCheckpoint? = nil, _ tuning: FineTuningConfiguration
-  ) throws -> FineTuning {
-    try FineTuning(
-      try checkpoint ?? start(), configuration: tuning, seed: 3,
-      registry: TargetEnvironment.registry)
+    _ checkpoint: PolicyCheckpoint? = nil, _ tuning: DPPOConfiguration
+  ) throws -> any PolicyTrainer {
+    try PolicyAlgorithmRegistry.standard.trainer(
+      PolicyTrainingStart(
+        try checkpoint ?? start(), configuration: tuning, seed: 3,
+        registry: TargetEnvironment.registry))
   }
 
   private func resumed(
-    _ checkpoint: PolicyCheckpoint, _ state: TrainingState, _ tuning: FineTuningConfiguration
-  ) throws -> FineTuning {
-    try FineTuning(
-      resuming: checkpoint, state, configuration: tuning, seed: 3,
-      registry: TargetEnvironment.registry)
+    _ checkpoint: PolicyCheckpoint, _ state: TrainingState, _ tuning: DPPOConfiguration
+  ) throws -> any PolicyTrainer {
+    try PolicyAlgorithmRegistry.standard.trainer(
+      PolicyTrainingStart(
+        checkpoint, configuration: tuning, seed: 3, registry: TargetEnvironment.registry,
+        state: state))
   }
 
   /// Everything of an iteration that must not depend on the clock, and the episodes that ended in it.
-  private func iterate(_ training: FineTuning) throws -> [Double] {
+  private func iterate(_ training: any PolicyTrainer) throws -> [Double] {
     let metrics = try training.iterate()
     return [Double(training.iteration), Double(training.environmentSteps)]
       + metrics.values.sorted { $0.key < $1.key }.map(\.value)
@@ -78,7 +81,7 @@ import Testing
       }
   }
 
-  private func expectSameWeights(_ one: FineTuning, _ other: FineTuning) {
+  private func expectSameWeights(_ one: any PolicyTrainer, _ other: any PolicyTrainer) {
     let (first, second) = (one.checkpoint().weights, other.checkpoint().weights)
     #expect(first.count == second.count && !first.isEmpty)
     for (name, value) in first {
@@ -87,7 +90,7 @@ import Testing
   }
 
   @Test func goesOnExactly() throws {
-    let changes: [(inout FineTuningConfiguration) -> Void] = [
+    let changes: [(inout DPPOConfiguration) -> Void] = [
       { _ in },
       { $0.annealingInterval = 2 },
       { $0.cloningCoefficient = 0.1 },
@@ -121,7 +124,7 @@ import Testing
     let first = try make(nil, tuning { $0.fineTunedCount = 5 })
     _ = try first.iterate()
     let checkpoint = first.checkpoint()
-    func critic(_ training: FineTuning) -> [String: [Float]] {
+    func critic(_ training: any PolicyTrainer) -> [String: [Float]] {
       training.checkpoint().weights.under("critic").mapValues(\.elements)
     }
     #expect(critic(try make(checkpoint, tuning())) == critic(first))
@@ -159,6 +162,42 @@ import Testing
     expectSameWeights(one, three)
   }
 
+  /// Ranks share environments and minibatches, and give the bits of one process; so they do when they go
+  /// on.
+  @Test(arguments: [2, 4]) func ranksGiveTheBitsOfOne(_ processCount: Int) throws {
+    let policies: [(NetworkConfiguration.Kind, @Sendable (inout DPPOConfiguration) -> Void)] = [
+      (.mlp, { $0.cloningCoefficient = 0.1 }), (.gaussian, { $0.entropyCoefficient = 0.01 }),
+    ]
+    for (kind, change) in policies {
+      let checkpoint = try start { $0.network.kind = kind }
+      let configuration = tuning(change)
+      @Sendable func run(_ communicator: any Communicator) throws -> Outcome {
+        func trainer(_ state: TrainingState?) throws -> any PolicyTrainer {
+          try PolicyAlgorithmRegistry.standard.trainer(
+            PolicyTrainingStart(
+              checkpoint, configuration: configuration, seed: 3,
+              registry: TargetEnvironment.registry, communicator: communicator, state: state))
+        }
+        let first = try trainer(nil)
+        let before = try (0..<2).map { _ in try iterate(first) }
+        let second = try trainer(first.trainingState())
+        let after = try (0..<2).map { _ in try iterate(second) }
+        return Outcome(
+          numbers: (before + after).map { $0.map(\.bitPattern) },
+          weights: second.checkpoint().weights.mapValues { $0.elements.map(\.bitPattern) })
+      }
+      let alone = try run(SingleProcess())
+      #expect(alone.numbers.count == 4 && alone.weights.count > 8)
+      for rank in try ThreadRank.run(processCount: processCount, run) { #expect(rank == alone) }
+    }
+  }
+
+  /// What a training came to.
+  private struct Outcome: Equatable {
+    let numbers: [[UInt64]]
+    let weights: [String: [UInt32]]
+  }
+
   /// Log-probabilities are kept from sampling: before the first step every ratio is 1, up to the
   /// order in which the first layer sums.
   @Test func theFirstRatiosAreOne() throws {
@@ -185,9 +224,11 @@ import Testing
     var starts: Set<[Float]> = []
     for iteration in 0..<3 {
       if iteration > 0 { collector.startNextEpisodes() }
-      let buffer = collector.collect(policy, decisionCount: 1, iteration: iteration).buffer
-      #expect(buffer.isFirst.allSatisfy { $0 })
-      #expect(starts.insert(buffer.observations.elements).inserted)
+      var metrics = Metrics()
+      let rollout = try collector.collect(
+        policy, decisionCount: 1, iteration: iteration, &metrics)
+      #expect(rollout.isFirst.allSatisfy { $0 })
+      #expect(starts.insert(rollout.observations.elements).inserted)
     }
   }
 
@@ -292,6 +333,32 @@ import Testing
     checkpoint.weights[name] = Tensor(repeating: .nan, shape: shape)
     let training = try make(checkpoint, tuning())
     #expect(throws: NonFiniteGradient.self) { try training.iterate() }
+  }
+
+  /// An algorithm that is unknown, or that does not fit the policy, is refused with both values.
+  @Test func algorithmsAreChosenByName() throws {
+    let gaussian = try start { $0.network.kind = .gaussian }
+    func trainer(_ name: String?, _ checkpoint: PolicyCheckpoint) throws -> any PolicyTrainer {
+      try PolicyAlgorithmRegistry.standard.trainer(
+        PolicyTrainingStart(
+          checkpoint, configuration: tuning(), seed: 3, registry: TargetEnvironment.registry),
+        algorithm: name)
+    }
+    #expect(try trainer(nil, start()) is DPPO<DiffusionPolicy>)
+    #expect(try trainer("dppo", start()) is DPPO<DiffusionPolicy>)
+    #expect(try trainer(nil, gaussian) is GaussianPPO)
+    #expect(try trainer("ppo", gaussian) is GaussianPPO)
+    #expect(
+      throws: SettingError(
+        key: "algorithm", found: "'ppo' for a policy of kind 'mlp'", expected: "dppo")
+    ) { try trainer("ppo", start()) }
+    #expect(
+      throws: SettingError(
+        key: "algorithm", found: "'dppo' for a policy of kind 'gaussian'", expected: "ppo")
+    ) { try trainer("dppo", gaussian) }
+    #expect(throws: SettingError(key: "algorithm", found: "'sac'", expected: "dppo or ppo")) {
+      try trainer("sac", start())
+    }
   }
 
   @Test(.enabled(if: isOptimized, "learning takes minutes without optimization"))

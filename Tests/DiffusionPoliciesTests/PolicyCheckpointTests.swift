@@ -119,7 +119,7 @@ import Testing
   @Test func anotherFineTuningStartsWhereTheFirstEnded() throws {
     var random = RandomStream(seed: 2)
     let observation = random.uniform([1, 1, 5])
-    func chunk(_ policy: any ChunkPolicy) -> [Float] {
+    func chunk(_ policy: any LikelihoodPolicy) -> [Float] {
       policy.decide(on: observation, mode: .evaluating, streams: [RandomStream(seed: 3)])
         .chunks.elements
     }
@@ -186,7 +186,7 @@ import Testing
   }
 
   @Test func settingsAreChecked() throws {
-    var tuning = FineTuningConfiguration()
+    var tuning = DPPOConfiguration()
     tuning.clipRange = -1
     #expect(throws: SettingError(key: "clipRange", found: "-1.0", expected: "a number from 0")) {
       try tuning.validate()

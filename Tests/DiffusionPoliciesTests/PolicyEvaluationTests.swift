@@ -15,7 +15,7 @@ struct PolicyEvaluationTests {
   }
 
   /// A policy that explores so wildly that it leaves the line now and then.
-  private func wild() throws -> any ChunkPolicy {
+  private func wild() throws -> any ActingPolicy {
     var exploration = DiffusionPolicy.Exploration()
     exploration.leastSamplingDeviation = 2
     return try checkpoint.makePolicy(exploration: exploration, fineTuning: 5)

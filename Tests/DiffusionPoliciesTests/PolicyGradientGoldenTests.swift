@@ -72,7 +72,7 @@ import Testing
     let chains = try goldens["\(group)/chains"]
     let stepCount = chains.shape[1] - 1
     let pairs = try goldens.integers("\(group)/minibatches").prefix(16)
-    let batch = TransitionBatch(
+    let batch = RecordedTransitions(
       stackedStates: chains, firstIndex: process.transitionCount - stepCount, transitions: pairs)
     let observations = try goldens["\(group)/observations"].gather(batch.sampleRows)
     let old = try goldens["\(group)/old-log-probabilities"]

@@ -45,9 +45,9 @@ enum TargetTraining {
 
   /// 6 environments of 10 decisions with 3 fine-tuned steps are 180 pairs, 3 minibatches a pass.
   static func training(
-    _ checkpoint: PolicyCheckpoint? = nil, _ change: (inout FineTuningConfiguration) -> Void
-  ) throws -> FineTuning {
-    var configuration = FineTuningConfiguration()
+    _ checkpoint: PolicyCheckpoint? = nil, _ change: (inout DPPOConfiguration) -> Void
+  ) throws -> any PolicyTrainer {
+    var configuration = DPPOConfiguration()
     configuration.environmentCount = 6
     configuration.decisionCount = 10
     configuration.fineTunedCount = 3
@@ -56,9 +56,10 @@ enum TargetTraining {
     configuration.divergenceLimit = 0
     configuration.critic.hiddenSizes = [16, 16, 16]
     change(&configuration)
-    return try FineTuning(
-      try checkpoint ?? start(), configuration: configuration, seed: 3,
-      registry: TargetEnvironment.registry)
+    return try PolicyAlgorithmRegistry.standard.trainer(
+      PolicyTrainingStart(
+        try checkpoint ?? start(), configuration: configuration, seed: 3,
+        registry: TargetEnvironment.registry))
   }
 
   static func environment(_ policy: PolicyConfiguration) throws -> PolicyEnvironment {

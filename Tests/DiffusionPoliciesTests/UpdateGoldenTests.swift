@@ -17,7 +17,7 @@ import Testing
   struct Variant: CustomTestStringConvertible, Sendable {
     var group: String
     var name: String
-    var configure: @Sendable (inout FineTuningConfiguration) -> Void = { _ in }
+    var configure: @Sendable (inout DPPOConfiguration) -> Void = { _ in }
 
     var testDescription: String { "\(group)/\(name)" }
   }
@@ -71,8 +71,8 @@ import Testing
     return policy
   }
 
-  private func tuning(_ variant: Variant) -> FineTuningConfiguration {
-    var tuning = FineTuningConfiguration()
+  private func tuning(_ variant: Variant) -> DPPOConfiguration {
+    var tuning = DPPOConfiguration()
     let isGaussian = variant.group.hasPrefix("gaussian")
     tuning.clipRange = isGaussian ? 0.05 : 0.02
     tuning.clipRangeBase = tuning.clipRange
@@ -90,11 +90,11 @@ import Testing
   }
 
   private func makePolicy(
-    _ group: String, _ tuning: FineTuningConfiguration
-  ) throws -> any ChunkPolicy {
+    _ group: String, _ tuning: DPPOConfiguration
+  ) throws -> any LikelihoodPolicy {
     let configuration = policyConfiguration(group)
     let random = RandomStream(seed: 1)
-    let policy: any ChunkPolicy =
+    let policy: any LikelihoodPolicy =
       configuration.network.kind == .gaussian
       ? try GaussianPolicy(
         configuration, observationSize: 5, actionSize: 2, random: random)
@@ -113,8 +113,8 @@ import Testing
 
   /// The golden's decisions, as if they had been rolled out.
   private func rollout(
-    _ group: String, _ policy: any ChunkPolicy, _ tuning: FineTuningConfiguration
-  ) throws -> JudgedRollout {
+    _ group: String
+  ) throws -> (Rollout, AdvantageEstimates) {
     let observations = try goldens["\(group)/observations"]
     let count = observations.shape[0]
     let isGaussian = group.hasPrefix("gaussian")
@@ -131,30 +131,33 @@ import Testing
         executedCount: 3)
     }
     let none = [Bool](repeating: false, count: count)
-    let buffer = RolloutBuffer(
+    let rollout = Rollout(
       observations: observations, states: states, logProbabilities: logProbabilities.elements,
       rewards: [Float](repeating: 0, count: count), finalObservations: observations,
       finalRows: Array(repeating: nil, count: count), isTerminated: none, isFinished: none,
       isFirst: none, environmentCount: 1)
-    return JudgedRollout(
-      buffer, values: try goldens["\(group)/old-values"].elements,
+    let estimates = AdvantageEstimates(
+      values: try goldens["\(group)/old-values"].elements,
       advantages: try goldens["\(group)/advantages"].elements,
-      returns: try goldens["\(group)/returns"].elements, configuration: tuning, policy: policy)
+      returns: try goldens["\(group)/returns"].elements)
+    return (rollout, estimates)
   }
 
   @Test(arguments: variants) func twentyUpdatesAgree(_ variant: Variant) throws {
-    let (group, name) = (variant.group, "\(variant.group)/\(variant.name)")
     let tuning = tuning(variant)
-    let policy = try makePolicy(group, tuning)
+    try check(variant, tuning, makePolicy(variant.group, tuning))
+  }
+
+  private func check(
+    _ variant: Variant, _ tuning: DPPOConfiguration, _ policy: some LikelihoodPolicy
+  ) throws {
+    let (group, name) = (variant.group, "\(variant.group)/\(variant.name)")
     var random = RandomStream(seed: 2)
     let critic = Critic(conditionSize: 10, hiddenSizes: [16, 16, 16], random: &random)
     try critic.parameters.load(try goldens.tensors(of: group, role: "before.critic"))
-    let rollout = try rollout(group, policy, tuning)
-    let update = PolicyUpdate(
-      policy: policy, critic: critic, entropyCoefficient: Float(tuning.entropyCoefficient),
-      valueCoefficient: 0.5,
-      valueClipRange: tuning.valueClipRange > 0 ? Float(tuning.valueClipRange) : nil,
-      cloningCoefficient: Float(tuning.cloningCoefficient))
+    let (rollout, estimates) = try rollout(group)
+    let loss = DPPOLoss(
+      policy: policy, critic: critic, configuration: tuning, communicator: SingleProcess())
     func optimizer(_ parameters: NamedParameters, _ rate: Float) -> Adam {
       .withDecoupledDecay(
         parameters, learningRate: rate, weightDecay: Float(tuning.weightDecay))
@@ -176,14 +179,15 @@ import Testing
         } else {
           try goldens["\(name)/teacher-chains"][step]
         }
-      let result = update.policyGradients(rollout.minibatch(pairs), totalCount: 16) { rows, _ in
-        teacher!.slice(rows)
-      }
-      let values = update.criticGradients(rollout.criticBatch(pairs, totalCount: 16))
-      let statistics = result.statistics
+      let result = try loss.policyGradients(
+        loss.batch(rollout, advantages: estimates.advantages, pairs)
+      ) { rows, _ in teacher!.slice(rows) }
+      let values = try loss.criticGradients(
+        CriticBatch(rollout, estimates, pairs, transitionCount: policy.transitionCount))
+      let statistics = ProximalPolicyLoss.Statistics(result.sums)
       let parts: [(String, Double)] = [
-        ("policy-loss", result.policyLoss), ("value-loss", values.loss),
-        ("behaviour-cloning-loss", result.cloningLoss),
+        ("policy-loss", result.sums["policyLoss"]), ("value-loss", values.loss),
+        ("behaviour-cloning-loss", result.sums["cloningLoss"]),
         ("clip-fraction", statistics.clipped / statistics.count),
         ("approximate-kl", statistics.divergence / statistics.count),
         ("mean-ratio", statistics.ratio / statistics.count),
@@ -197,7 +201,7 @@ import Testing
       if tuning.entropyCoefficient != 0 {
         let expected = try goldens["\(name)/entropy-loss"].elements[step]
         expectClose(
-          Tensor(Float(-result.entropy)), Tensor(expected), relative: 1e-4, absolute: 1e-6,
+          Tensor(Float(-result.sums["entropy"])), Tensor(expected), relative: 1e-4, absolute: 1e-6,
           "\(name) entropy of update \(step)")
       }
       if step == 0 {

@@ -16,7 +16,10 @@ struct UpdateSettingTests {
     let policy = try checkpoint.makePolicy(fineTuning: 5)
     var seen: Set<[Float]> = []
     for iteration in 0..<2 {
-      let states = collector.collect(policy, decisionCount: 3, iteration: iteration).buffer.states
+      var metrics = Metrics()
+      let states = try collector.collect(
+        policy, decisionCount: 3, iteration: iteration, &metrics
+      ).states
       for row in 0..<18 { seen.insert(states[row][0].elements) }
     }
     #expect(seen.count == 36)
@@ -32,11 +35,11 @@ struct UpdateSettingTests {
     #expect(second["minibatches"] == 6)
   }
 
-  /// Two decisions of one environment that earn 1 and 2, judged by a critic that gives 0.
-  private func judged(
-    _ change: (inout FineTuningConfiguration) -> Void, scaler: inout RewardScaler
-  ) throws -> (JudgedRollout, RolloutBuffer) {
-    var configuration = FineTuningConfiguration()
+  /// Two decisions of one environment that earn 1 and 2, valued by a critic that gives 0.
+  private func estimates(
+    _ change: (inout DPPOConfiguration) -> Void, scaler: inout RewardScaler
+  ) throws -> (AdvantageEstimates, Rollout) {
+    var configuration = DPPOConfiguration()
     configuration.critic.hiddenSizes = [8, 8, 8]
     configuration.discount = 0.5
     configuration.traceDecay = 0.5
@@ -45,37 +48,36 @@ struct UpdateSettingTests {
     let critic = try configuration.critic.makeCritic(
       observationSize: 1, observationCount: 2, random: &random)
     for (_, parameter) in critic.parameters { parameter.value = .zeros(parameter.value.shape) }
-    let buffer = RolloutBuffer(
+    let rollout = Rollout(
       observations: .zeros([2, 2, 1]), states: .zeros([2, 4, 4, 1]),
       logProbabilities: Array(repeating: 0, count: 6), rewards: [1, 2],
       finalObservations: .zeros([1, 2, 1]), finalRows: [nil, 0], isTerminated: [false, true],
       isFinished: [false, true], isFirst: [true, true], environmentCount: 1)
-    let policy = try TargetTraining.start().makePolicy(fineTuning: 3)
-    let rollout = JudgedRollout(
-      buffer, critic: critic, configuration: configuration, policy: policy, scaler: &scaler)
-    return (rollout, buffer)
+    let estimates = AdvantageEstimates(
+      rollout, critic: critic, configuration: configuration, scaler: &scaler)
+    return (estimates, rollout)
   }
 
   /// 3 x 2, and 3 x 1 + 0.5 x 0.5 x 6.
   @Test func rewardFactorScalesRewards() throws {
     var scaler = RewardScaler(environmentCount: 1)
-    let (rollout, _) = try judged(
+    let (found, _) = try estimates(
       {
         $0.scalesRewards = false
         $0.rewardFactor = 3
       }, scaler: &scaler)
-    #expect(rollout.advantages == [4.5, 6] && rollout.returns == [4.5, 6])
+    #expect(found.advantages == [4.5, 6] && found.returns == [4.5, 6])
     #expect(scaler == RewardScaler(environmentCount: 1))
   }
 
   /// Sums of rewards end with their episodes.
   @Test func rewardScalingKnowsEpisodes() throws {
     var scaler = RewardScaler(environmentCount: 1)
-    let (rollout, buffer) = try judged({ _ in }, scaler: &scaler)
+    let (found, rollout) = try estimates({ _ in }, scaler: &scaler)
     var expected = RewardScaler(environmentCount: 1)
-    let scaled = expected(buffer.rewards, isFirst: [true, true])
+    let scaled = expected(rollout.rewards, isFirst: [true, true])
     #expect(scaler == expected)
-    #expect(rollout.advantages == [scaled[0] + 0.25 * scaled[1], scaled[1]])
+    #expect(found.advantages == [scaled[0] + 0.25 * scaled[1], scaled[1]])
   }
 
   /// Both from their first step on, the policy's after the critic's warm-up.
@@ -138,7 +140,7 @@ struct UpdateSettingTests {
   }
 
   /// The greatest change of a weight of the fine-tuned network in one iteration.
-  private func change(_ setting: (inout FineTuningConfiguration) -> Void) throws -> Float {
+  private func change(_ setting: (inout DPPOConfiguration) -> Void) throws -> Float {
     let training = try TargetTraining.training(nil, setting)
     let before = training.policy.weights.under("actor_ft")
     _ = try training.iterate()
@@ -213,7 +215,7 @@ struct UpdateSettingTests {
   /// Policies of all kinds, with what only they have to remember.
   @Test func otherPoliciesAreResumed() throws {
     func expectSame(
-      _ checkpoint: PolicyCheckpoint, _ change: (inout FineTuningConfiguration) -> Void
+      _ checkpoint: PolicyCheckpoint, _ change: (inout DPPOConfiguration) -> Void
     ) throws {
       let whole = try TargetTraining.training(checkpoint, change)
       let reports = try (0..<4).map { _ in try whole.iterate() }

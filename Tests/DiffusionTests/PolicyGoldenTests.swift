@@ -58,7 +58,7 @@ import Testing
     }
     // One transition of each chain, at different denoising steps, in one batch.
     let picked = try goldens.integers("\(name)/picked")
-    let batch = TransitionBatch(
+    let batch = RecordedTransitions(
       stackedStates: expectedChain, firstIndex: golden.firstIndex,
       transitions: picked.enumerated().map { $0 * fineTunedCount + $1 })
     #expect(batch.sampleRows == [0, 1, 2] && batch.positions == picked)

@@ -73,7 +73,7 @@ import Testing
       // All transitions in random order in one batch: the same bits.
       let total = 6 * chain.transitionCount
       let order = random.permutation(total)
-      let batch = TransitionBatch(
+      let batch = RecordedTransitions(
         stackedStates: chain.stackedStates, firstIndex: chain.firstIndex, transitions: order)
       let mixed = process.logProbabilities(
         of: batch, denoiser: policy.denoiser(condition.gather(batch.sampleRows)))
@@ -95,7 +95,7 @@ import Testing
     var random = RandomStream(seed: 6)
     let chain = process.rollout(
       from: initial, keeping: .last(4), noise: &random, denoiser: policy.denoiser(condition))
-    let batch = TransitionBatch(
+    let batch = RecordedTransitions(
       stackedStates: chain.stackedStates, firstIndex: chain.firstIndex,
       transitions: [0, 5, 9, 14, 22, 17])
     let rows = condition.gather(batch.sampleRows)
@@ -272,7 +272,7 @@ import Testing
     let chain = process.rollout(
       from: initial, keeping: .all, keepsLogProbabilities: true, noise: &streams
     ) { sample, _ in (sample * 0.5).tanh() }
-    let batch = TransitionBatch(
+    let batch = RecordedTransitions(
       stackedStates: chain.stackedStates, firstIndex: 0, transitions: [7, 0])
     let values = process.logProbabilities(of: batch) { sample, _ in (sample * 0.5).tanh() }
     #expect(values.shape == [2, 8, 8, 3])

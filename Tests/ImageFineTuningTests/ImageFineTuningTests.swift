@@ -59,6 +59,28 @@ import Testing
     #expect(results[0] == results[1])
   }
 
+  /// Ranks share images and minibatches, and give the bits of one process.
+  @Test func ranksGiveTheBitsOfOne() throws {
+    let names = ["reward", "klDivergence", "policyLoss", "clipFraction", "gradientNorm", "images"]
+    @Sendable func run(_ communicator: any Communicator) throws -> [String: [UInt32]] {
+      let training = try TinyModels.training(communicator: communicator) {
+        $0.klCoefficient = 0.1
+        $0.loraRank = 2
+      }
+      let metrics = try (0..<2).map { _ in try training.iterate() }
+      var result = try bits(training)
+      for name in names {
+        result[name] = metrics.flatMap { metrics -> [UInt32] in
+          let bits = (metrics[name] ?? .nan).bitPattern
+          return [UInt32(truncatingIfNeeded: bits), UInt32(truncatingIfNeeded: bits >> 32)]
+        }
+      }
+      return result
+    }
+    let alone = try run(SingleProcess())
+    for rank in try ThreadRank.run(processCount: 2, run) { #expect(rank == alone) }
+  }
+
   /// The update sees the policy that drew: no ratio differs from 1 before the first step.
   @Test(arguments: [false, true])
   func ratiosStartAtOne(isLatent: Bool) throws {
@@ -83,16 +105,15 @@ import Testing
       shardSize: 3)
     let steps = Array(collector.stochasticSteps.indices)
     let (batch, old) = rollout.transitions(of: Array(0..<8), steps: prompts.map { _ in steps })
-    let result = update.gradients(
-      DenoisingMinibatch(
-        transitions: batch,
-        prompts: prompts.flatMap { [String](repeating: $0, count: steps.count) },
-        oldLogProbabilities: Tensor(old), advantages: .ones([8 * steps.count])),
-      totalCount: 8 * steps.count)
-    #expect(result.statistics.clipped == 0, "a ratio differs from 1 by more than 1e-5")
-    #expect(!(abs(result.statistics.ratio / result.statistics.count - 1) > 1e-5))
-    #expect(!(abs(result.policyLoss + 1) > 1e-5))
-    #expect(result.divergence == 0)
+    let sums = try update.gradients(
+      update.batch(
+        batch, prompts: prompts.flatMap { [String](repeating: $0, count: steps.count) },
+        oldLogProbabilities: old, advantages: [Float](repeating: 1, count: 8 * steps.count))
+    ).sums
+    #expect(sums["clipped"] == 0, "a ratio differs from 1 by more than 1e-5")
+    #expect(!(abs(sums["ratio"] / sums["samples"] - 1) > 1e-5))
+    #expect(!(abs(sums["policyLoss"] + 1) > 1e-5))
+    #expect(sums["klPenalty"] == 0)
   }
 
   /// Guidance of 0 is none, in drawing and in the update, as guidance of 1 is.

@@ -2,6 +2,7 @@ import Diffusion
 import Files
 import GenerativeModels
 import NeuralNetworks
+import ReinforcementLearning
 import Tensors
 import TestSupport
 import Testing
@@ -42,20 +43,20 @@ import Testing
   }
 
   /// All transitions of all images.
-  private func minibatch() throws -> DenoisingMinibatch {
+  private func minibatch() throws -> TransitionBatch<[String]> {
     let rollout = ImageRollout(
       prompts: Self.prompts, states: try goldens.tensor(named: "states"),
       logProbabilities: try goldens.tensor(named: "log-probabilities"), images: Tensor(0),
-      stochasticSteps: Array(0..<Self.stepCount))
+      ownRows: 0..<0, stochasticSteps: Array(0..<Self.stepCount))
     let (batch, old) = rollout.transitions(
       of: Array(0..<Self.imageCount),
       steps: (0..<Self.imageCount).map { _ in Array(0..<Self.stepCount) })
     func repeated<Value>(_ values: [Value]) -> [Value] {
       values.flatMap { [Value](repeating: $0, count: Self.stepCount) }
     }
-    return DenoisingMinibatch(
-      transitions: batch, prompts: repeated(Self.prompts), oldLogProbabilities: Tensor(old),
-      advantages: Tensor(repeated(try goldens.tensor(named: "advantages").elements)))
+    return update().batch(
+      batch, prompts: repeated(Self.prompts), oldLogProbabilities: old,
+      advantages: repeated(try goldens.tensor(named: "advantages").elements))
   }
 
   /// The weights of the golden's policy.
@@ -71,7 +72,8 @@ import Testing
     let batch = try minibatch()
     let densities = process.logProbabilities(
       of: batch.transitions,
-      denoiser: encoded.denoiser(model.unet, prompts: batch.prompts, guidance: Guidance(scale: 5)))
+      denoiser: encoded.denoiser(
+        model.unet, prompts: batch.conditions, guidance: Guidance(scale: 5)))
     return LogProbabilityReduction.mean(densities).reshaped(
       to: [Self.imageCount, Self.stepCount])
   }
@@ -94,7 +96,7 @@ import Testing
   @Test func divergencesAgree() throws {
     movePolicy()
     let batch = try minibatch()
-    let sums = update().divergences(batch.transitions, prompts: batch.prompts)
+    let sums = update().divergences(batch.transitions, prompts: batch.conditions)
     let means = (sums / Float(8 * 8 * 4)).reshaped(to: [Self.imageCount, Self.stepCount])
     #expect(relativeError(means, try goldens.tensor(named: "divergences")) <= 1e-4)
   }
@@ -103,11 +105,11 @@ import Testing
   func lossesAndGradientsAgree(klCoefficient: Float) throws {
     movePolicy()
     let batch = try minibatch()
-    let result = update(klCoefficient: klCoefficient).gradients(batch, totalCount: batch.count)
+    let result = try update(klCoefficient: klCoefficient).gradients(batch)
     let losses = try goldens.tensor(named: "loss").elements
-    let loss = result.policyLoss + Double(klCoefficient) * result.divergence
+    let loss = result.sums["policyLoss"] + Double(klCoefficient) * result.sums["klPenalty"]
     #expect(abs(loss - Double(losses[klCoefficient == 0 ? 0 : 1])) <= 1e-4)
-    #expect(result.statistics.count == 12 && result.statistics.clipped == 6)
+    #expect(result.sums["samples"] == 12 && result.sums["clipped"] == 6)
     let prefix = klCoefficient == 0 ? "gradient" : "gradient-with-divergence"
     var greatest: Float = 0
     var norm: Double = 0
@@ -125,10 +127,10 @@ import Testing
   @Test func shardsDoNotMatter() throws {
     movePolicy()
     let batch = try minibatch()
-    let results = [1, 12].map {
-      update(klCoefficient: 3, shardSize: $0).gradients(batch, totalCount: batch.count)
+    let results = try [1, 12].map {
+      try update(klCoefficient: 3, shardSize: $0).gradients(batch)
     }
-    #expect(abs(results[0].policyLoss - results[1].policyLoss) <= 1e-5)
+    #expect(abs(results[0].sums["policyLoss"] - results[1].sums["policyLoss"]) <= 1e-5)
     for (name, parameter) in model.unet.parameters {
       let gradients = results.compactMap { $0.gradients[parameter.leaf] }
       #expect(gradients.count == 2 && relativeError(gradients[0], gradients[1]) <= 1e-3, "\(name)")
@@ -145,7 +147,7 @@ import Testing
     }
     adapters.merge()
     let batch = try minibatch()
-    let result = update().gradients(batch, totalCount: batch.count)
+    let result = try update().gradients(batch)
     let gradients = adapters.gradients(ofMerged: result.gradients)
     #expect(adapters.parameters.count == 2 * 4 * 2 * 4)
     for (name, parameter) in adapters.parameters {

@@ -31,9 +31,9 @@ import Testing
           weight: weight.tracked(as: leaves.0), bias: bias.tracked(as: leaves.1),
           activation: .mish)
         let loss = (output - target.slice(range)).squared().sum()
-        return ShardResult(loss: loss, metrics: [1, Double(range.count)])
+        return ShardResult(loss: loss, sums: ["shards": 1, "rows": Double(range.count)])
       }
-      #expect(step.metrics == [17, 517])
+      #expect(step.sums == ["shards": 17, "rows": 517])
       return [
         [Float(step.loss)], step.gradients[leaves.0]!.elements,
         step.gradients[leaves.1]!.elements,
@@ -64,7 +64,7 @@ import Testing
     let result = shardedValueAndGradients(count: shardCount, shardSize: 1) { range in
       let weight = Tensor(2).tracked(as: leaf)
       return ShardResult(
-        loss: weight * values[range.lowerBound], metrics: [Double(values[range.lowerBound])])
+        loss: weight * values[range.lowerBound], sums: ["value": Double(values[range.lowerBound])])
     }
     func tree(_ lanes: [Float?]) -> Float? {
       if lanes.count == 1 { return lanes[0] }
@@ -80,7 +80,26 @@ import Testing
       return start < end ? values[start] : nil
     }
     #expect(result.gradients[leaf]?.scalar == tree(lanes))
-    #expect(result.loss == 2 * result.metrics[0])
+    #expect(result.loss == 2 * result.sums["value"])
+  }
+
+  /// Whoever owns the lanes of a subtree sums it alone.
+  @Test func lanesCanBeSummedElsewhere() {
+    let values: [Float] = [1e8, 3, -1e8, 5, 7e7, 0.3, 11, -7e7]
+    let leaf = GradientLeaf()
+    func sum(_ lanes: Range<Int>?) -> (gradient: Float?, sums: NamedSums) {
+      let result = shardedValueAndGradients(count: 8, shardSize: 1, lanes: lanes) { range in
+        let value = values[range.lowerBound]
+        return ShardResult(
+          loss: Tensor(2).tracked(as: leaf) * value, sums: ["value": Double(value)])
+      }
+      return (result.gradients[leaf]?.scalar, result.sums)
+    }
+    let (whole, left, right) = (sum(nil), sum(0..<4), sum(4..<8))
+    #expect(whole.gradient == left.gradient! + right.gradient!)
+    var sums = left.sums
+    sums += right.sums
+    #expect(whole.sums == sums)
   }
 
   @Test func wholeOperations() {

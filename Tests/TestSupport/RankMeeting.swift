@@ -4,7 +4,7 @@ import Foundation
 public enum RankError: Error {
   /// A rank has ended, and another waits for its part of a sum.
   case left
-  /// The ranks want different sums.
+  /// The ranks hand over different things.
   case different
 }
 

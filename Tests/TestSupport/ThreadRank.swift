@@ -1,6 +1,5 @@
 import Foundation
 import NeuralNetworks
-import Tensors
 
 /// One of several ranks that train together on threads of this process.
 public struct ThreadRank: Communicator {
@@ -37,26 +36,8 @@ public struct ThreadRank: Communicator {
     return try all.map { try $0.get() }
   }
 
-  /// The sums over the ranks, in their order: parameters are told apart by their place.
-  public func sum(
-    _ gradients: Gradients, of parameters: NamedParameters
-  ) throws -> Gradients {
-    let parts = try meeting.exchange(
-      parameters.map { gradients[$0.parameter.leaf] }, rank: rank)
-    guard parts.allSatisfy({ $0.count == parameters.count }) else { throw RankError.different }
-    var sum = Gradients()
-    for (index, entry) in parameters.enumerated() {
-      let found = parts.compactMap { $0[index] }
-      guard let first = found.first else { continue }
-      sum[entry.parameter.leaf] = found.dropFirst().reduce(first) { $0 + $1 }
-    }
-    return sum
-  }
-
-  /// The sums over the ranks, in their order.
-  public func sum(_ numbers: [Double]) throws -> [Double] {
-    let parts = try meeting.exchange(numbers, rank: rank)
-    guard parts.allSatisfy({ $0.count == numbers.count }) else { throw RankError.different }
-    return numbers.indices.map { index in parts.reduce(0) { $0 + $1[index] } }
+  /// What every rank hands over, in the order of ranks.
+  public func gather(_ bytes: [UInt8]) throws -> [[UInt8]] {
+    try meeting.exchange(bytes, rank: rank)
   }
 }

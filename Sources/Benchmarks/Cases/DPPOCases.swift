@@ -5,7 +5,7 @@ import Tensors
 /// DPPO's Hopper setting with fresh weights; Peers/dppo_iteration.py has the same numbers.
 enum DPPOHopper {
   /// 40 environments x 500 decisions of 4 actions, K = 20, K' = 10, 20 minibatches of 50,000.
-  static let configuration = FineTuningConfiguration()
+  static let configuration = DPPOConfiguration()
 
   /// A policy of random weights; ranges are about those that the demonstrations' SAC policy
   /// reaches.

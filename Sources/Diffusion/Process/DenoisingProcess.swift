@@ -163,7 +163,7 @@ public struct DenoisingProcess: Sendable {
   }
 
   /// As above, for a minibatch.
-  public func logProbabilities(of batch: TransitionBatch, denoiser: Denoiser) -> Tensor {
+  public func logProbabilities(of batch: RecordedTransitions, denoiser: Denoiser) -> Tensor {
     logProbabilities(
       from: batch.states, to: batch.nextStates, at: batch.indices, denoiser: denoiser)
   }

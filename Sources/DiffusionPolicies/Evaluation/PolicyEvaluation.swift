@@ -43,7 +43,7 @@ public struct PolicyEvaluation: Sendable {
   ///   - didFinish: told the number of episodes done; what it throws ends the play.
   /// - Throws: what making environments and `didFinish` throw.
   public func play(
-    _ policy: any ChunkPolicy, episodeCount: Int, mode: ActionMode = .evaluating,
+    _ policy: any ActingPolicy, episodeCount: Int, mode: ActionMode = .evaluating,
     didFinish: (Int) throws -> Void = { _ in }
   ) throws -> [EpisodeStatistics] {
     var results = [EpisodeStatistics](repeating: EpisodeStatistics(), count: episodeCount)
@@ -74,14 +74,14 @@ public struct PolicyEvaluation: Sendable {
   ///
   /// - Throws: what making the environment throws.
   public func show(
-    _ policy: any ChunkPolicy, episode: Int,
+    _ policy: any ActingPolicy, episode: Int,
     visit: @escaping (any Environment, StepOutcome?) -> Void
   ) throws {
     let slot = EpisodeSlot(try environment.make(visit: visit), episode: episode, seed: seed)
     while !slot.isFinished { step([slot], policy, .evaluating) }
   }
 
-  private func step(_ slots: [EpisodeSlot], _ policy: any ChunkPolicy, _ mode: ActionMode) {
+  private func step(_ slots: [EpisodeSlot], _ policy: any ActingPolicy, _ mode: ActionMode) {
     let observations = Tensor.stacked(slots.map(\.observation))  // [B, To, Do]
     let decisions = policy.decideInParallel(
       on: observations, mode: mode, streams: slots.map(\.stream))

@@ -20,9 +20,17 @@ public struct ChunkDecisions: Sendable {
   public let logProbabilities: Tensor
 }
 
-/// A policy over action chunks as PPO improves it: each decision is a chain of K' Gaussian
+/// A policy over action chunks that acts.
+public protocol ActingPolicy: AnyObject, Sendable {
+  /// Acts on observations `[B, To, Do]`; each row draws its noise from its own stream.
+  func decide(
+    on observations: Tensor, mode: ActionMode, streams: [RandomStream]
+  ) -> ChunkDecisions
+}
+
+/// A policy whose decisions have likelihoods, as PPO needs them: each decision is a chain of K' Gaussian
 /// transitions, of which a diffusion policy has several and a Gaussian policy one.
-public protocol ChunkPolicy: AnyObject, Sendable {
+public protocol LikelihoodPolicy: ActingPolicy {
   /// K': the transitions of a decision that are improved.
   var transitionCount: Int { get }
   /// The place of the first of them in the whole chain.
@@ -32,17 +40,12 @@ public protocol ChunkPolicy: AnyObject, Sendable {
   /// What is trained with an optimizer of its own: a learned eta.
   var explorationParameters: NamedParameters? { get }
 
-  /// Acts on observations `[B, To, Do]`; each row draws its noise from its own stream.
-  func decide(
-    on observations: Tensor, mode: ActionMode, streams: [RandomStream]
-  ) -> ChunkDecisions
-
   /// The log-probabilities `[M]` of recorded transitions, differentiable.
   ///
   /// - Parameters:
   ///   - transitions: `M` of them.
   ///   - observations: those of each transition, `[M, To, Do]`.
-  func logProbabilities(of transitions: TransitionBatch, observations: Tensor) -> Tensor
+  func logProbabilities(of transitions: RecordedTransitions, observations: Tensor) -> Tensor
 
   /// A scalar to be kept high with PPO's entropy coefficient, differentiable; nil where it is
   /// constant.
@@ -57,6 +60,11 @@ public protocol ChunkPolicy: AnyObject, Sendable {
   /// 2).
   func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor
 
+  /// Lets what has been learned run all but the last `count` transitions from now on: K' annealed.
+  ///
+  /// - Throws: what making a network throws.
+  func reduceTransitionCount(to count: Int) throws
+
   /// Weights by name, with the prefixes of the DPPO reference.
   var weights: [String: Tensor] { get }
 
@@ -66,7 +74,24 @@ public protocol ChunkPolicy: AnyObject, Sendable {
   func load(_ weights: [String: Tensor]) throws
 }
 
-extension ChunkPolicy {
+extension LikelihoodPolicy {
+  /// All that is trained, by whichever optimizer.
+  var allParameters: NamedParameters {
+    guard let explorationParameters else { return parameters }
+    var all = parameters
+    for (name, parameter) in explorationParameters {
+      all.add("exploration.\(name)", parameter)
+    }
+    return all
+  }
+
+  /// A chain of one transition stays as it is.
+  public func reduceTransitionCount(to count: Int) throws {
+    precondition(count == transitionCount, "K' = \(transitionCount) cannot become \(count)")
+  }
+}
+
+extension ActingPolicy {
   /// Decides for many rows, each worker for a share of them from noise to chunk.
   ///
   /// Rows do not depend on one another, so that neither the shares nor the workers matter.

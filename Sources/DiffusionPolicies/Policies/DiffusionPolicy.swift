@@ -7,7 +7,7 @@ import Tensors
 ///
 /// Unchecked sendable because K' and the frozen network change only between iterations, by the
 /// training loop.
-public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
+public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
   /// How chunks are explored and judged; DPPO's numbers.
   public struct Exploration: Codable, Sendable, Hashable {
     /// sigma_exp: the least deviation of transitions in training.
@@ -201,7 +201,7 @@ public final class DiffusionPolicy: ChunkPolicy, @unchecked Sendable {
 
   /// The log-probabilities `[M]` of recorded transitions under the fine-tuned network.
   public func logProbabilities(
-    of transitions: TransitionBatch, observations: Tensor
+    of transitions: RecordedTransitions, observations: Tensor
   ) -> Tensor {
     reduced(
       exploring.logProbabilities(of: transitions) { [fineTuned] chunks, timeSteps in

@@ -3,7 +3,7 @@ import NeuralNetworks
 import Tensors
 
 /// A Gaussian policy over action chunks: a chain of one transition, which starts from nothing.
-public final class GaussianPolicy: ChunkPolicy {
+public final class GaussianPolicy: LikelihoodPolicy {
   /// Always 1.
   public let transitionCount = 1
   /// Always 0.
@@ -81,7 +81,7 @@ public final class GaussianPolicy: ChunkPolicy {
 
   /// The log-probabilities `[M]` of recorded chunks.
   public func logProbabilities(
-    of transitions: TransitionBatch, observations: Tensor
+    of transitions: RecordedTransitions, observations: Tensor
   ) -> Tensor {
     judged(network(observations), transitions.nextStates)
   }

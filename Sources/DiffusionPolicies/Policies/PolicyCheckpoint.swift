@@ -185,26 +185,47 @@ public struct PolicyCheckpoint: Sendable {
   public func makePolicy(
     exploration: DiffusionPolicy.Exploration? = nil,
     fineTuning transitionCount: Int? = nil
-  ) throws -> any ChunkPolicy {
+  ) throws -> any LikelihoodPolicy {
+    switch configuration.network.kind {
+    case .gaussian: try makeGaussianPolicy(exploration: exploration)
+    case .mlp, .unet:
+      try makeDiffusionPolicy(exploration: exploration, fineTuning: transitionCount)
+    }
+  }
+
+  /// The Gaussian policy of a checkpoint that has one.
+  ///
+  /// - Throws: `SettingError` or `ParameterError` if weights and configuration do not fit.
+  public func makeGaussianPolicy(
+    exploration: DiffusionPolicy.Exploration? = nil
+  ) throws -> GaussianPolicy {
     let exploration = exploration ?? self.exploration ?? DiffusionPolicy.Exploration()
-    // Every weight is about to be replaced by the checkpoint's.
-    let random = RandomStream(seed: 0)
-    let policy: any ChunkPolicy =
-      switch configuration.network.kind {
-      case .gaussian:
-        try GaussianPolicy(
-          configuration, observationSize: observationSize, actionSize: actionSize,
-          noiseLimit: exploration.noiseLimit, actionLimit: exploration.actionLimit,
-          random: random)
-      case .mlp, .unet:
-        try DiffusionPolicy(
-          configuration, exploration: exploration, observationSize: observationSize,
-          actionSize: actionSize, transitionCount: transitionCount ?? fineTunedCount,
-          random: random)
-      }
+    let policy = try GaussianPolicy(
+      configuration, observationSize: observationSize, actionSize: actionSize,
+      noiseLimit: exploration.noiseLimit, actionLimit: exploration.actionLimit,
+      random: Self.replacedWeights)
     try policy.load(weights)
     return policy
   }
+
+  /// The diffusion policy of a checkpoint that has one; see `makePolicy`.
+  ///
+  /// - Throws: `SettingError` or `ParameterError` if weights and configuration do not fit.
+  public func makeDiffusionPolicy(
+    exploration: DiffusionPolicy.Exploration? = nil,
+    fineTuning transitionCount: Int? = nil
+  ) throws -> DiffusionPolicy {
+    let policy = try DiffusionPolicy(
+      configuration,
+      exploration: exploration ?? self.exploration ?? DiffusionPolicy.Exploration(),
+      observationSize: observationSize, actionSize: actionSize,
+      transitionCount: transitionCount ?? fineTunedCount, random: Self.replacedWeights)
+    try policy.load(weights)
+    return policy
+  }
+
+  /// Draws weights that are about to be replaced by the checkpoint's.
+  private static let replacedWeights = RandomStream(seed: 0)
 }
 
 extension DecodingError {

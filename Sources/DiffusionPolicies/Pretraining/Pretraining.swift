@@ -50,7 +50,7 @@ public final class Pretraining {
   ///   - demonstrations: which demonstrations, and how they are drawn.
   ///   - seed: decides weights, batches, time steps and noise.
   ///   - registry: knows the environment.
-  ///   - communicator: sums gradients over processes, each of which draws batches of its own.
+  ///   - communicator: shares batches among processes.
   /// - Throws: what reading demonstrations throws, and `SettingError` for settings that do not fit.
   public init(
     policy: PolicyConfiguration, configuration: PretrainingConfiguration,
@@ -83,8 +83,8 @@ public final class Pretraining {
     order = try BatchOrder(
       self.dataset, batchSize: min(configuration.batchSize, self.dataset.count),
       weighting: demonstrations.weighting,
-      random: RandomStream(seed: communicator.seed(seed), purpose: "batches"))
-    draws = RandomStream(seed: communicator.seed(seed), purpose: "time steps and noise")
+      random: RandomStream(seed: seed, purpose: "batches"))
+    draws = RandomStream(seed: seed, purpose: "time steps and noise")
 
     var weights = RandomStream(seed: seed, purpose: "weights")
     switch policy.network.kind {
@@ -143,17 +143,14 @@ public final class Pretraining {
     let count = batch.chunks.shape[0]
     let draws = draws.split(batchIndex)
     let cloning = self.loss
-    let share = 1 / Float(communicator.processCount)
-    let (ownLoss, _, gradients) = shardedValueAndGradients(
+    let (loss, _, gradients) = try communicator.shardedValueAndGradients(
       count: count,
       shardSize: max(Self.leastShardSize, (count + Self.laneCount - 1) / Self.laneCount),
-      laneCount: Self.laneCount
-    ) { rows in ShardResult(loss: cloning(batch, rows: rows, draws: draws) * share) }
-    let sum = try communicator.sum(gradients, of: parameters)
-    let loss = try communicator.sum([ownLoss])[0]
+      laneCount: Self.laneCount, of: parameters
+    ) { rows in ShardResult(loss: cloning(batch, rows: rows, draws: draws)) }
     optimizer.learningRate = Float(rate)
     let norm = try optimizer.step(
-      sum, of: parameters, normLimit: configuration.gradientNormLimit, loss: loss)
+      gradients, of: parameters, normLimit: configuration.gradientNormLimit, loss: loss)
     batchIndex += 1
     updateAverage()
     return Report(loss: loss, gradientNorm: norm, learningRate: rate)

@@ -39,6 +39,7 @@ public final class VectorEnvironment {
     public var statistics: EpisodeStatistics
   }
 
+  private let firstNumber: Int
   private let recorders: [EpisodeRecorder]
   private let observed: UnsafeMutableBufferPointer<Float>
   private let reached: UnsafeMutableBufferPointer<Float>
@@ -49,8 +50,14 @@ public final class VectorEnvironment {
   /// Makes `count` environments and starts their first episodes.
   ///
   /// An environment that lacks `FiniteGuard` or `EpisodeRecorder` is wrapped in it.
+  ///
+  /// - Parameters:
+  ///   - count: `B`
+  ///   - seed: of all episodes.
+  ///   - firstNumber: the number of the first environment, where others have those before it.
+  ///   - make: makes one.
   public init(
-    count: Int, seed: UInt64, make: () throws -> any Environment
+    count: Int, seed: UInt64, firstNumber: Int = 0, make: () throws -> any Environment
   ) throws {
     precondition(count > 0, "a vector needs at least one environment, not \(count)")
     var environments: [any Environment] = []
@@ -69,6 +76,7 @@ public final class VectorEnvironment {
     }
     self.count = count
     self.seed = seed
+    self.firstNumber = firstNumber
     self.environments = environments
     self.recorders = recorders
     observationSpace = environments[0].observationSpace
@@ -131,7 +139,8 @@ public final class VectorEnvironment {
     for index in 0..<count where stepOutcomes[index].isFinished {
       finishedEpisodes.append(
         FinishedEpisode(
-          environment: index, episode: episodes[index] - 1, statistics: lastStatistics[index]))
+          environment: firstNumber + index, episode: episodes[index] - 1,
+          statistics: lastStatistics[index]))
     }
   }
 
@@ -194,7 +203,8 @@ public final class VectorEnvironment {
   }
 
   private func episodeSeed(_ index: Int) -> UInt64 {
-    var stream = RandomStream(seed: seed, purpose: "episodes", index: index).split(episodes[index])
+    var stream = RandomStream(seed: seed, purpose: "episodes", index: firstNumber + index)
+      .split(episodes[index])
     return stream.next()
   }
 

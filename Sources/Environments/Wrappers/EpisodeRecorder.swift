@@ -1,5 +1,5 @@
 /// What an episode came to.
-public struct EpisodeStatistics: Equatable, Sendable {
+public struct EpisodeStatistics: Codable, Equatable, Sendable {
   /// The sum of rewards, undiscounted.
   public var totalReward = 0.0
   /// The number of steps.

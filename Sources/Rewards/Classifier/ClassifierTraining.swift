@@ -68,7 +68,7 @@ public final class ClassifierTraining: RewardTraining {
     let classifier = self.classifier
     let labels = batch.dolls.map(classifier.classes.labels)
     let ranges = classifier.classes.ranges
-    let (loss, metrics, gradients) = shardedValueAndGradients(
+    let (loss, sums, gradients) = shardedValueAndGradients(
       count: count, shardSize: settings.shardSize
     ) { rows in
       let logits = classifier(images.slice(rows))
@@ -81,12 +81,12 @@ public final class ClassifierTraining: RewardTraining {
         rightCount += zip(part.argumentsOfMaximum(), targets).count { $0 == $1 }
       }
       let share = Float(rows.count) / Float(count) / Float(ranges.count)
-      return ShardResult(loss: sum * share, metrics: [Double(rightCount)])
+      return ShardResult(loss: sum * share, sums: ["right": Double(rightCount)])
     }
     let (rate, norm) = try training.apply(gradients, loss: loss)
     training.updateAverage()
     return RewardTrainingReport(
-      loss: loss, accuracy: metrics[0] / Double(count * ranges.count), learningRate: rate,
+      loss: loss, accuracy: sums["right"] / Double(count * ranges.count), learningRate: rate,
       gradientNorm: norm)
   }
 

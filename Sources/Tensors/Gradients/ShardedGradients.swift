@@ -2,13 +2,13 @@
 public struct ShardResult {
   /// A scalar whose sum over the shards is the loss.
   public var loss: Tensor
-  /// Numbers to sum over the shards, such as counts and squared errors; the same number for each.
-  public var metrics: [Double]
+  /// Numbers to sum over the shards, such as counts and squared errors; the same names for each.
+  public var sums: NamedSums
 
-  /// A shard's loss and metrics.
-  public init(loss: Tensor, metrics: [Double] = []) {
+  /// A shard's loss and what else is summed.
+  public init(loss: Tensor, sums: NamedSums = [:]) {
     self.loss = loss
-    self.metrics = metrics
+    self.sums = sums
   }
 }
 
@@ -24,11 +24,13 @@ public struct ShardResult {
 ///   - shardSize: the size of all shards but the last.
 ///   - laneCount: the number of partial sums, a power of two; each takes the memory of one set of
 ///     gradients.
+///   - ownLanes: the lanes to sum, a subtree of them; all unless given. Whoever has the others sums them.
 ///   - body: the loss of a range of the batch, scaled so that the shards' losses add up.
+/// - Returns: sums over the lanes; nothing of lanes without a shard.
 public func shardedValueAndGradients(
-  count: Int, shardSize: Int, laneCount: Int = 8,
+  count: Int, shardSize: Int, laneCount: Int = 8, lanes ownLanes: Range<Int>? = nil,
   _ body: @Sendable (Range<Int>) -> ShardResult
-) -> (loss: Double, metrics: [Double], gradients: Gradients) {
+) -> (loss: Double, sums: NamedSums, gradients: Gradients) {
   precondition(
     count > 0 && shardSize > 0 && laneCount > 0 && laneCount & (laneCount - 1) == 0,
     "cannot cut a batch of \(count) into shards of \(shardSize) in \(laneCount) lanes")
@@ -36,7 +38,7 @@ public func shardedValueAndGradients(
   var lanes = [Lane?](repeating: nil, count: laneCount)
   lanes.withUnsafeMutableBufferPointer { lanes in
     // A small batch leaves lanes without a shard; workers are dealt those that have one.
-    let used = lanes.indices.filter {
+    let used = (ownLanes ?? lanes.indices).filter {
       shardCount * $0 / laneCount < shardCount * ($0 + 1) / laneCount
     }
     WorkerPool.shared.forEach(used.count) { place in
@@ -50,9 +52,9 @@ public func shardedValueAndGradients(
     }
     sumInTree(lanes)
   }
-  // The root of the tree; there is at least one shard.
-  guard let sum = lanes[0] else { preconditionFailure("no shard of a batch of \(count)") }
-  return (sum.loss, sum.metrics, sum.gradients)
+  // The root of the tree. The lanes of one of several processes may be without a shard.
+  guard let sum = lanes[0] else { return (0, [:], Gradients()) }
+  return (sum.loss, sum.sums, sum.gradients)
 }
 
 /// Adds lane i + s to lane i for s = 1, 2, 4, ...: ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)). Lanes
@@ -77,7 +79,7 @@ private func sumInTree(_ lanes: UnsafeMutableBufferPointer<Lane?>) {
 private struct Lane {
   private let accumulator = GradientAccumulator()
   private(set) var loss = 0.0
-  private(set) var metrics: [Double] = []
+  private(set) var sums = NamedSums()
   private(set) var gradients = Gradients()
 
   mutating func add(_ body: (Range<Int>) -> ShardResult, _ range: Range<Int>) {
@@ -86,13 +88,7 @@ private struct Lane {
       result.loss.count == 1, "a shard's loss is a scalar, not of shape \(result.loss.shape)")
     accumulator.walk(from: result.loss, gradient: .ones(result.loss.shape))
     loss += Double(result.loss.scalar)
-    if metrics.isEmpty {
-      metrics = result.metrics
-    } else {
-      precondition(
-        metrics.count == result.metrics.count, "shards differ in the number of their metrics")
-      for index in metrics.indices { metrics[index] += result.metrics[index] }
-    }
+    sums += result.sums
   }
 
   /// Takes the gradients from the accumulator when all shards are in it.
@@ -101,7 +97,7 @@ private struct Lane {
   /// Adds the sums of another lane.
   mutating func add(_ other: Lane) {
     loss += other.loss
-    for index in metrics.indices { metrics[index] += other.metrics[index] }
+    sums += other.sums
     gradients.add(other.gradients)
   }
 }

@@ -60,7 +60,7 @@ public final class ImageTraining {
   ///   - configuration: how.
   ///   - source: pictures and captions.
   ///   - seed: decides batches, time steps, noise and dropped prompts.
-  ///   - communicator: sums gradients over processes, each of which draws batches of its own.
+  ///   - communicator: shares batches among processes.
   /// - Throws: `SettingError` for settings that do not fit, `FileError` if the model is not one of
   ///   denoising steps.
   public init(
@@ -94,7 +94,6 @@ public final class ImageTraining {
       weightDecay: Float(configuration.weightDecay))
     average = MovingAverage(
       of: parameters, decay: Float(configuration.averageDecay), warmsUp: true)
-    let seed = communicator.seed(seed)
     order = PairOrder(count: source.count, batchSize: configuration.batchSize, seed: seed)
     draws = RandomStream(seed: seed, purpose: "time steps, noise and dropped prompts")
   }
@@ -114,18 +113,16 @@ public final class ImageTraining {
       images: pairs.images, prompts: pairs.captions.map(tokenizer.paddedTokens))
     let draws = draws.split(batchIndex)
     let denoising = self.loss
-    let share = 1 / Float(communicator.processCount)
-    let (ownLoss, _, gradients) = shardedValueAndGradients(
-      count: pairs.captions.count, shardSize: shardSize, laneCount: Self.laneCount
-    ) { rows in ShardResult(loss: denoising(batch, rows: rows, draws: draws) * share) }
-    let sum = try communicator.sum(gradients, of: parameters)
-    let loss = try communicator.sum([ownLoss])[0]
+    let (loss, _, gradients) = try communicator.shardedValueAndGradients(
+      count: pairs.captions.count, shardSize: shardSize, laneCount: Self.laneCount,
+      of: parameters
+    ) { rows in ShardResult(loss: denoising(batch, rows: rows, draws: draws)) }
     let rate = configuration.learningRate(at: batchIndex)
     optimizer.learningRate = Float(rate)
     let norm: Double
     do {
       norm = try optimizer.step(
-        sum, of: parameters, normLimit: configuration.gradientNormLimit, loss: loss)
+        gradients, of: parameters, normLimit: configuration.gradientNormLimit, loss: loss)
     } catch {
       // The parts that do not learn may be at fault.
       try NonFiniteGradient.checkWeights(model.parameters)

@@ -56,13 +56,14 @@ enum TinyModels {
 
   static func training(
     reward: any Reward = Brightness(), seed: UInt64 = 1, model: TextToImageModel? = nil,
+    communicator: any Communicator = SingleProcess(),
     _ change: (inout ImageFineTuningConfiguration) -> Void = { _ in }
   ) throws -> ImageFineTuning {
     var settings = settings
     change(&settings)
     return try ImageFineTuning(
       model: model ?? pixels(), configuration: settings, prompts: prompts, reward: reward,
-      seed: seed)
+      seed: seed, communicator: communicator)
   }
 }
 

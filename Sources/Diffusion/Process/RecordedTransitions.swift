@@ -1,7 +1,7 @@
 import Tensors
 
 /// Transitions of many chains in one batch, in any mixture of samples and denoising steps.
-public struct TransitionBatch: Sendable {
+public struct RecordedTransitions: Sendable {
   /// The states before `[M, ...]`.
   public let states: Tensor
   /// The states after `[M, ...]`.
@@ -70,8 +70,8 @@ public struct TransitionBatch: Sendable {
   }
 
   /// Some of the transitions.
-  public func slice(_ rows: Range<Int>) -> TransitionBatch {
-    TransitionBatch(
+  public func slice(_ rows: Range<Int>) -> RecordedTransitions {
+    RecordedTransitions(
       states: states.slice(rows), nextStates: nextStates.slice(rows),
       indices: .perRow(Array(indices.values(count: positions.count)[rows])),
       sampleRows: Array(sampleRows[rows]), positions: Array(positions[rows]))

@@ -1,7 +1,45 @@
 import Diffusion
 import GenerativeModels
+import NeuralNetworks
 import Tensors
 import TextToImage
+
+/// Images that the policy drew, with every state on the way.
+struct ImageRollout {
+  /// What each image was drawn for, `N` of them.
+  let prompts: [String]
+  /// From the initial noise to the final sample, `[N, K + 1, h, w, C]`.
+  let states: Tensor
+  /// The reduced log-densities of the steps that have one, under the policy that drew, `[N, S]`.
+  let logProbabilities: Tensor
+  /// Of `ownRows`, `[N', H, W, 3]` in 0 ... 1.
+  let images: Tensor
+  /// The images that this rank drew, and that it alone has.
+  let ownRows: Range<Int>
+  /// Where the steps that have a density stand among the sampler's time steps, `S` of them.
+  let stochasticSteps: [Int]
+
+  /// The number of images, N.
+  var count: Int { prompts.count }
+
+  /// Some steps of some images.
+  ///
+  /// - Parameters:
+  ///   - images: which images.
+  ///   - steps: for each of them, positions in `stochasticSteps`.
+  func transitions(
+    of images: [Int], steps: [[Int]]
+  ) -> (batch: RecordedTransitions, logProbabilities: [Float]) {
+    let pairs = zip(images, steps).flatMap { image, steps in steps.map { (image, $0) } }
+    let transitionCount = states.shape[1] - 1
+    let batch = RecordedTransitions(
+      stackedStates: states, firstIndex: 0,
+      transitions: pairs.map { $0 * transitionCount + stochasticSteps[$1] })
+    let elements = logProbabilities.elements
+    let old = pairs.map { elements[$0 * stochasticSteps.count + $1] }
+    return (batch, old)
+  }
+}
 
 /// Draws images with the policy and keeps what an update needs.
 struct ImageRolloutCollector {
@@ -39,15 +77,18 @@ struct ImageRolloutCollector {
   /// Stable Diffusion's last step has 0.03.
   private static let leastDeviation: Float = 0.01
 
-  /// Draws an image for each prompt; the noise of image i depends on the seed, the iteration and i
-  /// alone.
-  func collect(_ prompts: [String], iteration: Int) throws -> ImageRollout {
+  /// Draws an image for each prompt, each rank its share of them; the noise of image i depends on the
+  /// seed, the iteration and i alone.
+  func collect(
+    _ prompts: [String], iteration: Int, over communicator: any Communicator = SingleProcess()
+  ) throws -> ImageRollout {
+    let own = communicator.share(of: prompts.count)
     let draws = RandomStream(seed: seed, purpose: "images", index: iteration)
     var states: [Tensor] = []
     var logProbabilities: [Tensor] = []
     var images: [Tensor] = []
-    for start in stride(from: 0, to: prompts.count, by: settings.batchSize) {
-      let rows = start..<min(prompts.count, start + settings.batchSize)
+    for start in stride(from: own.lowerBound, to: own.upperBound, by: settings.batchSize) {
+      let rows = start..<min(own.upperBound, start + settings.batchSize)
       let (chain, logs) = try chain(
         prompts: Array(prompts[rows]), streams: rows.map { draws.split($0) })
       states.append(chain.stackedStates)
@@ -55,9 +96,10 @@ struct ImageRolloutCollector {
       images.append(try pipeline.model.images(ofSamples: chain.sample, isTiled: settings.isTiled))
     }
     return ImageRollout(
-      prompts: prompts, states: .concatenated(states, along: 0),
-      logProbabilities: .concatenated(logProbabilities, along: 0),
-      images: .concatenated(images, along: 0), stochasticSteps: stochasticSteps)
+      prompts: prompts,
+      states: try communicator.gatherRows(.concatenated(states, along: 0)),
+      logProbabilities: try communicator.gatherRows(.concatenated(logProbabilities, along: 0)),
+      images: .concatenated(images, along: 0), ownRows: own, stochasticSteps: stochasticSteps)
   }
 
   /// The chain of one batch and the log-probabilities `[B, S]` of its stochastic steps.

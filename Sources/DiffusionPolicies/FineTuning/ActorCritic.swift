@@ -1,0 +1,150 @@
+import Environments
+import Foundation
+import NeuralNetworks
+import ReinforcementLearning
+import Tensors
+
+/// What a training of policy and critic carries from iteration to iteration: weights, optimizers, reward
+/// scaling and environments; saved and restored together.
+final class ActorCritic<Policy: LikelihoodPolicy> {
+  let policy: Policy
+  let critic: Critic
+  let collector: RolloutCollector
+  var scaler: RewardScaler
+  /// The checkpoint that the training started from, or goes on with.
+  let start: PolicyCheckpoint
+  private let configuration: DPPOConfiguration
+  private let policyOptimizer: Adam
+  private let criticOptimizer: Adam
+  private let etaOptimizer: Adam?
+
+  /// - Throws: `SettingError`, `ParameterError` or `EnvironmentError` for parts that do not fit.
+  init(_ start: PolicyTrainingStart, policy: Policy) throws {
+    let (checkpoint, configuration) = (start.checkpoint, start.configuration)
+    self.start = checkpoint
+    self.configuration = configuration
+    self.policy = policy
+    var random = RandomStream(seed: start.seed, purpose: "critic")
+    critic = try configuration.critic.makeCritic(
+      observationSize: checkpoint.observationSize,
+      observationCount: checkpoint.configuration.observationCount, random: &random)
+    let known = checkpoint.weights.under("critic")
+    if checkpoint.critic == configuration.critic, !known.isEmpty {
+      try critic.parameters.load(known)
+    }
+    collector = try RolloutCollector(
+      try PolicyEnvironment(
+        checkpoint.configuration, normalization: checkpoint.normalization,
+        registry: start.registry),
+      count: configuration.environmentCount, seed: start.seed,
+      communicator: start.communicator)
+    func optimizer(_ parameters: NamedParameters) -> Adam {
+      .withDecoupledDecay(parameters, weightDecay: Float(configuration.weightDecay))
+    }
+    policyOptimizer = optimizer(policy.parameters)
+    criticOptimizer = optimizer(critic.parameters)
+    etaOptimizer = policy.explorationParameters.map(optimizer)
+    scaler = RewardScaler(
+      environmentCount: configuration.environmentCount, discount: configuration.discount)
+  }
+
+  /// The policy's schedules begin after the critic's warm-up.
+  func setLearningRates(iteration: Int, _ metrics: inout Metrics) {
+    let improved = max(iteration - configuration.criticWarmUpCount, 0)
+    let policy = configuration.policyLearningRate.schedule.rate(atStep: improved)
+    let critic = configuration.criticLearningRate.schedule.rate(atStep: iteration)
+    policyOptimizer.learningRate = Float(policy)
+    criticOptimizer.learningRate = Float(critic)
+    etaOptimizer?.learningRate = Float(
+      configuration.etaLearningRate.schedule.rate(atStep: improved))
+    metrics["policyLearningRate"] = policy
+    metrics["criticLearningRate"] = critic
+  }
+
+  /// A step of the policy's optimizer, and of the learned eta's at its interval; returns the norm of the
+  /// policy's gradient.
+  ///
+  /// - Throws: `NonFiniteGradient`; no step has been taken then.
+  func stepPolicy(_ gradients: Gradients, loss: Double, number: Int) throws -> Double {
+    let norm = try policyOptimizer.step(
+      gradients, of: policy.parameters, normLimit: configuration.gradientNormLimit,
+      loss: loss, "policy loss")
+    if let etaOptimizer, number % configuration.etaUpdateInterval == 0 {
+      etaOptimizer.step(gradients)
+    }
+    return norm
+  }
+
+  /// A step of the critic's optimizer; returns the norm of its gradient.
+  ///
+  /// - Throws: `NonFiniteGradient`; no step has been taken then.
+  func stepCritic(_ gradients: Gradients, loss: Double) throws -> Double {
+    try criticOptimizer.step(
+      gradients, of: critic.parameters, normLimit: 0, loss: loss, "value loss")
+  }
+
+  // MARK: Going on later
+
+  private var weights: [String: Tensor] {
+    policy.weights.merging(critic.parameters.values.prefixed("critic")) { first, _ in first }
+  }
+
+  /// The policy as it is now, with its critic.
+  func checkpoint(origin: [String: String]) -> PolicyCheckpoint {
+    var checkpoint = start
+    checkpoint.weights = weights
+    checkpoint.fineTunedCount =
+      start.configuration.network.kind == .gaussian ? 0 : policy.transitionCount
+    checkpoint.critic = configuration.critic
+    checkpoint.exploration = configuration.exploration
+    checkpoint.origin.merge(origin) { $1 }
+    return checkpoint
+  }
+
+  private struct Progress: Codable {
+    var scaler: RewardScaler
+    var collectors: [RolloutCollector.State]
+  }
+
+  /// - Throws: `EncodingError` if a number is not finite.
+  func trainingState() throws -> TrainingState {
+    var state = TrainingState()
+    state.add(weights, under: "weights")
+    state.add(policyOptimizer.state, under: "policyOptimizer")
+    state.add(criticOptimizer.state, under: "criticOptimizer")
+    if let etaOptimizer { state.add(etaOptimizer.state, under: "etaOptimizer") }
+    state.numbers["fineTunedCount"] = policy.transitionCount
+    state.numbers["environmentCount"] = configuration.environmentCount
+    let progress = Progress(scaler: scaler, collectors: try collector.states())
+    state.texts["progress"] = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
+    return state
+  }
+
+  /// - Throws: `SettingError` for a setting that cannot change, `ParameterError`,
+  ///   `EnvironmentError` or `DecodingError` if they belong to another training.
+  func restore(_ state: TrainingState) throws {
+    // States from before this was checked do not say it.
+    let environmentCount = state.numbers["environmentCount"] ?? configuration.environmentCount
+    try SettingError.require(
+      configuration.environmentCount == environmentCount, "environmentCount",
+      configuration.environmentCount,
+      "\(environmentCount), with which the run was started: their episodes go on")
+    let count = try state.number("fineTunedCount")
+    // K' falls by annealing alone, and never rises.
+    try SettingError.require(
+      count == policy.transitionCount
+        || count < policy.transitionCount && configuration.annealingInterval > 0,
+      "fineTunedCount", configuration.fineTunedCount, "\(count), which the checkpoint has learned")
+    if count < policy.transitionCount { try policy.reduceTransitionCount(to: count) }
+    let weights = state.tensors(under: "weights")
+    try policy.load(weights)
+    try critic.parameters.load(weights.under("critic"))
+    try policyOptimizer.restore(state.optimizer(under: "policyOptimizer"))
+    try criticOptimizer.restore(state.optimizer(under: "criticOptimizer"))
+    try etaOptimizer?.restore(state.optimizer(under: "etaOptimizer"))
+    let progress = try JSONDecoder().decode(
+      Progress.self, from: Data(try state.text("progress").utf8))
+    scaler = progress.scaler
+    try collector.restore(progress.collectors)
+  }
+}

@@ -1,0 +1,221 @@
+import Environments
+import NeuralNetworks
+import Tensors
+
+/// What `T` decisions in `B` environments brought; row t B + b is decision t of environment b.
+struct Rollout {
+  /// `[T B, To, Do]`
+  var observations: Tensor
+  /// The states around the improved transitions, `[T B, K' + 1, Tp, Da]`.
+  var states: Tensor
+  /// Of each improved transition under the policy that made it, row-major `[T B, K']`.
+  var logProbabilities: [Float]
+  /// As the environments gave them, `[T B]`.
+  var rewards: [Float]
+  /// The observations that episodes ended with, and those after the last decisions, `[E, To, Do]`.
+  var finalObservations: Tensor
+  /// For each row, the row of `finalObservations` that it led to; nil where it led to row t + 1.
+  var finalRows: [Int?]
+  /// Whether the task itself ended.
+  var isTerminated: [Bool]
+  /// Whether the episode ended.
+  var isFinished: [Bool]
+  /// Whether a decision is its episode's first.
+  var isFirst: [Bool]
+  /// `B`
+  let environmentCount: Int
+  /// The episodes that ended with each decision, by environment.
+  var episodes: [[EpisodeStatistics]] = []
+
+  /// The number of decisions, T B.
+  var count: Int { rewards.count }
+}
+
+extension Rollout {
+  /// The rollout of all environments, of which each rank has brought those that it owns.
+  ///
+  /// - Throws: what the communicator throws.
+  func gathered(over communicator: any Communicator) throws -> Rollout {
+    guard communicator.processCount > 1 else { return self }
+    let owned = try communicator.gatherValues(environmentCount)  // B of each rank
+    let decisionCount = count / environmentCount
+    /// `[T, B of the rank, ...]` of each rank as `[T, B, ...]`.
+    func joined(_ parts: [[Float]]) -> [Float] {
+      (0..<decisionCount).flatMap { decision in
+        zip(parts, owned).flatMap { part, count in
+          let size = part.count / decisionCount
+          return part[decision * size..<(decision + 1) * size]
+        }
+      }
+    }
+    func gather(_ tensor: Tensor) throws -> Tensor {
+      Tensor(
+        shape: [decisionCount * owned.reduce(0, +)] + tensor.shape.dropFirst(),
+        elements: joined(try communicator.gatherNumbers(tensor.elements)))
+    }
+    func gather(_ flags: [Bool]) throws -> [Bool] {
+      joined(try communicator.gatherNumbers(flags.map { $0 ? 1 : 0 })).map { $0 == 1 }
+    }
+    let hasFinal = try gather(finalRows.map { $0 != nil })
+    var finalCount = 0
+    let finalRows = hasFinal.map { hasFinal -> Int? in
+      guard hasFinal else { return nil }
+      finalCount += 1
+      return finalCount - 1
+    }
+    let episodes = try communicator.gatherValues(self.episodes)
+    return Rollout(
+      observations: try gather(observations), states: try gather(states),
+      logProbabilities: joined(try communicator.gatherNumbers(logProbabilities)),
+      rewards: joined(try communicator.gatherNumbers(rewards)),
+      finalObservations: try gatherFinal(hasFinal, owned, over: communicator),
+      finalRows: finalRows, isTerminated: try gather(isTerminated),
+      isFinished: try gather(isFinished), isFirst: try gather(isFirst),
+      environmentCount: owned.reduce(0, +),
+      episodes: (0..<decisionCount).map { decision in episodes.flatMap { $0[decision] } })
+  }
+
+  /// The final observations of all ranks, by decision, then by environment.
+  private func gatherFinal(
+    _ hasFinal: [Bool], _ owned: [Int], over communicator: any Communicator
+  ) throws -> Tensor {
+    let shape = Array(finalObservations.shape.dropFirst())
+    let size = shape.reduce(1, *)
+    let parts = try communicator.gatherNumbers(finalObservations.elements)
+    let ranks = owned.enumerated().flatMap { [Int](repeating: $0, count: $1) }
+    var next = [Int](repeating: 0, count: owned.count)
+    var elements: [Float] = []
+    for (row, hasFinal) in hasFinal.enumerated() where hasFinal {
+      let rank = ranks[row % ranks.count]
+      elements += parts[rank][next[rank]..<next[rank] + size]
+      next[rank] += size
+    }
+    return Tensor(shape: [elements.count / size] + shape, elements: elements)
+  }
+}
+
+/// Lets a policy act in environments side by side and keeps what an update needs. Each rank has a share of
+/// the environments, whose numbers are global.
+final class RolloutCollector {
+  private let environments: VectorEnvironment
+  private let executedCount: Int
+  private let seed: UInt64
+  /// The numbers of this rank's environments.
+  private let own: Range<Int>
+  private let communicator: any Communicator
+  /// Whether the next decision of each environment is its episode's first.
+  private var isFirst: [Bool]
+
+  /// - Parameters:
+  ///   - environment: made `count` times.
+  ///   - count: `B`, of all ranks together.
+  ///   - seed: decides starts and noise.
+  ///   - communicator: shares the environments among ranks.
+  /// - Throws: `SettingError` if there are fewer environments than ranks; what making one throws.
+  init(
+    _ environment: PolicyEnvironment, count: Int, seed: UInt64,
+    communicator: any Communicator = SingleProcess()
+  ) throws {
+    try SettingError.require(
+      count >= communicator.processCount, "environmentCount", count,
+      "at least the number of processes, \(communicator.processCount)")
+    own = communicator.share(of: count)
+    environments = try VectorEnvironment(
+      count: own.count, seed: seed, firstNumber: own.lowerBound
+    ) { try environment.make() }
+    executedCount = environment.configuration.executedCount
+    self.seed = seed
+    self.communicator = communicator
+    isFirst = Array(repeating: true, count: own.count)
+  }
+
+  /// Abandons all episodes: the next decision of each environment is the first of another one.
+  func startNextEpisodes() {
+    environments.startNextEpisodes()
+    isFirst = Array(repeating: true, count: environments.count)
+  }
+
+  /// Makes `decisionCount` decisions in every environment, and gives those of all ranks; counts seconds of the policy as `sample`,
+  /// of the environments as `simulate`.
+  ///
+  /// The noise of environment b at decision t depends on the seed, the iteration, b and t alone.
+  func collect(
+    _ policy: some LikelihoodPolicy, decisionCount: Int, iteration: Int,
+    _ metrics: inout Metrics
+  ) throws -> Rollout {
+    let noise = own.map {
+      RandomStream(seed: seed, purpose: "actions", index: $0).split(iteration)
+    }
+    var observations: [Tensor] = []
+    var states: [Tensor] = []
+    var finalObservations: [Tensor] = []
+    var rollout = Rollout(
+      observations: Tensor(0), states: Tensor(0), logProbabilities: [], rewards: [],
+      finalObservations: Tensor(0), finalRows: [], isTerminated: [], isFinished: [], isFirst: [],
+      environmentCount: own.count)
+    for decision in 0..<decisionCount {
+      let observed = environments.observationTensor  // [B, To, Do]
+      let decisions = metrics.measure("sample") {
+        policy.decideInParallel(
+          on: observed, mode: .exploring, streams: noise.map { $0.split(decision) })
+      }
+      metrics.measure("simulate") {
+        environments.step(decisions.chunks.slice(0..<executedCount, along: 1))
+      }
+      observations.append(observed)
+      states.append(decisions.states)
+      rollout.logProbabilities += decisions.logProbabilities.elements
+      rollout.isFirst += isFirst
+      let isLast = decision == decisionCount - 1
+      for (index, outcome) in environments.outcomes.enumerated() {
+        rollout.rewards.append(outcome.reward)
+        rollout.isTerminated.append(outcome.isTerminated)
+        rollout.isFinished.append(outcome.isFinished)
+        isFirst[index] = outcome.isFinished
+        if outcome.isFinished || isLast {
+          rollout.finalRows.append(finalObservations.count)
+          finalObservations.append(reachedObservation(index))
+        } else {
+          rollout.finalRows.append(nil)
+        }
+      }
+      rollout.episodes.append(environments.finishedEpisodes.map(\.statistics))
+    }
+    rollout.observations = .concatenated(observations, along: 0)
+    rollout.states = .concatenated(states, along: 0)
+    rollout.finalObservations = .stacked(finalObservations)
+    return try rollout.gathered(over: communicator)
+  }
+
+  /// What the last decision of an environment led to, before any new episode, `[To, Do]`.
+  private func reachedObservation(_ index: Int) -> Tensor {
+    let space = environments.observationSpace
+    let range = index * space.count..<(index + 1) * space.count
+    return Tensor(shape: space.shape, elements: environments.finalObservations[range])
+  }
+
+  /// The environments' states and where their episodes stand.
+  struct State: Codable {
+    var environments: EnvironmentState
+    var isFirst: [Bool]
+  }
+
+  /// What the next rollout depends on, besides the policy, of each rank.
+  ///
+  /// - Throws: what the communicator throws.
+  func states() throws -> [State] {
+    try communicator.gatherValues(
+      State(environments: environments.savedState(), isFirst: isFirst))
+  }
+
+  /// - Throws: `EnvironmentError.stateMismatch` if they are the states of others; `SettingError` if they
+  ///   are of another number of ranks.
+  func restore(_ states: [State]) throws {
+    try SettingError.require(
+      states.count == communicator.processCount, "processes", communicator.processCount,
+      "\(states.count), with which the run was started: their episodes go on")
+    let state = states[communicator.rank]
+    try environments.restore(state.environments)
+    isFirst = state.isFirst
+  }
+}
