@@ -140,131 +140,10 @@ public struct SamplingSettings: RunConfiguration {
   }
 }
 
-/// FIND for all prompts of a run at once, until each has settled or all iterations are done.
-final class NoiseOptimization: Trainer {
-  let configuration: FINDConfiguration
-  let finds: [FIND]
-  private let prompts: [String]
-  private let painter: NoisePainter
-  private let reward: any Reward
-  private let fingerprint: String
-  /// Whether a state must be of the same reward; newer runs compare what the reward reads.
-  private let comparesReward: Bool
-
-  init(
-    _ settings: NoiseOptimizationSettings, painter: NoisePainter, reward: any Reward,
-    comparesReward: Bool
-  ) throws {
-    configuration = settings.find
-    prompts = settings.prompts
-    self.painter = painter
-    self.reward = reward
-    self.comparesReward = comparesReward
-    let shape = try painter.pipeline.sampleShape(painter.settings)
-    let model = painter.pipeline.model
-    finds = try settings.prompts.enumerated().map { index, prompt in
-      let embedding = model.textEncoder([model.tokenizer.paddedTokens(prompt)]).pooled
-      return try FIND(
-        shape: shape, promptEmbedding: embedding.flattened(), configuration: settings.find,
-        seed: settings.seed, promptIndex: index)
-    }
-    fingerprint = model.fingerprint
-  }
-
-  var iteration: Int { finds.map(\.iteration).max() ?? 0 }
-  var isFinished: Bool { finds.allSatisfy(\.isFinished) }
-  /// Fewer than the settings say once every prompt's reward has settled.
-  var iterations: Int { isFinished ? iteration : configuration.iterationCount }
-  var step: Int { finds.reduce(0) { $0 + $1.imageCount } }
-
-  /// One iteration of every prompt that is not finished.
-  func iterate() throws -> Metrics {
-    var metrics = Metrics()
-    let active = finds.indices.filter { !finds[$0].isFinished }
-    let noises = active.map { finds[$0].draw() }
-    let counts = noises.map { $0.shape[0] }
-    let imagePrompts = zip(active, counts).flatMap { index, count in
-      [String](repeating: prompts[index], count: count)
-    }
-    let seeds = active.flatMap { finds[$0].imageSeeds(promptCount: finds.count) }
-    let images = try metrics.measure("denoise") {
-      try painter.paint(.concatenated(noises, along: 0), prompts: imagePrompts, seeds: seeds)
-    }
-    let judged = try metrics.measure("judge") {
-      try reward.judged(images, prompts: imagePrompts)
-    }
-    var reports: [(index: Int, report: FIND.Report)] = []
-    try metrics.measure("update") {
-      var start = 0
-      for (place, index) in active.enumerated() {
-        let rewards = Array(judged.values[start..<start + counts[place]])
-        start += counts[place]
-        reports.append((index, try finds[index].learn(from: noises[place], rewards: rewards)))
-      }
-    }
-    record(reports, in: &metrics)
-    return metrics
-  }
-
-  /// Means over prompts.
-  private func record(
-    _ reports: [(index: Int, report: FIND.Report)], in metrics: inout Metrics
-  ) {
-    let count = Double(reports.count)
-    func mean(_ value: (FIND.Report) -> Double) -> Double {
-      reports.reduce(0) { $0 + value($1.report) } / count
-    }
-    metrics["reward"] = mean(\.reward)
-    metrics["rewardStandardError"] =
-      mean { $0.rewardStandardError * $0.rewardStandardError }.squareRoot() / count.squareRoot()
-    metrics["bestReward"] = mean(\.bestReward)
-    metrics["droppedCount"] = mean { Double($0.droppedCount) } * count
-    metrics["klDivergence"] = mean(\.divergence)
-    metrics["shift"] = mean(\.shift)
-    metrics["meanDeviation"] = mean(\.meanDeviation)
-    metrics["loss"] = mean(\.loss)
-    metrics["clipFraction"] = mean(\.clipFraction)
-    metrics["gradientNorm"] = mean(\.gradientNorm)
-    if finds.count > 1 {
-      for (index, report) in reports { metrics["rewardOfPrompt\(index + 1)"] = report.reward }
-    }
-  }
-
-  func trainingState() -> TrainingState {
-    var state = TrainingState()
-    for (index, find) in finds.enumerated() {
-      state.add(find.trainingState, under: "prompt\(index)")
-    }
-    state.texts["model"] = fingerprint
-    state.texts["prompts"] = prompts.joined(separator: "\n")
-    state.texts["reward"] = reward.name
-    return state
-  }
-
-  func restore(_ state: TrainingState) throws {
-    try requireSame("model", fingerprint, as: state)
-    try requireSame("prompts", prompts.joined(separator: "\n"), as: state)
-    if comparesReward { try requireSame("reward", reward.name, as: state) }
-    for (index, find) in finds.enumerated() {
-      try find.restore(state.state(under: "prompt\(index)"))
-    }
-  }
-
-  /// A prior that was learned for another prompt or model would go on under a wrong name.
-  private func requireSame(_ key: String, _ found: String, as state: TrainingState) throws {
-    // Runs from before this was checked do not say it.
-    guard let start = state.texts[key], start != found else { return }
-    throw SettingError(
-      key: key, found: found, expected: "what the run was started with, \(start)")
-  }
-}
-
 /// The optimization of initial noise (FIND): a prior of each prompt, and grids before and after.
 public struct NoiseOptimizationJob: TrainingJob {
   public let run: Run<NoiseOptimizationSettings>
-  private let optimization: NoiseOptimization
-  private let painter: NoisePainter
-  private let reward: any Reward
+  private let find: FIND
 
   private var settings: NoiseOptimizationSettings { run.configuration }
 
@@ -292,24 +171,26 @@ public struct NoiseOptimizationJob: TrainingJob {
       "\(settings.prompts.count.counting("prompt")), "
         + "\(settings.find.imageCount.counting("picture")) of each in an iteration, run folder "
         + run.folder.path.printable)
-    painter = NoisePainter(
-      pipeline: pipeline, settings: settings.sampling.generation,
-      negativePrompt: settings.negativePrompt)
-    optimization = try NoiseOptimization(
-      settings, painter: painter, reward: reward, comparesReward: !run.knowsInput("reward"))
-    if let resumed = run.resumed { try optimization.restore(resumed.trainingState) }
+    find = try settings.checking("find") {
+      try FIND(
+        pipeline, prompts: settings.prompts, negativePrompt: settings.negativePrompt,
+        settings: settings.sampling.generation, reward: reward, configuration: settings.find,
+        seed: settings.seed)
+    }
+    // Newer runs compare what the reward reads, wherever that lies.
+    find.comparesRewards = !run.knowsInput("reward")
+    if let resumed = run.resumed { try find.restore(resumed.trainingState) }
     self.run = run
-    self.reward = reward
   }
 
-  public var trainer: any Trainer { optimization }
+  public var trainer: any Trainer { find }
   public var checkpointInterval: Int { settings.checkpointInterval }
   public var iterationsKey: String { "find.iterationCount" }
   public var resultNoun: String { "prior" }
-  public var resultPaths: [String] { optimization.finds.indices.map(priorPath) }
+  public var resultPaths: [String] { settings.prompts.indices.map(priorPath) }
 
   public mutating func begin() throws {
-    let grid = try grid("before", priors: settings.prompts.map { _ in nil })
+    let grid = try grid("before", usesPriors: false)
     run.drawStart { try write(grid, "before") }
   }
 
@@ -326,11 +207,11 @@ public struct NoiseOptimizationJob: TrainingJob {
   }
 
   public var images: [String] {
-    optimization.isFinished ? [run.imagePath("after"), run.imagePath("reward")] : []
+    find.isFinished ? [run.imagePath("after"), run.imagePath("reward")] : []
   }
 
   public mutating func drawImages() throws {
-    try write(grid("after", priors: optimization.finds.map(\.prior)), "after")
+    try write(grid("after", usesPriors: true), "after")
     try drawCurve()
   }
 
@@ -340,28 +221,23 @@ public struct NoiseOptimizationJob: TrainingJob {
   }
 
   public func writeResults() throws {
-    for (index, find) in optimization.finds.enumerated() {
-      let origin = PriorOrigin(
-        prompt: settings.prompts[index], negativePrompt: settings.negativePrompt,
-        model: painter.pipeline.model.fingerprint, settings: painter.settings,
-        reward: reward.name, imageCount: find.imageCount)
-      try NoisePriorFile(prior: find.prior, origin: origin).write(to: priorPath(index))
-    }
+    for (file, path) in zip(find.priorFiles, resultPaths) { try file.write(to: path) }
   }
 
   /// A grid of every prompt from the same fresh seeds, with its mean reward.
-  private func grid(_ name: String, priors: [NoisePrior?]) throws -> ImageGrid {
+  private func grid(_ name: String, usesPriors: Bool) throws -> ImageGrid {
     var images: [Image] = []
     var lines: [String] = []
-    for (prompt, prior) in zip(settings.prompts, priors) {
-      let drawn = try run.times.measure("denoise") {
-        try painter.paint(
-          prompt, prior: prior, firstSeed: settings.gridSeed, count: settings.gridCount)
+    for (index, prompt) in settings.prompts.enumerated() {
+      let media = try run.times.measure("denoise") {
+        try find.generate(
+          prompt: index, usesPrior: usesPriors, firstSeed: settings.gridSeed,
+          count: settings.gridCount)
       }
       let scores = try run.times.measure("judge") {
-        try reward.judged(drawn, prompts: [String](repeating: prompt, count: drawn.count))
+        try find.reward.judged(media, prompts: media.map { _ in prompt })
       }
-      images += drawn
+      images += media.map(\.still)
       lines.append("\(prompt) (\(name), reward \(scores.mean.map(\.short) ?? "none"))")
       run.log.say("\(name): reward \(scores.mean.map(\.short) ?? "none") on fresh seeds, \(prompt)")
     }
@@ -381,44 +257,10 @@ public struct NoiseOptimizationJob: TrainingJob {
     let chart = LineChart(
       [
         .init(
-          name: reward.name, x: records.map { Double($0.step) },
+          name: find.reward.name, x: records.map { Double($0.step) },
           y: records.map { $0["reward"] ?? .nan },
           spread: records.map { $0["rewardStandardError"] ?? 0 })
       ], title: "Reward while learning", xLabel: "pictures", yLabel: "mean reward")
     try run.write(png: Data(chart.image().pngBytes()), name: "reward")
-  }
-}
-
-/// Makes pictures of given noise.
-package struct NoisePainter {
-  package let pipeline: TextToImagePipeline
-  package let settings: GenerationSettings
-  package let negativePrompt: String
-
-  package init(
-    pipeline: TextToImagePipeline, settings: GenerationSettings, negativePrompt: String
-  ) {
-    self.pipeline = pipeline
-    self.settings = settings
-    self.negativePrompt = negativePrompt
-  }
-
-  /// Pictures of noise `[B, h, w, C]`.
-  package func paint(_ noise: Tensor, prompts: [String], seeds: [UInt64]) throws -> [Image] {
-    let pictures = try pipeline.images(
-      prompts: prompts, negativePrompts: [negativePrompt], seeds: seeds, settings: settings,
-      initialNoise: noise)
-    return Image.batch(pictures, range: .zeroToOne)
-  }
-
-  /// Pictures of a prompt with the seeds from `firstSeed`, their noise moved by a prior if there is
-  /// one.
-  package func paint(
-    _ prompt: String, prior: NoisePrior?, firstSeed: UInt64, count: Int
-  ) throws -> [Image] {
-    let seeds = (0..<count).map { firstSeed &+ UInt64($0) }
-    var source = TorchNoise(seeds: seeds)
-    let unit = source.noise([count] + (try pipeline.sampleShape(settings)))
-    return try paint(prior?.noise(from: unit) ?? unit, prompts: [prompt], seeds: seeds)
   }
 }

@@ -6,17 +6,18 @@ import Testing
 
 /// What each setting of FIND does.
 struct FINDSettingTests {
-  private func find(_ change: (inout FINDConfiguration) -> Void) throws -> FIND {
+  private func find(_ change: (inout FINDConfiguration) -> Void) throws -> PriorLearner {
     var configuration = FINDConfiguration()
     configuration.imageCount = 2
     configuration.iterationCount = 50
     change(&configuration)
-    return try FIND(
-      shape: [1, 2, 1], promptEmbedding: .zeros([4]), configuration: configuration, seed: 1)
+    return try PriorLearner(
+      process: oneStep, shape: [1, 2, 1], promptEmbedding: .zeros([4]),
+      configuration: configuration, seed: 1)
   }
 
   @discardableResult
-  private func run(_ find: FIND, rewards: [[Float]]) throws -> [FIND.Report] {
+  private func run(_ find: PriorLearner, rewards: [[Float]]) throws -> [PriorLearner.Report] {
     try rewards.map { try find.learn(from: find.draw(), rewards: $0.map { $0 }) }
   }
 

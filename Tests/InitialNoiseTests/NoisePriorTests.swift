@@ -133,8 +133,9 @@ struct NoisePriorTests {
     configuration.frequencyShare = 0.5
     configuration.baseline = .learned
     configuration.stepSize = 0.1
-    let find = try FIND(
-      shape: shape, promptEmbedding: .zeros([4]), configuration: configuration, seed: 0)
+    let find = try PriorLearner(
+      process: oneStep, shape: shape, promptEmbedding: .zeros([4]), configuration: configuration,
+      seed: 0)
     for _ in 0..<8 {
       let noise = find.draw()
       _ = try find.learn(
@@ -147,7 +148,9 @@ struct NoisePriorTests {
     var configuration = FINDConfiguration()
     configuration.frequencyShare = 0.5
     let error = #expect(throws: SettingError.self) {
-      try FIND(shape: [4], promptEmbedding: .zeros([4]), configuration: configuration, seed: 0)
+      try PriorLearner(
+        process: oneStep, shape: [4], promptEmbedding: .zeros([4]), configuration: configuration,
+        seed: 0)
     }
     #expect(error?.key == "frequencyShare")
   }

@@ -4,6 +4,10 @@ import Testing
 
 @testable import InitialNoise
 
+/// A process whose first action is learned; nothing denoises it.
+let oneStep = DenoisingProcess(
+  sampler: DDIMSampler(.squaredCosine(timeStepCount: 10), count: 1))
+
 /// One step of FIND, by hand.
 struct PriorUpdateTests {
   /// Along the natural gradient the mean of advantage times (z - mu) moves mu, and that of
@@ -27,7 +31,7 @@ struct PriorUpdateTests {
     let entry = NoiseHistory.Entry(
       noise: noise, logDensities: reduction(prior.logDensity(of: noise)), rewards: [1, 0],
       advantages: [1, -0.5])
-    let update = PriorUpdate(shape: shape, configuration: configuration)
+    let update = PriorUpdate(process: oneStep, shape: shape, configuration: configuration)
     _ = update.step(parameters, [entry])
     // A step of 0.05 with a weight of 2 is one of 0.1:
     // 0.1 / 2 x (1 x (3 - 1) - 0.5 x (1 - 1)) and 0.1 / 2 x (1 x (-1 + 2) - 0.5 x (-2.5 + 2))
@@ -55,7 +59,8 @@ struct PriorUpdateTests {
     let entry = NoiseHistory.Entry(
       noise: noise, logDensities: reduction(prior.logDensity(of: noise)), rewards: [0],
       advantages: [0])
-    _ = PriorUpdate(shape: shape, configuration: configuration).step(parameters, [entry])
+    _ = PriorUpdate(process: oneStep, shape: shape, configuration: configuration).step(
+      parameters, [entry])
     expectNear(parameters.mean.value, [1 - 0.05 * 4, -2 + 0.05 * 2 * 0.25])
     expectNear(parameters.deviation.value, [2 - 0.025 * 1.5 * 4, 0.5 + 0.025 * 1.5 * 0.25])
   }

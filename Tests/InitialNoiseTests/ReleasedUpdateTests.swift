@@ -16,8 +16,9 @@ struct ReleasedUpdateTests {
     configuration.iterationCount = rewards.count
     configuration.releasedLearningRate = 8e-2
     configuration.releasedBufferCount = 3
-    let find = try FIND(
-      shape: Array(noises.shape.dropFirst()), promptEmbedding: try goldens["embedding"],
+    let find = try PriorLearner(
+      process: oneStep, shape: Array(noises.shape.dropFirst()),
+      promptEmbedding: try goldens["embedding"],
       configuration: configuration, seed: 0)
     let parameters = try #require(find.baselineParameters)
     for (position, (_, parameter)) in parameters.enumerated() {

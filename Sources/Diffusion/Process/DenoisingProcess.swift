@@ -38,6 +38,13 @@ public struct DenoisingProcess: Sendable {
   /// The number of transitions, K: one for each run of the network.
   public var transitionCount: Int { sampler.timeSteps.count }
 
+  /// The same process with its first action drawn from a prior.
+  public func withPrior(_ prior: NoisePrior) -> DenoisingProcess {
+    var process = self
+    process.prior = prior
+    return process
+  }
+
   /// Draws the first action, initial noise of unit scale.
   ///
   /// - Parameters:

@@ -5,6 +5,46 @@ import ReinforcementLearning
 import Rewards
 import Tensors
 
+/// What N(0, I) gives for a prompt: drawn once, however many priors stand beside it.
+public struct PlainNoise: Sendable, Equatable {
+  /// What was drawn.
+  public let prompt: String
+  /// What guidance led away from.
+  public let negativePrompt: String
+  /// Pictures of each way.
+  public let count: Int
+  /// Of the first picture.
+  public let seed: UInt64
+  /// N of best-of-N.
+  public let bestOf: Int
+  /// The plain pictures' scores by name.
+  public internal(set) var scores: [String: ScoreEstimate] = [:]
+  /// Those of the best of N.
+  public internal(set) var bestScores: [String: ScoreEstimate] = [:]
+}
+
+/// A prior beside plain noise and beside best-of-N, by several scores.
+public struct NoiseComparison: Sendable, Equatable {
+  /// One score of the three ways to make pictures.
+  public struct Score: Codable, Sendable, Equatable {
+    /// N(0, I).
+    public var plain: ScoreEstimate?
+    /// The prior.
+    public var prior: ScoreEstimate?
+    /// The best of N plain pictures by the optimized reward.
+    public var bestOfN: ScoreEstimate?
+  }
+
+  /// What was drawn.
+  public var prompt: String
+  /// Pictures of each way.
+  public var count: Int
+  /// N: as many plain pictures for each as the prior cost, learning included.
+  public var bestOf: Int
+  /// `reward`, `diversity` and the names of the other scores.
+  public var scores: [String: Score]
+}
+
 /// Compares a prior with plain noise on fresh seeds, and with best-of-N re-ranking at an equal
 /// number of pictures.
 public struct NoiseEvaluation: Sendable {
@@ -15,19 +55,19 @@ public struct NoiseEvaluation: Sendable {
   /// What was optimized.
   public let reward: any Reward
   /// What else is looked at.
-  public let judges: [PictureJudge]
+  public let others: [MediaScores]
   /// Sees how different pictures are; no diversity without it.
   public let features: ImageTextModel?
 
   /// An evaluation of these parts.
   public init(
     model: any GenerativeModel, settings: GenerationSettings, reward: any Reward,
-    judges: [PictureJudge] = [], features: ImageTextModel? = nil
+    others: [MediaScores] = [], features: ImageTextModel? = nil
   ) {
     self.model = model
     self.settings = settings
     self.reward = reward
-    self.judges = judges
+    self.others = others
     self.features = features
   }
 
@@ -43,7 +83,7 @@ public struct NoiseEvaluation: Sendable {
     1 + (max(0, imageCount) + count - 1) / count
   }
 
-  /// Draws and judges plain pictures, and the best of N of others.
+  /// Draws and scores plain pictures, and the best of N of others.
   ///
   /// - Parameters:
   ///   - prompt: what to draw.
@@ -69,7 +109,7 @@ public struct NoiseEvaluation: Sendable {
     return plain
   }
 
-  /// Draws and judges the pictures of a prior, of the same seeds as the plain ones.
+  /// Draws and scores the pictures of a prior, of the same seeds as the plain ones.
   ///
   /// - Throws: `GenerationError`, `RewardError` or `FileError`.
   public func compare(
@@ -95,8 +135,8 @@ public struct NoiseEvaluation: Sendable {
     if let features {
       scores["diversity"] = Diversity.estimate(ofFeatures: features.features(of: arm.media))
     }
-    for judge in judges {
-      for (name, numbers) in zip(judge.names, try judge.scores(arm.media, prompt)) {
+    for other in others {
+      for (name, numbers) in zip(other.names, try other.scores(arm.media, prompt)) {
         scores[name] = ScoreEstimate(numbers.compactMap { $0 })
       }
     }

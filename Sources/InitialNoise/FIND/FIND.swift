@@ -1,250 +1,210 @@
 import Diffusion
-import Foundation
+import GenerativeModels
+import Media
 import NeuralNetworks
+import Rewards
 import Tensors
 
-/// Learns the initial noise distribution of one prompt: fine-tuning of the initial noise
-/// distribution (FIND, arXiv:2407.19453).
+/// Fine-tuning of the initial noise distribution (FIND, arXiv:2407.19453): learns, for each prompt,
+/// where a frozen model should start from.
 ///
-/// Generation is a decision process of one step. The state is the prompt; the action is the initial
-/// noise z_T of a `DenoisingProcess`, drawn from a `NoisePrior`; the frozen sampler is the
-/// environment; the reward judges its picture. Whoever runs it draws noise, makes pictures of it,
-/// has them judged, and hands the rewards back:
-///
-///     let noise = find.draw()
-///     let pictures = try pipeline.images(..., initialNoise: noise)
-///     let report = try find.learn(from: noise, rewards: rewards)
-///
-/// Noise is a function of the seed, the iteration and the prior, so that a restored run goes on
-/// exactly.
-public final class FIND {
-  /// How it learns.
+/// Generation is a Markov decision process, `DenoisingProcess`, whose first action is the initial
+/// noise. FIND plays that action and nothing else. The state is the prompt; the distribution of the
+/// action is a `NoisePrior`; what the frozen model makes of it is scored by a reward. An iteration
+/// draws noise from each prompt's prior, generates, scores, and learns from the scores.
+public final class FIND: Trainer {
+  /// How priors are learned.
   public let configuration: FINDConfiguration
-  /// Finished iterations.
-  public private(set) var iteration = 0
-  /// Whether the reward has stopped rising.
-  public private(set) var hasSettled = false
-  /// Pictures judged so far.
-  public private(set) var imageCount = 0
-
-  private let parameters: LearnedPrior
-  private let update: PriorUpdate
-  private let baseline: LearnedBaseline?
-  private var released: ReleasedUpdate?
-  private var history: NoiseHistory
-  private var meanRewards: [Double] = []
-  private let seed: UInt64
-  private let promptIndex: Int
-  private let purpose: String
-
-  /// What an iteration brought.
-  public struct Report: Sendable, Equatable {
-    /// The mean of the rewards that there were.
-    public var reward: Double
-    /// Its standard error; 0 for one reward.
-    public var rewardStandardError: Double
-    /// The highest.
-    public var bestReward: Double
-    /// Pictures without a finite reward.
-    public var droppedCount: Int
-    /// KL(pi || N(0, I)) after the update, in nats.
-    public var divergence: Double
-    /// The length of mu after it.
-    public var shift: Double
-    /// The mean of sigma after it.
-    public var meanDeviation: Double
-    /// The objective, negated, of the last epoch.
-    public var loss: Double
-    /// The share of noises whose ratio left the clip range in the last epoch.
-    public var clipFraction: Double
-    /// The norm of the gradient of the last epoch.
-    public var gradientNorm: Double
-  }
+  /// Generates, and stays as it is.
+  public let model: any GenerativeModel
+  /// What is generated; each prompt has a prior of its own.
+  public let prompts: [String]
+  /// What guidance leads away from.
+  public let negativePrompt: String
+  /// How it is generated.
+  public let settings: GenerationSettings
+  /// What is optimized.
+  public let reward: any Reward
+  /// Whether a state must come from a reward of the same name: those that are read from files may be
+  /// named by where these lie.
+  public var comparesRewards = true
+  private let learners: [PriorLearner]
+  private let fingerprint: String
 
   /// - Parameters:
-  ///   - shape: of the noise of one sample, channels last.
-  ///   - promptEmbedding: `[E]`, read by the learned baseline.
-  ///   - configuration: how.
+  ///   - model: generates.
+  ///   - prompts: what is generated.
+  ///   - negativePrompt: what guidance leads away from.
+  ///   - settings: how it is generated.
+  ///   - reward: scores it.
+  ///   - configuration: how priors are learned.
   ///   - seed: decides the noise.
-  ///   - promptIndex: which of several prompts with that seed it is.
-  /// - Throws: `SettingError` for settings that cannot be used.
+  /// - Throws: `SettingError` for settings that cannot be used; what the model throws if it cannot
+  ///   generate so.
   public init(
-    shape: [Int], promptEmbedding: Tensor, configuration: FINDConfiguration, seed: UInt64,
-    promptIndex: Int = 0
-  ) throws(SettingError) {
-    try configuration.validate()
-    try SettingError.require(
-      configuration.frequencyShare == 1 || shape.count > 1, "frequencyShare",
-      configuration.frequencyShare, "1, because noise of shape \(shape) has no frequencies")
+    _ model: any GenerativeModel, prompts: [String], negativePrompt: String = "",
+    settings: GenerationSettings = GenerationSettings(), reward: any Reward,
+    configuration: FINDConfiguration = FINDConfiguration(), seed: UInt64 = 0
+  ) throws {
+    try SettingError.require(!prompts.isEmpty, "prompts", "none", "at least one prompt")
+    self.model = model
+    self.prompts = prompts
+    self.negativePrompt = negativePrompt
+    self.settings = settings
+    self.reward = reward
     self.configuration = configuration
-    self.seed = seed
-    self.promptIndex = promptIndex
-    purpose = "initial noise of prompt \(promptIndex)"
-    let isReleased = configuration.reproduction == .released
-    parameters = LearnedPrior(
-      shape: shape, learnsDeviation: configuration.learnsDeviation || isReleased)
-    update = PriorUpdate(shape: shape, configuration: configuration)
-    history = NoiseHistory(length: configuration.historyLength)
-    if configuration.baseline == .learned || isReleased {
-      var random = RandomStream(seed: seed, purpose: "baseline of prompt \(promptIndex)")
-      let baseline = LearnedBaseline(
-        elementCount: shape.reduce(1, *), promptEmbedding: promptEmbedding,
-        learningRate: configuration.baselineLearningRate, random: &random)
-      self.baseline = baseline
-      if isReleased {
-        released = ReleasedUpdate(parameters, baseline: baseline, configuration: configuration)
-      }
-    } else {
-      baseline = nil
+    let process = try model.process(settings)
+    let shape = try model.sampleShape(settings)
+    learners = try prompts.enumerated().map { index, prompt in
+      let encoding = try model.promptEncoder.encode([prompt], as: .positive, settings: settings)
+      return try PriorLearner(
+        process: process, shape: shape, promptEmbedding: encoding.vectors.flattened(),
+        configuration: configuration, seed: seed, promptIndex: index)
+    }
+    fingerprint = model.fingerprint
+  }
+
+  /// Finished iterations of the prompt that has most.
+  public var iteration: Int { learners.map(\.iteration).max() ?? 0 }
+
+  /// Whether the reward of every prompt has settled, or all iterations are done.
+  public var isFinished: Bool { learners.allSatisfy(\.isFinished) }
+
+  /// Fewer than the configuration says once every prompt's reward has settled.
+  public var iterations: Int { isFinished ? iteration : configuration.iterationCount }
+
+  /// Images or clips that were generated.
+  public var step: Int { learners.reduce(0) { $0 + $1.imageCount } }
+
+  /// The distributions as they are now, one for each prompt.
+  public var priors: [NoisePrior] { learners.map(\.prior) }
+
+  /// The same as files, each with what it was learned for.
+  public var priorFiles: [NoisePriorFile] {
+    zip(prompts, learners).map { prompt, learner in
+      NoisePriorFile(
+        prior: learner.prior,
+        origin: PriorOrigin(
+          prompt: prompt, negativePrompt: negativePrompt, model: fingerprint, settings: settings,
+          reward: reward.name, imageCount: learner.imageCount))
     }
   }
 
-  /// The distribution as it is now.
-  public var prior: NoisePrior { parameters.prior }
-
-  /// Whether there is nothing left to do.
-  public var isFinished: Bool { hasSettled || iteration >= configuration.iterationCount }
-
-  /// The parameters of the learned baseline, for goldens.
-  var baselineParameters: NamedParameters? { baseline?.parameters }
-
-  /// The noise of the next iteration, `[N, ...]`.
-  public func draw() -> Tensor {
-    let count = configuration.imageCount
-    let isPaired = configuration.isAntithetic && count.isMultiple(of: 2)
-    let drawnCount = isPaired ? count / 2 : count
-    // Pictures so far, not iterations times pictures: a resumed run may draw more of them.
-    let first = imageCount
-    var streams = SampleStreams(seed: seed, purpose: purpose, indices: first..<first + drawnCount)
-    let drawn = streams.noise([drawnCount] + prior.shape)
-    return prior.noise(from: isPaired ? .concatenated([drawn, -drawn], along: 0) : drawn)
-  }
-
-  /// The seeds of the pictures of the next iteration's noise, `N` of them, for samplers that draw
-  /// noise on their way. No two pictures of a run have the same, whichever prompts have settled.
+  /// One iteration of every prompt that is not finished.
   ///
-  /// - Parameter promptCount: all prompts that are learned with this seed, settled ones too.
-  public func imageSeeds(promptCount: Int) -> [UInt64] {
-    let count = configuration.imageCount
-    let first = imageCount * promptCount + promptIndex * count
-    return (first..<first + count).map { seed &+ UInt64($0) }
+  /// - Throws: `FINDError` if too many rewards are missing; what model and reward throw.
+  public func iterate() throws -> Metrics {
+    var metrics = Metrics()
+    let active = learners.indices.filter { !learners[$0].isFinished }
+
+    // Draw: the first actions, z ~ N(mu, diag sigma^2).
+    let noises = active.map { learners[$0].draw() }  // [N, ...] each
+    let counts = noises.map { $0.shape[0] }
+    let drawnFor = zip(active, counts).flatMap { index, count in
+      [String](repeating: prompts[index], count: count)
+    }
+    let seeds = active.flatMap { learners[$0].imageSeeds(promptCount: prompts.count) }
+
+    // Generate: the frozen model plays the other actions.
+    let media = try metrics.measure("denoise") {
+      try model.generate(
+        prompts: drawnFor, negativePrompts: [negativePrompt], seeds: seeds, settings: settings,
+        initialNoise: .concatenated(noises, along: 0))
+    }
+
+    // Score.
+    let rewards = try metrics.measure("judge") {
+      try reward.judged(media, prompts: drawnFor).values
+    }
+
+    // Learn: each prompt from its own.
+    var reports: [(index: Int, report: PriorLearner.Report)] = []
+    try metrics.measure("update") {
+      var start = 0
+      for (place, index) in active.enumerated() {
+        let own = Array(rewards[start..<start + counts[place]])
+        start += counts[place]
+        reports.append((index, try learners[index].learn(from: noises[place], rewards: own)))
+      }
+    }
+    record(reports, in: &metrics)
+    return metrics
   }
 
-  /// Improves the prior by what its noise brought.
+  /// Means over prompts.
+  private func record(
+    _ reports: [(index: Int, report: PriorLearner.Report)], in metrics: inout Metrics
+  ) {
+    let count = Double(reports.count)
+    func mean(_ value: (PriorLearner.Report) -> Double) -> Double {
+      reports.reduce(0) { $0 + value($1.report) } / count
+    }
+    metrics["reward"] = mean(\.reward)
+    metrics["rewardStandardError"] =
+      mean { $0.rewardStandardError * $0.rewardStandardError }.squareRoot() / count.squareRoot()
+    metrics["bestReward"] = mean(\.bestReward)
+    metrics["droppedCount"] = mean { Double($0.droppedCount) } * count
+    metrics["klDivergence"] = mean(\.divergence)
+    metrics["shift"] = mean(\.shift)
+    metrics["meanDeviation"] = mean(\.meanDeviation)
+    metrics["loss"] = mean(\.loss)
+    metrics["clipFraction"] = mean(\.clipFraction)
+    metrics["gradientNorm"] = mean(\.gradientNorm)
+    if prompts.count > 1 {
+      for (index, report) in reports { metrics["rewardOfPrompt\(index + 1)"] = report.reward }
+    }
+  }
+
+  /// What the model makes of a prompt, before or after: from plain noise, or from the prior as it is
+  /// now; the same seeds give an image and its counterpart.
   ///
   /// - Parameters:
-  ///   - noise: what `draw` gave, `[N, ...]`.
-  ///   - rewards: one for each; nil or not finite where there is none, which leaves that noise out.
-  /// - Throws: `FINDError` if too many are missing.
-  public func learn(from noise: Tensor, rewards: [Float?]) throws(FINDError) -> Report {
-    precondition(
-      noise.shape == [rewards.count] + prior.shape,
-      "\(rewards.count) rewards for noise of shape \(noise.shape)")
-    let kept = rewards.indices.filter { rewards[$0]?.isFinite ?? false }
-    let dropped = rewards.count - kept.count
-    guard !kept.isEmpty,
-      Double(dropped) <= configuration.droppedShareLimit * Double(rewards.count)
-    else { throw FINDError.rewards(missing: dropped, of: rewards.count) }
-    let finite = kept.compactMap { rewards[$0] }
-    let mean = finite.reduce(0.0) { $0 + Double($1) } / Double(finite.count)
-    var report = Report(
-      reward: mean,
-      rewardStandardError: Double(RewardCalibration.deviation(of: finite) ?? 0)
-        / Double(finite.count).squareRoot(),
-      bestReward: Double(finite.max() ?? 0), droppedCount: dropped, divergence: 0, shift: 0,
-      meanDeviation: 0, loss: 0, clipFraction: 0, gradientNorm: 0)
-    if let released {
-      let (loss, ratio, norm) = released.step(noise: noise, reward: finite[0])
-      report.loss = loss
-      report.gradientNorm = norm
-      report.clipFraction = abs(ratio - 1) > configuration.clipRange ? 1 : 0
-    } else {
-      remember(dropped == 0 ? noise : noise.gather(kept), finite)
-      for _ in 0..<configuration.epochCount {
-        let result = update.step(parameters, history.entries)
-        report.loss = result.loss
-        report.gradientNorm = result.gradientNorm
-        report.clipFraction = result.statistics.clipped / max(1, result.statistics.count)
-      }
-    }
-    let prior = prior
-    report.divergence = prior.divergence
-    report.shift = prior.shift
-    report.meanDeviation = Double(prior.standardDeviation.mean().scalar)
-    iteration += 1
-    imageCount += rewards.count
-    meanRewards.append(mean)
-    hasSettled = isSettled
-    return report
+  ///   - prompt: which of the prompts.
+  ///   - usesPrior: whether to start from its prior.
+  ///   - firstSeed: of the first; the next have the seeds that follow.
+  ///   - count: how many.
+  /// - Throws: what the model throws.
+  public func generate(
+    prompt: Int, usesPrior: Bool, firstSeed: UInt64, count: Int
+  ) throws -> [Media] {
+    try model.generate(
+      prompts: [prompts[prompt]], negativePrompts: [negativePrompt],
+      seeds: (0..<count).map { firstSeed &+ UInt64($0) }, settings: settings,
+      prior: usesPrior ? learners[prompt].prior : nil)
   }
 
-  /// Puts noise and calibrated rewards in the history.
-  private func remember(_ noise: Tensor, _ rewards: [Float]) {
-    let density = configuration.reduction(prior.logDensity(of: noise))
-    history.append(
-      .init(noise: noise, logDensities: density, rewards: rewards, advantages: []))
-    var advantages: [Float]
-    switch configuration.baseline {
-    case .none: advantages = rewards
-    case .group: advantages = RewardCalibration.leaveOneOut(rewards)
-    case .learned:
-      let mean = rewards.reduce(0, +) / Float(rewards.count)
-      baseline?.fit(prior, reward: mean, passCount: configuration.baselinePassCount)
-      let expected = baseline?.value(of: prior) ?? 0
-      advantages = rewards.map { $0 - expected }
-    }
-    switch configuration.rewardScaling {
-    case .none: break
-    case .ranks: advantages = RewardCalibration.ranks(rewards)
-    case .deviation:
-      // Rewards that are all equal say nothing about the noise.
-      let deviation = RewardCalibration.deviation(of: history.rewards)
-      advantages = advantages.map { value in deviation.map { value / $0 } ?? 0 }
-    }
-    history.calibrateLast(advantages)
-  }
+  // MARK: Going on later
 
-  /// Whether the last iterations were no better than those before, by more than a standard error.
-  private var isSettled: Bool {
-    let patience = configuration.patience
-    guard patience > 0, meanRewards.count >= 2 * patience else { return false }
-    let recent = meanRewards.suffix(patience)
-    let before = meanRewards.dropLast(patience).suffix(patience)
-    func moments(_ values: ArraySlice<Double>) -> (mean: Double, variance: Double) {
-      let mean = values.reduce(0, +) / Double(values.count)
-      let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-      return (mean, squares / Double(max(1, values.count - 1)))
-    }
-    let (late, early) = (moments(recent), moments(before))
-    let error = ((late.variance + early.variance) / Double(patience)).squareRoot()
-    return late.mean - early.mean <= error
-  }
-
-  /// All that is needed to go on.
-  public var trainingState: TrainingState {
+  /// Everything that the following iterations depend on, by name.
+  public func trainingState() -> TrainingState {
     var state = TrainingState()
-    state.add(parameters.parameters.values, under: "prior")
-    state.numbers["iteration"] = iteration
-    state.numbers["imageCount"] = imageCount
-    state.numbers["hasSettled"] = hasSettled ? 1 : 0
-    state.texts["meanRewards"] = meanRewards.map { String($0) }.joined(separator: " ")
-    history.store(in: &state)
-    baseline?.store(in: &state)
-    released?.store(in: &state)
+    for (index, learner) in learners.enumerated() {
+      state.add(learner.trainingState, under: "prompt\(index)")
+    }
+    state.texts["model"] = fingerprint
+    state.texts["prompts"] = prompts.joined(separator: "\n")
+    state.texts["reward"] = reward.name
     return state
   }
 
   /// Goes on from a saved state.
   ///
-  /// - Throws: `ParameterError` if the state belongs to another prior or configuration.
+  /// - Throws: `SettingError` if it is of another model, prompt or reward; `ParameterError` if it is
+  ///   of another configuration.
   public func restore(_ state: TrainingState) throws {
-    try parameters.parameters.load(state.tensors(under: "prior"))
-    iteration = try state.number("iteration")
-    imageCount = try state.number("imageCount")
-    hasSettled = try state.number("hasSettled") == 1
-    meanRewards = try state.text("meanRewards").split(separator: " ").compactMap { Double($0) }
-    try history.restore(state)
-    try baseline?.restore(state)
-    try released?.restore(state)
+    try requireSame("model", fingerprint, as: state)
+    try requireSame("prompts", prompts.joined(separator: "\n"), as: state)
+    if comparesRewards { try requireSame("reward", reward.name, as: state) }
+    for (index, learner) in learners.enumerated() {
+      try learner.restore(state.state(under: "prompt\(index)"))
+    }
+  }
+
+  /// A prior that was learned for another prompt or model would go on under a wrong name.
+  private func requireSame(_ key: String, _ found: String, as state: TrainingState) throws {
+    // Runs from before this was checked do not say it.
+    guard let start = state.texts[key], start != found else { return }
+    throw SettingError(
+      key: key, found: found, expected: "what the run was started with, \(start)")
   }
 }

@@ -6,10 +6,12 @@ import Tensors
 /// One step of the paper's update: PPO's clipped objective on the one action of the decision
 /// process, the initial noise, with a penalty to N(0, I); along the natural gradient.
 struct PriorUpdate {
+  let process: DenoisingProcess
   let configuration: FINDConfiguration
   private let lowPass: LowPass?
 
-  init(shape: [Int], configuration: FINDConfiguration) {
+  init(process: DenoisingProcess, shape: [Int], configuration: FINDConfiguration) {
+    self.process = process
     self.configuration = configuration
     lowPass = LowPass(shape: shape, share: configuration.frequencyShare)
   }
@@ -28,7 +30,8 @@ struct PriorUpdate {
   ) -> (loss: Tensor, statistics: ProximalPolicyLoss.Statistics) {
     let noise = Tensor.concatenated(history.map(\.noise), along: 0)  // [M, ...]
     let old = Tensor.concatenated(history.map(\.logDensities), along: 0)
-    let reduced = configuration.reduction(prior.logDensity(of: noise))  // [M] or [M, ...]
+    let reduced = configuration.reduction(
+      process.withPrior(prior).logProbability(ofFirstAction: noise))  // [M] or [M, ...]
     let perNoise = reduced.count / noise.shape[0]
     let advantages = history.flatMap(\.advantages).flatMap {
       repeatElement($0, count: perNoise)
@@ -83,5 +86,113 @@ struct PriorUpdate {
       case .squared: prior.mean.squared() + (prior.standardDeviation - 1).squared()
       }
     return configuration.reduction == .sum ? elements.sum() : elements.mean()
+  }
+}
+
+/// The moments of a prior as parameters: `mean`, `std`.
+final class LearnedPrior: Module {
+  let mean: Parameter
+  let deviation: Parameter
+
+  init(shape: [Int], learnsDeviation: Bool) {
+    mean = Parameter(.zeros(shape))
+    deviation = Parameter(.ones(shape))
+    deviation.isTrainable = learnsDeviation
+  }
+
+  /// The distribution, tracked if gradients are being recorded.
+  var tracked: NoisePrior {
+    NoisePrior(mean: mean.tensor, standardDeviation: deviation.tensor)
+  }
+
+  /// The distribution as it is now.
+  var prior: NoisePrior {
+    get { NoisePrior(mean: mean.value, standardDeviation: deviation.value) }
+    set {
+      mean.value = newValue.mean
+      deviation.value = newValue.standardDeviation
+    }
+  }
+
+  /// Keeps sigma a standard deviation.
+  func holdDeviation() {
+    if deviation.isTrainable {
+      deviation.value = deviation.value.clamped(
+        to: FINDConfiguration.leastDeviation, .greatestFiniteMagnitude)
+    }
+  }
+
+  /// Scales sigma so that the mean square length of the noise is that of N(0, I).
+  func keepLength() {
+    let variance = deviation.value.squaredNorm()
+    let left = Double(mean.value.count) - mean.value.squaredNorm()
+    deviation.value =
+      (deviation.value * Float((max(0, left) / variance).squareRoot())).clamped(
+        to: FINDConfiguration.leastDeviation, .greatestFiniteMagnitude)
+  }
+
+  func collect(into parameters: inout NamedParameters) {
+    parameters.add("mean", mean)
+    parameters.add("std", deviation)
+  }
+}
+
+/// The noise of recent iterations with what became of it: each keeps its own reward, its density
+/// under the distribution that drew it, and its advantage.
+struct NoiseHistory {
+  /// One iteration's.
+  struct Entry {
+    /// `[N, ...]`
+    var noise: Tensor
+    /// The log-densities under the prior that drew the noise, reduced: `[N]`, or `[N, ...]`.
+    var logDensities: Tensor
+    var rewards: [Float]
+    var advantages: [Float]
+  }
+
+  private(set) var entries: [Entry] = []
+  /// The most iterations.
+  let length: Int
+
+  init(length: Int) { self.length = length }
+
+  /// Adds an iteration, and drops the stale.
+  mutating func append(_ entry: Entry) {
+    entries.append(entry)
+    if entries.count > length { entries.removeFirst(entries.count - length) }
+  }
+
+  /// Sets the advantages of the newest iteration.
+  mutating func calibrateLast(_ advantages: [Float]) {
+    entries[entries.count - 1].advantages = advantages
+  }
+
+  /// All rewards.
+  var rewards: [Float] { entries.flatMap(\.rewards) }
+
+  func store(in state: inout TrainingState) {
+    state.numbers["historyCount"] = entries.count
+    for (index, entry) in entries.enumerated() {
+      state.add(
+        [
+          "noise": entry.noise, "logDensities": entry.logDensities,
+          "rewards": Tensor(entry.rewards), "advantages": Tensor(entry.advantages),
+        ], under: "history.\(index)")
+    }
+  }
+
+  mutating func restore(_ state: TrainingState) throws {
+    entries = try (0..<state.number("historyCount")).map { index in
+      let tensors = state.tensors(under: "history.\(index)")
+      func tensor(_ name: String) throws -> Tensor {
+        guard let tensor = tensors[name] else {
+          throw ParameterError.missing(name: "history.\(index).\(name)", nearest: nil)
+        }
+        return tensor
+      }
+      return Entry(
+        noise: try tensor("noise"), logDensities: try tensor("logDensities"),
+        rewards: try tensor("rewards").elements, advantages: try tensor("advantages").elements)
+    }
   }
 }

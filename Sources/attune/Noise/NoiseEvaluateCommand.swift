@@ -113,12 +113,12 @@ struct NoiseEvaluateCommand: ParsableCommand {
       try RewardExpression(text).reward(clipFolder: clip, timeLimit: timeLimit)
     }
     let optimized = try makeReward(reward)
-    var judges = try scores.map { PictureJudge.reward(try makeReward($0), name: $0.camelCased) }
-    if let classifier { judges.append(.classifier(try AttributeClassifier(folder: classifier))) }
+    var others = try scores.map { MediaScores.reward(try makeReward($0), name: $0.camelCased) }
+    if let classifier { others.append(.classifier(try AttributeClassifier(folder: classifier))) }
     if clip == nil {
       RunLog(isQuiet: quiet).warn("no diversity without --clip, whose features it takes")
     }
-    if let dolls { judges.append(.layers(try DollComposer(folder: dolls))) }
+    if let dolls { others.append(.layers(try DollComposer(folder: dolls))) }
     let log = RunLog(isQuiet: quiet)
     let pipeline = try TextToImagePipeline(
       folder: model, embeddings: drawing.embeddings, log: log)
@@ -137,7 +137,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
     var reports: [NoiseReport] = []
     for (group, prompt, settings) in groups {
       let evaluation = NoiseEvaluation(
-        model: pipeline, settings: settings, reward: optimized, judges: judges,
+        model: pipeline, settings: settings, reward: optimized, others: others,
         features: features)
       let plain = try evaluation.plain(
         prompt: prompt, negativePrompt: group.origin.negativePrompt,

@@ -1,16 +1,17 @@
 import CaptionedImages
 import Media
+import ReinforcementLearning
 import Rewards
 import Tensors
 
 /// Looks at images or clips of one prompt beside the reward that is optimized.
-public struct PictureJudge: Sendable {
+public struct MediaScores: Sendable {
   /// Names of the numbers that it gives, in camel case.
   public let names: [String]
   /// One list of numbers for each name, one number for each image or clip; nil where there is none.
   public let scores: @Sendable (_ media: [Media], _ prompt: String) throws -> [[Double?]]
 
-  /// A judge that asks a function.
+  /// Scores that a function gives.
   public init(
     names: [String],
     scores: @escaping @Sendable (_ media: [Media], _ prompt: String) throws -> [[Double?]]
@@ -20,8 +21,8 @@ public struct PictureJudge: Sendable {
   }
 
   /// Another reward.
-  public static func reward(_ reward: any Reward, name: String) -> PictureJudge {
-    PictureJudge(names: [name]) { media, prompt in
+  public static func reward(_ reward: any Reward, name: String) -> MediaScores {
+    MediaScores(names: [name]) { media, prompt in
       let judged = try reward.judged(
         media, prompts: [String](repeating: prompt, count: media.count))
       return [judged.values.map { $0.map(Double.init) }]
@@ -31,9 +32,9 @@ public struct PictureJudge: Sendable {
   /// The classifier, whose numbers of a clip are means over its frames: `attributeAccuracy`, the share of what the prompt asks for, and
   /// `allAttributes`, 1 where nothing is missing. No numbers if the prompt asks for nothing it
   /// knows.
-  public static func classifier(_ classifier: AttributeClassifier) -> PictureJudge {
+  public static func classifier(_ classifier: AttributeClassifier) -> MediaScores {
     let parser = PromptParser(phrases: classifier.classes.slots)
-    return PictureJudge(names: ["attributeAccuracy", "allAttributes"]) { media, prompt in
+    return MediaScores(names: ["attributeAccuracy", "allAttributes"]) { media, prompt in
       let wanted = parser.attributes(in: prompt)
       let shares = classifier.seen(in: media.flatMap(\.frames)).map { $0.share(of: wanted) }
       let isWhole = shares.map { share -> Double? in share.map { $0 == 1 ? 1 : 0 } }
@@ -43,16 +44,39 @@ public struct PictureJudge: Sendable {
 
   /// The comparison with the layers that a picture was made of: `layersRight`, 1 where every item
   /// of the top layers that the prompt asks for is there. No numbers if it asks for none.
-  public static func layers(_ composer: DollComposer) -> PictureJudge {
+  public static func layers(_ composer: DollComposer) -> MediaScores {
     let comparison = LayerComparison(composer)
     let parser = PromptParser(composer.catalog)
-    return PictureJudge(names: ["layersRight"]) { media, prompt in
+    return MediaScores(names: ["layersRight"]) { media, prompt in
       let wanted = parser.attributes(in: prompt)
       let perFrame = media.flatMap(\.frames).map { frame -> Double? in
         comparison.showsAll(of: wanted, in: frame.rgb().tensor(range: .minusOneToOne))
           .map { $0 ? 1 : 0 }
       }
       return [media.meansOverFrames(perFrame)]
+    }
+  }
+}
+
+/// How different pictures are from one another.
+public enum Diversity {
+  /// The mean distance, 1 - cosine, between two pictures' features `[B, P]`, rows of unit length;
+  /// nil for fewer than two pictures.
+  ///
+  /// A mean over pairs: its standard error is twice that of the mean of each picture's own mean
+  /// distance to the others (Hoeffding 1948, for U-statistics of two arguments).
+  public static func estimate(ofFeatures features: Tensor) -> ScoreEstimate? {
+    let count = features.shape[0]
+    guard count > 1 else { return nil }
+    let cosines = features.matmul(features.transposed()).elements
+    let means = (0..<count).map { row -> Double in
+      let sum = (0..<count).filter { $0 != row }.reduce(0.0) {
+        $0 + 1 - Double(cosines[row * count + $1])
+      }
+      return sum / Double(count - 1)
+    }
+    return ScoreEstimate(means).map {
+      ScoreEstimate(mean: $0.mean, standardError: 2 * $0.standardError)
     }
   }
 }

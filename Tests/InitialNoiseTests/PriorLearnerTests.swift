@@ -6,7 +6,7 @@ import Testing
 @testable import InitialNoise
 
 /// On a "model" whose picture is a linear function of its noise, so that the best prior is known.
-struct FINDTests {
+struct PriorLearnerTests {
   private static let shape = [3, 4, 2]
 
   /// The direction in which the reward rises, of length 1.
@@ -18,11 +18,12 @@ struct FINDTests {
 
   private static func find(
     seed: UInt64 = 0, _ change: (inout FINDConfiguration) -> Void = { _ in }
-  ) throws -> FIND {
+  ) throws -> PriorLearner {
     var configuration = FINDConfiguration()
     change(&configuration)
-    return try FIND(
-      shape: shape, promptEmbedding: .zeros([4]), configuration: configuration, seed: seed)
+    return try PriorLearner(
+      process: oneStep, shape: shape, promptEmbedding: .zeros([4]), configuration: configuration,
+      seed: seed)
   }
 
   /// r = <a, z>
@@ -32,8 +33,8 @@ struct FINDTests {
 
   @discardableResult
   private static func run(
-    _ find: FIND, iterations: Int, rewards: (Tensor) -> [Float?] = { linearRewards($0) }
-  ) throws -> [FIND.Report] {
+    _ find: PriorLearner, iterations: Int, rewards: (Tensor) -> [Float?] = { linearRewards($0) }
+  ) throws -> [PriorLearner.Report] {
     try (0..<iterations).map { _ in
       let noise = find.draw()
       return try find.learn(from: noise, rewards: rewards(noise))
@@ -112,7 +113,7 @@ struct FINDTests {
     var configuration = FINDConfiguration()
     configuration.priorPenaltyWeight = 0
     configuration.reduction = .sum
-    let update = PriorUpdate(shape: Self.shape, configuration: configuration)
+    let update = PriorUpdate(process: oneStep, shape: Self.shape, configuration: configuration)
     var random = RandomStream(seed: 21)
     let prior = NoisePrior(
       mean: random.normal(Self.shape) * 0.3,
@@ -291,8 +292,9 @@ struct FINDTests {
     var configuration = FINDConfiguration()
     configuration.imageCount = 4
     let finds = try (0..<3).map {
-      try FIND(
-        shape: Self.shape, promptEmbedding: .zeros([4]), configuration: configuration, seed: 100,
+      try PriorLearner(
+        process: oneStep, shape: Self.shape, promptEmbedding: .zeros([4]),
+        configuration: configuration, seed: 100,
         promptIndex: $0)
     }
     var seeds: [UInt64] = []

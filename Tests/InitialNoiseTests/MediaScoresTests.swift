@@ -8,7 +8,7 @@ import Testing
 @testable import InitialNoise
 @testable import Rewards
 
-struct PictureJudgeTests {
+struct MediaScoresTests {
   /// `noise evaluate` and `image evaluate` mean the same by the same names.
   @Test func classifierJudgesAsPromptAccuracyDoes() throws {
     let composer = try DollComposer(folder: Repository.golden("CaptionedImages/dolls"))
@@ -17,7 +17,7 @@ struct PictureJudgeTests {
       .init(imageSize: 32, channels: [8, 8, 8], hiddenSize: 16),
       classes: AttributeClasses(composer.catalog), random: &random)
     let images = (0..<6).map { composer.image(of: composer.doll(seed: 5, index: $0)) }
-    let judge = PictureJudge.classifier(classifier)
+    let judge = MediaScores.classifier(classifier)
     #expect(judge.names == ["attributeAccuracy", "allAttributes"])
     for prompt in ["an elf in a blue robe, holding a dagger", "a human", "nothing at all"] {
       var accuracy = PromptAccuracy(classifier: classifier)
