@@ -188,8 +188,8 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "DiffusionPolicies", "Environments", "Files", "NeuralNetworks", "Runs", "Tensors",
-        "TestSupport",
+        "Training", "DiffusionPolicies", "Environments", "Files", "InitialNoise", "NeuralNetworks",
+        "Rewards", "Runs", "Tensors", "TestSupport", "TextToImage",
       ]),
     .testTarget(
       name: "ReportsTests",
