@@ -17,21 +17,18 @@ extension RewardExpression {
     var inputs: [RunInput] = []
     var number = 0
     for term in self.terms {
-      let name: String
-      switch term.kind {
-      case .clip(let text): name = "clip\(text.map { ":'\($0)'" } ?? "")"
-      case .choice(let path): name = "clip-choice:\(try Self.content(path))"
-      case .attributes(let folder): name = "attributes:\(try Self.content(folder))"
-      case .aesthetic(let path): name = "aesthetic:\(try Self.content(path))"
-      case .size(let direction): name = direction.rawValue
-      case .command(let words):
-        name = "command:'\(words.joined(separator: " "))'"
-        for word in words {
-          number += 1
-          let key = "reward.program.\(number)"
-          if let input = try RunInput(key: key, contentsOf: word, mayChange: true) {
-            inputs.append(input)
-          }
+      var name = term.kind.name
+      switch (term.kind.argument, term.argument) {
+      case (.path, .some(let path)): name += ":\(try Self.content(path))"
+      case (.program, _): name += ":'\(term.words.joined(separator: " "))'"
+      case (_, .some(let text)): name += ":'\(text)'"
+      case (_, nil): break
+      }
+      for word in term.words {
+        number += 1
+        let key = "reward.program.\(number)"
+        if let input = try RunInput(key: key, contentsOf: word, mayChange: true) {
+          inputs.append(input)
         }
       }
       terms.append(term.weight == 1 ? name : "\(term.weight)*\(name)")

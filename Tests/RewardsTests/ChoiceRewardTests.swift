@@ -72,9 +72,8 @@ import Testing
     }
     #expect("\(try #require(error))".contains("line 2"))
     #expect(throws: (any Error).self) { try PhraseGroups(path: folder.file("none.txt")) }
-    #expect(
-      try RewardExpression("2*clip-choice:'phrases.txt'").terms.first?.kind
-        == .choice(groupsPath: "phrases.txt"))
+    let term = try #require(try RewardExpression("2*clip-choice:'phrases.txt'").terms.first)
+    #expect(term.kind.name == "clip-choice" && term.argument == "phrases.txt" && term.weight == 2)
     #expect(throws: RewardError.self) { try RewardExpression("clip-choice") }
   }
 }

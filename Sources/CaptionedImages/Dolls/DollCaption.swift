@@ -49,3 +49,106 @@ extension DollItem {
     return (startsWithVowel ? "an " : "a ") + phrase
   }
 }
+
+/// Something that a prompt asks for.
+public struct PromptAttribute: Codable, Hashable, Sendable {
+  /// Where it may be; more than one slot if the prompt leaves it open, as `holding a dagger` does.
+  public let slots: [DollSlot]
+  /// What it is, as the catalog spells it.
+  public let phrase: String
+
+  /// Describes what is asked for.
+  public init(slots: [DollSlot], phrase: String) {
+    self.slots = slots
+    self.phrase = phrase
+  }
+
+  /// Whether a doll has it.
+  public func isPresent(in doll: Doll) -> Bool {
+    slots.contains { doll[$0]?.phrase == phrase }
+  }
+}
+
+/// The items that a caption or a prompt mentions.
+public struct PromptAttributes: Codable, Hashable, Sendable {
+  /// What is asked for, by slot from the lowest layer to the highest; a slot is asked for once.
+  public let attributes: [PromptAttribute]
+
+  /// Finds the catalog's phrases in a text, the longest wherever several begin; words that belong
+  /// to none are ignored, and so is a second phrase for a slot.
+  public init(parsing prompt: String, catalog: DollCatalog) {
+    self = PromptParser(catalog).attributes(in: prompt)
+  }
+
+  fileprivate init(_ attributes: [PromptAttribute]) {
+    self.attributes = attributes.sorted {
+      ($0.slots[0], $0.slots.count) < ($1.slots[0], $1.slots.count)
+    }
+  }
+
+  /// The phrase asked for in a slot; nil if there is none or the prompt leaves the slot open.
+  public subscript(slot: DollSlot) -> String? {
+    attributes.first { $0.slots == [slot] }?.phrase
+  }
+
+  /// The share of what is asked for that a doll has; 1 if nothing is.
+  public func share(presentIn doll: Doll) -> Double {
+    guard !attributes.isEmpty else { return 1 }
+    return Double(attributes.count { $0.isPresent(in: doll) }) / Double(attributes.count)
+  }
+}
+
+/// Finds phrases in prompts; made once for many prompts.
+public struct PromptParser: Sendable {
+  /// What may be asked for, by its phrase as the finder has it.
+  private let known: [String: PromptAttribute]
+  private let finder: PhraseFinder
+
+  /// Takes the phrases of a catalog.
+  public init(_ catalog: DollCatalog) {
+    self.init(phrases: DollSlot.allCases.map { ($0, catalog.phrases(of: $0)) })
+  }
+
+  /// Takes the phrases of some slots, such as a classifier's classes; those that texts cannot tell
+  /// apart must be spelled alike.
+  public init(phrases: [(slot: DollSlot, phrases: [String])]) {
+    var known: [String: PromptAttribute] = [:]
+    for (slot, phrases) in phrases {
+      for phrase in phrases {
+        let words = PhraseFinder.normalized(phrase)
+        let spelling = known[words]?.phrase ?? phrase
+        precondition(spelling == phrase, "texts cannot tell '\(phrase)' from '\(spelling)'")
+        known[words] = PromptAttribute(slots: (known[words]?.slots ?? []) + [slot], phrase: phrase)
+      }
+    }
+    self.known = known
+    finder = PhraseFinder(known.keys)
+  }
+
+  /// The items that a prompt mentions; see `PromptAttributes(parsing:catalog:)`.
+  public func attributes(in prompt: String) -> PromptAttributes {
+    // 1. Phrases in the order of the text.
+    let found = finder.matches(in: prompt).compactMap { known[$0.phrase] }
+
+    // 2. Phrases of one slot take theirs. What fits several takes what is left, as in "holding a
+    // dagger and a torch", or stays open. Two equal ones fill the slots one after the other.
+    var taken: Set<DollSlot> = []
+    var attributes: [PromptAttribute] = []
+    for item in found where item.slots.count == 1 && taken.insert(item.slots[0]).inserted {
+      attributes.append(item)
+    }
+    for (phrase, group) in Dictionary(grouping: found.filter { $0.slots.count > 1 }, by: \.phrase)
+      .sorted(by: { $0.key < $1.key })
+    {
+      let free = group[0].slots.filter { !taken.contains($0) }
+      if free.isEmpty { continue }
+      if group.count < free.count {
+        attributes.append(PromptAttribute(slots: free, phrase: phrase))
+      } else {
+        for slot in free { attributes.append(PromptAttribute(slots: [slot], phrase: phrase)) }
+        taken.formUnion(free)
+      }
+    }
+    return PromptAttributes(attributes)
+  }
+}

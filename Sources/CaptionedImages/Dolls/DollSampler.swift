@@ -1,5 +1,15 @@
 import Tensors
 
+/// Which dolls to draw with regard to the pairs held out for evaluation.
+public enum DollPairs: String, Codable, CaseIterable, Sendable {
+  /// None that combines a held-out pair.
+  case training
+  /// Only dolls that combine one, each pair equally often.
+  case heldOut
+  /// Whatever comes.
+  case all
+}
+
 /// Draws dolls: slot after slot, each phrase by its weight among those that what was drawn before
 /// allows, then one of the phrase's allowed files evenly.
 struct DollSampler: Sendable {

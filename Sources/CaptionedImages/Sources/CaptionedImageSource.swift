@@ -50,3 +50,47 @@ extension CaptionedImageSource {
     return try batch(at: order.next())
   }
 }
+
+/// Which pairs of a source each batch has, one batch after the other, for ever.
+///
+/// Batch n is a function of the arguments and n alone: encode the order, or keep `nextBatch`, to
+/// resume exactly. An endless source gives its pairs in turn; of others each pair comes once an
+/// epoch, and batches run on over the end of an epoch.
+public struct PairOrder: Sendable, Codable {
+  /// The number of pairs in an epoch; nil if they never end.
+  public let count: Int?
+  /// The number of pairs in a batch.
+  public let batchSize: Int
+  /// The number of the batch that `next()` gives, from 0; set it to go elsewhere.
+  public var nextBatch = 0
+  private let random: RandomStream
+  /// The permutation of an epoch that was asked for last.
+  private var permutation: (epoch: Int, indices: [Int])?
+
+  private enum CodingKeys: String, CodingKey { case count, batchSize, nextBatch, random }
+
+  /// Orders the pairs of a source; `seed` decides the permutations.
+  public init(count: Int?, batchSize: Int, seed: UInt64) {
+    precondition(batchSize > 0 && count ?? 1 > 0, "batches of \(batchSize) of \(count ?? 0) pairs")
+    self.count = count
+    self.batchSize = batchSize
+    random = RandomStream(seed: seed, purpose: "order of captioned images")
+  }
+
+  /// The numbers of the next batch's pairs.
+  public mutating func next() -> [Int] {
+    let start = nextBatch * batchSize
+    nextBatch += 1
+    let numbers = start..<start + batchSize
+    guard let count else { return Array(numbers) }
+    return numbers.map { indices(ofEpoch: $0 / count)[$0 % count] }
+  }
+
+  private mutating func indices(ofEpoch epoch: Int) -> [Int] {
+    if let permutation, permutation.epoch == epoch { return permutation.indices }
+    var draws = random.split(epoch, purpose: "epoch")
+    let indices = draws.permutation(count ?? 0)
+    permutation = (epoch, indices)
+    return indices
+  }
+}

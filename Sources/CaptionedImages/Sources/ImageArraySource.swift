@@ -109,3 +109,48 @@ public struct ImageArraySource: CaptionedImageSource {
     return captions
   }
 }
+
+extension Image {
+  /// The picture as RGB of another size: scaled until it covers it, and cut around the middle.
+  ///
+  /// Pictures that grow by a whole factor keep hard edges, as sprites should.
+  func fitted(width: Int, height: Int, background: Color) -> Image {
+    if self.width == width && self.height == height { return rgb(over: background) }
+    let scale = max(Double(width) / Double(self.width), Double(height) / Double(self.height))
+    let newWidth = max(width, Int((Double(self.width) * scale).rounded()))
+    let newHeight = max(height, Int((Double(self.height) * scale).rounded()))
+    let isWhole = newWidth % self.width == 0 && newHeight % self.height == 0
+    // Only what is kept is scaled: of a long strip the whole would not fit into memory.
+    let left = (newWidth - width) / 2
+    let top = (newHeight - height) / 2
+    let scaled = resized(
+      width: newWidth, height: newHeight, method: isWhole ? .nearest : .bicubic,
+      columns: left..<left + width, rows: top..<top + height)
+    var result = Image(width: width, height: height, filledWith: background)
+    result.draw(scaled, x: 0, y: 0)
+    return result
+  }
+}
+
+/// 8-bit samples as elements of -1...1.
+enum SampleTable {
+  /// The element of each sample, in the arithmetic of diffusers' image processor: `2 (x / 255) -
+  /// 1`.
+  static let elements: [Float] = (0...255).map { 2 * (Float($0) / 255) - 1 }
+
+  /// RGB pictures of one size as a batch `[B, H, W, 3]`.
+  static func batch(_ images: [Image], width: Int, height: Int) -> Tensor {
+    let size = width * height * 3
+    return Tensor(shape: [images.count, height, width, 3]) { target in
+      elements.withUnsafeBufferPointer { table in
+        for (index, image) in images.enumerated() {
+          precondition(image.samples.count == size, "\(image) in a batch of \(width)x\(height)")
+          image.samples.withUnsafeBufferPointer { samples in
+            let start = index * size
+            for offset in 0..<size { target[start + offset] = table[Int(samples[offset])] }
+          }
+        }
+      }
+    }
+  }
+}

@@ -23,6 +23,11 @@ public struct CommandReward: ImageReward {
     self.timeLimit = timeLimit
   }
 
+  /// `command:'PROGRAM ARGS'`.
+  static let kind = RewardKind(
+    name: "command", argument: .program, needsPrompts: { _ in true },
+    make: { CommandReward($0.words, timeLimit: $0.timeLimit) })
+
   /// `command:'PROGRAM ARGS'`
   public var name: String { "command:'\(words.joined(separator: " "))'" }
 

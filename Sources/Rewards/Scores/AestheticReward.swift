@@ -13,6 +13,11 @@ public struct AestheticReward: ImageReward {
   public let model: ImageTextModel
   private let layers: [(weight: Tensor, bias: Tensor?)]
 
+  /// `aesthetic:'FILE'`.
+  static let kind = RewardKind(
+    name: "aesthetic", argument: .path(what: "head", example: "FILE.safetensors"), needsCLIP: true,
+    make: { try AestheticReward($0.clip, headPath: $0.path) })
+
   /// `aesthetic`
   public var name: String { "aesthetic" }
 

@@ -25,6 +25,12 @@ public struct AttributeReward: ImageReward {
     parser = PromptParser(phrases: classifier.classes.slots)
   }
 
+  /// `attributes:'FOLDER'`.
+  static let kind = RewardKind(
+    name: "attributes", argument: .path(what: "classifier", example: "FOLDER"),
+    needsPrompts: { _ in true },
+    make: { AttributeReward(try AttributeClassifier(folder: $0.path), path: $0.path) })
+
   /// `attributes` with the folder of the classifier.
   public var name: String { "attributes:'\(path)'" }
 

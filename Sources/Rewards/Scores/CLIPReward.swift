@@ -15,6 +15,11 @@ public struct CLIPReward: ImageReward {
     self.text = text
   }
 
+  /// `clip` and `clip:'TEXT'`.
+  static let kind = RewardKind(
+    name: "clip", argument: .text, needsCLIP: true, needsPrompts: { $0 == nil },
+    make: { CLIPReward($0.clip, text: $0.argument) })
+
   /// `clip`, with the text if it is fixed.
   public var name: String { text.map { "clip:'\($0)'" } ?? "clip" }
 

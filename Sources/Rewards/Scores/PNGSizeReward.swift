@@ -18,6 +18,14 @@ public struct PNGSizeReward: ImageReward {
   /// Rewards small or large files.
   public init(_ direction: Direction) { self.direction = direction }
 
+  /// `compressibility`, and `incompressibility`, which is `png-size` too.
+  static let kinds = [
+    RewardKind(name: "compressibility", make: { _ in PNGSizeReward(.compressibility) }),
+    RewardKind(
+      name: "incompressibility", aliases: ["png-size"],
+      make: { _ in PNGSizeReward(.incompressibility) }),
+  ]
+
   /// `compressibility` or `incompressibility`.
   public var name: String { direction.rawValue }
 

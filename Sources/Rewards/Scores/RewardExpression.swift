@@ -1,4 +1,91 @@
 import Files
+import Media
+
+/// A kind of reward that words can name. A new one is its reward with a `kind`, in one file, and a
+/// line in `RewardKind.all`.
+public struct RewardKind: Sendable {
+  /// What follows the name and a colon.
+  public enum Argument: Sendable, Equatable {
+    /// Nothing may.
+    case none
+    /// A text may.
+    case text
+    /// A path must; what is found there and how to write it are for messages.
+    case path(what: String, example: String)
+    /// A program and its arguments must.
+    case program
+  }
+
+  /// What a reward is made of.
+  public struct Parts {
+    /// What followed the name.
+    public let argument: String?
+    /// The words of a program.
+    public let words: [String]
+    /// The seconds that an external program may take for one list of images.
+    public let timeLimit: Double
+    private let model: ImageTextModel?
+
+    init(argument: String?, words: [String], timeLimit: Double, model: ImageTextModel?) {
+      self.argument = argument
+      self.words = words
+      self.timeLimit = timeLimit
+      self.model = model
+    }
+
+    /// The CLIP model, of kinds that need one.
+    public var clip: ImageTextModel {
+      guard let model else {
+        preconditionFailure("a kind of reward that does not need CLIP uses it")
+      }
+      return model
+    }
+
+    /// The argument, of kinds that must have one.
+    public var path: String {
+      guard let argument else { preconditionFailure("a kind of reward without a path uses one") }
+      return argument
+    }
+  }
+
+  /// What it is called, in words and in what a run remembers.
+  public let name: String
+  /// Other names for the same.
+  public let aliases: [String]
+  /// What follows its name.
+  public let argument: Argument
+  /// Whether it is made of a CLIP model.
+  public let needsCLIP: Bool
+  let needsPrompts: @Sendable (_ argument: String?) -> Bool
+  let make: @Sendable (Parts) throws -> any Reward
+
+  /// Describes a kind of reward.
+  ///
+  /// - Parameters:
+  ///   - name: letters, and hyphens between them.
+  ///   - aliases: other names.
+  ///   - argument: what follows the name.
+  ///   - needsCLIP: whether it is made of a CLIP model.
+  ///   - needsPrompts: whether scores depend on what images were made for, given the argument.
+  ///   - make: makes the reward.
+  public init(
+    name: String, aliases: [String] = [], argument: Argument = .none, needsCLIP: Bool = false,
+    needsPrompts: @escaping @Sendable (_ argument: String?) -> Bool = { _ in false },
+    make: @escaping @Sendable (Parts) throws -> any Reward
+  ) {
+    self.name = name
+    self.aliases = aliases
+    self.argument = argument
+    self.needsCLIP = needsCLIP
+    self.needsPrompts = needsPrompts
+    self.make = make
+  }
+
+  /// Those that Attune knows.
+  public static let all =
+    [CLIPReward.kind, ChoiceReward.kind, AttributeReward.kind, AestheticReward.kind]
+    + PNGSizeReward.kinds + [CommandReward.kind]
+}
 
 /// A reward in words: `clip`, `clip:'a red robe'`, `clip-choice:'phrases.txt'`,
 /// `attributes:'classifier'`, `aesthetic:'head.safetensors'`, `compressibility`,
@@ -7,73 +94,44 @@ import Files
 ///
 /// An argument without quotes goes on to the end of the words, so that a shell may take the quotes
 /// of `command:'PROGRAM ARGS'` away.
-public struct RewardExpression: Sendable, Equatable {
+public struct RewardExpression: Sendable {
   /// One part of a sum.
-  public struct Term: Sendable, Equatable {
+  public struct Term: Sendable {
     /// The factor.
     public let weight: Float
     /// What is weighted.
-    public let kind: Kind
-  }
-
-  /// What a part of a sum may be.
-  public enum Kind: Sendable, Equatable {
-    /// How well a picture fits its prompt, or a fixed text.
-    case clip(text: String?)
-    /// How surely each phrase of a prompt is found rather than another of its group, from a file.
-    case choice(groupsPath: String)
-    /// How surely a classifier, from a folder, sees each attribute that a prompt asks for.
-    case attributes(classifierFolder: String)
-    /// A head on CLIP's features, from a file.
-    case aesthetic(headPath: String)
-    /// The size as a PNG file; `png-size` is `incompressibility`.
-    case size(PNGSizeReward.Direction)
-    /// An external program and its arguments.
-    case command([String])
+    public let kind: RewardKind
+    /// What followed its name.
+    public let argument: String?
+    /// The words of a program; empty for other kinds.
+    public let words: [String]
   }
 
   /// The parts, in the order of the words.
   public let terms: [Term]
 
-  static let names = [
-    "clip", "clip-choice", "attributes", "aesthetic", "png-size", "compressibility",
-    "incompressibility", "command",
-  ]
-
   /// Reads the words.
   ///
+  /// - Parameters:
+  ///   - text: the words.
+  ///   - kinds: what they may name.
   /// - Throws: `RewardError` saying where they are not a reward.
-  public init(_ text: String) throws(RewardError) {
-    var parser = RewardExpressionParser(text)
+  public init(_ text: String, kinds: [RewardKind] = RewardKind.all) throws(RewardError) {
+    var parser = RewardExpressionParser(text, kinds: kinds)
     terms = try parser.terms()
   }
 
   /// Whether a CLIP model is needed.
-  public var needsCLIP: Bool {
-    terms.contains { term in
-      switch term.kind {
-      case .clip, .choice, .aesthetic: true
-      case .attributes, .size, .command: false
-      }
-    }
-  }
+  public var needsCLIP: Bool { terms.contains(where: \.kind.needsCLIP) }
 
-  /// Whether scores depend on what pictures were made for; programs are taken to read it.
-  public var needsPrompts: Bool {
-    terms.contains { term in
-      switch term.kind {
-      case .clip(let text): text == nil
-      case .choice, .attributes, .command: true
-      case .aesthetic, .size: false
-      }
-    }
-  }
+  /// Whether scores depend on what images were made for; programs are taken to read it.
+  public var needsPrompts: Bool { terms.contains { $0.kind.needsPrompts($0.argument) } }
 
   /// The reward itself.
   ///
   /// - Parameters:
   ///   - clipFolder: the folder of the CLIP model, for those that need one.
-  ///   - timeLimit: the seconds that an external program may take for one list of pictures.
+  ///   - timeLimit: the seconds that an external program may take for one list of images.
   /// - Throws: `RewardError` if a model is needed and none is named; `FileError` if a file cannot
   ///   be used.
   public func reward(
@@ -88,28 +146,43 @@ public struct RewardExpression: Sendable, Equatable {
       }
       model = try ImageTextModel(folder: clipFolder)
     }
-    var rewards: [(weight: Float, reward: any Reward)] = []
-    for term in terms {
-      switch (term.kind, model) {
-      case (.clip(let text), .some(let model)):
-        rewards.append((term.weight, CLIPReward(model, text: text)))
-      case (.choice(let path), .some(let model)):
-        let groups = try PhraseGroups(path: path)
-        rewards.append((term.weight, ChoiceReward(model, groups: groups, path: path)))
-      case (.aesthetic(let path), .some(let model)):
-        rewards.append((term.weight, try AestheticReward(model, headPath: path)))
-      case (.attributes(let folder), _):
-        let classifier = try AttributeClassifier(folder: folder)
-        rewards.append((term.weight, AttributeReward(classifier, path: folder)))
-      case (.size(let direction), _):
-        rewards.append((term.weight, PNGSizeReward(direction)))
-      case (.command(let words), _):
-        rewards.append((term.weight, CommandReward(words, timeLimit: timeLimit)))
-      case (.clip, nil), (.choice, nil), (.aesthetic, nil):
-        preconditionFailure("a model is there if one is needed")
-      }
+    let rewards = try terms.map { term in
+      let parts = RewardKind.Parts(
+        argument: term.argument, words: term.words, timeLimit: timeLimit, model: model)
+      return (weight: term.weight, reward: try term.kind.make(parts))
     }
     if rewards.count == 1, rewards[0].weight == 1 { return rewards[0].reward }
     return WeightedReward(rewards)
+  }
+}
+
+/// A sum of rewards with weights.
+public struct WeightedReward: Reward {
+  /// The parts.
+  public let terms: [(weight: Float, reward: any Reward)]
+
+  /// Sums rewards.
+  public init(_ terms: [(weight: Float, reward: any Reward)]) {
+    precondition(!terms.isEmpty, "a sum of no rewards")
+    self.terms = terms
+  }
+
+  /// The parts with their weights: `0.7*clip + 0.3*aesthetic`.
+  public var name: String {
+    terms.enumerated().map { index, term in
+      let sign = term.weight < 0 ? (index == 0 ? "-" : " - ") : (index == 0 ? "" : " + ")
+      let size = abs(term.weight)
+      return sign + (size == 1 ? "" : "\(size)*") + term.reward.name
+    }.joined()
+  }
+
+  /// The sum for each; NaN where a part has none.
+  public func scores(_ media: [Media], prompts: [String]) throws -> [Float] {
+    var sums = [Float](repeating: 0, count: media.count)
+    for (weight, reward) in terms {
+      let scores = try reward.scores(media, prompts: prompts)
+      for index in sums.indices { sums[index] += weight * scores[index] }
+    }
+    return sums
   }
 }

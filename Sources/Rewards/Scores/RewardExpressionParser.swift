@@ -4,10 +4,12 @@ import Files
 struct RewardExpressionParser {
   private let text: String
   private let characters: [Character]
+  private let kinds: [RewardKind]
   private var position = 0
 
-  init(_ text: String) {
+  init(_ text: String, kinds: [RewardKind]) {
     self.text = text
+    self.kinds = kinds
     characters = Array(text)
   }
 
@@ -45,8 +47,14 @@ struct RewardExpressionParser {
     }
     skipSpace()
     let name = name()
-    let argument = try take(":") ? argument(of: name) : nil
-    return RewardExpression.Term(weight: weight, kind: try kind(name, argument))
+    let hasArgument = take(":")
+    let kind = try kind(named: name)
+    let argument = try hasArgument ? argument(of: kind, named: name) : nil
+    try check(argument, of: kind, named: name)
+    var words: [String] = []
+    if kind.argument == .program, let argument { words = try CommandWords.split(argument) }
+    return RewardExpression.Term(
+      weight: weight, kind: kind, argument: argument, words: words)
   }
 
   private var endsInExponent: Bool { characters[position - 1] == "e" }
@@ -64,7 +72,9 @@ struct RewardExpressionParser {
     return String(characters[start..<position])
   }
 
-  private mutating func argument(of name: String) throws(RewardError) -> String {
+  private mutating func argument(
+    of kind: RewardKind, named name: String
+  ) throws(RewardError) -> String {
     skipSpace()
     if let quote = peek, quote == "'" || quote == "\"" {
       guard let end = characters[(position + 1)...].firstIndex(of: quote) else {
@@ -75,43 +85,37 @@ struct RewardExpressionParser {
     }
     defer { position = characters.count }
     let rest = String(characters[position...])
-    if name != "command", rest.contains(where: { "+*".contains($0) }) {
+    if kind.argument != .program, rest.contains(where: { "+*".contains($0) }) {
       throw error(
         "has '\(rest)' after '\(name):'", advice: "put quotes around the argument's text")
     }
     return rest
   }
 
-  private func kind(
-    _ name: String, _ argument: String?
-  ) throws(RewardError) -> RewardExpression.Kind {
-    if argument?.allSatisfy(\.isWhitespace) == true {
-      throw error("has nothing after '\(name):'")
+  private func kind(named name: String) throws(RewardError) -> RewardKind {
+    if let kind = kinds.first(where: { $0.name == name || $0.aliases.contains(name) }) {
+      return kind
     }
-    switch (name, argument) {
-    case ("clip", _): return .clip(text: argument)
-    case ("clip-choice", .some(let path)): return .choice(groupsPath: path)
-    case ("clip-choice", nil):
-      throw error("has no phrases for 'clip-choice'", advice: "write clip-choice:'FILE.txt'")
-    case ("attributes", .some(let folder)): return .attributes(classifierFolder: folder)
-    case ("attributes", nil):
-      throw error("has no classifier for 'attributes'", advice: "write attributes:'FOLDER'")
-    case ("aesthetic", .some(let path)): return .aesthetic(headPath: path)
-    case ("aesthetic", nil):
-      throw error("has no head for 'aesthetic'", advice: "write aesthetic:'FILE.safetensors'")
-    case ("command", .some(let words)): return .command(try CommandWords.split(words))
-    case ("command", nil):
-      throw error("has no program for 'command'", advice: "write command:'PROGRAM ARGS'")
-    case ("compressibility", nil): return .size(.compressibility)
-    case ("incompressibility", nil), ("png-size", nil): return .size(.incompressibility)
-    case ("compressibility", _), ("incompressibility", _), ("png-size", _):
-      throw error("has words after '\(name):', which takes none")
-    default:
-      let found = name.isEmpty ? "nothing" : "'\(name)'"
-      let near = name.nearest(among: RewardExpression.names).map { "; did you mean '\($0)'?" }
-      throw error(
-        "has \(found) where the name of a reward is expected",
-        advice: "there are \(RewardExpression.names.joined(separator: ", "))\(near ?? "")")
+    let names = kinds.flatMap { $0.aliases + [$0.name] }
+    let found = name.isEmpty ? "nothing" : "'\(name)'"
+    let near = name.nearest(among: names).map { "; did you mean '\($0)'?" }
+    throw error(
+      "has \(found) where the name of a reward is expected",
+      advice: "there are \(names.joined(separator: ", "))\(near ?? "")")
+  }
+
+  /// Makes sure that a kind has the argument that it must have, and no other.
+  private func check(
+    _ argument: String?, of kind: RewardKind, named name: String
+  ) throws(RewardError) {
+    if argument?.allSatisfy(\.isWhitespace) == true { throw error("has nothing after '\(name):'") }
+    switch (kind.argument, argument) {
+    case (.none, .some): throw error("has words after '\(name):', which takes none")
+    case (.path(let what, let example), nil):
+      throw error("has no \(what) for '\(name)'", advice: "write \(name):'\(example)'")
+    case (.program, nil):
+      throw error("has no program for '\(name)'", advice: "write \(name):'PROGRAM ARGS'")
+    case (.none, nil), (.text, _), (.path, .some), (.program, .some): return
     }
   }
 

@@ -1,4 +1,6 @@
 import Files
+import NeuralNetworks
+import Tensors
 
 /// Reads a `config.json` key by key, so that whatever it does not understand is refused by name.
 package struct ConfigurationReader {
@@ -174,5 +176,31 @@ package struct ConfigurationReader {
     throw error(
       key, "is a key that Attune does not know",
       advice: "it may change the results; remove it if it does not")
+  }
+}
+
+/// Activations by the names that diffusers and transformers give them.
+package enum ActivationName: String, CaseIterable {
+  case silu, swish, mish, gelu, relu
+  case geluQuick = "quick_gelu"
+  case geluNew = "gelu_new"
+
+  package var activation: Activation {
+    switch self {
+    case .silu, .swish: .silu
+    case .mish: .mish
+    case .gelu: .gelu
+    case .relu: .relu
+    case .geluQuick: .geluQuick
+    case .geluNew: .geluTanh
+    }
+  }
+
+  /// The name of an activation that has one.
+  package init?(_ activation: Activation) {
+    guard let name = ActivationName.allCases.first(where: { $0.activation == activation }) else {
+      return nil
+    }
+    self = name
   }
 }

@@ -186,3 +186,24 @@ extension ConfigurationReader {
       "max_image_seq_len", "invert_sigmas", "shift_terminal", "stochastic_sampling")
   }
 }
+
+extension SamplerKind {
+  /// The scheduler class of diffusers that does the same.
+  var schedulerClass: String {
+    switch self {
+    case .ddim: "DDIMScheduler"
+    case .ddpm: "DDPMScheduler"
+    case .euler: "EulerDiscreteScheduler"
+    case .eulerAncestral: "EulerAncestralDiscreteScheduler"
+    case .heun: "HeunDiscreteScheduler"
+    case .dpmSolver: "DPMSolverMultistepScheduler"
+    case .flowMatchingEuler: "FlowMatchEulerDiscreteScheduler"
+    }
+  }
+
+  init?(schedulerClass: String) {
+    guard let kind = SamplerKind.allCases.first(where: { $0.schedulerClass == schedulerClass })
+    else { return nil }
+    self = kind
+  }
+}

@@ -45,6 +45,10 @@ struct BrightnessReward: ImageReward {
   }
 }
 
+extension BrightnessReward {
+  static let kind = RewardKind(name: "brightness", make: { _ in BrightnessReward() })
+}
+
 struct FirstOrderSampler: MarkovSampler {
   let timeSteps: [Float]
   private let signals: [Float]
@@ -76,8 +80,9 @@ struct FirstOrderSampler: MarkovSampler {
       contentsOfFile: Repository.path("docs/tutorials/\(name).md"), encoding: .utf8)
     let source = try String(contentsOfFile: #filePath, encoding: .utf8)
     let examples = tutorial.matches(
-      of: #/```swift\n(?<code>(?:final class|struct) .*?)```/#.dotMatchesNewlines())
-    #expect(examples.count == 1)
+      of: #/```swift\n(?<code>(?:final class|struct|extension BrightnessReward) .*?)```/#
+        .dotMatchesNewlines())
+    #expect(!examples.isEmpty)
     for example in examples {
       #expect(source.contains(example.output.code), "\(example.output.code.prefix(60))")
     }
@@ -88,9 +93,11 @@ struct FirstOrderSampler: MarkovSampler {
     #expect(report.problems.isEmpty, "\(report)")
   }
 
-  @Test func rewardIsBrightness() {
+  @Test func rewardIsBrightness() throws {
     let images = [Color.black, .white].map { Image(width: 4, height: 4, filledWith: $0) }
     #expect(BrightnessReward().scores(images: images, prompts: ["", ""]) == [0, 1])
+    let kinds = RewardKind.all + [BrightnessReward.kind]
+    #expect(try RewardExpression("brightness", kinds: kinds).reward() is BrightnessReward)
   }
 
   /// It is DDIM without noise.

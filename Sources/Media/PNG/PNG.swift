@@ -1,4 +1,6 @@
 import CPNGBridge
+import Files
+import Glibc
 
 extension Image {
   /// The number of pixels that a PNG may claim; larger ones are refused before memory is set aside.
@@ -75,5 +77,80 @@ extension Image {
 
   private static func text(_ message: [CChar]) -> String {
     String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+}
+
+extension Image {
+  /// The image as the bytes of a PNG file.
+  public func pngBytes() -> [UInt8] {
+    var message = [CChar](repeating: 0, count: Int(ATTUNE_PNG_MESSAGE_SIZE))
+    var count = 0
+    let encoded = samples.withUnsafeBufferPointer { samples in
+      attune_png_encode(
+        samples.baseAddress, UInt32(width), UInt32(height), Int32(channelCount), &count, &message)
+    }
+    // A picture in memory is always valid, so that only memory can be lacking.
+    guard let encoded else { preconditionFailure("encoding a \(self) as PNG ran out of memory") }
+    defer { free(encoded) }
+    return Array(UnsafeBufferPointer(start: encoded, count: count))
+  }
+
+  /// Writes a PNG file; a file that was there before is replaced only by a whole one.
+  ///
+  /// - Throws: `ImageFileError`.
+  public func writePNG(to path: String) throws(ImageFileError) {
+    try WholeFile.write(pngBytes(), to: path)
+  }
+}
+
+/// Why a picture could not be read or written.
+public enum ImageFileError: Error, Equatable {
+  /// The file, or the folder around it, cannot be opened.
+  case unreadable(file: String, reason: String)
+  /// The file does not begin as a PNG does.
+  case notPNG(file: String, found: String)
+  /// The file begins as a PNG and breaks off or contradicts itself.
+  case damaged(file: String, reason: String)
+  /// The header asks for more pixels than `Image.pixelCountLimit`.
+  case tooLarge(file: String, width: Int, height: Int)
+  /// The file cannot be written.
+  case unwritable(file: String, reason: String)
+}
+
+extension ImageFileError: CustomStringConvertible {
+  /// One sentence that names the file, what is wrong with it and what to do.
+  public var description: String {
+    switch self {
+    case .unreadable(let file, let reason):
+      "cannot read \(file): \(reason)"
+    case .notPNG(let file, let found):
+      "\(file) is not a PNG: \(found); convert it with: ffmpeg -i '\(file)' picture.png"
+    case .damaged(let file, let reason):
+      "\(file) is a damaged PNG: \(reason); make or copy the file again"
+    case .tooLarge(let file, let width, let height):
+      "\(file) claims \(width)x\(height) pixels; at most \(Image.pixelCountLimit) are read: "
+        + "make it smaller"
+    case .unwritable(let file, let reason):
+      "cannot write \(file): \(reason)"
+    }
+  }
+}
+
+/// Reading a file into memory, and replacing one by a new version in a single step.
+enum WholeFile {
+  static func read(_ path: String) throws(ImageFileError) -> [UInt8] {
+    do throws(FileError) {
+      return try BinaryFile.read(path: path)
+    } catch {
+      throw .unreadable(file: path, reason: error.reason)
+    }
+  }
+
+  static func write(_ bytes: [UInt8], to path: String) throws(ImageFileError) {
+    do throws(FileError) {
+      try AtomicFile.write(bytes, to: path)
+    } catch {
+      throw .unwritable(file: path, reason: error.reason)
+    }
   }
 }
