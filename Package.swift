@@ -8,7 +8,7 @@ let package = Package(
     .library(
       name: "Attune",
       targets: [
-        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
+        "Tensors", "Configuration", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "GenerativeModels",
         "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Training",
         "Reports",
@@ -39,24 +39,28 @@ let package = Package(
     // The stack, lowest first; imports run downwards only (ArchitectureTests checks it).
     .target(name: "CKernels"),
     .target(name: "Tensors", dependencies: ["CKernels"]),
-    .target(name: "NeuralNetworks", dependencies: ["Tensors"]),
+    .target(name: "Configuration", dependencies: [.product(name: "Yams", package: "Yams")]),
+    .target(name: "NeuralNetworks", dependencies: ["Tensors", "Configuration"]),
     .target(name: "Diffusion", dependencies: ["NeuralNetworks", "Tensors"]),
     .target(
       name: "CHDF5Bridge", dependencies: ["CHDF5"], cSettings: [.define("_GNU_SOURCE")]),
-    .target(name: "Files", dependencies: ["Tensors", "CHDF5Bridge", "CZlib"]),
+    .target(name: "Files", dependencies: ["Configuration", "Tensors", "CHDF5Bridge", "CZlib"]),
     .target(name: "CPNGBridge", dependencies: ["CPNG"]),  // keeps libpng's longjmp out of Swift
     .target(
       name: "Media", dependencies: ["Tensors", "Files", "CPNGBridge", "CFFmpeg", "CPangoCairo"]),
-    .target(name: "CaptionedImages", dependencies: ["Tensors", "Files", "Media"]),
+    .target(name: "CaptionedImages", dependencies: ["Configuration", "Tensors", "Files", "Media"]),
     .target(
       name: "Environments",
-      dependencies: ["Tensors", "Files", "Media", "CMuJoCo", "COSMesa", "CChipmunk"]),
+      dependencies: [
+        "Configuration", "Tensors", "Files", "Media", "CMuJoCo", "COSMesa", "CChipmunk",
+      ]),
     .target(
       name: "ReinforcementLearning", dependencies: ["Tensors", "NeuralNetworks", "Diffusion"]),
     .target(
       name: "DiffusionPolicies",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Environments", "ReinforcementLearning",
+        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Environments",
+        "ReinforcementLearning",
       ]),
     .target(
       name: "GenerativeModels",
@@ -64,51 +68,54 @@ let package = Package(
     .target(
       name: "TextToImage",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "CaptionedImages",
+        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media",
+        "CaptionedImages",
         "GenerativeModels",
       ]),
     .target(name: "CProgramBridge", cSettings: [.define("_GNU_SOURCE")]),
     .target(
       name: "Rewards",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Files", "Media", "ReinforcementLearning", "CaptionedImages",
+        "Configuration", "Tensors", "NeuralNetworks", "Files", "Media", "ReinforcementLearning",
+        "CaptionedImages",
         "TextToImage", "CProgramBridge",
       ]),
     .target(
       name: "InitialNoise",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "ReinforcementLearning",
+        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media",
+        "ReinforcementLearning",
         "CaptionedImages", "GenerativeModels", "Rewards",
       ]),
     .target(
       name: "ImageFineTuning",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Diffusion", "Files", "ReinforcementLearning",
+        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "ReinforcementLearning",
         "GenerativeModels", "TextToImage", "Rewards",
       ]),
     .target(
       name: "Runs",
       dependencies: [
-        "Tensors", "Files", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-        .product(name: "Yams", package: "Yams"),
+        "Configuration", "Tensors", "Files",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       exclude: ["TensorBoard/event.proto"]),
     .target(
       name: "Training",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
+        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "DiffusionPolicies", "CaptionedImages", "GenerativeModels", "TextToImage", "Rewards",
         "InitialNoise", "ImageFineTuning", "Runs",
       ]),
     .target(
-      name: "Reports", dependencies: ["Files", "Media", "Runs"],
+      name: "Reports", dependencies: ["Configuration", "Files", "Media", "Runs"],
       resources: [.embedInCode("Page/page.css"), .embedInCode("Page/page.js")]),
 
     // Programs.
     .executableTarget(
       name: "attune",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
+        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "GenerativeModels",
         "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Training",
         "Reports",
@@ -127,16 +134,19 @@ let package = Package(
       name: "TestSupport", dependencies: ["Tensors", "NeuralNetworks", "Files"],
       path: "Tests/TestSupport"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels", "TestSupport"]),
+    .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "TestSupport"]),
     .testTarget(
       name: "NeuralNetworksTests",
-      dependencies: ["Tensors", "NeuralNetworks", "Files", "TestSupport"]),
+      dependencies: ["Configuration", "Tensors", "NeuralNetworks", "Files", "TestSupport"]),
     .testTarget(
       name: "FilesTests",
-      dependencies: ["Tensors", "Files", "CHDF5Bridge", "TestSupport", "attune"]),
+      dependencies: ["Configuration", "Tensors", "Files", "CHDF5Bridge", "TestSupport", "attune"]),
     .testTarget(name: "MediaTests", dependencies: ["Tensors", "Media", "TestSupport"]),
     .testTarget(
       name: "CaptionedImagesTests",
-      dependencies: ["CaptionedImages", "Files", "Media", "Tensors", "TestSupport"]),
+      dependencies: [
+        "Configuration", "CaptionedImages", "Files", "Media", "Tensors", "TestSupport",
+      ]),
     .testTarget(
       name: "DiffusionTests",
       dependencies: [
@@ -144,60 +154,67 @@ let package = Package(
       ]),
     .testTarget(
       name: "EnvironmentsTests",
-      dependencies: ["Environments", "Tensors", "Files", "Media", "CMuJoCo", "TestSupport"]),
+      dependencies: [
+        "Configuration", "Environments", "Tensors", "Files", "Media", "CMuJoCo", "TestSupport",
+      ]),
     .testTarget(
       name: "ReinforcementLearningTests",
       dependencies: ["ReinforcementLearning", "Files", "Tensors", "TestSupport"]),
     .testTarget(
       name: "DiffusionPoliciesTests",
       dependencies: [
-        "DiffusionPolicies", "Diffusion", "Environments", "Files", "NeuralNetworks",
+        "Configuration", "DiffusionPolicies", "Diffusion", "Environments", "Files",
+        "NeuralNetworks",
         "ReinforcementLearning", "Tensors", "TestSupport",
       ]),
     .testTarget(
       name: "TextToImageTests",
       dependencies: [
-        "TextToImage", "CaptionedImages", "Diffusion", "Files", "GenerativeModels",
+        "Configuration", "TextToImage", "CaptionedImages", "Diffusion", "Files", "GenerativeModels",
         "NeuralNetworks", "Tensors", "TestSupport",
       ]),
     .testTarget(
       name: "RewardsTests",
       dependencies: [
-        "Rewards", "CaptionedImages", "Files", "Media", "NeuralNetworks", "Runs", "Tensors",
+        "Configuration", "Rewards", "CaptionedImages", "Files", "Media", "NeuralNetworks", "Runs",
+        "Tensors",
         "TestSupport", "TextToImage", "attune",
       ]),
     .testTarget(
       name: "InitialNoiseTests",
       dependencies: [
-        "InitialNoise", "CaptionedImages", "Diffusion", "Files", "GenerativeModels", "Media",
+        "Configuration", "InitialNoise", "CaptionedImages", "Diffusion", "Files",
+        "GenerativeModels", "Media",
         "NeuralNetworks",
         "ReinforcementLearning", "Rewards", "Tensors", "TestSupport", "TextToImage",
       ]),
     .testTarget(
       name: "ImageFineTuningTests",
       dependencies: [
-        "ImageFineTuning", "Diffusion", "Files", "GenerativeModels", "Media", "NeuralNetworks",
+        "Configuration", "ImageFineTuning", "Diffusion", "Files", "GenerativeModels", "Media",
+        "NeuralNetworks",
         "ReinforcementLearning", "Rewards", "Tensors", "TestSupport", "TextToImage",
       ]),
     .testTarget(
       name: "RunsTests",
       dependencies: [
-        "Runs", "Files", "Tensors", "TestSupport",
+        "Configuration", "Runs", "Files", "Tensors", "TestSupport",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "DiffusionPolicies", "Environments", "Files", "InitialNoise", "NeuralNetworks",
-        "Rewards", "Runs", "Tensors", "TestSupport", "TextToImage",
+        "Configuration", "Training", "DiffusionPolicies", "Environments", "Files", "InitialNoise",
+        "NeuralNetworks", "Rewards", "Runs", "Tensors", "TestSupport", "TextToImage",
       ]),
     .testTarget(
       name: "ReportsTests",
-      dependencies: ["Reports", "Files", "Media", "Runs", "Training", "attune"]),
+      dependencies: ["Configuration", "Reports", "Files", "Media", "Runs", "Training", "attune"]),
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "Diffusion", "DiffusionPolicies", "Environments", "Files", "Media", "NeuralNetworks",
+        "Configuration", "Diffusion", "DiffusionPolicies", "Environments", "Files", "Media",
+        "NeuralNetworks",
         "Rewards", "Runs", "Tensors", "TestSupport", "TextToImage", "Training", "attune",
       ]),
     .testTarget(name: "ArchitectureTests"),

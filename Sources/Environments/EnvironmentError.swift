@@ -2,10 +2,6 @@
 public enum EnvironmentError: Error, Equatable {
   /// No environment is registered under that name.
   case unknownEnvironment(name: String, nearest: String?, known: [String])
-  /// The environment has no such parameter.
-  case unknownParameter(environment: String, key: String, nearest: String?, known: [String])
-  /// A parameter has a value of the wrong kind or out of range.
-  case badParameter(environment: String, key: String, found: String, expected: String)
   /// A saved state belongs to another kind of environment, or is damaged.
   case stateMismatch(layer: String)
   /// The environment cannot draw a picture.
@@ -21,11 +17,6 @@ extension EnvironmentError: CustomStringConvertible {
     case .unknownEnvironment(let name, let nearest, let known):
       return "no environment is called '\(name)'\(suggestion(nearest)); "
         + "known: \(known.joined(separator: ", "))"
-    case .unknownParameter(let environment, let key, let nearest, let known):
-      return "environment \(environment) has no parameter '\(key)'\(suggestion(nearest)); "
-        + "known: \(known.joined(separator: ", "))"
-    case .badParameter(let environment, let key, let found, let expected):
-      return "environment \(environment): parameter '\(key)' is \(found), expected \(expected)"
     case .stateMismatch(let layer):
       return "a saved state does not fit \(layer): it was saved by another kind of environment "
         + "or is damaged; restore it into an environment made with the same name and parameters"

@@ -1,3 +1,5 @@
+import Configuration
+
 /// Why a file could not be read or written: the file, the item in it, what was found and what to
 /// do.
 public struct FileError: Error, Sendable, CustomStringConvertible {

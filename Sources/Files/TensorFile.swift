@@ -1,3 +1,4 @@
+import Configuration
 import Tensors
 
 /// A file, or several that belong together, with named tensors in it.

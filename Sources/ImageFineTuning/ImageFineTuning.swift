@@ -1,3 +1,4 @@
+import Configuration
 import Diffusion
 import Files
 import Foundation
@@ -46,15 +47,15 @@ public final class ImageFineTuning: Trainer {
   ///   - reward: judges them.
   ///   - seed: decides the first low-rank changes, noise, prompts and minibatches.
   ///   - communicator: shares images and minibatches among processes.
-  /// - Throws: `SettingError` for settings that do not fit; `FileError` or `GenerationError` if the
+  /// - Throws: `ConfigurationError` for settings that do not fit; `FileError` or `GenerationError` if the
   ///   model cannot be sampled by DDIM.
   public init(
     model: TextToImageModel, configuration: ImageFineTuningConfiguration, prompts: [String],
     reward: any Reward, seed: UInt64, communicator: any Communicator = SingleProcess()
   ) throws {
     try configuration.validate()
-    try SettingError.require(!prompts.isEmpty, "prompts", "none", "at least one prompt")
-    try SettingError.require(
+    try ConfigurationError.require(!prompts.isEmpty, "prompts", "none", "at least one prompt")
+    try ConfigurationError.require(
       configuration.promptsPerIteration <= prompts.count, "promptsPerIteration",
       configuration.promptsPerIteration, "up to the number of prompts, \(prompts.count)")
     self.model = model
@@ -67,14 +68,14 @@ public final class ImageFineTuning: Trainer {
     collector = try ImageRolloutCollector(
       TextToImagePipeline(model), settings: settings,
       reduction: configuration.logProbabilityReduction, seed: seed)
-    try SettingError.require(
+    try ConfigurationError.require(
       !collector.stochasticSteps.isEmpty, "stepCount", configuration.stepCount,
       "more steps: the only one leads to the clean image without noise")
     fingerprint = model.fingerprint
     for (_, parameter) in model.parameters { parameter.isTrainable = false }
     let frozen = model.unet.frozenCopy()
     weights = TrainedWeights(model.unet, configuration: configuration, seed: seed)
-    try SettingError.require(
+    try ConfigurationError.require(
       weights.parameters.count > 0, "loraRank", configuration.loraRank,
       "0, as this U-Net has no attention to adapt")
     optimizer = .withDecoupledDecay(
@@ -247,12 +248,12 @@ public final class ImageFineTuning: Trainer {
 
   /// Goes on from a saved state.
   ///
-  /// - Throws: `SettingError` or `ParameterError` if it belongs to another model; `DecodingError`
+  /// - Throws: `ConfigurationError` or `ParameterError` if it belongs to another model; `DecodingError`
   ///   if it is damaged.
   public func restore(_ state: TrainingState) throws {
     let found = try state.text("model")
     guard found == fingerprint else {
-      throw SettingError(
+      throw ConfigurationError.badValue(
         key: "model", found: "a model with fingerprint \(fingerprint)",
         expected: "the one that the run was started with, \(found)")
     }

@@ -1,9 +1,10 @@
 import CaptionedImages
+import Configuration
 import Media
 import Runs
 
 /// Captioned pictures to train on.
-public struct CaptionedDataSettings: RunConfiguration {
+public struct CaptionedDataSettings: Settings {
   /// What lies at `path`.
   public enum Kind: String, Codable, CaseIterable, Sendable {
     /// Layers of paper dolls, composed without end.
@@ -19,29 +20,24 @@ public struct CaptionedDataSettings: RunConfiguration {
   /// The folder or file.
   public var path = ""
   /// Pixels in a row of each picture; that of the layers or arrays if there is none.
-  public var width: Int?
+  @Setting(1...8_192) public var width: Int? = nil
   /// Rows of each picture.
-  public var height: Int?
+  @Setting(1...8_192) public var height: Int? = nil
   /// The color behind what is transparent, RRGGBB; a light grey-green for dolls, else white.
   public var background: String?
   /// How dolls are drawn.
   public var dolls = DollDistribution()
 
-  public static let defaults = CaptionedDataSettings()
+  /// The defaults.
+  public init() {}
 
-  public func validate() throws {
-    if path.isEmpty {
-      throw ConfigurationError.badValue(
-        key: "path", found: "nothing", expected: "the path of the \(kind.rawValue)")
-    }
-    for (key, side) in [("width", width), ("height", height)] {
-      if let side, !(1...8_192).contains(side) {
-        throw ConfigurationError.badValue(key: key, found: "\(side)", expected: "1 to 8192")
-      }
-    }
-    if let background, Color(hexadecimal: background) == nil {
-      throw ConfigurationError.badValue(
-        key: "background", found: background, expected: "a color such as ffffff")
+  public func checkRelations() throws {
+    try ConfigurationError.require(
+      !path.isEmpty, "path", "nothing", "the path of the \(kind.rawValue)")
+    if let background {
+      try ConfigurationError.require(
+        Color(hexadecimal: background) != nil, "background", background,
+        "a color such as ffffff")
     }
   }
 

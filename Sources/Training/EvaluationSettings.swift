@@ -1,35 +1,25 @@
+import Configuration
 import DiffusionPolicies
 import Foundation
 import Runs
 
 /// How a policy is evaluated while it is trained.
-public struct EvaluationSettings: RunConfiguration {
+public struct EvaluationSettings: Settings {
   /// Iterations, or batches of a pretraining, between evaluations; 0 for none. A pretraining without
   /// an environment (`policy.environment.name: none`) evaluates the validation loss alone.
-  public var interval = 10
+  @Setting(.notNegative) public var interval = 10
   /// Episodes of each.
-  public var episodes = 50
+  @Setting(1...100_000) public var episodes = 50
   /// Decides their starts and noise; the same every time.
   public var seed: UInt64 = 1_000_000
   /// Episodes of them that are filmed, before a fine-tuning and after every training; 0 for none.
-  public var filmedEpisodes = 1
+  @Setting(0...1000) public var filmedEpisodes = 1
 
-  public static let defaults = EvaluationSettings()
+  /// The defaults.
+  public init() {}
 
-  public func validate() throws {
-    if interval < 0 {
-      throw ConfigurationError.badValue(
-        key: "interval", found: "\(interval)", expected: "a number from 0")
-    }
-    if !(1...100_000).contains(episodes) {
-      throw ConfigurationError.badValue(
-        key: "episodes", found: "\(episodes)", expected: "1 to 100000")
-    }
-    if !(0...1000).contains(filmedEpisodes) {
-      throw ConfigurationError.badValue(
-        key: "filmedEpisodes", found: "\(filmedEpisodes)", expected: "0 to 1000")
-    }
-  }
+  /// The defaults, with another interval.
+  init(interval: Int) { self.interval = interval }
 
   /// Whether it is time after that iteration.
   func isDue(after iteration: Int, isLast: Bool) -> Bool {

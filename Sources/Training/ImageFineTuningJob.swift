@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 import GenerativeModels
 import ImageFineTuning
@@ -12,23 +13,25 @@ public struct ImageFineTuningSettings: RunConfiguration {
   /// Decides the first low-rank changes, noise and minibatches.
   public var seed: UInt64 = 0
   /// The folder of the model to start from.
+  @Setting(.required("the path of a model folder (or give --model DIR)"))
   public var model = ""
   /// What images are drawn for.
+  @Setting(.required("at least one prompt (or give --prompt TEXT)"))
   public var prompts: [String] = []
   /// What is improved: a reward, or a weighted sum of rewards.
   public var reward = "clip"
   /// The folder of the CLIP model, for rewards that need one.
   public var clip: String?
   /// The seconds that an external program may take for the images of an iteration.
-  public var rewardTimeLimit = 600.0
+  @Setting(.seconds) public var rewardTimeLimit = 600.0
   /// How it is improved.
   public var training = ImageFineTuningConfiguration()
   /// How it is judged on the way.
-  public var evaluation = ImageEvaluationSettings.defaults
+  public var evaluation = ImageEvaluationSettings()
   /// The numbers in the files of the model folder.
   public var weightType = WeightType.float32
   /// Iterations between checkpoints.
-  public var checkpointInterval = 5
+  @Setting(.positive) public var checkpointInterval = 5
 
   public static let changeableOnResume = ChangeableSettings(
     keys: [
@@ -37,31 +40,16 @@ public struct ImageFineTuningSettings: RunConfiguration {
       "checkpointInterval",
     ], paths: ["model", "reward", "clip"])
 
-  public static let defaults = ImageFineTuningSettings()
+  /// The defaults.
+  public init() {}
 
-  public func validate() throws {
-    try checking("training", training.validate)
-    func require(_ isSound: Bool, _ key: String, _ found: String, _ expected: String) throws {
-      guard isSound else {
-        throw ConfigurationError.badValue(key: key, found: found, expected: expected)
-      }
-    }
-    try require(
-      !model.isEmpty, "model", "nothing", "the path of a model folder (or give --model DIR)")
-    try require(
-      !prompts.isEmpty, "prompts", "none", "at least one prompt (or give --prompt TEXT)")
-    try require(
+  public func checkRelations() throws {
+    try ConfigurationError.require(
       training.promptsPerIteration <= prompts.count, "training.promptsPerIteration",
-      "\(training.promptsPerIteration)", "up to the number of prompts, \(prompts.count)")
-    let expression = try RewardExpression(reward)
-    try require(
-      !expression.needsCLIP || clip != nil, "clip", "nothing",
+      training.promptsPerIteration, "up to the number of prompts, \(prompts.count)")
+    try ConfigurationError.require(
+      try !RewardExpression(reward).needsCLIP || clip != nil, "clip", "nothing",
       "the folder of a CLIP model, which this reward needs (or give --clip DIR)")
-    try require(
-      rewardTimeLimit > 0 && rewardTimeLimit <= 1e6, "rewardTimeLimit", "\(rewardTimeLimit)",
-      "seconds above 0")
-    try require(
-      checkpointInterval > 0, "checkpointInterval", "\(checkpointInterval)", "a number above 0")
   }
 
   /// The judge.
@@ -72,25 +60,16 @@ public struct ImageFineTuningSettings: RunConfiguration {
 
 /// How a model is judged while it is fine-tuned: on images that no update sees, always of the same
 /// seeds, drawn as in training.
-public struct ImageEvaluationSettings: RunConfiguration {
+public struct ImageEvaluationSettings: Settings {
   /// Iterations between evaluations; 0 for the start and the end only.
-  public var interval = 10
+  @Setting(.notNegative) public var interval = 10
   /// Images of each prompt.
-  public var count = 8
+  @Setting(1...1_000) public var count = 8
   /// Of the first image of each prompt.
   public var seed: UInt64 = 1_000_000
 
-  public static let defaults = ImageEvaluationSettings()
-
-  public func validate() throws {
-    if interval < 0 {
-      throw ConfigurationError.badValue(
-        key: "interval", found: "\(interval)", expected: "a number from 0")
-    }
-    if !(1...1_000).contains(count) {
-      throw ConfigurationError.badValue(key: "count", found: "\(count)", expected: "1 to 1000")
-    }
-  }
+  /// The defaults.
+  public init() {}
 
   /// Whether it is time after that iteration.
   func isDue(after iteration: Int) -> Bool { interval > 0 && iteration.isMultiple(of: interval) }
@@ -137,7 +116,7 @@ public struct ImageFineTuningJob: TrainingJob {
     ])
     run.log.noteWeights(ofModel: settings.model)
     run.log.warnOfCutPrompts(settings.prompts, tokenizer: model.tokenizer)
-    let training = try settings.checking("training") {
+    let training = try ConfigurationError.within("training") {
       try ImageFineTuning(
         model: model, configuration: settings.training, prompts: settings.prompts, reward: reward,
         seed: settings.seed)

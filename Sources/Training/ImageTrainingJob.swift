@@ -1,4 +1,5 @@
 import CaptionedImages
+import Configuration
 import Foundation
 import Media
 import NeuralNetworks
@@ -10,19 +11,19 @@ public struct ImageTrainingSettings: RunConfiguration {
   /// Decides weights, pictures, noise and dropped prompts.
   public var seed: UInt64 = 0
   /// What learns.
-  public var model = ImageModelSettings.defaults
+  public var model = ImageModelSettings()
   /// What it learns from.
-  public var data = CaptionedDataSettings.defaults
+  public var data = CaptionedDataSettings()
   /// How it learns.
   public var training = ImageTrainingConfiguration()
   /// The pictures that are drawn on the way; intervals are batches.
-  public var samples = SampleGridSettings.defaults
+  public var samples = SampleGridSettings()
   /// The numbers in the files of the model folder.
   public var weightType = WeightType.float16
   /// Batches between lines of metrics.
-  public var reportInterval = 10
+  @Setting(.positive) public var reportInterval = 10
   /// Batches between checkpoints, a multiple of `reportInterval`.
-  public var checkpointInterval = 500
+  @Setting(.positive) public var checkpointInterval = 500
 
   public static let changeableOnResume = ChangeableSettings(
     keys: [
@@ -31,36 +32,26 @@ public struct ImageTrainingSettings: RunConfiguration {
       "checkpointInterval",
     ], paths: ["model.folder", "data.path"])
 
-  public static let defaults = ImageTrainingSettings()
+  /// The defaults.
+  public init() {}
 
-  public func validate() throws {
-    try checking("training") { try training.validate() }
-    if reportInterval < 1 {
-      throw ConfigurationError.badValue(
-        key: "reportInterval", found: "\(reportInterval)", expected: "a number above 0")
-    }
-    let intervals = [
-      ("checkpointInterval", checkpointInterval, 1), ("samples.interval", samples.interval, 0),
-    ]
-    for (key, interval, least) in intervals
-    where interval < least || !interval.isMultiple(of: reportInterval) {
-      throw ConfigurationError.badValue(
-        key: key, found: "\(interval)",
-        expected: "a multiple of reportInterval, which is \(reportInterval)")
-    }
+  public func checkRelations() throws {
+    try requireMultiples(
+      of: ("reportInterval", reportInterval),
+      ("checkpointInterval", checkpointInterval), ("samples.interval", samples.interval))
   }
 }
 
 /// Where a training's model comes from.
-public struct ImageModelSettings: RunConfiguration {
+public struct ImageModelSettings: Settings {
   /// The model folder to start from; a new model if there is none.
   public var folder: String?
   /// The new model.
   public var new = NewModelConfiguration()
 
-  public static let defaults = ImageModelSettings()
+  /// The defaults.
+  public init() {}
 
-  public func validate() throws { try checking("new") { try new.validate() } }
 }
 
 /// The training of a text-to-image model: batches, grids of samples and the model folder.
@@ -77,7 +68,7 @@ public struct ImageTrainingJob: TrainingJob {
   public init(_ run: Run<ImageTrainingSettings>) throws {
     let settings = run.configuration
     let (model, source) = try settings.open(for: run)
-    let training = try settings.checking("data") {
+    let training = try ConfigurationError.within("data") {
       try ImageTraining(
         model: model, configuration: settings.training, source: source, seed: settings.seed)
     }
@@ -161,7 +152,7 @@ extension ImageTrainingSettings {
     let count = min(source.count ?? .max, Self.vocabularyCaptionCount)
     let vocabulary = BytePairVocabulary(
       trainedOn: try source.captions(at: Array(0..<count)), size: model.new.text.vocabularySize)
-    let model = try checking("data") {
+    let model = try ConfigurationError.within("data") {
       try self.model.new.makeModel(
         vocabulary: vocabulary, width: source.width, height: source.height, seed: seed)
     }

@@ -1,3 +1,4 @@
+import Configuration
 import Diffusion
 import GenerativeModels
 import Foundation
@@ -14,116 +15,72 @@ public struct NoiseOptimizationSettings: RunConfiguration {
   /// Decides the noise.
   public var seed: UInt64 = 0
   /// The model folder, in the layout of diffusers.
+  @Setting(.required("the path of a model folder (or give --model DIR)"))
   public var model = ""
   /// Files of learned tokens (textual inversion), each as FILE or TOKEN=FILE.
   public var embeddings: [String] = []
   /// What to draw; each prompt gets a prior of its own.
+  @Setting(.required("at least one prompt (or give --prompt TEXT)"))
   public var prompts: [String] = []
   /// What guidance leads away from.
   public var negativePrompt = ""
   /// What to optimize, such as clip or command:'PROGRAM ARGS'.
+  @Setting(.required("a reward such as clip or png-size (or give --reward NAME)"))
   public var reward = ""
   /// The folder of the CLIP model, for rewards that need one.
   public var clip: String?
   /// The seconds that an external program may take.
-  public var rewardTimeLimit = 600.0
+  @Setting(.seconds) public var rewardTimeLimit = 600.0
   /// How pictures are drawn.
-  public var sampling = SamplingSettings.defaults
+  public var sampling = SamplingSettings()
   /// How a prior is learned.
   public var find = FINDConfiguration()
   /// Pictures of each prompt in the grids before and after.
-  public var gridCount = 16
+  @Setting(1...1_024) public var gridCount = 16
   /// The seed of the first of them; they are none that a prior is learned from.
   public var gridSeed: UInt64 = 1_000_000
   /// Iterations between checkpoints.
-  public var checkpointInterval = 1
+  @Setting(.positive) public var checkpointInterval = 1
 
   public static let changeableOnResume = ChangeableSettings(
     keys: ["find.iterationCount", "rewardTimeLimit", "checkpointInterval"],
     paths: ["model", "reward", "clip"])
 
-  public static let defaults = NoiseOptimizationSettings()
+  /// The defaults.
+  public init() {}
 
-  public func validate() throws {
-    if model.isEmpty {
-      throw ConfigurationError.badValue(
-        key: "model", found: "nothing", expected: "the path of a model folder (or give --model DIR)"
-      )
-    }
-    if prompts.isEmpty {
-      throw ConfigurationError.badValue(
-        key: "prompts", found: "none", expected: "at least one prompt (or give --prompt TEXT)")
-    }
-    if reward.isEmpty {
-      throw ConfigurationError.badValue(
-        key: "reward", found: "nothing",
-        expected: "a reward such as clip or png-size (or give --reward NAME)")
-    }
-    if try RewardExpression(reward).needsCLIP, clip == nil {
-      throw ConfigurationError.badValue(
-        key: "clip", found: "nothing",
-        expected: "the folder of a CLIP model, which this reward needs (or give --clip DIR)")
-    }
-    try checking("find") { try find.validate() }
-    if !(1...1_024).contains(gridCount) {
-      throw ConfigurationError.badValue(
-        key: "gridCount", found: "\(gridCount)", expected: "1 to 1024")
-    }
-    if checkpointInterval < 1 {
-      throw ConfigurationError.badValue(
-        key: "checkpointInterval", found: "\(checkpointInterval)", expected: "a number above 0")
-    }
-    if !(rewardTimeLimit > 0 && rewardTimeLimit <= 1e6) {
-      throw ConfigurationError.badValue(
-        key: "rewardTimeLimit", found: "\(rewardTimeLimit)", expected: "seconds above 0")
-    }
+  public func checkRelations() throws {
+    try ConfigurationError.require(
+      try !RewardExpression(reward).needsCLIP || clip != nil, "clip", "nothing",
+      "the folder of a CLIP model, which this reward needs (or give --clip DIR)")
   }
 }
 
 /// How pictures are drawn, as settings.
-public struct SamplingSettings: RunConfiguration {
+public struct SamplingSettings: Settings {
   /// Denoising steps.
-  public var stepCount = 20
+  @Setting(1...10_000) public var stepCount = 20
   /// Classifier-free guidance scale; 1 or less turns it off.
-  public var guidance = 4.0
+  @Setting(0...1_000) public var guidance = 4.0
   /// The model's own if there is none.
   public var sampler: SamplerKind?
   /// Last layers of the text encoder to skip; as in diffusers, where 1 is what others call 2.
-  public var clipSkip = 0
+  @Setting(0...1_000) public var clipSkip = 0
   /// How much of DDPM's noise DDIM draws, 0 to 1.
-  public var eta = 0.0
+  @Setting(.fraction) public var eta = 0.0
   /// How far guidance is brought back to the standard deviation of the unguided prediction, 0 to 1.
-  public var guidanceRescale = 0.0
+  @Setting(.fraction) public var guidanceRescale = 0.0
   /// Whether large images are decoded in tiles, which takes less memory.
   public var vaeTiling = false
   /// The most pictures at a time.
-  public var batchSize = 16
+  @Setting(1...100_000) public var batchSize = 16
   /// Pixels in a row of each picture; the model's own if there is none.
-  public var width: Int?
+  @Setting(1...16_384) public var width: Int? = nil
   /// Rows of each picture; the model's own if there is none.
-  public var height: Int?
+  @Setting(1...16_384) public var height: Int? = nil
 
-  public static let defaults = SamplingSettings()
-
-  public func validate() throws {
-    let ranges = [
-      ("stepCount", stepCount, 1...10_000), ("batchSize", batchSize, 1...100_000),
-      ("width", width ?? 1, 1...16_384), ("height", height ?? 1, 1...16_384),
-      ("clipSkip", clipSkip, 0...1_000),
-    ]
-    for (key, number, range) in ranges where !range.contains(number) {
-      throw ConfigurationError.badValue(
-        key: key, found: "\(number)", expected: "\(range.lowerBound) to \(range.upperBound)")
-    }
-    if !(0...1_000).contains(guidance) {
-      throw ConfigurationError.badValue(
-        key: "guidance", found: "\(guidance)", expected: "0 to 1000")
-    }
-    for (key, number) in [("eta", eta), ("guidanceRescale", guidanceRescale)]
-    where !(0...1).contains(number) {
-      throw ConfigurationError.badValue(key: key, found: "\(number)", expected: "0 to 1")
-    }
-  }
+  /// The defaults.
+  public init() {}
 
   /// The same for the pipeline.
   var generation: GenerationSettings {
@@ -149,7 +106,7 @@ public struct NoiseOptimizationJob: TrainingJob {
 
   /// Opens model and reward and starts the optimization, or goes on with it.
   ///
-  /// - Throws: what reading models and rewards throws; `SettingError` for settings that do not fit;
+  /// - Throws: what reading models and rewards throws; `ConfigurationError` for settings that do not fit;
   ///   `RunFolderError` if model or reward are others than those of the start.
   public init(_ run: Run<NoiseOptimizationSettings>) throws {
     let settings = run.configuration

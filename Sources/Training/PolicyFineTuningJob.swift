@@ -1,3 +1,4 @@
+import Configuration
 import DiffusionPolicies
 import NeuralNetworks
 import Runs
@@ -7,9 +8,10 @@ public struct PolicyFineTuningSettings: RunConfiguration {
   /// Decides the critic's weights, starts, noise and minibatches.
   public var seed: UInt64 = 0
   /// The policy to start from.
+  @Setting(.required("the path of a pretrained policy (or give --checkpoint FILE)"))
   public var checkpoint = ""
   /// What the policy does otherwise than in pretraining.
-  public var policy = PolicyChanges.defaults
+  public var policy = PolicyChanges()
   /// Parameters of the environment that differ from those of pretraining.
   public var environmentParameters: [String: String] = [:]
   /// `dppo` for diffusion policies, `ppo` for Gaussian ones; that of the checkpoint's kind if there is none.
@@ -19,7 +21,7 @@ public struct PolicyFineTuningSettings: RunConfiguration {
   /// How it is judged on the way, in the environment as it was in pretraining.
   public var evaluation = EvaluationSettings(interval: 10)
   /// Iterations between checkpoints.
-  public var checkpointInterval = 5
+  @Setting(.positive) public var checkpointInterval = 5
 
   public static let changeableOnResume = ChangeableSettings(keys: [
     "training.iterationCount", "training.policyLearningRate", "training.criticLearningRate",
@@ -27,41 +29,30 @@ public struct PolicyFineTuningSettings: RunConfiguration {
     "evaluation.episodes", "evaluation.filmedEpisodes", "checkpointInterval",
   ])
 
-  public static let defaults = PolicyFineTuningSettings()
-
-  public func validate() throws {
-    try checking("training") { try training.validate() }
-    if checkpoint.isEmpty {
-      throw ConfigurationError.badValue(
-        key: "checkpoint", found: "nothing",
-        expected: "the path of a pretrained policy (or give --checkpoint FILE)")
-    }
-    if checkpointInterval < 1 {
-      throw ConfigurationError.badValue(
-        key: "checkpointInterval", found: "\(checkpointInterval)", expected: "a number above 0")
-    }
-  }
+  /// The defaults.
+  public init() {}
 }
 
 /// What a policy does otherwise after pretraining, with the same weights.
-public struct PolicyChanges: RunConfiguration {
+public struct PolicyChanges: Settings {
   /// How chunks are denoised, `ddpm` or `ddim`; as in pretraining if there is none. DDIM's few
   /// steps cost a fraction of DDPM's, and each has more of the exploration to itself.
   public var sampler: DenoisingConfiguration.Sampler?
   /// The denoising steps of DDIM; as in pretraining if there are none.
-  public var ddimStepCount: Int?
+  @Setting(1...10_000) public var ddimStepCount: Int? = nil
   /// The share of DDPM's noise that DDIM draws when the policy is judged; as in pretraining if
   /// there is none.
-  public var ddimEta: Float?
+  @Setting(0...1) public var ddimEta: Float? = nil
   /// Ta: the actions that are executed before the next decision; as in pretraining if there are
   /// none.
-  public var executedCount: Int?
+  @Setting(1...1000) public var executedCount: Int? = nil
 
-  public static let defaults = PolicyChanges()
+  /// The defaults.
+  public init() {}
 
   /// Makes them.
   ///
-  /// - Throws: `SettingError` if the policy cannot be changed so.
+  /// - Throws: `ConfigurationError` if the policy cannot be changed so.
   func apply(to policy: inout PolicyConfiguration) throws {
     if let sampler { policy.denoising.sampler = sampler }
     let limits = [
@@ -70,12 +61,9 @@ public struct PolicyChanges: RunConfiguration {
     ]
     for (key, count, limit) in limits {
       guard let count else { continue }
-      try SettingError.require((1...limit).contains(count), key, count, "1 to \(limit)")
+      try ConfigurationError.require(count <= limit, key, count, "1 to \(limit)")
     }
-    if let ddimEta {
-      try SettingError.require((0...1).contains(ddimEta), "policy.ddimEta", ddimEta, "0 to 1")
-      policy.denoising.ddimEta = ddimEta
-    }
+    if let ddimEta { policy.denoising.ddimEta = ddimEta }
     if let ddimStepCount { policy.denoising.ddimStepCount = ddimStepCount }
     if let executedCount { policy.executedCount = executedCount }
   }
@@ -95,7 +83,7 @@ public struct PolicyFineTuningJob: TrainingJob {
   /// - Parameters:
   ///   - run: where it is recorded.
   ///   - algorithms: those that the settings can name.
-  /// - Throws: what reading a policy throws; `ConfigurationError` or `SettingError` for settings that
+  /// - Throws: what reading a policy throws; `ConfigurationError` for settings that
   ///   do not fit; `RunFolderError` if the policy is another than the run was started with.
   public init(
     _ run: Run<PolicyFineTuningSettings>, algorithms: PolicyAlgorithmRegistry = .standard
@@ -117,7 +105,7 @@ public struct PolicyFineTuningJob: TrainingJob {
     let training =
       try run.resumed == nil
       ? algorithms.trainer(start, algorithm: settings.algorithm)
-      : settings.checking("training") { try algorithms.trainer(start, algorithm: settings.algorithm) }
+      : ConfigurationError.within("training") { try algorithms.trainer(start, algorithm: settings.algorithm) }
     for note in training.notes { run.log.say(note.printable) }
     run.log.say(
       "\(training.policy.parameters.elementCount.counting("weight")) in "

@@ -1,3 +1,4 @@
+import Configuration
 import DiffusionPolicies
 import Environments
 import Files
@@ -17,9 +18,9 @@ public struct PolicyPretrainingSettings: RunConfiguration {
   /// How it is judged on the way; intervals are batches.
   public var evaluation = EvaluationSettings(interval: 5000)
   /// Batches between lines of metrics.
-  public var reportInterval = 100
+  @Setting(.positive) public var reportInterval = 100
   /// Batches between checkpoints, a multiple of `reportInterval`.
-  public var checkpointInterval = 1000
+  @Setting(.positive) public var checkpointInterval = 1000
 
   public static let changeableOnResume = ChangeableSettings(
     keys: [
@@ -28,28 +29,17 @@ public struct PolicyPretrainingSettings: RunConfiguration {
       "evaluation.filmedEpisodes", "reportInterval", "checkpointInterval",
     ], paths: ["demonstrations.path", "demonstrations.normalization"])
 
-  public static let defaults = PolicyPretrainingSettings()
+  /// The defaults.
+  public init() {}
 
-  public func validate() throws {
-    try checking("policy") { try policy.validate() }
-    try checking("training") { try training.validate() }
-    try checking("demonstrations") {
-      try demonstrations.validate(predictionCount: policy.predictionCount)
+  public func checkRelations() throws {
+    try ConfigurationError.within("policy.environment", policy.environment.checkParameters)
+    try ConfigurationError.within("demonstrations") {
+      try demonstrations.check(predictionCount: policy.predictionCount)
     }
-    if reportInterval < 1 {
-      throw ConfigurationError.badValue(
-        key: "reportInterval", found: "\(reportInterval)", expected: "a number above 0")
-    }
-    if checkpointInterval < 1 || !checkpointInterval.isMultiple(of: reportInterval) {
-      throw ConfigurationError.badValue(
-        key: "checkpointInterval", found: "\(checkpointInterval)",
-        expected: "a multiple of reportInterval, which is \(reportInterval)")
-    }
-    if !evaluation.interval.isMultiple(of: reportInterval) {
-      throw ConfigurationError.badValue(
-        key: "evaluation.interval", found: "\(evaluation.interval)",
-        expected: "a multiple of reportInterval, which is \(reportInterval)")
-    }
+    try requireMultiples(
+      of: ("reportInterval", reportInterval),
+      ("checkpointInterval", checkpointInterval), ("evaluation.interval", evaluation.interval))
   }
 }
 

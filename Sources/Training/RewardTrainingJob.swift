@@ -1,4 +1,5 @@
 import CaptionedImages
+import Configuration
 import NeuralNetworks
 import Rewards
 import Runs
@@ -14,21 +15,28 @@ public struct RewardTrainingSettings: RunConfiguration {
   }
 
   /// The pictures.
-  public struct Dolls: Codable, Hashable, Sendable {
+  public struct Dolls: Settings {
     /// The folder of layers.
+    @Setting(.required("the folder of doll layers"))
     public var folder = ""
     /// Which dolls are shown.
     public var pairs = DollPairs.all
     /// How often a doll has what, and how much a caption tells.
     public var distribution = DollDistribution()
+
+    /// The defaults.
+    public init() {}
   }
 
   /// How the model is judged on the way.
-  public struct Validation: Codable, Hashable, Sendable {
+  public struct Validation: Settings {
     /// Steps between two validations; 0 for the end only.
-    public var interval = 1000
+    @Setting(.notNegative) public var interval = 1000
     /// Pictures of each, a multiple of 16.
-    public var count = 512
+    @Setting(.multipleOf16) public var count = 512
+
+    /// The defaults.
+    public init() {}
   }
 
   /// Decides weights, pictures and noise.
@@ -46,9 +54,9 @@ public struct RewardTrainingSettings: RunConfiguration {
   /// How the weights of the model folder are written.
   public var weightType = WeightType.float32
   /// Steps between lines of metrics.
-  public var reportInterval = 50
+  @Setting(.positive) public var reportInterval = 50
   /// Steps between checkpoints, a multiple of `reportInterval`.
-  public var checkpointInterval = 500
+  @Setting(.positive) public var checkpointInterval = 500
 
   public static let changeableOnResume = ChangeableSettings(
     keys: ["clip", "classifier"].flatMap { kind in
@@ -58,34 +66,18 @@ public struct RewardTrainingSettings: RunConfiguration {
     } + ["validation.interval", "weightType", "reportInterval", "checkpointInterval"],
     paths: ["dolls.folder"])
 
-  public static let defaults = RewardTrainingSettings()
+  /// The defaults.
+  public init() {}
 
   /// How weights are changed.
   var optimization: OptimizationSettings {
     kind == .clip ? clip.optimization : classifier.optimization
   }
 
-  public func validate() throws {
-    try checking("clip", clip.validate)
-    try checking("classifier", classifier.validate)
-    func require(_ isSound: Bool, _ key: String, _ found: String, _ expected: String) throws {
-      guard isSound else {
-        throw ConfigurationError.badValue(key: key, found: found, expected: expected)
-      }
-    }
-    try require(!dolls.folder.isEmpty, "dolls.folder", "nothing", "the folder of doll layers")
-    try require(
-      (16...1_000_000).contains(validation.count) && validation.count.isMultiple(of: 16),
-      "validation.count", "\(validation.count)", "a multiple of 16")
-    try require(reportInterval > 0, "reportInterval", "\(reportInterval)", "a number above 0")
-    for (key, interval, least) in [
-      ("checkpointInterval", checkpointInterval, 1),
-      ("validation.interval", validation.interval, 0),
-    ] {
-      try require(
-        interval >= least && interval.isMultiple(of: reportInterval), key, "\(interval)",
-        "a multiple of reportInterval, which is \(reportInterval)")
-    }
+  public func checkRelations() throws {
+    try requireMultiples(
+      of: ("reportInterval", reportInterval),
+      ("checkpointInterval", checkpointInterval), ("validation.interval", validation.interval))
   }
 
   /// The training from its start.
@@ -112,7 +104,7 @@ public struct RewardTrainingJob: TrainingJob {
 
   /// Opens the data and starts the training, or goes on with it.
   ///
-  /// - Throws: what reading captioned images throws; `SettingError` for settings that do not fit;
+  /// - Throws: what reading captioned images throws; `ConfigurationError` for settings that do not fit;
   ///   `RunFolderError` if the data are others than those of the start.
   public init(_ run: Run<RewardTrainingSettings>) throws {
     if let input = try RunInput(
@@ -167,5 +159,13 @@ extension Checkpoint {
     var state = trainingState
     if state.tensors.isEmpty { state.tensors = tensors(prefix: "") }
     return state
+  }
+}
+
+extension SettingRange<Int> {
+  fileprivate static var multipleOf16: SettingRange {
+    .init("a multiple of 16, up to 1000000") {
+      (16...1_000_000).contains($0) && $0.isMultiple(of: 16)
+    }
   }
 }

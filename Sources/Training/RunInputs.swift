@@ -1,4 +1,6 @@
 import CaptionedImages
+import Configuration
+import DiffusionPolicies
 import Environments
 import Files
 import GenerativeModels
@@ -82,14 +84,31 @@ public enum WeightType: String, Codable, CaseIterable, Sendable {
 }
 
 extension RunConfiguration {
-  /// Does something with an inner configuration, and names settings that do not fit by their whole
-  /// path.
-  package func checking<Result>(_ outer: String, _ body: () throws -> Result) throws -> Result {
-    do {
-      return try body()
-    } catch let error as SettingError {
-      throw ConfigurationError.badValue(
-        key: "\(outer).\(error.key)", found: error.found, expected: error.expected)
+  /// What is done now and then falls on a line of metrics, so that none is cut.
+  func requireMultiples(
+    of report: (key: String, interval: Int), _ others: (key: String, interval: Int)...
+  ) throws {
+    for (key, interval) in others {
+      try ConfigurationError.require(
+        interval.isMultiple(of: report.interval), key, interval,
+        "a multiple of \(report.key), which is \(report.interval)")
+    }
+  }
+}
+
+extension SettingRange<Double> {
+  /// How long an external program may take.
+  static var seconds: SettingRange { .init("seconds above 0") { $0 > 0 && $0 <= 1e6 } }
+}
+
+extension EnvironmentConfiguration {
+  /// Checks the parameters of an environment that comes with Attune, so that an error names the line
+  /// of the settings; those of others are checked when it is made.
+  func checkParameters() throws {
+    let registry = EnvironmentRegistry.standard
+    guard registry.entries.contains(where: { $0.name == name }) else { return }
+    _ = try ConfigurationError.within("parameters") {
+      try registry.parameters(of: name, given: parameters)
     }
   }
 }

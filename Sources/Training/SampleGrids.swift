@@ -1,4 +1,5 @@
 import CaptionedImages
+import Configuration
 import Diffusion
 import Files
 import GenerativeModels
@@ -42,35 +43,24 @@ package struct SampleRequest {
 }
 
 /// The pictures that a training draws on the way, always of the same prompts and seeds.
-public struct SampleGridSettings: RunConfiguration {
+public struct SampleGridSettings: Settings {
   /// Batches between grids; 0 for none.
-  public var interval = 500
+  @Setting(.notNegative) public var interval = 500
   /// What is drawn, a row each; the first captions of the training pictures if there are none.
   public var prompts: [String] = []
   /// Pictures of each prompt.
-  public var count = 4
+  @Setting(1...64) public var count = 4
   /// Of the first picture of each prompt.
   public var seed: UInt64 = 0
   /// Denoising steps.
-  public var stepCount = 20
+  @Setting(1...1_000) public var stepCount = 20
   /// Classifier-free guidance scale; 1 or less turns it off.
-  public var guidance = 4.0
+  @Setting(0...100) public var guidance = 4.0
   /// The model's own if there is none.
   public var sampler: SamplerKind?
 
-  public static let defaults = SampleGridSettings()
-
-  public func validate() throws {
-    let ranges = [("count", count, 1...64), ("stepCount", stepCount, 1...1_000)]
-    for (key, number, range) in ranges where !range.contains(number) {
-      throw ConfigurationError.badValue(
-        key: key, found: "\(number)", expected: "\(range.lowerBound) to \(range.upperBound)")
-    }
-    if !(0...100).contains(guidance) {
-      throw ConfigurationError.badValue(
-        key: "guidance", found: "\(guidance)", expected: "0 to 100")
-    }
-  }
+  /// The defaults.
+  public init() {}
 
   /// Whether it is time after that batch.
   func isDue(after batch: Int, isLast: Bool) -> Bool {

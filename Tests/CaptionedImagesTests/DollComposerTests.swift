@@ -1,4 +1,5 @@
 import CaptionedImages
+import Configuration
 import Foundation
 import Media
 import TestSupport
@@ -110,20 +111,22 @@ import Testing
   @Test func settingsOutOfRangeAreRefused() throws {
     var distribution = DollDistribution()
     distribution.presence[.head] = 1.5
-    #expect(throws: CaptionedDataError.self) {
+    #expect(throws: ConfigurationError.self) {
       try DollComposer(folder: Goldens.dolls, distribution: distribution)
     }
     distribution = DollDistribution()
     func refusal(_ change: (inout DollDistribution) -> Void) -> String? {
       var distribution = DollDistribution()
       change(&distribution)
-      let error = #expect(throws: CaptionedDataError.self) {
+      let error = #expect(throws: ConfigurationError.self) {
         try DollComposer(folder: Goldens.dolls, distribution: distribution)
       }
-      return error?.problem
+      return error?.description
     }
     for exponent in [-1_000, 11, Double.nan] {
-      #expect(refusal { $0.exponent = exponent }?.contains("exponent is \(exponent)") == true)
+      #expect(
+        refusal { $0.exponent = exponent }?.contains(
+          "'exponent': found \(exponent), expected -10 to 10") == true)
     }
     for factor in [0, 1e300] {
       #expect(

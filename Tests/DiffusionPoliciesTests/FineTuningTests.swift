@@ -1,9 +1,10 @@
+import Configuration
 import Environments
 import Foundation
 import NeuralNetworks
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import DiffusionPolicies
 
@@ -114,7 +115,7 @@ import Testing
       // Steps that have learned are not dropped, and none is said to have.
       for count in [1, 4] {
         let other = tuning { $0.fineTunedCount = count }
-        #expect(throws: SettingError.self) { try resumed(first.checkpoint(), state, other) }
+        #expect(throws: ConfigurationError.self) { try resumed(first.checkpoint(), state, other) }
       }
     }
   }
@@ -261,7 +262,7 @@ import Testing
       #expect(metrics["fineTunedSteps"] == Double(count) && metrics["policyGradientNorm"]! > 0)
       #expect(metrics.values.allSatisfy { $0.value.isFinite })
     }
-    #expect(throws: SettingError.self) {
+    #expect(throws: ConfigurationError.self) {
       try make(nil, tuning { $0.fineTunedCount = 6 })
     }
   }
@@ -349,14 +350,12 @@ import Testing
     #expect(try trainer(nil, gaussian) is GaussianPPO)
     #expect(try trainer("ppo", gaussian) is GaussianPPO)
     #expect(
-      throws: SettingError(
-        key: "algorithm", found: "'ppo' for a policy of kind 'mlp'", expected: "dppo")
+      throws: ConfigurationError.badValue(key: "algorithm", found: "'ppo' for a policy of kind 'mlp'", expected: "dppo")
     ) { try trainer("ppo", start()) }
     #expect(
-      throws: SettingError(
-        key: "algorithm", found: "'dppo' for a policy of kind 'gaussian'", expected: "ppo")
+      throws: ConfigurationError.badValue(key: "algorithm", found: "'dppo' for a policy of kind 'gaussian'", expected: "ppo")
     ) { try trainer("dppo", gaussian) }
-    #expect(throws: SettingError(key: "algorithm", found: "'sac'", expected: "dppo or ppo")) {
+    #expect(throws: ConfigurationError.badValue(key: "algorithm", found: "'sac'", expected: "dppo or ppo")) {
       try trainer("sac", start())
     }
   }

@@ -1,3 +1,4 @@
+import Configuration
 import DiffusionPolicies
 import Foundation
 import NeuralNetworks
@@ -41,7 +42,7 @@ import Testing
   ) throws {
     var configuration = NetworkConfiguration()
     change(&configuration)
-    let error = #expect(throws: SettingError.self) {
+    let error = #expect(throws: ConfigurationError.self) {
       try configuration.makeDenoiser(
         actionSize: 2, predictionCount: 4, observationSize: 3, observationCount: 1,
         random: &random)

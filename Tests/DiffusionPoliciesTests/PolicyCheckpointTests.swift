@@ -1,3 +1,4 @@
+import Configuration
 import Environments
 import Foundation
 import NeuralNetworks
@@ -93,14 +94,14 @@ import Testing
     var limits = checkpoint
     limits.exploration = DiffusionPolicy.Exploration()
     limits.exploration?.actionLimit = -1
-    #expect(throws: SettingError.self) { try limits.makePolicy() }
+    #expect(throws: ConfigurationError.self) { try limits.makePolicy() }
     // Between these there is no room to learn in.
     limits.configuration.denoising.sampler = .ddim
     limits.configuration.denoising.ddimStepCount = 2
     limits.exploration = DiffusionPolicy.Exploration()
     limits.exploration?.learnsEta = true
     limits.exploration?.leastEta = 1
-    #expect(throws: SettingError.self) { try limits.makePolicy() }
+    #expect(throws: ConfigurationError.self) { try limits.makePolicy() }
   }
 
   /// `actor.*` and, a tenth larger, `actor_ft.*`.
@@ -132,7 +133,7 @@ import Testing
     let part = try fineTuned(2)
     #expect(try part.start(ofFineTuning: 2).weights.count == part.weights.count)
     for count in [1, 3, 4] {
-      #expect(throws: SettingError.self) { try part.start(ofFineTuning: count) }
+      #expect(throws: ConfigurationError.self) { try part.start(ofFineTuning: count) }
     }
   }
 
@@ -188,14 +189,17 @@ import Testing
   @Test func settingsAreChecked() throws {
     var tuning = DPPOConfiguration()
     tuning.clipRange = -1
-    #expect(throws: SettingError(key: "clipRange", found: "-1.0", expected: "a number from 0")) {
+    #expect(
+      throws: ConfigurationError.badValue(
+        key: "clipRange", found: "-1.0", expected: "a number from 0")
+    ) {
       try tuning.validate()
     }
     var policy = PolicyConfiguration()
     policy.executedCount = 5
-    #expect(throws: SettingError.self) { try policy.validate() }
+    #expect(throws: ConfigurationError.self) { try policy.validate() }
     policy = PolicyConfiguration()
     policy.network.hiddenSizes = [16, 8, 16]
-    #expect(throws: SettingError.self) { try policy.validate() }
+    #expect(throws: ConfigurationError.self) { try policy.validate() }
   }
 }

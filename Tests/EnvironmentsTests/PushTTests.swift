@@ -50,7 +50,7 @@ import Testing
   }
 
   @Test func successMayBeWorthMore() throws {
-    let environment = try EnvironmentRegistry.standard.make("push-t", ["successReward": 50])
+    let environment = try EnvironmentRegistry.standard.make("push-t", ["successReward": "50"])
     environment.reset(.state([60, 60, 256, 256, .pi / 4]))
     #expect(environment.step([60, 60]) == StepOutcome(reward: 51, isTerminated: true))
     environment.reset(.state([60, 60, 256, 300, .pi / 4]))
@@ -59,7 +59,7 @@ import Testing
 
   @Test func theLastPixelsMayBeWorthMore() throws {
     let plain = PushTEnvironment()
-    let steep = try EnvironmentRegistry.standard.make("push-t", ["rewardExponent": 6])
+    let steep = try EnvironmentRegistry.standard.make("push-t", ["rewardExponent": "6"])
     for y in [258.0, 270, 300] {
       let start = EpisodeStart.state([60, 60, 256, y, .pi / 4])
       plain.reset(start)
@@ -68,17 +68,17 @@ import Testing
       #expect(!(abs(found - pow(expected, 6)) > 1e-6))
     }
     #expect(throws: (any Error).self) {
-      try EnvironmentRegistry.standard.make("push-t", ["rewardExponent": 0])
+      try EnvironmentRegistry.standard.make("push-t", ["rewardExponent": "0"])
     }
   }
 
   /// The best reward is the benchmark's, however an agent is paid.
   @Test func bestRewardIsTheTasksOwn() throws {
     let registry = EnvironmentRegistry.standard
-    let plain = try registry.make("push-t", ["timeLimit": 40])
+    let plain = try registry.make("push-t", ["timeLimit": "40"])
     let paid = try registry.make(
       "push-t",
-      ["timeLimit": 40, "reward": "progress", "successReward": 50, "rewardExponent": 6])
+      ["timeLimit": "40", "reward": "progress", "successReward": "50", "rewardExponent": "6"])
     let starts: [EpisodeStart] = [
       .seed(3), .state([60, 60, 256, 270, .pi / 4]), .state([60, 60, 256, 256, .pi / 4]),
     ]

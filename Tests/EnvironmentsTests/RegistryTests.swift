@@ -1,3 +1,4 @@
+import Configuration
 import Testing
 
 @testable import Environments
@@ -19,7 +20,7 @@ import Testing
   @Test func parametersReachTheEnvironment() throws {
     let hopper = try registry.make(
       "hopper",
-      ["version": "v5", "timeLimit": 7, "controlCostWeight": "0.5", "observesPosition": true])
+      ["version": "v5", "timeLimit": "7", "controlCostWeight": "0.5", "observesPosition": "true"])
     let robot = try #require(hopper.layer(LocomotionEnvironment.self))
     #expect(robot.rules.version == .v5 && robot.rules.controlCostWeight == 0.5)
     #expect(robot.rules.healthyReward == 1 && hopper.observationSpace.count == 12)
@@ -32,22 +33,47 @@ import Testing
       ("hoper", [:], "did you mean 'hopper'?"),
       ("pusht", [:], "did you mean 'push-t'?"),
       ("zzzzzzzz", [:], "known: hopper, walker2d, half-cheetah, push-t"),
-      ("hopper", ["timelimits": 3], "did you mean 'timeLimit'?"),
-      ("hopper", ["version": "v6"], "'version' is 'v6', expected v4 or v5"),
-      ("hopper", ["timeLimit": 0], "'timeLimit' is 0, expected a whole number from 1"),
-      ("hopper", ["timeLimit": "many"], "'timeLimit' is 'many', expected a number"),
-      ("hopper", ["resetNoiseScale": -1], "expected a number from 0"),
-      ("hopper", ["observesPosition": 1], "'observesPosition' is '1', expected true or false"),
-      ("push-t", ["version": "v4"], "no parameter 'version'"),
-    ] as [(String, [String: EnvironmentParameter], String)])
+      (
+        "hopper", ["timelimits": "3"],
+        "environment hopper: 'timelimits': is not a setting; did you mean 'timeLimit'?"
+      ),
+      (
+        "hopper", ["version": "v6"],
+        "environment hopper: 'version': found 'v6', expected one of v4, v5; did you mean 'v4'?"
+      ),
+      ("hopper", ["timeLimit": "0"], "'timeLimit': found 0, expected 1 to 1000000000"),
+      ("hopper", ["timeLimit": "many"], "'timeLimit': found 'many', expected a whole number"),
+      ("hopper", ["resetNoiseScale": "-1"], "found -1.0, expected a number from 0"),
+      ("hopper", ["observesPosition": "1"], "found '1', expected true or false"),
+      ("push-t", ["version": "v4"], "'version': is not a setting; choose from observation, "),
+    ] as [(String, [String: String], String)])
   func wrongRequestsSayWhatIsRight(
-    name: String, parameters: [String: EnvironmentParameter], words: String
+    name: String, parameters: [String: String], words: String
   ) {
     #expect {
       try registry.make(name, parameters)
     } throws: { error in
-      "\(error)".contains(words) && error is EnvironmentError
+      "\(error)".contains(words)
+        && (parameters.isEmpty ? error is EnvironmentError : error is ConfigurationError)
     }
+  }
+
+  /// As `environment list` and reports show them; what is given wins.
+  @Test func parametersAreDescribed() throws {
+    let pushT = try #require(registry.entries.first { $0.name == "push-t" })
+    #expect(pushT.parameters.map(\.key).first == "timeLimit")
+    let reward = try #require(pushT.parameters.first { $0.key == "reward" })
+    #expect(reward.defaultText == "coverage" && reward.choices == ["coverage", "progress"])
+    let exponent = try #require(pushT.parameters.first { $0.key == "rewardExponent" })
+    #expect(exponent.range == "0.1 to 100" && exponent.meaning?.hasPrefix("the power") == true)
+    #expect(pushT.parameters.allSatisfy { $0.meaning != nil })
+    #expect(
+      try registry.parameters(of: "push-t", given: ["rewardExponent": "2"]) == [
+        "timeLimit": "300", "observation": "state", "reward": "coverage", "successReward": "0",
+        "rewardExponent": "2",
+      ])
+    let cheetah = try registry.parameters(of: "half-cheetah")
+    #expect(cheetah["healthyReward"] == "0" && cheetah["controlCostWeight"] == "0.1")
   }
 
   @Test func ownEnvironmentsCanBeRegistered() throws {

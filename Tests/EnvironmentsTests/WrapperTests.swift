@@ -158,7 +158,7 @@ final class CountingEnvironment: Environment {
   /// Six actions that were 0.25 cost 0.1 x 6 x 0.0625 a step, whatever is explored.
   @Test func constantActionsReachTheRobotUnmoved() throws {
     let environment = NormalizedEnvironment(
-      try EnvironmentRegistry.standard.make("half-cheetah", ["forwardRewardWeight": 0]),
+      try EnvironmentRegistry.standard.make("half-cheetah", ["forwardRewardWeight": "0"]),
       observations: nil,
       actions: MinMaxNormalization(
         minimum: Array(repeating: 0.25, count: 6), maximum: Array(repeating: 0.25, count: 6)))

@@ -1,10 +1,11 @@
+import Configuration
 import Diffusion
 import GenerativeModels
 import NeuralNetworks
 import Rewards
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import ImageFineTuning
 @testable import TextToImage
@@ -205,10 +206,10 @@ import Testing
       { $0.learningRate = .nan },
     ]
     for change in bad {
-      #expect(throws: SettingError.self) { try TinyModels.training(change) }
+      #expect(throws: ConfigurationError.self) { try TinyModels.training(change) }
     }
     let state = try TinyModels.training().trainingState()
-    #expect(throws: SettingError.self) {
+    #expect(throws: ConfigurationError.self) {
       try TinyModels.training(model: TinyModels.pixels(seed: 4)).restore(state)
     }
     #expect(throws: ParameterError.self) {

@@ -1,11 +1,12 @@
+import Configuration
 import Diffusion
 import Files
 import Foundation
 import GenerativeModels
 import NeuralNetworks
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 import TextToImage
 
 @testable import InitialNoise
@@ -147,7 +148,7 @@ struct NoisePriorTests {
   @Test func frequenciesNeedAnAxis() {
     var configuration = FINDConfiguration()
     configuration.frequencyShare = 0.5
-    let error = #expect(throws: SettingError.self) {
+    let error = #expect(throws: ConfigurationError.self) {
       try PriorLearner(
         process: oneStep, shape: [4], promptEmbedding: .zeros([4]), configuration: configuration,
         seed: 0)

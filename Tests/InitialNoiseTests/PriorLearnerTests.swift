@@ -1,3 +1,4 @@
+import Configuration
 import Diffusion
 import NeuralNetworks
 import Tensors
@@ -320,7 +321,7 @@ struct PriorLearnerTests {
       do {
         _ = try Self.find(change)
         return nil
-      } catch { return (error as? SettingError)?.key }
+      } catch { return (error as? ConfigurationError)?.key }
     }
     #expect(key { $0.imageCount = 15 } == "imageCount")
     #expect(key { $0.frequencyShare = 2 } == "frequencyShare")

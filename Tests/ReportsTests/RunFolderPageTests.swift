@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 import Runs
 import Testing
@@ -10,7 +11,6 @@ import Training
 @Suite struct RunFolderPageTests {
   private struct Settings: RunConfiguration {
     var iterations = 12
-    static let defaults = Settings()
   }
 
   @Test func timesAreThoseOfTheNewestSoundCheckpoint() throws {
@@ -45,15 +45,15 @@ import Training
     func kind(_ settings: some RunConfiguration) throws -> RunKind {
       RunKind(try SettingsOutline(yaml: settings.yaml()))
     }
-    #expect(try kind(PolicyPretrainingSettings.defaults) == .policyPretraining)
-    #expect(try kind(PolicyFineTuningSettings.defaults) == .policyFineTuning)
-    #expect(try kind(ImageTrainingSettings.defaults) == .imageTraining)
-    #expect(try kind(ImageFineTuningSettings.defaults) == .imageFineTuning)
-    #expect(try kind(NoiseOptimizationSettings.defaults) == .noiseOptimization)
-    #expect(try kind(RewardTrainingSettings.defaults) == .rewardTraining)
+    #expect(try kind(PolicyPretrainingSettings()) == .policyPretraining)
+    #expect(try kind(PolicyFineTuningSettings()) == .policyFineTuning)
+    #expect(try kind(ImageTrainingSettings()) == .imageTraining)
+    #expect(try kind(ImageFineTuningSettings()) == .imageFineTuning)
+    #expect(try kind(NoiseOptimizationSettings()) == .noiseOptimization)
+    #expect(try kind(RewardTrainingSettings()) == .rewardTraining)
     #expect(RunKind(nil) == .other)
     // What the folder tells wins over what its settings look like.
-    let pretraining = try SettingsOutline(yaml: PolicyPretrainingSettings.defaults.yaml())
+    let pretraining = try SettingsOutline(yaml: PolicyPretrainingSettings().yaml())
     #expect(RunKind(nil, pretraining) == .policyPretraining)
     #expect(RunKind(RunRecord(command: "image train"), pretraining) == .imageTraining)
     #expect(RunKind(RunRecord(command: "noise optimize"), nil) == .noiseOptimization)
@@ -65,17 +65,17 @@ import Training
       let outline = try SettingsOutline(yaml: settings.yaml())
       return RunKind(outline).iterationCount(outline)
     }
-    let pretrain = PolicyPretrainingSettings.defaults
+    let pretrain = PolicyPretrainingSettings()
     #expect(try count(pretrain) == pretrain.training.batchCount)
-    let finetune = PolicyFineTuningSettings.defaults
+    let finetune = PolicyFineTuningSettings()
     #expect(try count(finetune) == finetune.training.iterationCount)
-    let image = ImageTrainingSettings.defaults
+    let image = ImageTrainingSettings()
     #expect(try count(image) == image.training.batchCount)
-    let weights = ImageFineTuningSettings.defaults
+    let weights = ImageFineTuningSettings()
     #expect(try count(weights) == weights.training.iterationCount)
-    let noise = NoiseOptimizationSettings.defaults
+    let noise = NoiseOptimizationSettings()
     #expect(try count(noise) == noise.find.iterationCount)
-    var reward = RewardTrainingSettings.defaults
+    var reward = RewardTrainingSettings()
     #expect(try count(reward) == reward.clip.optimization.stepCount)
     reward.kind = .classifier
     #expect(try count(reward) == reward.classifier.optimization.stepCount)

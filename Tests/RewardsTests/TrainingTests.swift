@@ -1,10 +1,11 @@
 import CaptionedImages
+import Configuration
 import Foundation
 import Media
 import NeuralNetworks
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Rewards
 
@@ -268,21 +269,21 @@ import Testing
   @Test func settingsAreChecked() {
     var clip = CLIPTrainingConfiguration()
     clip.alike.size = 7
-    #expect(throws: SettingError.self) { try clip.validate() }
+    #expect(throws: ConfigurationError.self) { try clip.validate() }
     clip.alike.size = 8
     clip.headCount = 3
-    #expect(throws: SettingError.self) { try clip.validate() }
+    #expect(throws: ConfigurationError.self) { try clip.validate() }
     clip.headCount = 4
     clip.optimization.warmUpStepCount = clip.optimization.stepCount
-    let error = #expect(throws: SettingError.self) { try clip.validate() }
+    let error = #expect(throws: ConfigurationError.self) { try clip.validate() }
     #expect(error?.key == "optimization.warmUpStepCount")
     clip.optimization.stepCount = .max
-    let most = #expect(throws: SettingError.self) { try clip.validate() }
+    let most = #expect(throws: ConfigurationError.self) { try clip.validate() }
     #expect(most?.key == "optimization.stepCount")
     var classifier = ClassifierTrainingConfiguration()
     classifier.channels = [32, 60, 128]
-    #expect(throws: SettingError.self) { try classifier.validate() }
-    #expect(throws: SettingError.self) {
+    #expect(throws: ConfigurationError.self) { try classifier.validate() }
+    #expect(throws: ConfigurationError.self) {
       var settings = CLIPTrainingConfiguration()
       settings.patchSize = 5
       _ = try CLIPTraining(settings, composer: Goldens.composer(), seed: 0)

@@ -1,3 +1,4 @@
+import Configuration
 import Files
 import Foundation
 import Synchronization
@@ -15,18 +16,17 @@ import Testing
     var parameters = ["mass": "1", "gravity": "2"]
     var names = ["a", "b, c"]
     var training = Training()
-    static let defaults = Settings()
     static let changeableOnResume = ChangeableSettings(
       keys: ["training.iterations", "training.rate"], paths: ["path"])
   }
 
-  private struct Training: Codable, Sendable, Equatable {
+  private struct Training: Codable, Sendable, Hashable {
     var iterations = 20
     var rates = [1.0, 2.0]
     var rate = Rate()
   }
 
-  private struct Rate: Codable, Sendable, Equatable {
+  private struct Rate: Codable, Sendable, Hashable {
     var maximum = 0.5
     var steps: Int?
   }
@@ -40,7 +40,7 @@ import Testing
   /// A run with a checkpoint after iteration 3.
   private func begin(_ inputs: [RunInput] = []) throws {
     let run = try Run.start(
-      at: path, configuration: Settings.defaults, command: "policy finetune", log: quiet)
+      at: path, configuration: Settings(), command: "policy finetune", log: quiet)
     try run.require(inputs)
     try run.save(Checkpoint(iteration: 3))
   }
@@ -68,7 +68,7 @@ import Testing
     let text = "\(RunFolderError.changedSettings(path: path, [change]))"
     #expect(text.contains("'\(key)': found \(asked), expected \(before)"))
     // Nothing has happened to the run.
-    #expect(try resume().configuration == .defaults)
+    #expect(try resume().configuration == Settings())
   }
 
   /// The settings of the checkpoint count, not what somebody wrote into the folder since.
@@ -177,7 +177,7 @@ import Testing
     #expect(Set(names).count == 3)
     #expect(names[1] == names[0] + "-2" && names[2] == names[0] + "-3")
     for name in names {
-      _ = try RunFolder.create(at: name, configuration: Settings.defaults, command: "test")
+      _ = try RunFolder.create(at: name, configuration: Settings(), command: "test")
     }
   }
 }

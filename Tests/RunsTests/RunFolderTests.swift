@@ -13,13 +13,13 @@ import Testing
 
   @Test func makesTheLayout() throws {
     let folder = try RunFolder.create(
-      at: path + "/", configuration: SampleConfiguration.defaults, command: "test")
+      at: path + "/", configuration: SampleConfiguration(), command: "test")
     #expect(folder.path == path)
     #expect(
       FolderListing.names(in: path)
         == [".lock", "checkpoints", "config.yaml", "images", "run.json", "videos"])
     let found = try SampleConfiguration.load(from: folder.configurationPath)
-    #expect(found == .defaults)
+    #expect(found == SampleConfiguration())
   }
 
   @Test func refusesASecondRun() throws {
@@ -27,11 +27,11 @@ import Testing
       // What stopped before it recorded anything is no run.
       for _ in 0..<2 {
         _ = try RunFolder.create(
-          at: path, configuration: SampleConfiguration.defaults, command: "test")
+          at: path, configuration: SampleConfiguration(), command: "test")
       }
       try Data("{}".utf8).write(to: URL(filePath: "\(path)/\(product)"))
       #expect(throws: RunFolderError.alreadyARun(path: path)) {
-        try RunFolder.create(at: path, configuration: SampleConfiguration.defaults, command: "test")
+        try RunFolder.create(at: path, configuration: SampleConfiguration(), command: "test")
       }
       try FileManager.default.removeItem(atPath: "\(path)/\(product)")
     }
@@ -48,7 +48,7 @@ import Testing
       path: path, name: name.split(separator: "/").first.map(String.init) ?? "")
     for _ in 0..<2 {
       #expect(throws: expected) {
-        try RunFolder.create(at: path, configuration: SampleConfiguration.defaults, command: "test")
+        try RunFolder.create(at: path, configuration: SampleConfiguration(), command: "test")
       }
     }
     #expect(try String(contentsOfFile: file, encoding: .utf8) == "somebody's")
@@ -64,7 +64,7 @@ import Testing
 
   @Test func oneProcessAtATime() throws {
     var folder: RunFolder? = try RunFolder.create(
-      at: path, configuration: SampleConfiguration.defaults, command: "test")
+      at: path, configuration: SampleConfiguration(), command: "test")
     #expect(folder?.path == path)
     let process = Int(ProcessInfo.processInfo.processIdentifier)
     #expect(throws: RunFolderError.inUse(path: path, process: process)) {
@@ -77,7 +77,7 @@ import Testing
   /// A child process has every descriptor of its parent between its fork and its program's start.
   @Test func aChildProcessDoesNotKeepTheLock() throws {
     var folder: RunFolder? = try RunFolder.create(
-      at: path, configuration: SampleConfiguration.defaults, command: "test")
+      at: path, configuration: SampleConfiguration(), command: "test")
     let lockPath = try #require(folder).path + "/.lock"
     let descriptor = try #require(
       try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap(Int32.init)
@@ -94,7 +94,7 @@ import Testing
 
   /// The lock belongs to the system, so that another program sees it, and a killed one leaves none.
   @Test func anotherProcessHoldsTheLock() throws {
-    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults, command: "test")
+    _ = try RunFolder.create(at: path, configuration: SampleConfiguration(), command: "test")
     let holder = Process()
     holder.executableURL = URL(fileURLWithPath: "/usr/bin/flock")
     holder.arguments = ["\(path)/.lock", "cat"]
@@ -112,7 +112,7 @@ import Testing
   }
 
   @Test func clearsAwayHalfWrittenFiles() throws {
-    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults, command: "test")
+    _ = try RunFolder.create(at: path, configuration: SampleConfiguration(), command: "test")
     let partial = try temporary.write("x", to: "runs/first/checkpoints/.attune-1-2.partial")
     _ = try RunFolder.resume(at: path)
     #expect(!FileManager.default.fileExists(atPath: partial))
@@ -122,13 +122,13 @@ import Testing
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     _ = try temporary.write("", to: "runs/first/.lock")
     let partial = try temporary.write("x", to: "runs/first/.attune-1-0.partial")
-    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults, command: "test")
+    _ = try RunFolder.create(at: path, configuration: SampleConfiguration(), command: "test")
     #expect(!FileManager.default.fileExists(atPath: partial))
   }
 
   /// A folder is replaced in three steps, between which a process may be killed.
   @Test func clearsAwayHalfWrittenFolders() throws {
-    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults, command: "test")
+    _ = try RunFolder.create(at: path, configuration: SampleConfiguration(), command: "test")
     let names = [".attune-model-12.partial", ".attune-model-12.old", ".attune-other-7.old"]
     try makeFolders(names)
     _ = try RunFolder.resume(at: path)
@@ -141,7 +141,7 @@ import Testing
   @Test func leavesAloneWhatIsNotTheRuns() throws {
     let names = ["backup", "backup.2024.old", "inner/.attune-model-12.partial"]
     try makeFolders(names)
-    _ = try RunFolder.create(at: path, configuration: SampleConfiguration.defaults, command: "test")
+    _ = try RunFolder.create(at: path, configuration: SampleConfiguration(), command: "test")
     _ = try RunFolder.resume(at: path)
     for name in names { #expect(try temporary.text("runs/first/\(name)/weights") == name) }
   }
@@ -156,7 +156,7 @@ import Testing
 
   @Test func anEmptyPathIsNone() throws {
     #expect(throws: FileError.self) {
-      try RunFolder.create(at: "", configuration: SampleConfiguration.defaults, command: "test")
+      try RunFolder.create(at: "", configuration: SampleConfiguration(), command: "test")
     }
   }
 
@@ -164,7 +164,7 @@ import Testing
     let file = try temporary.write("x", to: "file")
     let error = #expect(throws: FileError.self) {
       try RunFolder.create(
-        at: file + "/run", configuration: SampleConfiguration.defaults, command: "test")
+        at: file + "/run", configuration: SampleConfiguration(), command: "test")
     }
     #expect(error?.path == file)
     #expect(error?.problem.contains("folder is expected") == true)

@@ -31,7 +31,7 @@ import Testing
 
   @Test func resumedRunWritesTheSameMetrics() throws {
     let (whole, stopped) = (temporary.path + "/whole", temporary.path + "/stopped")
-    let configuration = SampleConfiguration.defaults
+    let configuration = SampleConfiguration()
     try train(
       .start(at: whole, configuration: configuration, command: "test", log: quiet), stop: 10)
     try train(
@@ -52,7 +52,7 @@ import Testing
 
   @Test func stoppedBeforeItsFirstCheckpointStartsAnew() throws {
     let path = temporary.path + "/run"
-    try train(.start(at: path, configuration: .defaults, command: "test", log: quiet), stop: 1)
+    try train(.start(at: path, configuration: .init(), command: "test", log: quiet), stop: 1)
     let lines = Mutex<[String]>([])
     let run = try Run<SampleConfiguration>.resume(
       at: path, command: "test", overrides: ["seed=5"],
@@ -73,7 +73,7 @@ import Testing
 
   @Test func withoutASoundCheckpointNothingIsTouched() throws {
     let path = temporary.path + "/run"
-    try train(.start(at: path, configuration: .defaults, command: "test", log: quiet), stop: 3)
+    try train(.start(at: path, configuration: .init(), command: "test", log: quiet), stop: 3)
     let metrics = try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8)
     for iteration in CheckpointFolder(path: path + "/checkpoints").iterations {
       try Data("damaged".utf8).write(

@@ -21,21 +21,10 @@ import Testing
   #expect(empty.records.isEmpty && empty.damagedLines.isEmpty)
 }
 
-@Test func outlinesHaveTheSettingsInOrder() throws {
-  let outline = try SettingsOutline(
-    yaml: "b: {x: 1, y: [1, two], z: {}}\na: null\nc: [{k: v}]\n'quo.ted': yes\n")
-  #expect(outline.entries.map(\.path) == ["b.x", "b.y", "b.z", "a", "c", "quo.ted"])
-  #expect(outline.entries.map(\.value) == ["1", "1, two", "", "", "k: v", "yes"])
-  #expect(outline["b.x"] == "1" && outline["a"] == nil && outline["b"] == nil)
-  #expect(outline.has("b") && outline.has("b.z") && !outline.has("b.w") && !outline.has("x"))
-  #expect(throws: ConfigurationError.self) { try SettingsOutline(yaml: "a: [") }
-  #expect(try SettingsOutline(yaml: "").entries.isEmpty)
-}
-
 @Test func checkpointsTellTheirTimesWithoutTheirTensors() throws {
   let folder = try TemporaryFolder()
   let run = try Run.start(
-    at: folder.path + "/run", configuration: SampleConfiguration.defaults,
+    at: folder.path + "/run", configuration: SampleConfiguration(),
     command: "test", log: RunLog(isQuiet: true))
   run.times.add(.seconds(3), to: "train")
   try run.save(Checkpoint(iteration: 4))

@@ -1,10 +1,11 @@
+import Configuration
 import Diffusion
 import Files
 import GenerativeModels
 import NeuralNetworks
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import TextToImage
 
@@ -74,7 +75,7 @@ import Testing
   @Test func statesOfOtherModelsAreRefused() throws {
     var state = try training().trainingState()
     state.texts["merges"] = "a b"
-    #expect(throws: SettingError.self) { try training().restore(state) }
+    #expect(throws: ConfigurationError.self) { try training().restore(state) }
     state = try training().trainingState()
     state.tensors["weights.unet.conv_in.bias"] = nil
     #expect(throws: ParameterError.self) { try training().restore(state) }

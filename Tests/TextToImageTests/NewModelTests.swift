@@ -1,8 +1,9 @@
+import Configuration
 import Files
 import NeuralNetworks
 import Tensors
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import TextToImage
 
@@ -44,11 +45,11 @@ import Testing
     for (key, change) in wrong {
       var configuration = NewModelConfiguration()
       change(&configuration)
-      let error = #expect(throws: SettingError.self) { try configuration.validate() }
+      let error = #expect(throws: ConfigurationError.self) { try configuration.validate() }
       #expect(error?.key == key)
     }
     let vocabulary = BytePairVocabulary(trainedOn: Squares.names, size: 600)
-    let error = #expect(throws: SettingError.self) {
+    let error = #expect(throws: ConfigurationError.self) {
       try NewModelConfiguration().makeModel(
         vocabulary: vocabulary, width: 30, height: 32, seed: 0)
     }
@@ -62,7 +63,7 @@ import Testing
     for (key, change) in trainings {
       var configuration = ImageTrainingConfiguration()
       change(&configuration)
-      let error = #expect(throws: SettingError.self) { try configuration.validate() }
+      let error = #expect(throws: ConfigurationError.self) { try configuration.validate() }
       #expect(error?.key == key)
     }
   }

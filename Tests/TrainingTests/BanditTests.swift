@@ -13,7 +13,6 @@ private final class Bandit: Trainer {
     var iterations = 40
     var learningRate = 0.1
     var draws = 16
-    static let defaults = Settings()
     static let changeableOnResume = ChangeableSettings(keys: ["iterations"])
   }
 
@@ -81,7 +80,7 @@ private final class Bandit: Trainer {
   init() throws { folder = try TemporaryFolder() }
 
   private func train(_ path: String, iterations: Int) throws -> [Float] {
-    var settings = Bandit.Settings.defaults
+    var settings = Bandit.Settings()
     settings.iterations = iterations
     let run = try Run.open(
       at: folder.file(path), settings, command: "bandit", log: RunLog(isQuiet: true))
@@ -114,7 +113,7 @@ private final class Bandit: Trainer {
   /// Settings that a run must keep are refused, by name.
   @Test func otherSettingsAreRefused() throws {
     _ = try train("run", iterations: 3)
-    var settings = Bandit.Settings.defaults
+    var settings = Bandit.Settings()
     settings.draws = 4
     #expect(throws: RunFolderError.self) {
       try Run.open(

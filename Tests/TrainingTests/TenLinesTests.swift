@@ -15,7 +15,7 @@ import Training
   private func finetune(
     _ checkpoint: String, _ path: String, change: (inout PolicyFineTuningSettings) -> Void
   ) throws {
-    var settings = PolicyFineTuningSettings.defaults
+    var settings = PolicyFineTuningSettings()
     settings.checkpoint = checkpoint
     settings.training.iterationCount = 20
     settings.training.environmentCount = 10

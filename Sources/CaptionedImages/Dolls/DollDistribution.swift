@@ -1,10 +1,11 @@
+import Configuration
 import Foundation
 import Tensors
 
 /// How often a drawn doll has what, and how much of it a caption tells.
-public struct DollDistribution: Codable, Hashable, Sendable {
+public struct DollDistribution: Settings {
   /// An item's weight is its rank to the power of minus this; 0 draws evenly.
-  public var exponent = 0.7
+  @Setting(-10...10) public var exponent = 0.7
   /// Decides the rank of each phrase in its slot.
   ///
   /// With the default, humans, swords, blue round shields and red robes are common, and the black
@@ -19,31 +20,23 @@ public struct DollDistribution: Codable, Hashable, Sendable {
     .legs: 0.25, .boots: 0.25, .cloak: 0.4, .hair: 0.15, .head: 0.45, .hand1: 0.7, .hand2: 0.7,
   ]
   /// The probability that a caption mentions an optional item.
-  public var mentionProbability = 0.6
+  @Setting(.fraction) public var mentionProbability = 0.6
 
   /// The defaults: those of the data's README, made uneven.
   public init() {}
 
-  /// - Throws: `CaptionedDataError` if a setting is out of its range.
-  func validate() throws(CaptionedDataError) {
-    func check(_ isSound: Bool, _ problem: String) throws(CaptionedDataError) {
-      if !isSound { throw CaptionedDataError(file: "doll distribution", problem: problem) }
+  /// Weights and their sums are numbers, and the least is not 0.
+  public func checkRelations() throws {
+    for (slot, probability) in presence.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      let key = "presence.\(slot.rawValue)"
+      try ConfigurationError.require(
+        (0...1).contains(probability), key, probability, "0 to 1")
+      try ConfigurationError.require(
+        slot.isOptional, key, probability, "nothing: every doll has one, remove the key")
     }
-    // Weights and their sums must be numbers, and the least must not be 0.
-    try check((-10...10).contains(exponent), "exponent is \(exponent), expected -10 to 10")
-    try check(
-      (0...1).contains(mentionProbability),
-      "mentionProbability is \(mentionProbability), expected 0 to 1")
-    for (slot, probability) in presence {
-      try check(
-        (0...1).contains(probability),
-        "presence.\(slot.rawValue) is \(probability), expected 0 to 1")
-      try check(slot.isOptional, "presence.\(slot.rawValue): every doll has one, remove the key")
-    }
-    for (phrase, factor) in baseEmphasis {
-      try check(
-        (1e-6...1e6).contains(factor),
-        "baseEmphasis.\(phrase) is \(factor), expected 0.000001 to 1000000")
+    for (phrase, factor) in baseEmphasis.sorted(by: { $0.key < $1.key }) {
+      try ConfigurationError.require(
+        (1e-6...1e6).contains(factor), "baseEmphasis.\(phrase)", factor, "0.000001 to 1000000")
     }
   }
 

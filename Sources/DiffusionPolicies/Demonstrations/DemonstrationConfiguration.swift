@@ -1,9 +1,9 @@
+import Configuration
 import Environments
-import NeuralNetworks
 import Tensors
 
 /// Which demonstrations a policy learns from, and how.
-public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
+public struct DemonstrationConfiguration: Settings {
   /// Where the observations come from.
   public enum ObservationSource: String, Codable, Sendable, CaseIterable {
     /// The file.
@@ -14,13 +14,13 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
   }
 
   /// An npz or HDF5 file.
-  public var path = ""
+  @Setting(.required("the path of an npz or HDF5 file")) public var path = ""
   /// How episodes lie in the file.
   public var format = DemonstrationFormat.automatic
   /// The tensors that make an observation; empty for the usual ones.
   public var observations: [String] = []
   /// The tensor of actions, such as robomimic's `actions_abs` (its `action_keys`).
-  public var actionKey = "actions"
+  @Setting(.required("the name of the tensor of actions")) public var actionKey = "actions"
   /// The mask of the episodes to train on in a robomimic file (its `hdf5_filter_key`); empty for
   /// `train` where a file has `train` and `valid` and `validationFraction` is 0, else for all
   /// episodes; `none` for all of them in any case.
@@ -30,7 +30,7 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
   public var validationFilterKey = ""
   /// Steps after which an episode of a D4RL file ends at the latest; 0 for the ends that the file
   /// marks, with the environment's time limit where it has no `timeouts`.
-  public var maxEpisodeSteps = 0
+  @Setting(.notNegative) public var maxEpisodeSteps = 0
   /// The `normalization.npz` of a file whose steps are normalized already, as DPPO's scripts write
   /// it; empty for a file in its own units. `none` says that a file is in its own units although all
   /// of them lie in [-1, 1] and touch both ends, which is refused otherwise.
@@ -39,17 +39,17 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
   public var observationSource = ObservationSource.recorded
   /// Take no more than that many of the first episodes, not counting those that a mask keeps for
   /// validation; 0 for all.
-  public var episodeLimit = 0
+  @Setting(.notNegative) public var episodeLimit = 0
   /// The share of episodes kept for validation. Their loss, of up to 4,096 chunks, is in the metrics
   /// every `evaluation.interval` batches, or in every line if that is 0; the best policy is that of
   /// the least loss where none is played in an environment.
-  public var validationFraction = 0.0
+  @Setting(.properFraction) public var validationFraction = 0.0
   /// Steps that a chunk may start before its episode.
-  public var paddingBefore = 0
+  @Setting(.notNegative) public var paddingBefore = 0
   /// Steps that a chunk may reach beyond its episode; Diffusion Policy takes Ta - 1.
-  public var paddingAfter = 0
+  @Setting(.notNegative) public var paddingAfter = 0
   /// Prefer episodes of high return, the more the lower this is; 0 for all alike.
-  public var returnTemperature = 0.0
+  @Setting(.notNegative) public var returnTemperature = 0.0
 
   /// All chunks of all episodes.
   public init() {}
@@ -57,30 +57,21 @@ public struct DemonstrationConfiguration: Codable, Sendable, Hashable {
   /// What says that there is none, where empty has another meaning.
   private static let none = "none"
 
-  /// Checks ranges.
-  ///
-  /// - Throws: `SettingError` naming the setting.
-  public func validate(predictionCount: Int) throws(SettingError) {
-    try SettingError.require(!path.isEmpty, "path", "nothing", "the path of an npz or HDF5 file")
-    try SettingError.require(episodeLimit >= 0, "episodeLimit", episodeLimit, "a number from 0")
-    try SettingError.require(
-      (0..<1).contains(validationFraction), "validationFraction", validationFraction,
-      "a number from 0 to below 1")
-    try SettingError.require(
-      !actionKey.isEmpty, "actionKey", "nothing", "the name of the tensor of actions")
-    try SettingError.require(
-      maxEpisodeSteps >= 0, "maxEpisodeSteps", maxEpisodeSteps, "a number from 0")
-    try SettingError.require(
+  /// A mask and a fraction cannot both choose the episodes.
+  public func checkRelations() throws {
+    try ConfigurationError.require(
       validationFilterKey.isEmpty || validationFraction == 0, "validationFraction",
       validationFraction, "0, as validationFilterKey names the episodes")
+  }
+
+  /// Checks what a policy's chunks allow.
+  ///
+  /// - Throws: `ConfigurationError` naming the setting.
+  public func check(predictionCount: Int) throws {
     for (key, value) in [("paddingBefore", paddingBefore), ("paddingAfter", paddingAfter)] {
-      try SettingError.require(
-        (0..<predictionCount).contains(value), key, value,
-        "0 to \(predictionCount - 1), less than a chunk")
+      try ConfigurationError.require(
+        value < predictionCount, key, value, "0 to \(predictionCount - 1), less than a chunk")
     }
-    try SettingError.require(
-      returnTemperature >= 0 && returnTemperature.isFinite, "returnTemperature",
-      returnTemperature, "a number from 0")
   }
 
   /// How often each chunk is drawn.

@@ -1,3 +1,4 @@
+import Configuration
 import Environments
 import Foundation
 import NeuralNetworks
@@ -18,7 +19,7 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
   private let criticOptimizer: Adam
   private let etaOptimizer: Adam?
 
-  /// - Throws: `SettingError`, `ParameterError` or `EnvironmentError` for parts that do not fit.
+  /// - Throws: `ConfigurationError`, `ParameterError` or `EnvironmentError` for parts that do not fit.
   init(_ start: PolicyTrainingStart, policy: Policy) throws {
     let (checkpoint, configuration) = (start.checkpoint, start.configuration)
     self.start = checkpoint
@@ -120,18 +121,18 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
     return state
   }
 
-  /// - Throws: `SettingError` for a setting that cannot change, `ParameterError`,
+  /// - Throws: `ConfigurationError` for a setting that cannot change, `ParameterError`,
   ///   `EnvironmentError` or `DecodingError` if they belong to another training.
   func restore(_ state: TrainingState) throws {
     // States from before this was checked do not say it.
     let environmentCount = state.numbers["environmentCount"] ?? configuration.environmentCount
-    try SettingError.require(
+    try ConfigurationError.require(
       configuration.environmentCount == environmentCount, "environmentCount",
       configuration.environmentCount,
       "\(environmentCount), with which the run was started: their episodes go on")
     let count = try state.number("fineTunedCount")
     // K' falls by annealing alone, and never rises.
-    try SettingError.require(
+    try ConfigurationError.require(
       count == policy.transitionCount
         || count < policy.transitionCount && configuration.annealingInterval > 0,
       "fineTunedCount", configuration.fineTunedCount, "\(count), which the checkpoint has learned")

@@ -1,3 +1,4 @@
+import Configuration
 import Diffusion
 import Environments
 import NeuralNetworks
@@ -35,7 +36,7 @@ public final class DPPO<Policy: LikelihoodPolicy>: PolicyTrainer {
   /// - Parameters:
   ///   - start: what the training starts from, or goes on with.
   ///   - policy: that of its checkpoint.
-  /// - Throws: `SettingError`, `ParameterError` or `EnvironmentError` for parts that do not fit, and
+  /// - Throws: `ConfigurationError`, `ParameterError` or `EnvironmentError` for parts that do not fit, and
   ///   what `restore(_:)` throws.
   public init(_ start: PolicyTrainingStart, policy: Policy) throws {
     configuration = start.configuration
@@ -182,7 +183,7 @@ public final class DPPO<Policy: LikelihoodPolicy>: PolicyTrainer {
 
   /// Goes on from a saved state.
   ///
-  /// - Throws: `SettingError` for a setting that cannot change, `ParameterError`,
+  /// - Throws: `ConfigurationError` for a setting that cannot change, `ParameterError`,
   ///   `EnvironmentError` or `DecodingError` if they belong to another training.
   public func restore(_ state: TrainingState) throws {
     try actorCritic.restore(state)

@@ -1,3 +1,4 @@
+import Configuration
 import Environments
 import NeuralNetworks
 
@@ -114,7 +115,7 @@ public struct PolicyAlgorithmRegistry: Sendable {
   /// - Parameters:
   ///   - start: what it begins with.
   ///   - name: the algorithm; that of the checkpoint's kind of network unless given.
-  /// - Throws: `SettingError` for an algorithm that does not exist or does not fit the checkpoint, and
+  /// - Throws: `ConfigurationError` for an algorithm that does not exist or does not fit the checkpoint, and
   ///   for other settings that do not fit; what making a policy and its environments throws.
   public func trainer(
     _ start: PolicyTrainingStart, algorithm name: String? = nil
@@ -124,18 +125,15 @@ public struct PolicyAlgorithmRegistry: Sendable {
     let fitting = algorithms.filter { $0.networks.contains(kind) }
     let names = fitting.map(\.name).joined(separator: " or ")
     guard let name = name ?? fitting.first?.name else {
-      throw SettingError(
-        key: "algorithm", found: "none that improves a policy of kind '\(kind.rawValue)'",
+      throw ConfigurationError.badValue(key: "algorithm", found: "none that improves a policy of kind '\(kind.rawValue)'",
         expected: "a policy of another kind")
     }
     guard let algorithm = algorithms.first(where: { $0.name == name }) else {
-      throw SettingError(
-        key: "algorithm", found: "'\(name)'",
+      throw ConfigurationError.badValue(key: "algorithm", found: "'\(name)'",
         expected: algorithms.map(\.name).joined(separator: " or "))
     }
     guard algorithm.networks.contains(kind) else {
-      throw SettingError(
-        key: "algorithm", found: "'\(name)' for a policy of kind '\(kind.rawValue)'",
+      throw ConfigurationError.badValue(key: "algorithm", found: "'\(name)' for a policy of kind '\(kind.rawValue)'",
         expected: names)
     }
     var start = start

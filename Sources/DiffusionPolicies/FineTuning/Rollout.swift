@@ -1,3 +1,4 @@
+import Configuration
 import Environments
 import NeuralNetworks
 import Tensors
@@ -111,12 +112,12 @@ final class RolloutCollector {
   ///   - count: `B`, of all ranks together.
   ///   - seed: decides starts and noise.
   ///   - communicator: shares the environments among ranks.
-  /// - Throws: `SettingError` if there are fewer environments than ranks; what making one throws.
+  /// - Throws: `ConfigurationError` if there are fewer environments than ranks; what making one throws.
   init(
     _ environment: PolicyEnvironment, count: Int, seed: UInt64,
     communicator: any Communicator = SingleProcess()
   ) throws {
-    try SettingError.require(
+    try ConfigurationError.require(
       count >= communicator.processCount, "environmentCount", count,
       "at least the number of processes, \(communicator.processCount)")
     own = communicator.share(of: count)
@@ -208,10 +209,10 @@ final class RolloutCollector {
       State(environments: environments.savedState(), isFirst: isFirst))
   }
 
-  /// - Throws: `EnvironmentError.stateMismatch` if they are the states of others; `SettingError` if they
+  /// - Throws: `EnvironmentError.stateMismatch` if they are the states of others; `ConfigurationError` if they
   ///   are of another number of ranks.
   func restore(_ states: [State]) throws {
-    try SettingError.require(
+    try ConfigurationError.require(
       states.count == communicator.processCount, "processes", communicator.processCount,
       "\(states.count), with which the run was started: their episodes go on")
     let state = states[communicator.rank]

@@ -1,3 +1,4 @@
+import Configuration
 import Environments
 import NeuralNetworks
 import Tensors
@@ -12,7 +13,7 @@ extension PolicyCheckpoint {
   ///   - fineTunedCount: K' of a fine-tuned policy, which the checkpoint does not tell.
   ///   - critic: what shapes do not tell of the critic's network.
   ///   - average: whether to take the moving average; nil to take it if there is one.
-  /// - Throws: `ReferenceCheckpointError`, `SettingError` or `ParameterError` for parts that do not
+  /// - Throws: `ReferenceCheckpointError`, `ConfigurationError` or `ParameterError` for parts that do not
   ///   fit.
   public init(
     _ checkpoint: ReferenceCheckpoint, configuration: PolicyConfiguration,
@@ -29,7 +30,7 @@ extension PolicyCheckpoint {
       ) { $1 }
     }
     if isFineTuned {
-      try SettingError.require(
+      try ConfigurationError.require(
         isGaussian || fineTunedCount > 0, "fineTunedCount", fineTunedCount,
         "the number of denoising steps that were fine-tuned (ft_denoising_steps), 10 in DPPO")
       try take(.pretrained, as: "actor")

@@ -1,8 +1,9 @@
+import Configuration
 import NeuralNetworks
 import Tensors
 
 /// The choices that make a critic, as presets and checkpoints keep them.
-public struct CriticConfiguration: Sendable, Hashable, Codable {
+public struct CriticConfiguration: Settings {
   /// The hidden layers; of one width and of odd number if residual.
   public var hiddenSizes = [256, 256, 256]
   /// Between layers.
@@ -15,17 +16,15 @@ public struct CriticConfiguration: Sendable, Hashable, Codable {
   /// DPPO's critic: a residual perceptron of 256^3 with Mish.
   public init() {}
 
-  /// Checks ranges.
-  ///
-  /// - Throws: `SettingError` naming the setting.
-  public func validate() throws {
+  /// Layers have a size, and make blocks.
+  public func checkRelations() throws {
     try NetworkConfiguration.validatePerceptron(
       hiddenSizes, blockSizes: isResidual ? hiddenSizes : nil, field: "hiddenSizes")
   }
 
   /// A critic of observations `[B, To, Do]`.
   ///
-  /// - Throws: `SettingError` if the numbers cannot make one.
+  /// - Throws: `ConfigurationError` if the numbers cannot make one.
   public func makeCritic(
     observationSize: Int, observationCount: Int, random: inout some RandomSource
   ) throws -> Critic {

@@ -1,8 +1,9 @@
+import Configuration
 import NeuralNetworks
 import Tensors
 
 /// The choices that make a policy's network, as presets and checkpoints keep them.
-public struct NetworkConfiguration: Sendable, Hashable, Codable {
+public struct NetworkConfiguration: Settings {
   /// The kinds of policy networks.
   public enum Kind: String, Sendable, Codable, CaseIterable {
     /// `DiffusionMLP`
@@ -34,18 +35,18 @@ public struct NetworkConfiguration: Sendable, Hashable, Codable {
   /// Whether a perceptron's hidden layers are normalized.
   public var usesLayerNorm = false
   /// The width of the time embedding of a diffusion policy.
-  public var timeEmbeddingSize = 16
+  @Setting(.evenWidth) public var timeEmbeddingSize = 16
   /// A diffusion policy's perceptron on the observations; empty for none.
   public var observationSizes: [Int] = []
 
   /// U-Net: the channels of the first level.
-  public var width = 64
+  @Setting(1...65_536) public var width = 64
   /// U-Net: each level's channels over `width`.
   public var multipliers = [1, 2, 4]
   /// U-Net: the length of convolutions.
-  public var kernelSize = 5
+  @Setting(.oddKernel) public var kernelSize = 5
   /// U-Net: the groups of GroupNorm; 0 for no normalization.
-  public var groupCount = 8
+  @Setting(.notNegative) public var groupCount = 8
   /// U-Net: added to the groups' variances.
   public var groupNormEpsilon: Float = 1e-5
   /// U-Net: whether the condition scales features as well as shifting them.
@@ -56,9 +57,9 @@ public struct NetworkConfiguration: Sendable, Hashable, Codable {
   /// Gaussian: where the deviation comes from.
   public var deviationKind = Deviation.fixed
   /// Gaussian: the deviation, or its start.
-  public var deviation: Float = 0.1
+  @Setting(.positive) public var deviation: Float = 0.1
   /// Gaussian: the least deviation that is not fixed.
-  public var minimumDeviation: Float = 0.01
+  @Setting(.positive) public var minimumDeviation: Float = 0.01
   /// Gaussian: the greatest deviation that is not fixed.
   public var maximumDeviation: Float = 1
   /// Gaussian: whether the mean passes through tanh.
@@ -69,12 +70,12 @@ public struct NetworkConfiguration: Sendable, Hashable, Codable {
 
   /// A diffusion policy's network.
   ///
-  /// - Throws: `SettingError` if the numbers cannot make one.
+  /// - Throws: `ConfigurationError` if the numbers cannot make one.
   public func makeDenoiser(
     actionSize: Int, predictionCount: Int, observationSize: Int, observationCount: Int,
     random: inout some RandomSource
   ) throws -> any ChunkDenoiser {
-    try validate(predictionCount: predictionCount)
+    try check(predictionCount: predictionCount)
     let conditionSize = observationSize * observationCount
     switch kind {
     case .mlp:
@@ -88,21 +89,21 @@ public struct NetworkConfiguration: Sendable, Hashable, Codable {
         actionSize: actionSize, conditionSize: conditionSize, options: unetOptions,
         random: &random)
     case .gaussian:
-      throw SettingError(
+      throw ConfigurationError.badValue(
         key: "kind", found: "gaussian", expected: "mlp or unet for a diffusion policy")
     }
   }
 
   /// A Gaussian policy's network.
   ///
-  /// - Throws: `SettingError` if the numbers cannot make one.
+  /// - Throws: `ConfigurationError` if the numbers cannot make one.
   public func makeGaussian(
     actionSize: Int, predictionCount: Int, observationSize: Int, observationCount: Int,
     random: inout some RandomSource
   ) throws -> GaussianMLP {
-    try validate(predictionCount: predictionCount)
+    try check(predictionCount: predictionCount)
     guard kind == .gaussian else {
-      throw SettingError(
+      throw ConfigurationError.badValue(
         key: "kind", found: kind.rawValue, expected: "gaussian for a Gaussian policy")
     }
     let deviation: GaussianMLP.Deviation =

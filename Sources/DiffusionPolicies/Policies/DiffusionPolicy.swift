@@ -1,3 +1,4 @@
+import Configuration
 import Diffusion
 import NeuralNetworks
 import Tensors
@@ -9,45 +10,29 @@ import Tensors
 /// training loop.
 public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
   /// How chunks are explored and judged; DPPO's numbers.
-  public struct Exploration: Codable, Sendable, Hashable {
+  public struct Exploration: Settings {
     /// sigma_exp: the least deviation of transitions in training.
-    public var leastSamplingDeviation: Float = 0.1
+    @Setting(.notNegative) public var leastSamplingDeviation: Float = 0.1
     /// sigma_prob: the least deviation under which transitions are judged. Log-densities are
     /// clamped to 2, as in the reference: below 0.054 the most likely ones have no gradient.
-    public var leastJudgingDeviation: Float = 0.1
+    @Setting(.positive) public var leastJudgingDeviation: Float = 0.1
     /// Whether all predicted actions are judged, as the denoising process' own policy gradient has
     /// it, or, as in the reference, only those that are executed: what is not executed is denoised
     /// together with what is, and moves it.
     public var judgesWholeChunk = false
     /// Noise is clamped to +- this.
-    public var noiseLimit: Float = 3
+    @Setting(.positive) public var noiseLimit: Float = 3
     /// Chunks are clamped to +- this.
-    public var actionLimit: Float = 1
+    @Setting(.positive) public var actionLimit: Float = 1
     /// DDIM's eta in training; `policy.ddimEta` is that of judging and use.
-    public var eta: Float = 1
+    @Setting(.fraction) public var eta: Float = 1
     /// Whether eta is learned for each action dimension, between `leastEta` and 1, from `eta`.
     public var learnsEta = false
     /// The least learned eta.
-    public var leastEta: Float = 0.1
+    @Setting(0...0.99) public var leastEta: Float = 0.1
 
     /// DPPO's numbers.
     public init() {}
-
-    func validate() throws(SettingError) {
-      try SettingError.require(
-        leastSamplingDeviation >= 0 && leastSamplingDeviation.isFinite, "leastSamplingDeviation",
-        leastSamplingDeviation, "a number from 0")
-      let positive = [
-        ("leastJudgingDeviation", leastJudgingDeviation), ("noiseLimit", noiseLimit),
-        ("actionLimit", actionLimit),
-      ]
-      for (key, number) in positive {
-        try SettingError.require(
-          number > 0 && number.isFinite, key, number, "a number above 0")
-      }
-      try SettingError.require((0...0.99).contains(leastEta), "leastEta", leastEta, "0 to 0.99")
-      try SettingError.require((0...1).contains(eta), "eta", eta, "0 to 1")
-    }
   }
 
   /// The pretrained network.
@@ -73,7 +58,7 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
   ///   - actionSize: `Da`
   ///   - transitionCount: K', from 0 to the number of denoising steps.
   ///   - random: draws the first weights.
-  /// - Throws: `SettingError` if the configuration cannot make a policy.
+  /// - Throws: `ConfigurationError` if the configuration cannot make a policy.
   public init(
     _ configuration: PolicyConfiguration, exploration: Exploration = Exploration(),
     observationSize: Int, actionSize: Int, transitionCount: Int = 0, random: RandomStream
@@ -81,10 +66,10 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
     try configuration.validate()
     try exploration.validate()
     let denoising = configuration.denoising
-    try SettingError.require(
+    try ConfigurationError.require(
       (0...denoising.transitionCount).contains(transitionCount), "fineTunedCount",
       transitionCount, "0 to the number of denoising steps, \(denoising.transitionCount)")
-    try SettingError.require(
+    try ConfigurationError.require(
       !exploration.learnsEta || denoising.sampler == .ddim, "learnsEta", "true",
       "false unless the sampler is ddim")
     let makeNetwork = {

@@ -1,3 +1,4 @@
+import Configuration
 import Diffusion
 import NeuralNetworks
 import Tensors
@@ -22,7 +23,7 @@ public final class GaussianPolicy: LikelihoodPolicy {
   ///   - noiseLimit: draws stay within that many deviations of the mean.
   ///   - actionLimit: executed chunks are clamped to +- this.
   ///   - random: draws the first weights.
-  /// - Throws: `SettingError` if the configuration cannot make a policy.
+  /// - Throws: `ConfigurationError` if the configuration cannot make a policy.
   public init(
     _ configuration: PolicyConfiguration, observationSize: Int, actionSize: Int,
     noiseLimit: Float = 3, actionLimit: Float = 1, random: RandomStream

@@ -1,3 +1,4 @@
+import Configuration
 import Files
 import Foundation
 import NeuralNetworks
@@ -150,12 +151,12 @@ public struct PolicyCheckpoint: Sendable {
   /// The policy as another fine-tuning starts from it. Where all steps were fine-tuned, it is one
   /// network, which may do without DPPO's last K' as a pretrained one.
   ///
-  /// - Throws: `SettingError` if only some steps were fine-tuned, and K' is to be another: the
+  /// - Throws: `ConfigurationError` if only some steps were fine-tuned, and K' is to be another: the
   ///   steps between would be run by a network that has not learned them.
-  func start(ofFineTuning transitionCount: Int) throws(SettingError) -> PolicyCheckpoint {
+  func start(ofFineTuning transitionCount: Int) throws(ConfigurationError) -> PolicyCheckpoint {
     guard fineTunedCount > 0 else { return self }
     guard hasUnusedWeights else {
-      try SettingError.require(
+      try ConfigurationError.require(
         transitionCount == fineTunedCount, "fineTunedCount", transitionCount,
         "\(fineTunedCount), as the checkpoint was fine-tuned with")
       return self
@@ -181,7 +182,7 @@ public struct PolicyCheckpoint: Sendable {
   /// - Parameters:
   ///   - exploration: noise and limits, if not the checkpoint's own or, where it has none, DPPO's.
   ///   - transitionCount: K', if not the checkpoint's own.
-  /// - Throws: `SettingError` or `ParameterError` if weights and configuration do not fit.
+  /// - Throws: `ConfigurationError` or `ParameterError` if weights and configuration do not fit.
   public func makePolicy(
     exploration: DiffusionPolicy.Exploration? = nil,
     fineTuning transitionCount: Int? = nil
@@ -195,7 +196,7 @@ public struct PolicyCheckpoint: Sendable {
 
   /// The Gaussian policy of a checkpoint that has one.
   ///
-  /// - Throws: `SettingError` or `ParameterError` if weights and configuration do not fit.
+  /// - Throws: `ConfigurationError` or `ParameterError` if weights and configuration do not fit.
   public func makeGaussianPolicy(
     exploration: DiffusionPolicy.Exploration? = nil
   ) throws -> GaussianPolicy {
@@ -210,7 +211,7 @@ public struct PolicyCheckpoint: Sendable {
 
   /// The diffusion policy of a checkpoint that has one; see `makePolicy`.
   ///
-  /// - Throws: `SettingError` or `ParameterError` if weights and configuration do not fit.
+  /// - Throws: `ConfigurationError` or `ParameterError` if weights and configuration do not fit.
   public func makeDiffusionPolicy(
     exploration: DiffusionPolicy.Exploration? = nil,
     fineTuning transitionCount: Int? = nil

@@ -52,6 +52,6 @@ extension EnvironmentConfiguration {
   ///   there is none.
   public func make(in registry: EnvironmentRegistry = .standard) throws -> any Environment {
     guard !isNone else { throw PolicyError.noEnvironment }
-    return try registry.make(name, parameters.mapValues { .text($0) })
+    return try registry.make(name, parameters)
   }
 }

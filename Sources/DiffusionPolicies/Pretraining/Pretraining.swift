@@ -1,3 +1,4 @@
+import Configuration
 import Diffusion
 import Environments
 import Files
@@ -51,7 +52,7 @@ public final class Pretraining {
   ///   - seed: decides weights, batches, time steps and noise.
   ///   - registry: knows the environment.
   ///   - communicator: shares batches among processes.
-  /// - Throws: what reading demonstrations throws, and `SettingError` for settings that do not fit.
+  /// - Throws: what reading demonstrations throws, and `ConfigurationError` for settings that do not fit.
   public init(
     policy: PolicyConfiguration, configuration: PretrainingConfiguration,
     demonstrations: DemonstrationConfiguration, seed: UInt64,
@@ -60,7 +61,7 @@ public final class Pretraining {
   ) throws {
     try policy.validate()
     try configuration.validate()
-    try demonstrations.validate(predictionCount: policy.predictionCount)
+    try demonstrations.check(predictionCount: policy.predictionCount)
     self.policy = policy
     self.configuration = configuration
     self.communicator = communicator

@@ -9,7 +9,7 @@ import Tensors
 /// covering more than 0.95 is success and ends the episode.
 public final class PushTEnvironment: Environment {
   /// What an agent sees of the state.
-  public enum Observation: String, CaseIterable, Sendable {
+  public enum Observation: String, Codable, CaseIterable, Sendable {
     /// Agent x and y, block x and y, block angle in [0, 2 pi).
     case state
     /// Nine points on the block, x and y each, then agent x and y: the order of the benchmark.
@@ -17,7 +17,7 @@ public final class PushTEnvironment: Environment {
   }
 
   /// What a step is paid for.
-  public enum RewardKind: String, CaseIterable, Sendable {
+  public enum RewardKind: String, Codable, CaseIterable, Sendable {
     /// The covered share of the goal: the benchmark's, which pays for staying near the goal as
     /// well.
     case coverage

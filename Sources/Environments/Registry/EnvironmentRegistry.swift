@@ -1,3 +1,4 @@
+import Configuration
 import Files
 
 /// Environments by name.
@@ -8,25 +9,49 @@ public struct EnvironmentRegistry: Sendable {
     public var name: String
     /// One line for `environment list`.
     public var summary: String
-    /// What it understands, `timeLimit` first.
-    public var parameters: [EnvironmentParameterDescription]
-    /// Makes the bare task.
-    var make: @Sendable (EnvironmentParameters) throws -> any Environment
+    /// What it understands, `timeLimit` first, with the defaults.
+    public var parameters: [SettingDescription]
+    /// Makes the bare task, and tells its time limit.
+    var make: @Sendable ([String: String]) throws -> (task: any Environment, timeLimit: Int)
+    /// All parameters as text, those that are not given by their defaults.
+    var complete: @Sendable ([String: String]) throws -> [String: String]
 
-    /// Describes an environment; every one also understands `timeLimit`.
-    public init(
-      name: String, summary: String, timeLimit: Int,
-      parameters: [EnvironmentParameterDescription] = [],
-      make: @escaping @Sendable (EnvironmentParameters) throws -> any Environment
+    /// Describes an environment with parameters of its own.
+    ///
+    /// - Parameters:
+    ///   - name: what it is called.
+    ///   - summary: one line for `environment list`.
+    ///   - defaults: its parameters where none are given.
+    ///   - make: makes the bare task, without its time limit.
+    public init<Parameters: EnvironmentParameters>(
+      name: String, summary: String, parameters defaults: Parameters,
+      make: @escaping @Sendable (Parameters) throws -> any Environment
     ) {
       self.name = name
       self.summary = summary
-      self.parameters =
-        [
-          EnvironmentParameterDescription(
-            "timeLimit", default: .number(Double(timeLimit)), "steps until an episode is truncated")
-        ] + parameters
-      self.make = make
+      do {
+        parameters = try SettingDescription.all(of: defaults)
+      } catch {
+        preconditionFailure("the defaults of environment '\(name)' cannot be encoded: \(error)")
+      }
+      let decode: @Sendable ([String: String]) throws -> Parameters = { given in
+        try Parameters.decode(given, source: "environment \(name)", defaults: defaults)
+      }
+      self.make = { given in
+        let parameters = try decode(given)
+        return (try make(parameters), parameters.timeLimit)
+      }
+      complete = { try decode($0).texts() }
+    }
+
+    /// Describes an environment whose only parameter is its time limit.
+    public init(
+      name: String, summary: String, timeLimit: Int,
+      make: @escaping @Sendable (PlainParameters) throws -> any Environment
+    ) {
+      var parameters = PlainParameters()
+      parameters.timeLimit = timeLimit
+      self.init(name: name, summary: summary, parameters: parameters, make: make)
     }
   }
 
@@ -47,24 +72,22 @@ public struct EnvironmentRegistry: Sendable {
   /// From the inside: the task, `FiniteGuard`, `TimeLimit`, `EpisodeRecorder`. `layer(_:)` finds
   /// each.
   ///
-  /// - Throws: `EnvironmentError` that names the unknown or bad part and what was expected.
+  /// - Throws: `EnvironmentError` if there is no such environment, `ConfigurationError` that names
+  ///   the unknown or bad parameter and what was expected.
   public func make(
-    _ name: String, _ parameters: [String: EnvironmentParameter] = [:]
+    _ name: String, _ parameters: [String: String] = [:]
   ) throws -> any Environment {
-    let entry = try entry(name)
-    let checked = try EnvironmentParameters(parameters, for: name, described: entry.parameters)
-    let limit = try checked.count("timeLimit")
-    return EpisodeRecorder(TimeLimit(FiniteGuard(try entry.make(checked)), stepLimit: limit))
+    let (task, limit) = try entry(name).make(parameters)
+    return EpisodeRecorder(TimeLimit(FiniteGuard(task), stepLimit: limit))
   }
 
   /// All parameters of an environment as text, those that are not given by their defaults.
   ///
-  /// - Throws: `EnvironmentError` that names the unknown or bad part and what was expected.
+  /// - Throws: as `make(_:_:)`.
   public func parameters(
-    of name: String, given parameters: [String: EnvironmentParameter] = [:]
+    of name: String, given parameters: [String: String] = [:]
   ) throws -> [String: String] {
-    let entry = try entry(name)
-    return try EnvironmentParameters(parameters, for: name, described: entry.parameters).texts
+    try entry(name).complete(parameters)
   }
 
   private func entry(_ name: String) throws -> Entry {

@@ -3,7 +3,7 @@
 /// The numbers are those of Gymnasium's MuJoCo tasks, version 4, unless `version` says otherwise.
 public struct LocomotionRules: Equatable, Sendable {
   /// Which of Gymnasium's versions the rules follow where two differ.
-  public enum Version: String, CaseIterable, Sendable {
+  public enum Version: String, Codable, CaseIterable, Sendable {
     /// A robot that falls still gets the healthy reward of its last step.
     case v4
     /// No healthy reward for an unhealthy state; the walker's feet have the same friction.

@@ -1,3 +1,5 @@
+import Configuration
+
 /// The header of an npy file: a magic number, a version and a Python dictionary as text.
 struct NPYHeader: Sendable {
   let elementType: ElementType

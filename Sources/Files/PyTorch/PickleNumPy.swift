@@ -1,3 +1,5 @@
+import Configuration
+
 // Plain arrays and numbers of NumPy, which checkpoints contain where training code forgot to
 // convert them.
 

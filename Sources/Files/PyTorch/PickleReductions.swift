@@ -1,3 +1,5 @@
+import Configuration
+
 /// What the few allowed classes and functions amount to.
 enum PickleReductions {
   static let advice =

@@ -1,3 +1,5 @@
+import Configuration
+
 /// What a PyTorch checkpoint consists of: tensors, numbers, texts, lists and dictionaries, and names of
 /// what was not built.
 public indirect enum PyTorchValue: Sendable {

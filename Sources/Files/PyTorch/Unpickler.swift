@@ -1,3 +1,5 @@
+import Configuration
+
 /// A machine for Python's pickle format, protocols 2 to 5, that builds tensors, numbers, texts,
 /// lists and dictionaries and can do nothing else.
 struct Unpickler {

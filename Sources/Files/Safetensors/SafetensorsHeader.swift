@@ -1,3 +1,5 @@
+import Configuration
+
 /// The JSON header of a safetensors file, checked against the size of what follows it.
 struct SafetensorsHeader: Sendable {
   struct Entry: Sendable {

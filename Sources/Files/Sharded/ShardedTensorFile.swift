@@ -1,3 +1,5 @@
+import Configuration
+
 /// Tensors spread over several files by an index, as in `model.safetensors.index.json` and
 /// `pytorch_model.bin.index.json` of the Hugging Face layout.
 public struct ShardedTensorFile: TensorFile {

@@ -1,3 +1,4 @@
+import Configuration
 import Diffusion
 import GenerativeModels
 import Media
@@ -39,14 +40,14 @@ public final class FIND: Trainer {
   ///   - reward: scores it.
   ///   - configuration: how priors are learned.
   ///   - seed: decides the noise.
-  /// - Throws: `SettingError` for settings that cannot be used; what the model throws if it cannot
+  /// - Throws: `ConfigurationError` for settings that cannot be used; what the model throws if it cannot
   ///   generate so.
   public init(
     _ model: any GenerativeModel, prompts: [String], negativePrompt: String = "",
     settings: GenerationSettings = GenerationSettings(), reward: any Reward,
     configuration: FINDConfiguration = FINDConfiguration(), seed: UInt64 = 0
   ) throws {
-    try SettingError.require(!prompts.isEmpty, "prompts", "none", "at least one prompt")
+    try ConfigurationError.require(!prompts.isEmpty, "prompts", "none", "at least one prompt")
     self.model = model
     self.prompts = prompts
     self.negativePrompt = negativePrompt
@@ -189,7 +190,7 @@ public final class FIND: Trainer {
 
   /// Goes on from a saved state.
   ///
-  /// - Throws: `SettingError` if it is of another model, prompt or reward; `ParameterError` if it is
+  /// - Throws: `ConfigurationError` if it is of another model, prompt or reward; `ParameterError` if it is
   ///   of another configuration.
   public func restore(_ state: TrainingState) throws {
     try requireSame("model", fingerprint, as: state)
@@ -204,7 +205,7 @@ public final class FIND: Trainer {
   private func requireSame(_ key: String, _ found: String, as state: TrainingState) throws {
     // Runs from before this was checked do not say it.
     guard let start = state.texts[key], start != found else { return }
-    throw SettingError(
+    throw ConfigurationError.badValue(
       key: key, found: found, expected: "what the run was started with, \(start)")
   }
 }

@@ -1,11 +1,11 @@
+import Configuration
 import Diffusion
-import NeuralNetworks
 
 /// How a noise prior is learned.
 ///
 /// The defaults are what worked best for a few hundred pictures a prompt (docs/ablations.md); the
 /// paper's own numbers are in `released`.
-public struct FINDConfiguration: Codable, Hashable, Sendable {
+public struct FINDConfiguration: Settings {
   /// Whose update is made.
   public enum Reproduction: String, Codable, CaseIterable, Sendable {
     /// The method of the paper: every noise with its own reward and density, a history, PPO's
@@ -46,9 +46,9 @@ public struct FINDConfiguration: Codable, Hashable, Sendable {
   /// Whose update is made.
   public var reproduction = Reproduction.paper
   /// The most iterations.
-  public var iterationCount = 16
+  @Setting(1...100_000) public var iterationCount = 16
   /// Pictures of a prompt in an iteration; 1 in the released code.
-  public var imageCount = 16
+  @Setting(1...100_000) public var imageCount = 16
   /// Whether every noise comes with its mirror image about the mean, which halves what the
   /// estimate's even part adds to its error.
   public var isAntithetic = true
@@ -57,23 +57,23 @@ public struct FINDConfiguration: Codable, Hashable, Sendable {
   /// How they are scaled then.
   public var rewardScaling = RewardScaling.deviation
   /// The iterations whose noise is used, the present one included.
-  public var historyLength = 4
+  @Setting(1...100_000) public var historyLength = 4
   /// Updates an iteration, each on all of the history.
-  public var epochCount = 1
+  @Setting(1...100_000) public var epochCount = 1
   /// The ratio of densities is clipped to 1 +- this.
-  public var clipRange = 0.2
+  @Setting(.notNegative) public var clipRange = 0.2
   /// How the log-density of a noise becomes one number. `sum` is the true density, whose ratio
   /// leaves the clip range at once: a shift by one unit of length changes it by e.
   public var reduction = LogProbabilityReduction.mean
   /// The factor of the reward in the objective.
-  public var rewardWeight = 1.0
+  @Setting(.notNegative) public var rewardWeight = 1.0
   /// What keeps the prior near N(0, I).
   public var priorPenalty = PriorPenalty.divergence
   /// The factor of that penalty.
-  public var priorPenaltyWeight = 0.01
+  @Setting(.notNegative) public var priorPenaltyWeight = 0.01
   /// The step along the natural gradient: a picture moves the mean by this, times its scaled
   /// reward, over `imageCount`, times its own distance from the mean.
-  public var stepSize = 0.45
+  @Setting(.notNegative) public var stepSize = 0.45
   /// Whether sigma is learned too.
   public var learnsDeviation = false
   /// Whether sigma is scaled down after each update so that the noise keeps the mean square length
@@ -81,19 +81,19 @@ public struct FINDConfiguration: Codable, Hashable, Sendable {
   public var keepsLength = false
   /// The share of the lowest frequencies that mu is made of, in space and, in clips, in time; above 0
   /// and up to 1, which is all.
-  public var frequencyShare = 1.0
+  @Setting(.positiveFraction) public var frequencyShare = 1.0
   /// Iterations without progress after which the reward has settled; 0 for never.
-  public var patience = 0
+  @Setting(0...100_000) public var patience = 0
   /// Pictures without a finite reward, as a share of an iteration's, that stop the run.
-  public var droppedShareLimit = 0.5
+  @Setting(.fraction) public var droppedShareLimit = 0.5
   /// The learning rate of AdamW for mu and sigma in the released code.
-  public var releasedLearningRate = 1e-3
+  @Setting(.notNegative) public var releasedLearningRate = 1e-3
   /// The pictures that the released code's buffer holds: 1,000 transitions of 50 steps each.
-  public var releasedBufferCount = 20
+  @Setting(1...100_000) public var releasedBufferCount = 20
   /// The learning rate of AdamW for the network of the learned baseline.
-  public var baselineLearningRate = 1e-4
+  @Setting(.notNegative) public var baselineLearningRate = 1e-4
   /// Its passes in an iteration.
-  public var baselinePassCount = 5
+  @Setting(1...100_000) public var baselinePassCount = 5
 
   /// The defaults.
   public init() {}
@@ -101,46 +101,20 @@ public struct FINDConfiguration: Codable, Hashable, Sendable {
   /// The least standard deviation, 1e-4 in the released code.
   static let leastDeviation: Float = 1e-4
 
-  /// Whether the settings can be used.
-  ///
-  /// - Throws: `SettingError` naming the first that cannot.
-  public func validate() throws(SettingError) {
-    let counts = [
-      ("iterationCount", iterationCount), ("imageCount", imageCount),
-      ("historyLength", historyLength), ("epochCount", epochCount),
-      ("releasedBufferCount", releasedBufferCount), ("baselinePassCount", baselinePassCount),
-    ]
-    for (key, count) in counts {
-      try SettingError.require((1...100_000).contains(count), key, count, "1 to 100000")
-    }
-    try SettingError.require(
-      (0...100_000).contains(patience), "patience", patience, "0 to 100000")
-    try SettingError.require(
-      frequencyShare > 0 && frequencyShare <= 1, "frequencyShare", frequencyShare,
-      "above 0, up to 1")
-    try SettingError.require(
-      (0...1).contains(droppedShareLimit), "droppedShareLimit", droppedShareLimit, "0 to 1")
-    let numbers = [
-      ("clipRange", clipRange), ("rewardWeight", rewardWeight),
-      ("priorPenaltyWeight", priorPenaltyWeight), ("stepSize", stepSize),
-      ("releasedLearningRate", releasedLearningRate),
-      ("baselineLearningRate", baselineLearningRate),
-    ]
-    for (key, number) in numbers {
-      try SettingError.require(number >= 0 && number.isFinite, key, number, "a number from 0")
-    }
+  /// Some ways to compare images need more than one of them.
+  public func checkRelations() throws {
     if reproduction == .paper {
-      try SettingError.require(
+      try ConfigurationError.require(
         !isAntithetic || imageCount.isMultiple(of: 2), "imageCount", imageCount,
         "an even number, because isAntithetic is true")
-      try SettingError.require(
+      try ConfigurationError.require(
         baseline == .learned || baseline == .none || imageCount > 1, "imageCount", imageCount,
         "2 or more, because baseline is group")
-      try SettingError.require(
+      try ConfigurationError.require(
         rewardScaling != .ranks || imageCount > 1, "imageCount", imageCount,
         "2 or more, because rewardScaling is ranks")
     } else {
-      try SettingError.require(
+      try ConfigurationError.require(
         imageCount == 1, "imageCount", imageCount, "1, because reproduction is released")
     }
   }

@@ -1,3 +1,4 @@
+import Configuration
 import Diffusion
 import Foundation
 import NeuralNetworks
@@ -77,14 +78,14 @@ final class PriorLearner {
   ///   - configuration: how.
   ///   - seed: decides the noise.
   ///   - promptIndex: which of several prompts with that seed it is.
-  /// - Throws: `SettingError` for settings that cannot be used.
+  /// - Throws: `ConfigurationError` for settings that cannot be used.
   init(
     process: DenoisingProcess, shape: [Int], promptEmbedding: Tensor,
     configuration: FINDConfiguration, seed: UInt64,
     promptIndex: Int = 0
-  ) throws(SettingError) {
+  ) throws {
     try configuration.validate()
-    try SettingError.require(
+    try ConfigurationError.require(
       configuration.frequencyShare == 1 || shape.count > 1, "frequencyShare",
       configuration.frequencyShare, "1, because noise of shape \(shape) has no frequencies")
     self.configuration = configuration

@@ -28,7 +28,7 @@ public protocol Trainer: AnyObject {
 
   /// Goes on from a saved state.
   ///
-  /// - Throws: `SettingError` for a setting that cannot change, `ParameterError` or `DecodingError` if
+  /// - Throws: `ConfigurationError` for a setting that cannot change, `ParameterError` or `DecodingError` if
   ///   the state belongs to something else.
   func restore(_ state: TrainingState) throws
 }

@@ -1,3 +1,4 @@
+import Configuration
 import Runs
 
 /// What a run did.

@@ -1,4 +1,5 @@
 import CaptionedImages
+import Configuration
 import Files
 import NeuralNetworks
 import Tensors
@@ -26,14 +27,14 @@ public final class ClassifierTraining: RewardTraining {
   ///   - pairs: which of them are shown.
   ///   - validationCount: pictures to measure on.
   ///   - seed: decides weights, dolls and noise.
-  /// - Throws: `SettingError` if the layers have no fitting size; `CaptionedDataError` if
+  /// - Throws: `ConfigurationError` if the layers have no fitting size; `CaptionedDataError` if
   ///   there are no such pairs.
   public init(
     _ configuration: ClassifierTrainingConfiguration, composer: DollComposer,
     pairs: DollPairs = .all, validationCount: Int = 512, seed: UInt64
   ) throws {
     guard composer.width == composer.height, composer.width % 4 == 0 else {
-      throw SettingError(
+      throw ConfigurationError.badValue(
         key: "dolls.folder", found: "layers of \(composer.width)x\(composer.height)",
         expected: "square layers of a size that 4 divides")
     }

@@ -1,4 +1,5 @@
 import CaptionedImages
+import Configuration
 import Files
 import Foundation
 import NeuralNetworks
@@ -30,7 +31,7 @@ public final class CLIPTraining: RewardTraining {
   ///   - pairs: which of them are shown.
   ///   - validationCount: pictures to measure on, a multiple of 16.
   ///   - seed: decides weights, dolls and noise.
-  /// - Throws: `SettingError` if the patches do not fit; `CaptionedDataError` if there are no
+  /// - Throws: `ConfigurationError` if the patches do not fit; `CaptionedDataError` if there are no
   ///   such pairs.
   public init(
     _ configuration: CLIPTrainingConfiguration, composer: DollComposer,
@@ -38,11 +39,11 @@ public final class CLIPTraining: RewardTraining {
   ) throws {
     let size = composer.width
     guard composer.width == composer.height else {
-      throw SettingError(
+      throw ConfigurationError.badValue(
         key: "dolls.folder", found: "layers of \(composer.width)x\(composer.height)",
         expected: "square layers")
     }
-    try SettingError.require(
+    try ConfigurationError.require(
       size % configuration.patchSize == 0, "patchSize", configuration.patchSize,
       "a divisor of the pictures' size, which is \(size)")
     self.configuration = configuration

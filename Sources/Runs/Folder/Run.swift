@@ -1,3 +1,4 @@
+import Configuration
 import Files
 import Foundation
 
@@ -149,8 +150,7 @@ public final class Run<Configuration: RunConfiguration> {
       try resumed?.metadata[settingsKey].map {
         try Configuration.decode(yaml: $0, file: "the settings in the checkpoint")
       } ?? Configuration.load(from: folder.configurationPath)
-    let changes = try SettingChange.between(
-      ConfigurationEncoder.node(of: before), ConfigurationEncoder.node(of: configuration))
+    let changes = try SettingChange.between(before, configuration)
     let refused = changes.filter { !Configuration.changeableOnResume.allows($0.key) }
     guard resumed == nil || refused.isEmpty else {
       throw RunFolderError.changedSettings(path: folder.path, refused)

@@ -1,3 +1,4 @@
+import Configuration
 import Files
 
 /// Why a folder cannot be used for a run.

@@ -1,4 +1,5 @@
 import CaptionedImages
+import Configuration
 import Diffusion
 import Files
 import GenerativeModels
@@ -61,7 +62,7 @@ public final class ImageTraining {
   ///   - source: pictures and captions.
   ///   - seed: decides batches, time steps, noise and dropped prompts.
   ///   - communicator: shares batches among processes.
-  /// - Throws: `SettingError` for settings that do not fit, `FileError` if the model is not one of
+  /// - Throws: `ConfigurationError` for settings that do not fit, `FileError` if the model is not one of
   ///   denoising steps.
   public init(
     model: TextToImageModel, configuration: ImageTrainingConfiguration,
@@ -76,7 +77,7 @@ public final class ImageTraining {
         advice: "take a model with another scheduler")
     }
     for (key, side) in [("width", source.width), ("height", source.height)] {
-      try SettingError.require(
+      try ConfigurationError.require(
         side % model.reduction == 0, key, side, "a multiple of \(model.reduction)")
     }
     self.model = model
@@ -181,7 +182,7 @@ public final class ImageTraining {
   /// - Throws: `ParameterError` if it belongs to another model.
   public func restore(_ state: TrainingState) throws {
     guard try state.text("merges") == model.tokenizer.vocabulary.mergeLines else {
-      throw SettingError(
+      throw ConfigurationError.badValue(
         key: "model", found: "a vocabulary that is not the checkpoint's",
         expected: "the model that the run was started with")
     }

@@ -1,3 +1,4 @@
+import Configuration
 import NeuralNetworks
 import Tensors
 
@@ -12,13 +13,13 @@ extension NewModelConfiguration {
   ///   - width: of the pictures.
   ///   - height: of the pictures.
   ///   - seed: decides the weights.
-  /// - Throws: `SettingError` for settings that do not fit.
+  /// - Throws: `ConfigurationError` for settings that do not fit.
   public func makeModel(
     vocabulary: BytePairVocabulary, width: Int, height: Int, seed: UInt64
   ) throws -> TextToImageModel {
     try validate()
     for (key, side) in [("width", width), ("height", height)] {
-      try SettingError.require(
+      try ConfigurationError.require(
         side > 0 && side.isMultiple(of: sideFactor), key, side, "a multiple of \(sideFactor)")
     }
     let tokenizer = CLIPTokenizer(vocabulary: vocabulary, maximumLength: text.tokenCount)

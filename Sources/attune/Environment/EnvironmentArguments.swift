@@ -58,7 +58,7 @@ extension EnvironmentConfiguration {
         return parameters
       }
       return try EnvironmentRegistry.standard.parameters(
-        of: name, given: parameters.mapValues { .text($0) })
+        of: name, given: parameters)
     }
   }
 

@@ -31,6 +31,6 @@ struct EnvironmentSelection: ParsableArguments {
 
   /// Makes the environment.
   func make() throws -> any Environment {
-    try EnvironmentRegistry.standard.make(name, try arguments.values().mapValues { .text($0) })
+    try EnvironmentRegistry.standard.make(name, try arguments.values())
   }
 }

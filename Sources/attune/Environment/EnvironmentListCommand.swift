@@ -24,6 +24,8 @@ struct EnvironmentListCommand: ParsableCommand {
     struct Parameter: Encodable {
       var key: String
       var defaultValue: String
+      var choices: [String]?
+      var range: String?
       var meaning: String
     }
     var environments: [Item]
@@ -35,7 +37,8 @@ struct EnvironmentListCommand: ParsableCommand {
         name: entry.name, summary: entry.summary,
         parameters: entry.parameters.map {
           Report.Parameter(
-            key: $0.key, defaultValue: "\($0.defaultValue)", meaning: $0.meaning)
+            key: $0.key, defaultValue: $0.defaultText, choices: $0.choices, range: $0.range,
+            meaning: $0.meaning ?? "")
         })
     }
     if json {
@@ -45,7 +48,10 @@ struct EnvironmentListCommand: ParsableCommand {
     for item in items {
       print("\(item.name): \(item.summary)")
       for parameter in item.parameters {
-        print("  \(parameter.key)=\(parameter.defaultValue)  \(parameter.meaning)")
+        let values = parameter.range ?? parameter.choices?.joined(separator: " or ")
+        print(
+          "  \(parameter.key)=\(parameter.defaultValue)  \(parameter.meaning)"
+            + (values.map { " (\($0))" } ?? ""))
       }
     }
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import DiffusionPolicies
 import Files
 import Runs
@@ -62,20 +63,10 @@ struct ImportSettings: RunConfiguration {
   /// What the policy is.
   var policy = PolicyConfiguration()
   /// The path of the reference's normalization.npz.
+  @Setting(.required("the path of the reference's normalization.npz"))
   var normalization = ""
   /// K' of a fine-tuned policy.
   var fineTunedCount = 0
   /// What the shapes of weights do not tell of the critic.
   var critic = CriticConfiguration()
-
-  static let defaults = ImportSettings()
-
-  func validate() throws {
-    try checking("policy") { try policy.validate() }
-    if normalization.isEmpty {
-      throw ConfigurationError.badValue(
-        key: "normalization", found: "nothing",
-        expected: "the path of the reference's normalization.npz")
-    }
-  }
 }

@@ -1,3 +1,4 @@
+import Configuration
 import Runs
 import Training
 
@@ -9,6 +10,11 @@ struct CommandSettings: Sendable {
   let command: String
   /// What its YAML file is decoded to.
   let type: any RunConfiguration.Type
+
+  /// Its settings, one by one.
+  var descriptions: [SettingDescription] {
+    get throws { try SettingDescription.all(of: type.init()) }
+  }
 
   static let all = [
     CommandSettings(command: "policy pretrain", type: PolicyPretrainingSettings.self),

@@ -1,4 +1,5 @@
-@testable import Runs
+import Configuration
+import Runs
 
 /// `docs/configuration.md`: every setting of every command.
 struct ConfigurationReference {
@@ -27,37 +28,31 @@ struct ConfigurationReference {
     for settings in CommandSettings.all {
       text += "\n## attune \(settings.command)\n\n"
       text += "| key | default | meaning |\n| --- | --- | --- |\n"
-      for row in try SettingRow.rows(of: settings, comments) {
-        text += line(row, of: settings.type)
+      for setting in try settings.descriptions {
+        text += line(setting, of: settings.type)
       }
     }
     return text
   }
 
-  private func line(_ row: SettingRow, of type: any RunConfiguration.Type) -> String {
-    var meaning = row.meaning ?? ""
-    if let choices = row.choices {
-      meaning += " One of \(choices.map { "`\($0)`" }.joined(separator: ", "))."
-    }
-    let changeable = type.changeableOnResume
-    if changeable.paths.contains(row.key) {
-      meaning += " *(resume: path)*"
-    } else if changeable.allows(row.key) {
-      meaning += " *(resume)*"
-    }
-    return "| `\(row.key)` | `\(value(row.node))` | \(meaning.replacing("|", with: "\\|")) |\n"
+  /// What a setting means: what its declaration says, or the comment above it.
+  func meaning(of setting: SettingDescription) -> String? {
+    setting.meaning ?? comments.comment(on: setting.property, in: setting.owner)
   }
 
-  /// A default in one line of YAML.
-  private func value(_ node: ConfigurationNode) -> String {
-    switch node.content {
-    case .null: return "null"
-    case .scalar(let text, let isText): return isText && text.isEmpty ? "\"\"" : text
-    case .sequence(let elements): return "[\(elements.map(value).joined(separator: ", "))]"
-    case .mapping(let entries):
-      // Dictionaries have no order of their own.
-      let pairs = entries.map { "\($0.key): \(value($0.value))" }.sorted()
-      return "{\(pairs.joined(separator: ", "))}"
+  private func line(_ setting: SettingDescription, of type: any RunConfiguration.Type) -> String {
+    var meaning = meaning(of: setting) ?? ""
+    if let choices = setting.choices {
+      meaning += " One of \(choices.map { "`\($0)`" }.joined(separator: ", "))."
     }
+    if let range = setting.range { meaning += " Range: \(range)." }
+    let changeable = type.changeableOnResume
+    if changeable.paths.contains(setting.key) {
+      meaning += " *(resume: path)*"
+    } else if changeable.allows(setting.key) {
+      meaning += " *(resume)*"
+    }
+    let cell = meaning.replacing("|", with: "\\|")
+    return "| `\(setting.key)` | `\(setting.defaultText)` | \(cell) |\n"
   }
 }

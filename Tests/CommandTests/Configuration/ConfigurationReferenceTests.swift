@@ -20,10 +20,11 @@ import Testing
   @Test(arguments: CommandSettings.all.map(\.command))
   func everySettingHasAMeaning(_ command: String) throws {
     let settings = try #require(CommandSettings.all.first { $0.command == command })
-    let rows = try SettingRow.rows(of: settings, try SourceComments.current.get())
-    #expect(rows.count > 5)
-    for row in rows where row.meaning == nil {
-      Issue.record("'\(row.key)' has no comment above it")
+    let reference = try ConfigurationReference()
+    let descriptions = try settings.descriptions
+    #expect(descriptions.count > 5)
+    for setting in descriptions where reference.meaning(of: setting) == nil {
+      Issue.record("'\(setting.key)' has no comment above it")
     }
   }
 }

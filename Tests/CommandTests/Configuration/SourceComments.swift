@@ -21,8 +21,8 @@ struct SourceComments {
     }
   }
 
-  /// How declarations start: public, private, final, var, let, struct, enum, class, extension.
-  private static let starts = Set("pfvlsec".utf8)
+  /// How declarations start: @Setting, public, private, final, var, let, struct, enum, class, extension.
+  private static let starts = Set("pfvlsec@".utf8)
 
   /// The comment above a property of a type, as `String(reflecting:)` calls it.
   func comment(on property: String, in type: String) -> String? {
@@ -39,6 +39,8 @@ struct SourceComments {
         comment.append(words.dropFirst(3).trimmingCharacters(in: .whitespaces))
         continue
       }
+      // A wrapper on a line of its own.
+      if words.hasPrefix("@Setting("), !words.contains(" var ") { continue }
       defer { comment = [] }
       // Patterns are slow, and most lines are neither.
       guard depth <= types.count, let first = words.utf8.first, Self.starts.contains(first) else {
@@ -50,7 +52,7 @@ struct SourceComments {
         types = Array(types.prefix(depth)) + [String(type.output.1)]
       } else if !comment.isEmpty,
         let property = words.firstMatch(
-          of: #/^(?:(?:public|private|private\(set\)) )*(?:var|let) (\w+)/#)
+          of: #/^(?:@Setting\(.*\) )?(?:(?:public|private|private\(set\)) )*(?:var|let) (\w+)/#)
       {
         // The first paragraph says what it is; the others are for readers of the code.
         let summary = comment.prefix { !$0.isEmpty }.joined(separator: " ")

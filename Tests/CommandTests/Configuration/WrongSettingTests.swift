@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Runs
+@testable import Configuration
 
 /// Every setting of every training with values of wrong types, negative and huge ones.
 @Suite(.serialized) struct WrongSettingTests {
@@ -57,8 +57,7 @@ import Testing
     try folder.writeRewardTraining()
     let settings = try #require(CommandSettings.all.first { $0.command == start.command })
     var number = 0
-    let rows = try SettingRow.rows(of: settings, try SourceComments.current.get())
-    for row in rows where row.key.hasPrefix(start.prefix) {
+    for row in try settings.descriptions where row.key.hasPrefix(start.prefix) {
       for value in Self.wrongValues(row.node) {
         let isLength = Self.lengths.contains { row.key.hasSuffix($0) }
         if isLength, value.hasPrefix("9") { continue }

@@ -1,5 +1,3 @@
-import Files
-
 /// Why a configuration was refused: the file and line or the override, the key, what was found and
 /// what to do.
 public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -52,17 +50,39 @@ public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConver
     self.advice = advice
   }
 
-  /// A value out of range, for `RunConfiguration.validate`; the loader adds file and line.
+  /// A value out of range; who read it adds file and line.
   ///
   /// - Parameters:
-  ///   - key: the key's path inside the validated configuration, joined by dots.
+  ///   - key: the key's path inside the checked settings, joined by dots.
   ///   - found: the value.
   ///   - expected: what it should be, as in "a number above 0".
   public static func badValue(
-    key: String, found: some CustomStringConvertible, expected: String
+    key: String, found: some Any, expected: String
   ) -> ConfigurationError {
-    ConfigurationError(
-      .badValue, key: key, problem: "found \(found.description), expected \(expected)")
+    ConfigurationError(.badValue, key: key, problem: "found \(found), expected \(expected)")
+  }
+
+  /// Checks that a condition holds.
+  ///
+  /// - Throws: `ConfigurationError` if it does not.
+  public static func require(
+    _ holds: Bool, _ key: String, _ found: some Any, _ expected: String
+  ) throws(ConfigurationError) {
+    if !holds { throw badValue(key: key, found: found, expected: expected) }
+  }
+
+  /// Does something with inner settings, and names those that do not fit by their whole path.
+  ///
+  /// - Throws: what `body` throws.
+  public static func within<Result>(
+    _ outer: String, _ body: () throws -> Result
+  ) throws -> Result {
+    do {
+      return try body()
+    } catch var error as ConfigurationError {
+      error.key = error.key.isEmpty ? outer : "\(outer).\(error.key)"
+      throw error
+    }
   }
 
   /// One line: `pretrain.yaml:12: 'network.width': found -3, expected a number above 0`.
@@ -73,7 +93,7 @@ public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConver
     case (.line(let line), let file?): text = "\(file.printable):\(line): "
     case (.line(let line), nil): text = "line \(line): "
     case (.unwritten, let file?): text = "\(file.printable): "
-    case (.unwritten, nil): text = "configuration: "
+    case (.unwritten, nil): text = key.isEmpty ? "configuration: " : ""
     }
     if !key.isEmpty { text += "'\(key.printable)': " }
     text += problem.printable
