@@ -27,3 +27,10 @@ public protocol ChunkDenoiser: Module {
   ///   - times: the chain's diffusion times; it may be asked for others, which takes longer.
   func bound(to observations: Tensor, times: [Float]) -> Denoiser
 }
+
+extension ChunkDenoiser {
+  /// The network as it is, with nothing computed ahead: a new network needs its function alone.
+  public func bound(to observations: Tensor, times: [Float]) -> Denoiser {
+    { chunks, timeSteps in self(chunks, timeSteps: timeSteps, observations: observations) }
+  }
+}

@@ -23,27 +23,13 @@ public final class Pretraining {
   /// What is not learned from, or otherwise than one might think, one sentence each.
   public private(set) var notes: [String] = []
   /// Batches done.
-  public private(set) var batchIndex = 0
+  public var batchIndex: Int { training.stepIndex }
 
-  private let network: any Module
   private let loss: any CloningLoss
-  private let parameters: NamedParameters
-  private let optimizer: Adam
-  private let schedule: LearningRateSchedule
-  private var average: MovingAverage
+  private let training: SupervisedTraining
   private var order: BatchOrder
   private let draws: RandomStream
   private let communicator: any Communicator
-
-  /// What a batch brought.
-  public struct Report: Sendable {
-    /// The loss.
-    public let loss: Double
-    /// The norm of its gradient.
-    public let gradientNorm: Double
-    /// The rate it was applied with.
-    public let learningRate: Double
-  }
 
   /// - Parameters:
   ///   - policy: what is learned.
@@ -88,6 +74,7 @@ public final class Pretraining {
     draws = RandomStream(seed: seed, purpose: "time steps and noise")
 
     var weights = RandomStream(seed: seed, purpose: "weights")
+    let parameters: NamedParameters
     switch policy.network.kind {
     case .gaussian:
       let network = try policy.network.makeGaussian(
@@ -96,7 +83,7 @@ public final class Pretraining {
         random: &weights)
       loss = LikelihoodLoss(
         network: network, entropyCoefficient: Float(configuration.entropyCoefficient))
-      self.network = network
+      parameters = network.parameters
     case .mlp, .unet:
       let network = try policy.network.makeDenoiser(
         actionSize: all.actionSize, predictionCount: policy.predictionCount,
@@ -104,16 +91,9 @@ public final class Pretraining {
         random: &weights)
       loss = NoisePredictionLoss(
         network: network, schedule: .policyCosine(timeStepCount: policy.denoising.stepCount))
-      self.network = network
+      parameters = network.parameters
     }
-    parameters = network.parameters
-    optimizer = .withDecoupledDecay(
-      parameters, learningRate: Float(configuration.learningRate),
-      weightDecay: Float(configuration.weightDecay))
-    schedule = .cosine(
-      initial: configuration.learningRate, final: configuration.finalLearningRate,
-      stepCount: configuration.batchCount)
-    average = MovingAverage(of: parameters, decay: Float(configuration.averageDecay))
+    training = SupervisedTraining(parameters, configuration.options)
     notes = (all.notes + parts.notes).map { "\(demonstrations.path): \($0)" } + sizeNotes
   }
 
@@ -133,28 +113,21 @@ public final class Pretraining {
   }
 
   /// The number of weights.
-  public var parameterCount: Int { parameters.elementCount }
+  public var parameterCount: Int { training.parameters.elementCount }
 
   /// Trains on the next batch.
   ///
   /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
-  public func step() throws -> Report {
+  public func step() throws -> SupervisedTraining.Report {
     let batch = dataset.batch(order.next())
-    let rate = learningRate(at: batchIndex)
     let count = batch.chunks.shape[0]
     let draws = draws.split(batchIndex)
     let cloning = self.loss
-    let (loss, _, gradients) = try communicator.shardedValueAndGradients(
-      count: count,
+    return try training.step(
+      rows: count,
       shardSize: max(Self.leastShardSize, (count + Self.laneCount - 1) / Self.laneCount),
-      laneCount: Self.laneCount, of: parameters
-    ) { rows in ShardResult(loss: cloning(batch, rows: rows, draws: draws)) }
-    optimizer.learningRate = Float(rate)
-    let norm = try optimizer.step(
-      gradients, of: parameters, normLimit: configuration.gradientNormLimit, loss: loss)
-    batchIndex += 1
-    updateAverage()
-    return Report(loss: loss, gradientNorm: norm, learningRate: rate)
+      laneCount: Self.laneCount, communicator: communicator
+    ) { rows in cloning(batch, rows: rows, draws: draws) }
   }
 
   /// Parts of a batch, whatever the number of workers.
@@ -164,35 +137,19 @@ public final class Pretraining {
   /// Chunks that the validation loss is measured on.
   private static let maxValidationCount = 4096
 
-  private func learningRate(at batch: Int) -> Double {
-    let rate = schedule.rate(atStep: batch)
-    let warmUp = configuration.warmUpCount
-    return batch < warmUp ? rate * Double(batch + 1) / Double(warmUp) : rate
-  }
-
-  private func updateAverage() {
-    guard batchIndex % configuration.averageInterval == 0 else { return }
-    if batchIndex <= configuration.averageStart {
-      average.reset(to: parameters)
-    } else {
-      average.update(from: parameters)
-    }
-  }
-
   /// The loss of the averaged weights on the validation chunks, or on some of them that are evenly
   /// spread, with the same time steps and noise every time; nil if there are none.
   public func validationLoss() throws -> Double? {
     guard let validation else { return nil }
-    let current = parameters.values
-    try parameters.load(average.values)
-    defer { for (name, parameter) in parameters { parameter.value = current[name]! } }
     let draws = draws.split(0, purpose: "validation")
     let count = min(validation.count, Self.maxValidationCount)
     let batch = validation.batch((0..<count).map { $0 * validation.count / count })
     let loss = loss
-    let parts = shardedMap(count: count, shardSize: 256) { rows in
-      let part = loss(batch, rows: rows, draws: draws).scalar
-      return Tensor(repeating: part / Float(rows.count), shape: [rows.count])
+    let parts = training.withAveragedWeights {
+      shardedMap(count: count, shardSize: 256) { rows in
+        let part = loss(batch, rows: rows, draws: draws).scalar
+        return Tensor(repeating: part / Float(rows.count), shape: [rows.count])
+      }
     }
     return parts.elements.reduce(0) { $0 + Double($1) }
   }
@@ -201,46 +158,29 @@ public final class Pretraining {
   public func checkpoint(origin: [String: String] = [:]) -> PolicyCheckpoint {
     PolicyCheckpoint(
       configuration: policy, normalization: normalization,
-      weights: average.values.prefixed("network"), origin: origin)
+      weights: training.averagedWeights.prefixed("network"), origin: origin)
   }
 
   // MARK: Going on later
 
   /// Everything that the following batches depend on, by name.
-  public func trainingState() -> TrainingState {
-    var state = TrainingState()
-    state.add(parameters.values, under: "weights")
-    state.add(optimizer.state, under: "optimizer")
-    state.numbers["batchIndex"] = batchIndex
-    state.numbers["averageUpdates"] = average.updateCount
-    state.add(average.values, under: "average")
-    return state
-  }
+  public func trainingState() -> TrainingState { training.state }
 
   /// Goes on from a saved state.
   ///
   /// - Throws: `ParameterError` if it belongs to another policy.
   public func restore(_ state: TrainingState) throws {
-    try parameters.load(state.tensors(under: "weights"))
-    try optimizer.restore(state.optimizer(under: "optimizer"))
-    batchIndex = try state.number("batchIndex")
-    try average.restore(
-      state.tensors(under: "average"), updateCount: try state.number("averageUpdates"))
+    try training.restore(state)
     order.nextBatch = batchIndex
   }
 }
 
 extension Pretraining: Trainer {
+  /// Batches done.
   public var iteration: Int { batchIndex }
+  /// Batches to train on.
   public var iterations: Int { configuration.batchCount }
 
   /// Trains on the next batch.
-  public func iterate() throws -> Metrics {
-    let report = try step()
-    var metrics = Metrics(["loss": .mean])
-    metrics.add("loss", report.loss)
-    metrics["learningRate"] = report.learningRate
-    metrics["gradientNorm"] = report.gradientNorm
-    return metrics
-  }
+  public func iterate() throws -> Metrics { try step().metrics }
 }

@@ -1,4 +1,5 @@
 import Configuration
+import NeuralNetworks
 
 /// How a policy learns from demonstrations.
 public struct PretrainingConfiguration: Settings {
@@ -33,5 +34,19 @@ public struct PretrainingConfiguration: Settings {
     try ConfigurationError.require(
       warmUpCount < batchCount, "warmUpCount", warmUpCount,
       "0 to below batchCount, which is \(batchCount)")
+  }
+
+  /// The same for the loop.
+  var options: SupervisedTraining.Options {
+    var options = SupervisedTraining.Options(
+      schedule: .cosine(
+        initial: learningRate, final: finalLearningRate, stepCount: batchCount))
+    options.warmUpSteps = warmUpCount
+    options.weightDecay = weightDecay
+    options.maxGradientNorm = gradientNormLimit
+    options.emaDecay = averageDecay
+    options.emaInterval = averageInterval
+    options.emaStart = averageStart
+    return options
   }
 }

@@ -17,7 +17,7 @@ public final class ClassifierTraining: RewardTraining {
   private let validationCount: Int
   private let seed: UInt64
   private let classifier: AttributeClassifier
-  private let training: WeightTraining
+  private let training: SupervisedTraining
 
   /// A training from random weights.
   ///
@@ -49,7 +49,8 @@ public final class ClassifierTraining: RewardTraining {
         imageSize: composer.width, channels: configuration.channels,
         hiddenSize: configuration.hiddenSize),
       classes: AttributeClasses(composer.catalog), random: &random)
-    training = WeightTraining(classifier.parameters, configuration.optimization)
+    training = SupervisedTraining(
+      classifier.parameters, configuration.optimization.options)
   }
 
   /// The number of steps taken.
@@ -84,11 +85,9 @@ public final class ClassifierTraining: RewardTraining {
       let share = Float(rows.count) / Float(count) / Float(ranges.count)
       return ShardResult(loss: sum * share, sums: ["right": Double(rightCount)])
     }
-    let (rate, norm) = try training.apply(gradients, loss: loss)
-    training.updateAverage()
     return RewardTrainingReport(
-      loss: loss, accuracy: sums["right"] / Double(count * ranges.count), learningRate: rate,
-      gradientNorm: norm)
+      try training.step(by: gradients, loss: loss),
+      accuracy: sums["right"] / Double(count * ranges.count))
   }
 
   /// The classifier with averaged weights.

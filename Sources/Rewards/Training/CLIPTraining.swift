@@ -19,7 +19,7 @@ public final class CLIPTraining: RewardTraining {
   private let validationCount: Int
   private let seed: UInt64
   private let trained: ImageTextModel
-  private let training: WeightTraining
+  private let training: SupervisedTraining
   /// The logarithm of 100, CLIP's limit.
   private static let greatestLogitScale: Float = 4.6052
 
@@ -61,7 +61,10 @@ public final class CLIPTraining: RewardTraining {
     processor.mean = [0.5, 0.5, 0.5]
     processor.standardDeviation = [0.5, 0.5, 0.5]
     trained = ImageTextModel(model: model, tokenizer: tokenizer, processor: processor)
-    training = WeightTraining(model.parameters, configuration.optimization)
+    let scale = model.logitScale
+    training = SupervisedTraining(model.parameters, configuration.optimization.options) {
+      scale.value = scale.value.clamped(to: 0, Self.greatestLogitScale)
+    }
   }
 
   /// A tokenizer that has the words of the captions.
@@ -115,13 +118,9 @@ public final class CLIPTraining: RewardTraining {
     let nearest = result.images.matmul(result.texts.slice(captions).transposed())
       .argumentsOfMaximum()
     let rightCount = nearest.indices.count { isTrue[$0 * settings.batchSize + nearest[$0]] }
-    let (rate, norm) = try training.apply(result.gradients, loss: result.loss)
-    let scale = trained.model.logitScale
-    scale.value = scale.value.clamped(to: 0, Self.greatestLogitScale)
-    training.updateAverage()
     return RewardTrainingReport(
-      loss: result.loss, accuracy: Double(rightCount) / Double(settings.batchSize),
-      learningRate: rate, gradientNorm: norm)
+      try training.step(by: result.gradients, loss: result.loss),
+      accuracy: Double(rightCount) / Double(settings.batchSize))
   }
 
   /// The model with averaged weights.

@@ -1,4 +1,5 @@
 import Configuration
+import NeuralNetworks
 
 /// How weights are changed.
 public struct OptimizationSettings: Settings {
@@ -32,5 +33,20 @@ public struct OptimizationSettings: Settings {
     try ConfigurationError.require(
       warmUpStepCount < stepCount, "warmUpStepCount", warmUpStepCount,
       "a number below stepCount, which is \(stepCount)")
+  }
+
+  /// The same for the loop.
+  var options: SupervisedTraining.Options {
+    var options = SupervisedTraining.Options(
+      schedule: .warmRestarts(
+        .init(
+          maximum: learningRate, minimum: finalLearningRate, firstCycleStepCount: stepCount + 1,
+          warmUpStepCount: warmUpStepCount)))
+    options.beta2 = 0.98  // as CLIP's
+    options.weightDecay = weightDecay
+    options.maxGradientNorm = gradientNormLimit
+    options.emaDecay = averageDecay
+    options.emaWarmsUp = true
+    return options
   }
 }

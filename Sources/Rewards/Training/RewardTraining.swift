@@ -32,9 +32,17 @@ public struct RewardTrainingReport: Sendable, Equatable {
   public let learningRate: Double
   /// The gradients' norm before it was limited.
   public let gradientNorm: Double
+
+  init(_ report: SupervisedTraining.Report, accuracy: Double) {
+    loss = report.loss
+    self.accuracy = accuracy
+    learningRate = report.learningRate
+    gradientNorm = report.gradientNorm
+  }
 }
 
 extension RewardTraining {
+  /// The number of steps taken.
   public var iteration: Int { stepIndex }
 
   /// Learns from the next batch.

@@ -19,26 +19,14 @@ public final class ImageTraining {
   /// What it is learned from.
   public let source: any CaptionedImageSource
   /// Batches done.
-  public private(set) var batchIndex = 0
+  public var batchIndex: Int { training.stepIndex }
 
   private let loss: DenoisingLoss
-  private let parameters: NamedParameters
-  private let optimizer: Adam
-  private var average: MovingAverage
+  private let training: SupervisedTraining
   private var order: PairOrder
   private let draws: RandomStream
   private let shardSize: Int
   private let communicator: any Communicator
-
-  /// What a batch brought.
-  public struct Report: Sendable {
-    /// The loss.
-    public let loss: Double
-    /// The norm of its gradient.
-    public let gradientNorm: Double
-    /// The rate it was applied with.
-    public let learningRate: Double
-  }
 
   /// The parts that learn.
   private final class TrainedParts: Module {
@@ -86,27 +74,23 @@ public final class ImageTraining {
     self.communicator = communicator
     shardSize = Self.shardSize(model, source)
     for (_, parameter) in model.parameters { parameter.isTrainable = false }
-    parameters =
+    let parameters =
       TrainedParts(model, trainsTextEncoder: configuration.trainsTextEncoder).parameters
     for (_, parameter) in parameters { parameter.isTrainable = true }
     loss = DenoisingLoss(model: model, configuration: configuration)
-    optimizer = .withDecoupledDecay(
-      parameters, learningRate: Float(configuration.learningRate),
-      weightDecay: Float(configuration.weightDecay))
-    average = MovingAverage(
-      of: parameters, decay: Float(configuration.averageDecay), warmsUp: true)
+    training = SupervisedTraining(parameters, configuration.options)
     order = PairOrder(count: source.count, batchSize: configuration.batchSize, seed: seed)
     draws = RandomStream(seed: seed, purpose: "time steps, noise and dropped prompts")
   }
 
   /// The number of weights that learn.
-  public var parameterCount: Int { parameters.elementCount }
+  public var parameterCount: Int { training.parameters.elementCount }
 
   /// Trains on the next batch.
   ///
   /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the source and the
   ///   communicator throw.
-  public func step() throws -> Report {
+  public func step() throws -> SupervisedTraining.Report {
     order.nextBatch = batchIndex
     let pairs = try source.batch(next: &order)
     let tokenizer = model.tokenizer
@@ -114,24 +98,16 @@ public final class ImageTraining {
       images: pairs.images, prompts: pairs.captions.map(tokenizer.paddedTokens))
     let draws = draws.split(batchIndex)
     let denoising = self.loss
-    let (loss, _, gradients) = try communicator.shardedValueAndGradients(
-      count: pairs.captions.count, shardSize: shardSize, laneCount: Self.laneCount,
-      of: parameters
-    ) { rows in ShardResult(loss: denoising(batch, rows: rows, draws: draws)) }
-    let rate = configuration.learningRate(at: batchIndex)
-    optimizer.learningRate = Float(rate)
-    let norm: Double
     do {
-      norm = try optimizer.step(
-        gradients, of: parameters, normLimit: configuration.gradientNormLimit, loss: loss)
-    } catch {
+      return try training.step(
+        rows: pairs.captions.count, shardSize: shardSize, laneCount: Self.laneCount,
+        communicator: communicator
+      ) { rows in denoising(batch, rows: rows, draws: draws) }
+    } catch let error as NonFiniteGradient {
       // The parts that do not learn may be at fault.
       try NonFiniteGradient.checkWeights(model.parameters)
       throw error
     }
-    average.update(from: parameters)
-    batchIndex += 1
-    return Report(loss: loss, gradientNorm: norm, learningRate: rate)
   }
 
   /// Parts of a batch, whatever the number of workers.
@@ -151,28 +127,14 @@ public final class ImageTraining {
   public func withAveragedWeights<Result>(
     _ body: (TextToImageModel) throws -> Result
   ) rethrows -> Result {
-    let current = parameters.map(\.parameter.value)
-    let averages = average.values
-    for (name, parameter) in parameters {
-      // The average has a value for every parameter.
-      parameter.value = averages[name]!
-    }
-    defer {
-      for ((_, parameter), value) in zip(parameters, current) { parameter.value = value }
-    }
-    return try body(model)
+    try training.withAveragedWeights { try body(model) }
   }
 
   // MARK: Going on later
 
   /// Everything that the following batches depend on, by name.
   public func trainingState() -> TrainingState {
-    var state = TrainingState()
-    state.add(parameters.values, under: "weights")
-    state.add(optimizer.state, under: "optimizer")
-    state.add(average.values, under: "average")
-    state.numbers["batchIndex"] = batchIndex
-    state.numbers["averageUpdates"] = average.updateCount
+    var state = training.state
     state.texts["merges"] = model.tokenizer.vocabulary.mergeLines
     return state
   }
@@ -186,25 +148,16 @@ public final class ImageTraining {
         key: "model", found: "a vocabulary that is not the checkpoint's",
         expected: "the model that the run was started with")
     }
-    try parameters.load(state.tensors(under: "weights"))
-    try optimizer.restore(state.optimizer(under: "optimizer"))
-    try average.restore(
-      state.tensors(under: "average"), updateCount: try state.number("averageUpdates"))
-    batchIndex = try state.number("batchIndex")
+    try training.restore(state)
   }
 }
 
 extension ImageTraining: Trainer {
+  /// Batches done.
   public var iteration: Int { batchIndex }
+  /// Batches to train on.
   public var iterations: Int { configuration.batchCount }
 
   /// Trains on the next batch.
-  public func iterate() throws -> Metrics {
-    let report = try step()
-    var metrics = Metrics(["loss": .mean])
-    metrics.add("loss", report.loss)
-    metrics["learningRate"] = report.learningRate
-    metrics["gradientNorm"] = report.gradientNorm
-    return metrics
-  }
+  public func iterate() throws -> Metrics { try step().metrics }
 }

@@ -39,15 +39,20 @@ public struct ImageTrainingConfiguration: Settings {
   /// Numbers for a small model on pixels.
   public init() {}
 
-  /// The rate that batch `index` is applied with.
-  func learningRate(at index: Int) -> Double {
+  /// The same for the loop.
+  var options: SupervisedTraining.Options {
     let schedule: LearningRateSchedule =
       switch rateShape {
       case .constant: .constant(learningRate)
       case .cosine:
         .cosine(initial: learningRate, final: finalLearningRate, stepCount: batchCount)
       }
-    let rate = schedule.rate(atStep: index)
-    return index < warmUpCount ? rate * Double(index + 1) / Double(warmUpCount) : rate
+    var options = SupervisedTraining.Options(schedule: schedule)
+    options.warmUpSteps = warmUpCount
+    options.weightDecay = weightDecay
+    options.maxGradientNorm = gradientNormLimit
+    options.emaDecay = averageDecay
+    options.emaWarmsUp = true
+    return options
   }
 }
