@@ -29,20 +29,30 @@ public protocol Environment: AnyObject {
   var startingStateNames: [String] { get }
 
   /// Starts an episode. A seed alone decides its initial state.
-  func reset(_ start: EpisodeStart)
+  ///
+  /// - Throws: `EnvironmentError.failed` if the environment cannot go on, as one whose program
+  ///   died: it has to be made again.
+  func reset(_ start: EpisodeStart) throws
 
   /// Applies one action, which has as many elements as the action space.
   ///
   /// After an episode's last step, `observe` still gives that episode's final observation.
-  func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome
+  ///
+  /// - Throws: `EnvironmentError.failed` if the environment cannot go on. What a simulation makes
+  ///   of an action is no failure: numbers that are not finite end the episode (`FiniteGuard`).
+  func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome
 
-  /// Writes the current observation, which has as many elements as the observation space.
+  /// Writes the observation that the last reset or step brought, which has as many elements as the
+  /// observation space.
   func observe(into observation: UnsafeMutableBufferPointer<Float>)
 
   /// Appends everything that the future of the episode depends on.
   ///
-  /// Saving changes nothing: an episode goes on as if it had not been saved.
-  func save(to state: inout EnvironmentState)
+  /// Saving changes nothing: an episode goes on as if it had not been saved. An environment that
+  /// cannot read its state, but that its seed and its actions decide, is a `ReplayedEnvironment`.
+  ///
+  /// - Throws: `EnvironmentError.failed` if the state cannot be had.
+  func save(to state: inout EnvironmentState) throws
 
   /// Takes back what `save` wrote, so that the same actions give the same bits again.
   ///
@@ -91,7 +101,9 @@ extension Environment {
   public var startingStateNames: [String] { [] }
 
   /// Starts an episode whose initial state depends on the seed alone.
-  public func reset(seed: UInt64) { reset(.seed(seed)) }
+  ///
+  /// - Throws: what `reset(_:)` throws.
+  public func reset(seed: UInt64) throws { try reset(.seed(seed)) }
 
   /// Stops the program when a starting state does not fit this environment.
   func checkStartingState(_ state: [Double]) {
@@ -115,18 +127,22 @@ extension Environment {
   }
 
   /// Applies one action given as an array.
+  ///
+  /// - Throws: what `step(_:)` of a buffer throws.
   @discardableResult
-  public func step(_ action: [Float]) -> StepOutcome {
+  public func step(_ action: [Float]) throws -> StepOutcome {
     precondition(
       action.count == actionSpace.count,
       "\(name) takes actions of shape \(actionSpace.shape), not \(action.count) elements")
-    return action.withUnsafeBufferPointer { step($0) }
+    return try action.withUnsafeBufferPointer { try step($0) }
   }
 
   /// Everything that the future of the episode depends on.
-  public func savedState() -> EnvironmentState {
+  ///
+  /// - Throws: what `save(to:)` throws.
+  public func savedState() throws -> EnvironmentState {
     var state = EnvironmentState()
-    save(to: &state)
+    try save(to: &state)
     return state
   }
 

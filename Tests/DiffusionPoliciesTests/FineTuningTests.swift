@@ -224,7 +224,7 @@ import TestSupport
       random: RandomStream(seed: 5))
     var starts: Set<[Float]> = []
     for iteration in 0..<3 {
-      if iteration > 0 { collector.startNextEpisodes() }
+      if iteration > 0 { try collector.startNextEpisodes() }
       var metrics = Metrics()
       let rollout = try collector.collect(
         policy, decisionCount: 1, iteration: iteration, &metrics)

@@ -25,16 +25,16 @@ struct PolicyEvaluationTests {
   @Test func startsAndNoiseDiffer() throws {
     var starts: Set<[Float]> = []
     for episode in 0..<4 {
-      let slot = EpisodeSlot(try environment.make(), episode: episode, seed: 9)
+      let slot = try EpisodeSlot(try environment.make(), episode: episode, seed: 9)
       starts.insert(slot.observation.elements)
     }
     #expect(starts.count == 4)
-    let slot = EpisodeSlot(try environment.make(), episode: 0, seed: 9)
+    let slot = try EpisodeSlot(try environment.make(), episode: 0, seed: 9)
     var noise: Set<UInt64> = []
     for _ in 0..<3 {
       var stream = slot.stream
       noise.insert(stream.next())
-      slot.step(.zeros([2, 1]))
+      try slot.step(.zeros([2, 1]))
     }
     #expect(noise.count == 3)
   }

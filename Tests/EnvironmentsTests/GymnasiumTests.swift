@@ -23,7 +23,7 @@ import Testing
       environment.reset(.state(Array(initial[seed])))
       for step in 0..<stepCount {
         let row = Array(steps[seed, step])
-        let outcome = environment.step(row.prefix(actionSize).map { Float($0) })
+        let outcome = try environment.step(row.prefix(actionSize).map { Float($0) })
         let found = environment.observation.map { Double($0) } + [Double(outcome.reward)]
         let expected = row.dropFirst(actionSize).dropLast()
         #expect(found.count == expected.count)

@@ -29,7 +29,7 @@ import Testing
         let recorded = states[5 * step..<5 * step + 5].map { Double($0) }
         let found = environment.state
         errors.append(max(abs(found[2] - recorded[2]), abs(found[3] - recorded[3])))
-        environment.step(Array(actions[2 * step..<2 * step + 2]))
+        try environment.step(Array(actions[2 * step..<2 * step + 2]))
       }
       finalErrors.append(errors.last ?? .nan)
       worstErrors.append(errors.max() ?? .nan)

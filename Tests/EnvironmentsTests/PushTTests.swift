@@ -15,7 +15,7 @@ import Testing
       environment.reset(.state(Array(initial[episode])))
       for step in 0..<60 {
         let row = Array(steps[episode, step])
-        let outcome = environment.step([Float(row[0]), Float(row[1])])
+        let outcome = try environment.step([Float(row[0]), Float(row[1])])
         let found = environment.state + [environment.coverage]
         for (mine, theirs) in zip(found, row[2...]) { worst = max(worst, abs(mine - theirs)) }
         let isClose = zip(found, row[2...]).allSatisfy { abs($0 - $1) <= 1e-7 }
@@ -38,23 +38,23 @@ import Testing
     }
   }
 
-  @Test func endsWhenTheBlockIsHome() {
+  @Test func endsWhenTheBlockIsHome() throws {
     let environment = PushTEnvironment()
     environment.reset(.state([60, 60, 256, 256, .pi / 4]))
-    let outcome = environment.step([60, 60])
+    let outcome = try environment.step([60, 60])
     #expect(outcome == StepOutcome(reward: 1, isTerminated: true))
     #expect(environment.info["isSuccess"] == 1)
     environment.reset(.state([60, 60, 256, 270, .pi / 4]))
-    let near = environment.step([60, 60])
+    let near = try environment.step([60, 60])
     #expect(near.reward > 0.5 && near.reward < 1 && !near.isFinished)
   }
 
   @Test func successMayBeWorthMore() throws {
     let environment = try EnvironmentRegistry.standard.make("push-t", ["successReward": "50"])
-    environment.reset(.state([60, 60, 256, 256, .pi / 4]))
-    #expect(environment.step([60, 60]) == StepOutcome(reward: 51, isTerminated: true))
-    environment.reset(.state([60, 60, 256, 300, .pi / 4]))
-    #expect(environment.step([60, 60]).reward < 1)
+    try environment.reset(.state([60, 60, 256, 256, .pi / 4]))
+    #expect(try environment.step([60, 60]) == StepOutcome(reward: 51, isTerminated: true))
+    try environment.reset(.state([60, 60, 256, 300, .pi / 4]))
+    #expect(try environment.step([60, 60]).reward < 1)
   }
 
   @Test func theLastPixelsMayBeWorthMore() throws {
@@ -63,8 +63,8 @@ import Testing
     for y in [258.0, 270, 300] {
       let start = EpisodeStart.state([60, 60, 256, y, .pi / 4])
       plain.reset(start)
-      steep.reset(start)
-      let (expected, found) = (plain.step([60, 60]).reward, steep.step([60, 60]).reward)
+      try steep.reset(start)
+      let (expected, found) = try (plain.step([60, 60]).reward, steep.step([60, 60]).reward)
       #expect(!(abs(found - pow(expected, 6)) > 1e-6))
     }
     #expect(throws: (any Error).self) {
@@ -84,8 +84,8 @@ import Testing
     ]
     let random = RandomActions(space: plain.actionSpace, seed: 4)
     for start in starts {
-      let expected = plain.playEpisode(from: start, policy: { _, step in random[step] })
-      let found = paid.playEpisode(from: start, policy: { _, step in random[step] })
+      let expected = try plain.playEpisode(from: start, policy: { _, step in random[step] })
+      let found = try paid.playEpisode(from: start, policy: { _, step in random[step] })
       #expect(found.bestReward == expected.bestReward)
       #expect((0...1).contains(expected.bestReward) && found.totalReward != expected.totalReward)
       #expect(found.isSuccess == expected.isSuccess)
@@ -98,14 +98,14 @@ import Testing
     let paid = try EnvironmentRegistry.standard.make("push-t", ["reward": "progress"])
     let plain = PushTEnvironment()
     let start = EpisodeStart.state([200, 340, 230, 300, 0.6])
-    paid.reset(start)
+    try paid.reset(start)
     plain.reset(start)
     let first = Float(plain.coverage / PushTEnvironment.successCoverage)
     var (sum, last) = (first, Float(0))
     for step in 0..<30 {
       let action: [Float] = [220 + 4 * Float(step), 320 - 3 * Float(step)]
-      last = plain.step(action).reward
-      sum += paid.step(action).reward
+      last = try plain.step(action).reward
+      sum += try paid.step(action).reward
     }
     #expect(!(abs(sum - last) > 1e-5))
     #expect(abs(last - first) > 0.05)
@@ -132,11 +132,11 @@ import Testing
     #expect(!(abs(Double(observation[1]) - (200 + first.x)) > 1e-4))
   }
 
-  @Test func survivesTargetsThatMakeNoSense() {
+  @Test func survivesTargetsThatMakeNoSense() throws {
     let environment = PushTEnvironment()
     for target in [Float.infinity, -.infinity, .nan, .greatestFiniteMagnitude, 1e30] {
-      environment.reset(seed: 3)
-      for _ in 0..<5 { environment.step([target, 256]) }
+      try environment.reset(seed: 3)
+      for _ in 0..<5 { try environment.step([target, 256]) }
       let observation = environment.observation
       #expect(observation.allSatisfy(\.isFinite) == target.isFinite)
     }

@@ -82,7 +82,45 @@ import Testing
       .init(name: "counting", summary: "counts", timeLimit: 4) { _ in CountingEnvironment() })
     let environment = try registry.make("counting")
     #expect(environment.layer(TimeLimit.self)?.stepLimit == 4)
-    let statistics = environment.playEpisode(from: .seed(0), policy: { _, step in [Float(step)] })
+    let statistics = try environment.playEpisode(
+      from: .seed(0), policy: { _, step in [Float(step)] })
     #expect(statistics.stepCount == 4 && statistics.totalReward == 6)
+  }
+
+  /// Environments that are found by their names, not registered one by one.
+  @Test func namesWithAPrefixAreResolved() throws {
+    var registry = EnvironmentRegistry.standard
+    registry.register(
+      .init(prefix: "count", summary: "counting environments that end where their name says") {
+        rest in
+        guard let last = Int(rest) else {
+          throw EnvironmentError.unknownEnvironment(
+            name: "count:\(rest)", nearest: nil, known: ["count:NUMBER"])
+        }
+        return .init(
+          name: "count:\(rest)", summary: "", timeLimit: 9,
+          parameters: [EnvironmentParameterDescription("spare", default: true, "of no use")]
+        ) { _ in CountingEnvironment(lastStep: last) }
+      })
+    func length(_ name: String, _ parameters: [String: EnvironmentParameter] = [:]) throws -> Int {
+      try registry.make(name, parameters)
+        .playEpisode(from: .seed(0), policy: { _, _ in [1] }).stepCount
+    }
+    #expect(try length("count:4") == 4 && length("count:40") == 9)
+    #expect(try length("count:40", ["timeLimit": 12]) == 12)
+    #expect(try registry.parameters(of: "count:4") == ["spare": "true", "timeLimit": "9"])
+    #expect(registry.knows("count:4") && registry.knows("hopper") && !registry.knows("cuont:4"))
+    for (name, words) in [
+      ("cuont:4", "no environments are found by 'cuont:', as in 'cuont:4'; did you mean 'count'?"),
+      ("count:four", "no environment is called 'count:four'; known: count:NUMBER"),
+      ("hoppper", "known: hopper, walker2d, half-cheetah, push-t, count:..."),
+    ] {
+      let error = #expect(throws: EnvironmentError.self) { try registry.make(name) }
+      #expect("\(try #require(error))".contains(words))
+    }
+    let error = #expect(throws: EnvironmentError.self) {
+      try self.registry.make("gymnasium:Ant-v5")
+    }
+    #expect("\(try #require(error))".hasSuffix("name an environment of 'attune environment list'"))
   }
 }

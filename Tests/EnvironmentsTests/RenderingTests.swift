@@ -33,7 +33,7 @@ import Testing
   @Test(arguments: ["hopper", "walker2d", "half-cheetah"])
   func robotsStandUprightInTheMiddle(name: String) throws {
     let environment = try EnvironmentRegistry.standard.make(name)
-    environment.reset(seed: 0)
+    try environment.reset(seed: 0)
     let image = try environment.render(width: 200, height: 160)
     #expect(image.width == 200 && image.height == 160)
     // Sky above: blue. Floor below: darker, nearly gray, with bright and dark squares.

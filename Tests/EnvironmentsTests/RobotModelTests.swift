@@ -19,7 +19,7 @@ import Testing
     let model = try MuJoCoModel.compiled(from: text, for: task)
     // All simulations share the model; drawing one of them leaves it as it is.
     let environment = try EnvironmentRegistry.standard.make(String(task.dropLast("-v4".count)))
-    environment.reset(seed: 0)
+    try environment.reset(seed: 0)
     _ = try environment.render(width: 16, height: 16)
     let found = ModelNumbers.all(of: model.pointer)
     #expect(found.count > 90)

@@ -24,17 +24,25 @@ import Testing
       #expect(a == Array(b.prefix(a.count)))
     }
     #expect(few.finished == many.finished.filter { $0.environment < 2 })
+    // The last two of seven, in a vector of their own.
+    let last = try rollOut("hopper", count: 2, firstNumber: 5, stepCount: 60)
+    for (a, b) in zip(last.observations, many.observations) {
+      #expect(a == Array(b.suffix(a.count)))
+    }
+    #expect(last.finished == many.finished.filter { $0.environment >= 5 })
     let first = few.observations[0]
     #expect(first.prefix(first.count / 2) != first.suffix(first.count / 2))
   }
 
   private struct Result: Equatable {
     var observations: [[UInt32]] = []
-    var finished: [VectorEnvironment.FinishedEpisode] = []
+    var finished: [FinishedEpisode] = []
   }
 
-  private func rollOut(_ name: String, count: Int, stepCount: Int) throws -> Result {
-    let vector = try VectorEnvironment(count: count, seed: 3) {
+  private func rollOut(
+    _ name: String, count: Int, firstNumber: Int = 0, stepCount: Int
+  ) throws -> Result {
+    let vector = try LocalVectorEnvironment(count: count, seed: 3, firstNumber: firstNumber) {
       try EnvironmentRegistry.standard.make(name)
     }
     var result = Result()
@@ -42,9 +50,9 @@ import Testing
     for step in 0..<stepCount {
       // Each environment's actions depend on its index alone.
       let actions = (0..<count).flatMap {
-        RandomActions(space: vector.actionSpace, seed: UInt64($0))[step]
+        RandomActions(space: vector.actionSpace, seed: UInt64(firstNumber + $0))[step]
       }
-      vector.step(Tensor(shape: [count] + vector.actionSpace.shape, elements: actions))
+      try vector.step(Tensor(shape: [count] + vector.actionSpace.shape, elements: actions))
       result.observations.append(vector.observations.map(\.bitPattern))
       result.finished += vector.finishedEpisodes
     }
@@ -52,16 +60,16 @@ import Testing
   }
 
   @Test func keepsTheFinalObservationAndStartsTheNextEpisode() throws {
-    let vector = try VectorEnvironment(count: 2, seed: 0) {
+    let vector = try LocalVectorEnvironment(count: 2, seed: 0) {
       ActionChunks(TimeLimit(CountingEnvironment(lastStep: 5), stepLimit: 4), count: 3)
     }
     #expect(vector.finalObservations.elementsEqual(vector.observations))
     let starts = Array(vector.observations)
     #expect(starts[0] == 0 && starts[1] != starts[3])
-    vector.step(Tensor(repeating: 1, shape: [2, 3, 1]))
+    try vector.step(Tensor(repeating: 1, shape: [2, 3, 1]))
     #expect(vector.outcomes.allSatisfy { $0 == StepOutcome(reward: 3) })
     #expect(Array(vector.observations) == [3, 1, 3, 1] && vector.finishedEpisodes.isEmpty)
-    vector.step(Tensor(repeating: 2, shape: [2, 3, 1]))
+    try vector.step(Tensor(repeating: 2, shape: [2, 3, 1]))
     #expect(vector.outcomes.allSatisfy { $0 == StepOutcome(reward: 2, isTruncated: true) })
     #expect(Array(vector.finalObservations) == [4, 2, 4, 2])
     #expect(vector.observations[0] == 0 && vector.observations[1] != starts[1])
@@ -73,64 +81,98 @@ import Testing
   /// Not the first episodes again: a training that starts anew with every iteration would see
   /// nothing else.
   @Test func startsTheNextEpisodesWhenTold() throws {
-    let vector = try VectorEnvironment(count: 8, seed: 0) {
+    let vector = try LocalVectorEnvironment(count: 8, seed: 0) {
       try EnvironmentRegistry.standard.make("push-t")
     }
     var seen = Set([Array(vector.observations)])
     for _ in 0..<3 {
-      vector.startNextEpisodes()
+      try vector.startNextEpisodes()
       #expect(seen.insert(Array(vector.observations)).inserted)
       #expect(vector.finalObservations.elementsEqual(vector.observations))
     }
     // The same as those that come by themselves.
-    let other = try VectorEnvironment(count: 8, seed: 0) {
+    let other = try LocalVectorEnvironment(count: 8, seed: 0) {
       TimeLimit(try EnvironmentRegistry.standard.make("push-t"), stepLimit: 1)
     }
-    for _ in 0..<3 { other.step(Tensor(repeating: 256, shape: [8, 2])) }
+    for _ in 0..<3 { try other.step(Tensor(repeating: 256, shape: [8, 2])) }
     #expect(other.observations.elementsEqual(vector.observations))
   }
 
   @Test func aSavedVectorGoesOnBitByBit() throws {
-    func make(seed: UInt64 = 5) throws -> VectorEnvironment {
-      try VectorEnvironment(count: 4, seed: seed) {
+    func make(seed: UInt64 = 5) throws -> LocalVectorEnvironment {
+      try LocalVectorEnvironment(count: 4, seed: seed) {
         ActionChunks(
           ObservationHistory(try EnvironmentRegistry.standard.make("walker2d"), count: 2), count: 4)
       }
     }
-    func play(_ vector: VectorEnvironment, _ steps: Range<Int>) -> [[UInt32]] {
-      steps.map { step in
+    func play(_ vector: LocalVectorEnvironment, _ steps: Range<Int>) throws -> [[UInt32]] {
+      try steps.map { step in
         let actions = (0..<4).flatMap {
           RandomActions(space: vector.actionSpace, seed: UInt64($0))[step]
         }
-        vector.step(Tensor(shape: [4, 4, 6], elements: actions))
+        try vector.step(Tensor(shape: [4, 4, 6], elements: actions))
         return vector.observations.map(\.bitPattern) + vector.outcomes.map(\.reward.bitPattern)
           + vector.finishedEpisodes.map { UInt32($0.statistics.stepCount) }
       }
     }
     let vector = try make()
-    _ = play(vector, 0..<15)
-    let saved = vector.savedState()
-    let first = play(vector, 15..<40)
+    _ = try play(vector, 0..<15)
+    let saved = try vector.savedState()
+    let first = try play(vector, 15..<40)
     let resumed = try make()
     try resumed.restore(saved)
-    #expect(play(resumed, 15..<40) == first)
+    #expect(try play(resumed, 15..<40) == first)
     let other = try make(seed: 6)
     #expect(throws: EnvironmentError.self) { try other.restore(saved) }
     #expect(vector.observationTensor.shape == [4, 2, 17])
   }
 
   @Test func brokenNumbersNeverReachTheObservations() throws {
-    let vector = try VectorEnvironment(count: 3, seed: 0) {
+    let vector = try LocalVectorEnvironment(count: 3, seed: 0) {
       let environment = CountingEnvironment()
       environment.brokenStep = 2
       return FiniteGuard(environment, warn: { _ in })
     }
     for step in 0..<6 {
-      vector.step(Tensor(repeating: Float(step), shape: [3, 1]))
+      try vector.step(Tensor(repeating: Float(step), shape: [3, 1]))
       #expect(vector.observations.allSatisfy { $0.isFinite })
       #expect(vector.finalObservations.allSatisfy { $0.isFinite })
       #expect(
         vector.outcomes.allSatisfy { $0.reward.isFinite && $0.isTerminated == (step % 2 == 1) })
     }
+  }
+
+  /// An environment that dies at a step of its own.
+  private final class Mortal: EnvironmentWrapper {
+    let base: any Environment
+    private var remaining: Int
+    private let index: Int
+    init(_ index: Int, lifetime: Int) {
+      (base, self.index, remaining) = (LineEnvironment(), index, lifetime)
+    }
+
+    func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
+      remaining -= 1
+      guard remaining >= 0 else {
+        throw EnvironmentError.failed(
+          environment: "mortal", doing: "step", reason: "number \(index) is dead")
+      }
+      return try base.step(action)
+    }
+  }
+
+  /// Whatever worker meets an error first, that of the first environment is thrown.
+  @Test func theFirstFailureIsThrown() throws {
+    var made = 0
+    let vector = try LocalVectorEnvironment(count: 6, seed: 0) {
+      made += 1
+      return Mortal(made - 1, lifetime: made > 2 ? 2 : 100)
+    }
+    let actions = Tensor(repeating: 0, shape: [6, 1])
+    for _ in 0..<2 { try vector.step(actions) }
+    let error = #expect(throws: EnvironmentError.self) { try vector.step(actions) }
+    #expect(
+      "\(try #require(error))" == "environment mortal failed while it was to step: number 2 is dead"
+    )
   }
 }

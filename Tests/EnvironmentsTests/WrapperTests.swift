@@ -49,66 +49,66 @@ final class CountingEnvironment: Environment {
 }
 
 @Suite struct WrapperTests {
-  @Test func historyRepeatsTheFirstObservation() {
+  @Test func historyRepeatsTheFirstObservation() throws {
     let environment = ObservationHistory(CountingEnvironment(), count: 3)
     #expect(environment.observationSpace.shape == [3, 2])
-    environment.reset(seed: 7)
+    try environment.reset(seed: 7)
     #expect(environment.observation == [0, -7, 0, -7, 0, -7])
-    environment.step([5])
+    try environment.step([5])
     #expect(environment.observation == [0, -7, 0, -7, 1, 5])
-    environment.step([6])
-    environment.step([8])
+    try environment.step([6])
+    try environment.step([8])
     #expect(environment.observation == [1, 5, 2, 6, 3, 8])
   }
 
-  @Test func chunksSumRewardsAndStopAtTheEnd() {
+  @Test func chunksSumRewardsAndStopAtTheEnd() throws {
     let inner = CountingEnvironment(lastStep: 6)
     let environment = ActionChunks(inner, count: 4)
     #expect(environment.actionSpace.shape == [4, 1] && environment.stepsPerSecond == 5)
-    environment.reset(seed: 0)
-    #expect(environment.step([1, 2, 3, 4]) == StepOutcome(reward: 10))
+    try environment.reset(seed: 0)
+    #expect(try environment.step([1, 2, 3, 4]) == StepOutcome(reward: 10))
     #expect(environment.observation == [4, 4])
-    #expect(environment.step([5, 6, 70, 80]) == StepOutcome(reward: 11, isTerminated: true))
+    #expect(try environment.step([5, 6, 70, 80]) == StepOutcome(reward: 11, isTerminated: true))
     #expect(inner.stepCount == 6 && environment.observation == [6, 6])
   }
 
   /// The history inside a chunk holds the steps between the decisions.
-  @Test func historyInsideChunksSeesEveryStep() {
+  @Test func historyInsideChunksSeesEveryStep() throws {
     let environment = ActionChunks(ObservationHistory(CountingEnvironment(), count: 2), count: 4)
-    environment.reset(seed: 0)
-    environment.step([1, 2, 3, 4])
+    try environment.reset(seed: 0)
+    try environment.step([1, 2, 3, 4])
     #expect(environment.observation == [3, 3, 4, 4])
   }
 
-  @Test func timeLimitTruncatesAndKeepsTerminationsApart() {
+  @Test func timeLimitTruncatesAndKeepsTerminationsApart() throws {
     let limited = TimeLimit(CountingEnvironment(), stepLimit: 3)
-    limited.reset(seed: 0)
-    let outcomes = (0..<3).map { _ in limited.step([0]) }
+    try limited.reset(seed: 0)
+    let outcomes = try (0..<3).map { _ in try limited.step([0]) }
     #expect(outcomes.map(\.isTruncated) == [false, false, true])
     #expect(outcomes.allSatisfy { !$0.isTerminated })
-    limited.reset(seed: 0)
-    #expect(!limited.step([0]).isFinished)
+    try limited.reset(seed: 0)
+    #expect(try !limited.step([0]).isFinished)
 
     let both = TimeLimit(CountingEnvironment(lastStep: 2), stepLimit: 3)
-    both.reset(seed: 0)
-    both.step([0])
-    #expect(both.step([0]) == StepOutcome(reward: 0, isTerminated: true))
+    try both.reset(seed: 0)
+    try both.step([0])
+    #expect(try both.step([0]) == StepOutcome(reward: 0, isTerminated: true))
   }
 
-  @Test func recorderAddsUp() {
+  @Test func recorderAddsUp() throws {
     let environment = EpisodeRecorder(CountingEnvironment(lastStep: 3))
-    environment.reset(seed: 0)
-    environment.step([1])
+    try environment.reset(seed: 0)
+    try environment.step([1])
     #expect(environment.statistics.isSuccess == nil)
-    environment.step([5])
-    environment.step([-2])
+    try environment.step([5])
+    try environment.step([-2])
     var expected = EpisodeStatistics()
     expected.totalReward = 4
     expected.stepCount = 3
     expected.bestReward = 5
     expected.isSuccess = true
     #expect(environment.statistics == expected)
-    environment.reset(seed: 0)
+    try environment.reset(seed: 0)
     #expect(environment.statistics == EpisodeStatistics())
   }
 
@@ -163,40 +163,42 @@ final class CountingEnvironment: Environment {
       actions: MinMaxNormalization(
         minimum: Array(repeating: 0.25, count: 6), maximum: Array(repeating: 0.25, count: 6)))
     let random = RandomActions(space: environment.actionSpace, seed: 1)
-    let statistics = environment.playEpisode(from: .seed(3), policy: { _, step in random[step] })
+    let statistics = try environment.playEpisode(
+      from: .seed(3), policy: { _, step in random[step] })
     #expect(statistics.stepCount == 1000)
     #expect(abs(statistics.totalReward + 37.5) < 1e-5, "\(statistics.totalReward)")
   }
 
-  @Test func normalizedEnvironmentScalesBothWays() {
+  @Test func normalizedEnvironmentScalesBothWays() throws {
     let environment = NormalizedEnvironment(
       CountingEnvironment(),
       observations: MinMaxNormalization(minimum: [0, 0], maximum: [10, 100]),
       actions: MinMaxNormalization(minimum: [0], maximum: [100]))
     #expect(
       environment.actionSpace.lowerBounds == [-1] && environment.actionSpace.upperBounds == [1])
-    environment.reset(seed: 0)
-    #expect(environment.step([0]).reward == 50)
+    try environment.reset(seed: 0)
+    #expect(try environment.step([0]).reward == 50)
     #expect(environment.observation == [-0.8, 0])
   }
 
-  @Test func brokenNumbersEndTheEpisodeAndStayInside() {
+  @Test func brokenNumbersEndTheEpisodeAndStayInside() throws {
     let inner = CountingEnvironment()
     inner.brokenStep = 3
     var warnings: [String] = []
     let environment = FiniteGuard(inner) { warnings.append($0) }
-    environment.reset(seed: 0)
-    environment.step([1])
-    environment.step([2])
-    #expect(environment.step([3]) == StepOutcome(reward: 0, isTerminated: true))
+    try environment.reset(seed: 0)
+    try environment.step([1])
+    try environment.step([2])
+    #expect(try environment.step([3]) == StepOutcome(reward: 0, isTerminated: true))
     #expect(environment.observation == [2, 2])
     #expect(environment.info["isBroken"] == 1)
     // It stays ended even if the simulator recovers.
-    #expect(environment.step([4]).isTerminated && environment.observation == [2, 2])
+    #expect(try environment.step([4]).isTerminated && environment.observation == [2, 2])
     #expect(warnings.count == 1 && warnings[0].contains("'step'") && warnings[0].contains("nan"))
-    environment.reset(seed: 0)
-    #expect(environment.step([1]) == StepOutcome(reward: 1) && environment.info["isBroken"] == nil)
-    #expect(environment.step([.nan]) == StepOutcome(reward: 0, isTerminated: true))
+    try environment.reset(seed: 0)
+    #expect(
+      try environment.step([1]) == StepOutcome(reward: 1) && environment.info["isBroken"] == nil)
+    #expect(try environment.step([.nan]) == StepOutcome(reward: 0, isTerminated: true))
     #expect(warnings.count == 2 && warnings[1].contains("action"))
   }
 
@@ -209,11 +211,12 @@ final class CountingEnvironment: Environment {
       let environment = FiniteGuard(robot) { warnings.append($0) }
       var state = [Double](repeating: 0, count: environment.startingStateNames.count)
       state[1] = 1.25
-      environment.reset(.state(state))
+      try environment.reset(.state(state))
       #expect(environment.observation.allSatisfy { $0.isFinite })
       state[state.count - 1] = 1e11
-      environment.reset(.state(state))
-      let outcome = environment.step([Float](repeating: 0, count: environment.actionSpace.count))
+      try environment.reset(.state(state))
+      let outcome = try environment.step(
+        [Float](repeating: 0, count: environment.actionSpace.count))
       #expect(outcome == StepOutcome(reward: 0, isTerminated: true), "\(name)")
       #expect(environment.observation.allSatisfy { $0.isFinite } && !warnings.isEmpty)
     }
@@ -224,8 +227,8 @@ final class CountingEnvironment: Environment {
     #expect(environment.layer(PushTEnvironment.self) != nil)
     #expect(environment.layer(TimeLimit.self)?.stepLimit == 300)
     #expect(environment.layer(ObservationHistory.self) == nil)
-    environment.reset(.state([60, 60, 256, 256, .pi / 4]))
-    #expect(environment.step([60, 60, 60, 60]) == StepOutcome(reward: 1, isTerminated: true))
+    try environment.reset(.state([60, 60, 256, 256, .pi / 4]))
+    #expect(try environment.step([60, 60, 60, 60]) == StepOutcome(reward: 1, isTerminated: true))
     #expect(environment.layer(EpisodeRecorder.self)?.statistics.isSuccess == true)
   }
 }

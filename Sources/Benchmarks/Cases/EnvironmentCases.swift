@@ -13,41 +13,54 @@ extension BenchmarkCase {
     return BenchmarkCase(
       name: "environments-\(name)-\(count)x\(stepCount)", items: (count * stepCount, "steps")
     ) {
-      guard
-        let vector = try? VectorEnvironment(
-          count: count, seed: 1, make: { try EnvironmentRegistry.standard.make(name) })
-      else { preconditionFailure("no environment '\(name)'") }
+      let vector = required(name) {
+        try LocalVectorEnvironment(count: count, seed: 1) {
+          try EnvironmentRegistry.standard.make(name)
+        }
+      }
       return { random in
         let actions = (0..<stepCount).map { _ in
           scaled(&random, [count], to: vector.actionSpace)
         }
-        return { for action in actions { vector.step(action) } }
+        return { required(name) { for action in actions { try vector.step(action) } } }
       }
     }
   }
 
   private static func single(_ name: String) -> BenchmarkCase {
     BenchmarkCase(name: "environment-\(name)-1000", items: (1000, "steps")) {
-      guard let environment = try? EnvironmentRegistry.standard.make(name) else {
-        preconditionFailure("no environment '\(name)'")
+      let environment = required(name) {
+        let environment = try EnvironmentRegistry.standard.make(name)
+        try environment.reset(seed: 1)
+        return environment
       }
-      environment.reset(seed: 1)
       var seed: UInt64 = 1
       return { random in
         let actions = scaled(&random, [1000], to: environment.actionSpace)
         return {
           let size = environment.actionSpace.count
-          actions.withUnsafeElements { actions in
-            for start in stride(from: 0, to: actions.count, by: size) {
-              let action = UnsafeBufferPointer(rebasing: actions[start..<start + size])
-              if environment.step(action).isFinished {
-                seed += 1
-                environment.reset(seed: seed)
+          required(name) {
+            try actions.withUnsafeElements { actions in
+              for start in stride(from: 0, to: actions.count, by: size) {
+                let action = UnsafeBufferPointer(rebasing: actions[start..<start + size])
+                if try environment.step(action).isFinished {
+                  seed += 1
+                  try environment.reset(seed: seed)
+                }
               }
             }
           }
         }
       }
+    }
+  }
+
+  /// What a benchmark cannot go on without.
+  private static func required<Result>(_ name: String, _ body: () throws -> Result) -> Result {
+    do {
+      return try body()
+    } catch {
+      preconditionFailure("environment '\(name)': \(error)")
     }
   }
 

@@ -27,7 +27,7 @@ public struct DemonstrationCollector: Sendable {
   ///
   /// - Parameters:
   ///   - episodes: which ones, counted from the seed.
-  /// - Throws: `PolicyError` if policy and environment do not fit, and what making one throws.
+  /// - Throws: `PolicyError` if policy and environment do not fit, and what environments throw.
   public func collect(_ episodes: Range<Int>) throws -> Demonstrations {
     var parts = [Result<Demonstrations, any Error>?](repeating: nil, count: episodes.count)
     parts.withUnsafeMutableBufferPointer { parts in
@@ -45,7 +45,7 @@ public struct DemonstrationCollector: Sendable {
     let act = try policy.player(in: environment, choice: choice, seed: episodeSeed)
     var result = Demonstrations(
       stateSize: environment.observationSpace.count, actionSize: environment.actionSpace.count)
-    environment.playEpisode(
+    try environment.playEpisode(
       from: .seed(episodeSeed),
       policy: { observation, step in
         let action = act(observation, step)

@@ -145,7 +145,7 @@ public struct DemonstrationConfiguration: Settings {
 extension EnvironmentConfiguration {
   /// The steps after which it ends an episode; nil for an environment that the registry lacks.
   fileprivate func timeLimit(in registry: EnvironmentRegistry) throws -> Int? {
-    guard registry.entries.contains(where: { $0.name == name }) else { return nil }
+    guard registry.knows(name) else { return nil }
     return try make(in: registry).layer(TimeLimit.self)?.stepLimit
   }
 }
@@ -153,7 +153,8 @@ extension EnvironmentConfiguration {
 extension Demonstrations {
   /// The same episodes with the observations of an environment that is put into every state.
   ///
-  /// - Throws: `DemonstrationError.inconsistent` if these are no states of the environment.
+  /// - Throws: `DemonstrationError.inconsistent` if these are no states of the environment; what
+  ///   its `reset` throws.
   func observed(in environment: any Environment, path: String) throws -> Demonstrations {
     let names = environment.startingStateNames
     guard names.count == stateSize, !names.isEmpty else {
@@ -176,7 +177,7 @@ extension Demonstrations {
     result.looksNormalized = looksNormalized
     result.states.reserveCapacity(stepCount * result.stateSize)
     for start in stride(from: 0, to: states.count, by: stateSize) {
-      environment.reset(.state(states[start..<start + stateSize].map(Double.init)))
+      try environment.reset(.state(states[start..<start + stateSize].map(Double.init)))
       result.states += environment.observation
     }
     return result

@@ -14,19 +14,19 @@ final class EpisodeSlot: @unchecked Sendable {
   private let seed: UInt64
   private var decision = 0
 
-  init(_ environment: any Environment, episode: Int, seed: UInt64) {
+  init(_ environment: any Environment, episode: Int, seed: UInt64) throws {
     self.environment = environment
     recorder = environment.layer(EpisodeRecorder.self)
     self.seed = seed
     self.episode = episode
-    start(episode: episode)
+    try start(episode: episode)
   }
 
-  func start(episode: Int) {
+  func start(episode: Int) throws {
     self.episode = episode
     isFinished = false
     decision = 0
-    environment.reset(seed: PolicyEvaluation.startSeed(ofEpisode: episode, seed: seed))
+    try environment.reset(seed: PolicyEvaluation.startSeed(ofEpisode: episode, seed: seed))
   }
 
   /// The noise of the next decision.
@@ -43,8 +43,8 @@ final class EpisodeSlot: @unchecked Sendable {
   var statistics: EpisodeStatistics { recorder?.statistics ?? EpisodeStatistics() }
 
   /// Executes a chunk `[Ta, Da]`.
-  func step(_ chunk: Tensor) {
-    isFinished = chunk.withUnsafeElements { environment.step($0).isFinished }
+  func step(_ chunk: Tensor) throws {
+    isFinished = try chunk.withUnsafeElements { try environment.step($0).isFinished }
     decision += 1
   }
 }

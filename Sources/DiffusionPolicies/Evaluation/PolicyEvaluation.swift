@@ -41,18 +41,18 @@ public struct PolicyEvaluation: Sendable {
   ///   - episodeCount: episodes 0 ..< that.
   ///   - mode: as it is judged, unless its exploration is what is to be judged.
   ///   - didFinish: told the number of episodes done; what it throws ends the play.
-  /// - Throws: what making environments and `didFinish` throw.
+  /// - Throws: what environments and `didFinish` throw.
   public func play(
     _ policy: any ActingPolicy, episodeCount: Int, mode: ActionMode = .evaluating,
     didFinish: (Int) throws -> Void = { _ in }
   ) throws -> [EpisodeStatistics] {
     var results = [EpisodeStatistics](repeating: EpisodeStatistics(), count: episodeCount)
     var slots = try (0..<min(sideBySide, episodeCount)).map { episode in
-      EpisodeSlot(try environment.make(), episode: episode, seed: seed)
+      try EpisodeSlot(try environment.make(), episode: episode, seed: seed)
     }
     var (next, done) = (slots.count, 0)
     while !slots.isEmpty {
-      step(slots, policy, mode)
+      try step(slots, policy, mode)
       var running: [EpisodeSlot] = []
       for slot in slots {
         if slot.isFinished {
@@ -60,7 +60,7 @@ public struct PolicyEvaluation: Sendable {
           done += 1
           try didFinish(done)
           guard next < episodeCount else { continue }
-          slot.start(episode: next)
+          try slot.start(episode: next)
           next += 1
         }
         running.append(slot)
@@ -72,23 +72,25 @@ public struct PolicyEvaluation: Sendable {
 
   /// Plays one episode as `play` does and shows the environment at its start and after every step.
   ///
-  /// - Throws: what making the environment throws.
+  /// - Throws: what the environment and `visit` throw.
   public func show(
     _ policy: any ActingPolicy, episode: Int,
-    visit: @escaping (any Environment, StepOutcome?) -> Void
+    visit: @escaping (any Environment, StepOutcome?) throws -> Void
   ) throws {
-    let slot = EpisodeSlot(try environment.make(visit: visit), episode: episode, seed: seed)
-    while !slot.isFinished { step([slot], policy, .evaluating) }
+    let slot = try EpisodeSlot(try environment.make(visit: visit), episode: episode, seed: seed)
+    while !slot.isFinished { try step([slot], policy, .evaluating) }
   }
 
-  private func step(_ slots: [EpisodeSlot], _ policy: any ActingPolicy, _ mode: ActionMode) {
+  private func step(
+    _ slots: [EpisodeSlot], _ policy: any ActingPolicy, _ mode: ActionMode
+  ) throws {
     let observations = Tensor.stacked(slots.map(\.observation))  // [B, To, Do]
     let decisions = policy.decideInParallel(
       on: observations, mode: mode, streams: slots.map(\.stream))
     let executed = decisions.chunks.slice(
       0..<environment.configuration.executedCount, along: 1)
     // A single one stays on this thread, where it may be drawing.
-    if slots.count == 1 { return slots[0].step(executed[0]) }
-    WorkerPool.shared.forEach(slots.count) { slots[$0].step(executed[$0]) }
+    if slots.count == 1 { return try slots[0].step(executed[0]) }
+    try WorkerPool.shared.tryForEach(slots.count) { try slots[$0].step(executed[$0]) }
   }
 }

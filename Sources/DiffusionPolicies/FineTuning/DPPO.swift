@@ -61,7 +61,9 @@ public final class DPPO<Policy: LikelihoodPolicy>: PolicyTrainer {
     ])
     // 1. The policy acts.
     let collector = actorCritic.collector
-    if configuration.startsEpisodesAnew && iteration > 0 { collector.startNextEpisodes() }
+    if configuration.startsEpisodesAnew && iteration > 0 {
+      try collector.startNextEpisodes()
+    }
     let rollout = try collector.collect(
       policy, decisionCount: configuration.decisionCount, iteration: iteration, &metrics)
     environmentSteps += rollout.count * actorCritic.start.configuration.executedCount

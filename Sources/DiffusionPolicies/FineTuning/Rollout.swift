@@ -98,7 +98,7 @@ extension Rollout {
 /// Lets a policy act in environments side by side and keeps what an update needs. Each rank has a share of
 /// the environments, whose numbers are global.
 final class RolloutCollector {
-  private let environments: VectorEnvironment
+  private let environments: any VectorEnvironment
   private let executedCount: Int
   private let seed: UInt64
   /// The numbers of this rank's environments.
@@ -121,9 +121,8 @@ final class RolloutCollector {
       count >= communicator.processCount, "environmentCount", count,
       "at least the number of processes, \(communicator.processCount)")
     own = communicator.share(of: count)
-    environments = try VectorEnvironment(
-      count: own.count, seed: seed, firstNumber: own.lowerBound
-    ) { try environment.make() }
+    environments = try environment.makeVector(
+      count: own.count, seed: seed, firstNumber: own.lowerBound)
     executedCount = environment.configuration.executedCount
     self.seed = seed
     self.communicator = communicator
@@ -131,8 +130,10 @@ final class RolloutCollector {
   }
 
   /// Abandons all episodes: the next decision of each environment is the first of another one.
-  func startNextEpisodes() {
-    environments.startNextEpisodes()
+  ///
+  /// - Throws: what the environments throw.
+  func startNextEpisodes() throws {
+    try environments.startNextEpisodes()
     isFirst = Array(repeating: true, count: environments.count)
   }
 
@@ -140,6 +141,8 @@ final class RolloutCollector {
   /// of the environments as `simulate`.
   ///
   /// The noise of environment b at decision t depends on the seed, the iteration, b and t alone.
+  ///
+  /// - Throws: what environments and the communicator throw.
   func collect(
     _ policy: some LikelihoodPolicy, decisionCount: Int, iteration: Int,
     _ metrics: inout Metrics
@@ -160,8 +163,8 @@ final class RolloutCollector {
         policy.decideInParallel(
           on: observed, mode: .exploring, streams: noise.map { $0.split(decision) })
       }
-      metrics.measure("simulate") {
-        environments.step(decisions.chunks.slice(0..<executedCount, along: 1))
+      try metrics.measure("simulate") {
+        try environments.step(decisions.chunks.slice(0..<executedCount, along: 1))
       }
       observations.append(observed)
       states.append(decisions.states)
@@ -203,10 +206,10 @@ final class RolloutCollector {
 
   /// What the next rollout depends on, besides the policy, of each rank.
   ///
-  /// - Throws: what the communicator throws.
+  /// - Throws: what the communicator throws, and what saving environments throws.
   func states() throws -> [State] {
     try communicator.gatherValues(
-      State(environments: environments.savedState(), isFirst: isFirst))
+      State(environments: try environments.savedState(), isFirst: isFirst))
   }
 
   /// - Throws: `EnvironmentError.stateMismatch` if they are the states of others; `ConfigurationError` if they

@@ -34,7 +34,7 @@ public struct PolicyEnvironment: Sendable {
 
   /// One environment; `visit` sees the inner one at every start and after every single step.
   public func make(
-    visit: ((any Environment, StepOutcome?) -> Void)? = nil
+    visit: ((any Environment, StepOutcome?) throws -> Void)? = nil
   ) throws -> any Environment {
     var environment = try configuration.environment.make(in: registry)
     if let visit { environment = StepVisitor(environment, visit: visit) }
@@ -42,6 +42,19 @@ public struct PolicyEnvironment: Sendable {
       environment, observations: normalization.observations, actions: normalization.actions)
     environment = ObservationHistory(environment, count: configuration.observationCount)
     return ActionChunks(environment, count: configuration.executedCount)
+  }
+
+  /// Several of them, stepped side by side.
+  ///
+  /// - Parameters:
+  ///   - count: `B`
+  ///   - seed: decides their starts.
+  ///   - firstNumber: the number of the first one, where others have those before it.
+  /// - Throws: what making and starting an environment throws.
+  public func makeVector(
+    count: Int, seed: UInt64, firstNumber: Int = 0
+  ) throws -> any VectorEnvironment {
+    try LocalVectorEnvironment(count: count, seed: seed, firstNumber: firstNumber) { try make() }
   }
 }
 

@@ -2,17 +2,17 @@ extension EnvironmentChecker {
   func seedingFindings() throws -> [String] {
     let (first, second) = (try make(), try make())
     let actions = RandomActions(space: first.actionSpace, seed: seed)
-    let trajectories = [first, second].map { environment in
-      environment.reset(seed: seed)
-      return play(environment, actions: actions, steps: 0..<stepCount)
+    let trajectories = try [first, second].map { environment in
+      try environment.reset(seed: seed)
+      return try play(environment, actions: actions, steps: 0..<stepCount)
     }
     if let step = trajectories[0].firstDifference(from: trajectories[1]) {
       return [
         "two environments with seed \(seed) and the same actions differ after \(step) steps"
       ]
     }
-    let starts = (0..<8).map { offset in
-      first.reset(seed: seed &+ UInt64(offset))
+    let starts = try (0..<8).map { offset in
+      try first.reset(seed: seed &+ UInt64(offset))
       return first.observation.map(\.bitPattern)
     }
     return Set(starts).count == 1 ? ["eight seeds give one and the same initial state"] : []
@@ -21,13 +21,13 @@ extension EnvironmentChecker {
   func independenceFindings() throws -> [String] {
     let (fresh, used) = (try make(), try make())
     let actions = RandomActions(space: fresh.actionSpace, seed: seed)
-    fresh.reset(seed: seed)
-    let expected = play(fresh, actions: actions, steps: 0..<stepCount)
+    try fresh.reset(seed: seed)
+    let expected = try play(fresh, actions: actions, steps: 0..<stepCount)
     let other = RandomActions(space: fresh.actionSpace, seed: seed &+ 1)
-    used.reset(seed: seed &+ 1)
-    _ = play(used, actions: other, steps: 0..<stepCount)
-    used.reset(seed: seed)
-    let found = play(used, actions: actions, steps: 0..<stepCount)
+    try used.reset(seed: seed &+ 1)
+    _ = try play(used, actions: other, steps: 0..<stepCount)
+    try used.reset(seed: seed)
+    let found = try play(used, actions: actions, steps: 0..<stepCount)
     return found.firstDifference(from: expected).map {
       ["an episode before this one shows after \(expected.describe(step: $0))"]
     } ?? []
@@ -36,14 +36,14 @@ extension EnvironmentChecker {
   func savingFindings() throws -> [String] {
     let (environment, other) = (try make(), try make())
     let actions = RandomActions(space: environment.actionSpace, seed: seed)
-    environment.reset(seed: seed)
-    let undisturbed = play(environment, actions: actions, steps: 0..<stepCount)
+    try environment.reset(seed: seed)
+    let undisturbed = try play(environment, actions: actions, steps: 0..<stepCount)
     let middle = undisturbed.outcomes.count / 2
 
-    environment.reset(seed: seed)
+    try environment.reset(seed: seed)
     var saved = EnvironmentState()
-    let disturbed = play(environment, actions: actions, steps: 0..<stepCount) { step in
-      let state = environment.savedState()
+    let disturbed = try play(environment, actions: actions, steps: 0..<stepCount) { step in
+      let state = try environment.savedState()
       if step == middle { saved = state }
     }
     if let step = disturbed.firstDifference(from: undisturbed) {
@@ -58,10 +58,10 @@ extension EnvironmentChecker {
         findings.append("\(place) environment does not take the state back: \(error)")
         continue
       }
-      if environment.savedState() != saved {
+      if try environment.savedState() != saved {
         findings.append("\(place) environment, saved again, gives another state")
       }
-      let replayed = play(environment, actions: actions, steps: middle..<stepCount)
+      let replayed = try play(environment, actions: actions, steps: middle..<stepCount)
       let expected = undisturbed.after(step: middle)
       if let step = replayed.firstDifference(from: expected) {
         findings.append("restored in \(place) environment, the episode differs after \(step) steps")
@@ -86,16 +86,16 @@ extension EnvironmentChecker {
     }
   }
 
-  func brokenNumberFindings(_ environment: any Environment) -> [String] {
-    EnvironmentWarnings.silently { brokenNumberFindingsAloud(environment) }
+  func brokenNumberFindings(_ environment: any Environment) throws -> [String] {
+    try EnvironmentWarnings.silently { try brokenNumberFindingsAloud(environment) }
   }
 
-  private func brokenNumberFindingsAloud(_ environment: any Environment) -> [String] {
+  private func brokenNumberFindingsAloud(_ environment: any Environment) throws -> [String] {
     var findings: [String] = []
     for value in [Float.nan, .infinity, .greatestFiniteMagnitude] {
-      environment.reset(seed: seed)
+      try environment.reset(seed: seed)
       let action = [Float](repeating: value, count: environment.actionSpace.count)
-      let outcome = environment.step(action)
+      let outcome = try environment.step(action)
       if !outcome.isFinished, !value.isFinite {
         findings.append("an action of \(value) does not end the episode")
       }
@@ -107,7 +107,7 @@ extension EnvironmentChecker {
           "after an action of \(value), element \(index) of the observation is "
             + "\(environment.observation[index])")
       }
-      environment.reset(seed: seed)
+      try environment.reset(seed: seed)
       if environment.observation.contains(where: { !$0.isFinite }) {
         findings.append("a reset after an action of \(value) does not heal the observation")
       }

@@ -51,7 +51,7 @@ public struct EnvironmentChecker {
 
   /// Runs all checks.
   ///
-  /// - Throws: what `make` throws.
+  /// - Throws: what `make` throws, and `EnvironmentError.failed` of an environment that dies.
   public func run() throws -> Report {
     var report = Report(environment: try make().name)
     for check in Check.allCases {
@@ -67,12 +67,12 @@ public struct EnvironmentChecker {
   private func findings(of check: Check) throws -> [String] {
     switch check {
     case .spaces: spaceFindings(try make())
-    case .observations: observationFindings(try make())
+    case .observations: try observationFindings(try make())
     case .seeding: try seedingFindings()
     case .independence: try independenceFindings()
     case .saving: try savingFindings()
-    case .brokenNumbers: brokenNumberFindings(try make())
-    case .pictures: pictureFindings(try make())
+    case .brokenNumbers: try brokenNumberFindings(try make())
+    case .pictures: try pictureFindings(try make())
     }
   }
 
@@ -82,12 +82,12 @@ public struct EnvironmentChecker {
   func play(
     _ environment: any Environment, actions: RandomActions, steps: Range<Int>,
     visit: (Int) throws -> Void
-  ) rethrows -> Trajectory {
+  ) throws -> Trajectory {
     var trajectory = Trajectory()
     trajectory.observations.append(environment.observation)
     for step in steps {
       try visit(step)
-      trajectory.outcomes.append(environment.step(actions[step]))
+      trajectory.outcomes.append(try environment.step(actions[step]))
       trajectory.observations.append(environment.observation)
       if trajectory.outcomes.last?.isFinished ?? false { break }
     }
@@ -96,8 +96,8 @@ public struct EnvironmentChecker {
 
   func play(
     _ environment: any Environment, actions: RandomActions, steps: Range<Int>
-  ) -> Trajectory {
-    play(environment, actions: actions, steps: steps) { _ in }
+  ) throws -> Trajectory {
+    try play(environment, actions: actions, steps: steps) { _ in }
   }
 
   /// What happened in an episode.

@@ -25,11 +25,11 @@ extension EnvironmentChecker {
     return findings
   }
 
-  func observationFindings(_ environment: any Environment) -> [String] {
-    environment.reset(seed: seed)
+  func observationFindings(_ environment: any Environment) throws -> [String] {
+    try environment.reset(seed: seed)
     let space = environment.observationSpace
     let actions = RandomActions(space: environment.actionSpace, seed: seed)
-    let trajectory = play(environment, actions: actions, steps: 0..<stepCount)
+    let trajectory = try play(environment, actions: actions, steps: 0..<stepCount)
     for (step, observation) in trajectory.observations.enumerated() {
       let violation = observation.withUnsafeBufferPointer {
         // Rounding to float may carry a value past a bound by its last digit.
@@ -49,8 +49,8 @@ extension EnvironmentChecker {
     return []
   }
 
-  func pictureFindings(_ environment: any Environment) -> [String] {
-    environment.reset(seed: seed)
+  func pictureFindings(_ environment: any Environment) throws -> [String] {
+    try environment.reset(seed: seed)
     let actions = RandomActions(space: environment.actionSpace, seed: seed)
     do {
       // Odd sizes show rows that are mixed up.
@@ -66,17 +66,19 @@ extension EnvironmentChecker {
 
       // Looking must not change what is looked at, not even where the observation hides it.
       for step in 0..<min(stepCount, 20) {
-        let before = environment.savedState()
+        let before = try environment.savedState()
         _ = try environment.render(width: 32, height: 32)
-        if environment.savedState() != before {
+        if try environment.savedState() != before {
           findings.append("drawing a picture changes the state after \(step) steps")
           break
         }
-        if environment.step(actions[step]).isFinished { break }
+        if try environment.step(actions[step]).isFinished { break }
       }
       return findings
     } catch EnvironmentError.renderingUnavailable {
       return []
+    } catch let error as EnvironmentError {
+      throw error
     } catch {
       return ["drawing failed: \(error)"]
     }

@@ -55,8 +55,37 @@ public struct EnvironmentRegistry: Sendable {
     }
   }
 
+  /// Finds environments by names with a prefix, such as `gymnasium:Ant-v5`.
+  public struct Resolver: Sendable {
+    /// What stands before the colon, such as `gymnasium`.
+    public var prefix: String
+    /// One line for `environment list`.
+    public var summary: String
+    /// Describes the environment of a name, given without its prefix.
+    var resolve: @Sendable (String) throws -> Entry
+
+    /// Describes where environments are found.
+    ///
+    /// - Parameters:
+    ///   - prefix: what stands before the colon.
+    ///   - summary: one line for `environment list`.
+    ///   - resolve: gives the environment whose name without the prefix it is given, or throws
+    ///     `EnvironmentError.unknownEnvironment`.
+    public init(
+      prefix: String, summary: String, resolve: @escaping @Sendable (String) throws -> Entry
+    ) {
+      precondition(
+        !prefix.isEmpty && !prefix.contains(":"), "'\(prefix)' cannot be a prefix of names")
+      self.prefix = prefix
+      self.summary = summary
+      self.resolve = resolve
+    }
+  }
+
   /// The environments in the order in which they were registered.
   public private(set) var entries: [Entry] = []
+  /// The prefixes by which more are found, in the order in which they were registered.
+  public private(set) var resolvers: [Resolver] = []
 
   /// An empty registry.
   public init() {}
@@ -65,6 +94,17 @@ public struct EnvironmentRegistry: Sendable {
   public mutating func register(_ entry: Entry) {
     entries.removeAll { $0.name == entry.name }
     entries.append(entry)
+  }
+
+  /// Adds a place where environments are found, instead of one of the same prefix.
+  public mutating func register(_ resolver: Resolver) {
+    resolvers.removeAll { $0.prefix == resolver.prefix }
+    resolvers.append(resolver)
+  }
+
+  /// Whether a name is that of an entry, or has a known prefix.
+  public func knows(_ name: String) -> Bool {
+    entries.contains { $0.name == name } || resolver(of: name) != nil
   }
 
   /// Makes an environment with its time limit, its statistics and a guard against broken numbers.
@@ -90,13 +130,28 @@ public struct EnvironmentRegistry: Sendable {
     try entry(name).complete(parameters)
   }
 
+  /// The environment of a name.
+  ///
+  /// - Throws: `EnvironmentError` if there is none, and what a resolver throws.
   private func entry(_ name: String) throws -> Entry {
-    guard let entry = entries.first(where: { $0.name == name }) else {
-      let known = entries.map(\.name)
-      throw EnvironmentError.unknownEnvironment(
-        name: name, nearest: name.nearest(among: known), known: known)
+    if let entry = entries.first(where: { $0.name == name }) { return entry }
+    if let (resolver, rest) = resolver(of: name) { return try resolver.resolve(rest) }
+    if let colon = name.firstIndex(of: ":") {
+      let (prefix, known) = (String(name[..<colon]), resolvers.map(\.prefix))
+      throw EnvironmentError.unknownPrefix(
+        name: name, prefix: prefix, nearest: prefix.nearest(among: known), known: known)
     }
-    return entry
+    let known = entries.map(\.name)
+    throw EnvironmentError.unknownEnvironment(
+      name: name, nearest: name.nearest(among: known),
+      known: known + resolvers.map { "\($0.prefix):..." })
+  }
+
+  private func resolver(of name: String) -> (Resolver, rest: String)? {
+    guard let colon = name.firstIndex(of: ":"),
+      let resolver = resolvers.first(where: { $0.prefix == name[..<colon] })
+    else { return nil }
+    return (resolver, String(name[name.index(after: colon)...]))
   }
 
   /// The environments that come with Attune.

@@ -1,13 +1,90 @@
 import Tensors
 
-/// Several environments of one kind, stepped side by side by the worker pool.
+/// Several environments of one kind, stepped side by side.
 ///
 /// An environment whose episode ends starts its next one within the same step. Episode `e` of
 /// environment `i` starts from a seed made of (seed, i, e), so a trajectory depends on that and on
-/// its actions alone, not on the number of workers nor on what the others do.
+/// its actions alone, not on what the others do.
 ///
-/// The results of a step stay in place until the next one.
-public final class VectorEnvironment {
+/// The results of a step stay in place until the next one. After a call that throws, they have no
+/// meaning: the vector has to be restored or made again.
+public protocol VectorEnvironment: AnyObject {
+  /// The number of environments, `B`.
+  var count: Int { get }
+  /// What one environment shows.
+  var observationSpace: BoxSpace { get }
+  /// What one environment takes.
+  var actionSpace: BoxSpace { get }
+
+  /// What the next actions are chosen from: `[B, Do]`, of new episodes where old ones ended.
+  var observations: UnsafeBufferPointer<Float> { get }
+  /// What the last actions led to: `[B, Do]`, an episode's final observation where it ended.
+  var finalObservations: UnsafeBufferPointer<Float> { get }
+  /// The outcome of the last step in each environment, `[B]`.
+  var outcomes: UnsafeBufferPointer<StepOutcome> { get }
+  /// The episodes that ended in the last step, by environment.
+  var finishedEpisodes: [FinishedEpisode] { get }
+
+  /// Abandons all episodes and starts the next ones, from other starts.
+  ///
+  /// - Throws: what an environment's `reset` throws.
+  func startNextEpisodes() throws
+
+  /// Applies one action, or one chunk of them, in each environment: `[B, Da]`.
+  ///
+  /// - Throws: what an environment's `step` or `reset` throws, of the first one that fails.
+  func step(_ actions: UnsafeBufferPointer<Float>) throws
+
+  /// The states of all environments and their places in their seeds.
+  ///
+  /// - Throws: what an environment's `save` throws.
+  func savedState() throws -> EnvironmentState
+
+  /// Takes back a saved state; the results of the step before it are not part of it.
+  ///
+  /// - Throws: `EnvironmentError.stateMismatch` if it is that of other environments, of another
+  ///   number of them or of another seed. The vector then has to be restored again.
+  func restore(_ state: EnvironmentState) throws
+}
+
+/// An episode that ended in a vector of environments.
+public struct FinishedEpisode: Equatable, Sendable {
+  /// Which environment played it.
+  public var environment: Int
+  /// How many episodes that environment had finished before.
+  public var episode: Int
+  /// What it came to.
+  public var statistics: EpisodeStatistics
+
+  /// An episode of an environment.
+  public init(environment: Int, episode: Int, statistics: EpisodeStatistics) {
+    self.environment = environment
+    self.episode = episode
+    self.statistics = statistics
+  }
+}
+
+extension VectorEnvironment {
+  /// Applies actions of shape `[B, Da]` or `[B, Ta, Da]`.
+  ///
+  /// - Throws: what `step(_:)` of a buffer throws.
+  public func step(_ actions: Tensor) throws {
+    precondition(
+      actions.shape == [count] + actionSpace.shape,
+      "\(count) environments take actions of shape \([count] + actionSpace.shape), not "
+        + "\(actions.shape)")
+    try actions.withUnsafeElements { try step($0) }
+  }
+
+  /// What the next actions are chosen from, copied: `[B, Do]` or `[B, To, Do]`.
+  public var observationTensor: Tensor {
+    Tensor(shape: [count] + observationSpace.shape, elements: observations)
+  }
+}
+
+/// Environments in this process, stepped by the worker pool; results do not depend on the number of
+/// workers.
+public final class LocalVectorEnvironment: VectorEnvironment {
   /// The number of environments, `B`.
   public let count: Int
   /// What one environment shows.
@@ -29,16 +106,6 @@ public final class VectorEnvironment {
   /// The episodes that ended in the last step, by environment.
   public private(set) var finishedEpisodes: [FinishedEpisode] = []
 
-  /// An episode that ended.
-  public struct FinishedEpisode: Equatable, Sendable {
-    /// Which environment played it.
-    public var environment: Int
-    /// How many episodes that environment had finished before.
-    public var episode: Int
-    /// What it came to.
-    public var statistics: EpisodeStatistics
-  }
-
   private let firstNumber: Int
   private let recorders: [EpisodeRecorder]
   private let observed: UnsafeMutableBufferPointer<Float>
@@ -56,6 +123,7 @@ public final class VectorEnvironment {
   ///   - seed: of all episodes.
   ///   - firstNumber: the number of the first environment, where others have those before it.
   ///   - make: makes one.
+  /// - Throws: what `make` and an environment's `reset` throw.
   public init(
     count: Int, seed: UInt64, firstNumber: Int = 0, make: () throws -> any Environment
   ) throws {
@@ -96,7 +164,7 @@ public final class VectorEnvironment {
     stepOutcomes.initialize(repeating: StepOutcome(reward: 0))
     lastStatistics.initialize(repeating: EpisodeStatistics())
     episodes.initialize(repeating: 0)
-    startEpisodes()
+    try startEpisodes()
   }
 
   deinit {
@@ -108,28 +176,28 @@ public final class VectorEnvironment {
   }
 
   /// Abandons all episodes and starts the next ones, from other starts.
-  public func startNextEpisodes() {
+  public func startNextEpisodes() throws {
     for index in 0..<count { episodes[index] += 1 }
-    startEpisodes()
+    try startEpisodes()
   }
 
   /// Applies one action, or one chunk of them, in each environment: `[B, Da]`.
-  public func step(_ actions: UnsafeBufferPointer<Float>) {
+  public func step(_ actions: UnsafeBufferPointer<Float>) throws {
     let size = actionSpace.count
     precondition(
       actions.count == count * size,
       "\(count) environments take actions of shape \([count] + actionSpace.shape), not "
         + "\(actions.count) elements")
-    WorkerPool.shared.forEach(count) { index in
+    try WorkerPool.shared.tryForEach(count) { index in
       let environment = environments[index]
       let action = UnsafeBufferPointer(rebasing: actions[index * size..<(index + 1) * size])
-      let outcome = environment.step(action)
+      let outcome = try environment.step(action)
       stepOutcomes[index] = outcome
       environment.observe(into: row(index, of: reached))
       if outcome.isFinished {
         lastStatistics[index] = recorders[index].statistics
         episodes[index] += 1
-        environment.reset(seed: episodeSeed(index))
+        try environment.reset(seed: episodeSeed(index))
         environment.observe(into: row(index, of: observed))
       } else {
         _ = row(index, of: observed).update(fromContentsOf: row(index, of: reached))
@@ -144,29 +212,15 @@ public final class VectorEnvironment {
     }
   }
 
-  /// Applies actions of shape `[B, Da]` or `[B, Ta, Da]`.
-  public func step(_ actions: Tensor) {
-    precondition(
-      actions.shape == [count] + actionSpace.shape,
-      "\(count) environments take actions of shape \([count] + actionSpace.shape), not "
-        + "\(actions.shape)")
-    actions.withUnsafeElements { step($0) }
-  }
-
-  /// What the next actions are chosen from, copied: `[B, Do]` or `[B, To, Do]`.
-  public var observationTensor: Tensor {
-    Tensor(shape: [count] + observationSpace.shape, elements: observations)
-  }
-
   /// The states of all environments and their places in their seeds.
-  public func savedState() -> EnvironmentState {
+  public func savedState() throws -> EnvironmentState {
     var state = EnvironmentState()
     state.appendTag("vector")
     state.append(count)
     state.append(seed)
     for (environment, episode) in zip(environments, episodes) {
       state.append(episode)
-      environment.save(to: &state)
+      try environment.save(to: &state)
     }
     return state
   }
@@ -192,9 +246,9 @@ public final class VectorEnvironment {
     finishedEpisodes.removeAll()
   }
 
-  private func startEpisodes() {
-    WorkerPool.shared.forEach(count) { index in
-      environments[index].reset(seed: episodeSeed(index))
+  private func startEpisodes() throws {
+    try WorkerPool.shared.tryForEach(count) { index in
+      try environments[index].reset(seed: episodeSeed(index))
       environments[index].observe(into: row(index, of: observed))
     }
     _ = reached.update(fromContentsOf: observed)

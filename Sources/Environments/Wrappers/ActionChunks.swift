@@ -21,14 +21,14 @@ public final class ActionChunks: EnvironmentWrapper {
   public var stepsPerSecond: Double { base.stepsPerSecond / Double(count) }
 
   /// Executes a chunk, or its beginning if the episode ends in it.
-  public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
+  public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
     precondition(
       action.count == actionSpace.count,
       "\(name) takes actions of shape \(actionSpace.shape), not \(action.count) elements")
     let size = base.actionSpace.count
     var sum = StepOutcome(reward: 0)
     for start in stride(from: 0, to: action.count, by: size) {
-      let outcome = base.step(UnsafeBufferPointer(rebasing: action[start..<start + size]))
+      let outcome = try base.step(UnsafeBufferPointer(rebasing: action[start..<start + size]))
       sum.reward += outcome.reward
       sum.isTerminated = outcome.isTerminated
       sum.isTruncated = outcome.isTruncated

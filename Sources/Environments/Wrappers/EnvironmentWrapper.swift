@@ -22,15 +22,17 @@ extension EnvironmentWrapper {
   /// What the inner environment starts from.
   public var startingStateNames: [String] { base.startingStateNames }
   /// Starts an episode of the inner environment.
-  public func reset(_ start: EpisodeStart) { base.reset(start) }
+  public func reset(_ start: EpisodeStart) throws { try base.reset(start) }
   /// Steps the inner environment.
-  public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome { base.step(action) }
+  public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
+    try base.step(action)
+  }
   /// Writes the inner environment's observation.
   public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
     base.observe(into: observation)
   }
   /// Appends the inner environment's state.
-  public func save(to state: inout EnvironmentState) { base.save(to: &state) }
+  public func save(to state: inout EnvironmentState) throws { try base.save(to: &state) }
   /// Takes back the inner environment's state.
   public func restore(from reader: inout EnvironmentState.Reader) throws {
     try base.restore(from: &reader)

@@ -27,14 +27,14 @@ public final class EpisodeRecorder: EnvironmentWrapper {
   public init(_ base: any Environment) { self.base = base }
 
   /// Starts an episode and its statistics.
-  public func reset(_ start: EpisodeStart) {
+  public func reset(_ start: EpisodeStart) throws {
     statistics = EpisodeStatistics()
-    base.reset(start)
+    try base.reset(start)
   }
 
   /// Steps the base and counts what it brings.
-  public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
-    let outcome = base.step(action)
+  public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
+    let outcome = try base.step(action)
     statistics.totalReward += Double(outcome.reward)
     statistics.stepCount += 1
     statistics.bestReward = max(statistics.bestReward, Double(outcome.reward))
@@ -50,13 +50,13 @@ public final class EpisodeRecorder: EnvironmentWrapper {
   }
 
   /// Appends this layer's part, then the base's.
-  public func save(to state: inout EnvironmentState) {
+  public func save(to state: inout EnvironmentState) throws {
     state.appendTag("episode recorder")
     state.append(statistics.totalReward)
     state.append(statistics.stepCount)
     state.append(statistics.bestReward)
     state.append(statistics.isSuccess.map { $0 ? 1 : 0 } ?? -1)
-    base.save(to: &state)
+    try base.save(to: &state)
   }
 
   /// Takes back this layer's part, then the base's.

@@ -35,14 +35,14 @@ public final class FiniteGuard: EnvironmentWrapper {
   }
 
   /// Starts an episode afresh, broken only if its first observation is.
-  public func reset(_ start: EpisodeStart) {
-    base.reset(start)
+  public func reset(_ start: EpisodeStart) throws {
+    try base.reset(start)
     isBroken = false
     keepObservation(doing: "reset to \(start)")
   }
 
   /// Steps the base unless something is not finite: then the episode is over.
-  public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
+  public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
     let broken = StepOutcome(reward: 0, isTerminated: true)
     // Once broken, always broken: the simulator may go on from nowhere in particular.
     if isBroken { return broken }
@@ -51,7 +51,7 @@ public final class FiniteGuard: EnvironmentWrapper {
       warn("environment \(name): an action is not finite; the episode ends")
       return broken
     }
-    let outcome = base.step(action)
+    let outcome = try base.step(action)
     keepObservation(doing: "step")
     if !isBroken, !outcome.reward.isFinite {
       isBroken = true
@@ -66,11 +66,11 @@ public final class FiniteGuard: EnvironmentWrapper {
   }
 
   /// Appends this layer's part, then the base's.
-  public func save(to state: inout EnvironmentState) {
+  public func save(to state: inout EnvironmentState) throws {
     state.appendTag("finite guard")
     state.append(isBroken)
     state.append(contentsOf: lastGood)
-    base.save(to: &state)
+    try base.save(to: &state)
   }
 
   /// Takes back this layer's part, then the base's.

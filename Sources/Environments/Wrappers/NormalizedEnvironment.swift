@@ -37,14 +37,14 @@ public final class NormalizedEnvironment: EnvironmentWrapper {
   deinit { rawAction.deallocate() }
 
   /// Steps the base with the action in its own units.
-  public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
-    guard let actions else { return base.step(action) }
+  public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
+    guard let actions else { return try base.step(action) }
     precondition(
       action.count == rawAction.count,
       "\(name) takes actions of shape \(actionSpace.shape), not \(action.count) elements")
     _ = rawAction.update(fromContentsOf: action)
     actions.denormalize(rawAction)
-    return base.step(UnsafeBufferPointer(rawAction))
+    return try base.step(UnsafeBufferPointer(rawAction))
   }
 
   /// Writes the base's observation, normalized.

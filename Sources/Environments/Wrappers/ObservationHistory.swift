@@ -23,8 +23,8 @@ public final class ObservationHistory: EnvironmentWrapper {
   deinit { history.deallocate() }
 
   /// Starts an episode, the history full of its first observation.
-  public func reset(_ start: EpisodeStart) {
-    base.reset(start)
+  public func reset(_ start: EpisodeStart) throws {
+    try base.reset(start)
     base.observe(into: newest)
     for start in stride(from: 0, to: history.count - size, by: size) {
       _ = UnsafeMutableBufferPointer(rebasing: history[start..<start + size])
@@ -33,8 +33,8 @@ public final class ObservationHistory: EnvironmentWrapper {
   }
 
   /// Steps the base and drops the oldest observation for the new one.
-  public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
-    let outcome = base.step(action)
+  public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
+    let outcome = try base.step(action)
     for index in 0..<history.count - size { history[index] = history[index + size] }
     base.observe(into: newest)
     return outcome
@@ -46,10 +46,10 @@ public final class ObservationHistory: EnvironmentWrapper {
   }
 
   /// Appends this layer's part, then the base's.
-  public func save(to state: inout EnvironmentState) {
+  public func save(to state: inout EnvironmentState) throws {
     state.appendTag("observation history")
     state.append(contentsOf: history)
-    base.save(to: &state)
+    try base.save(to: &state)
   }
 
   /// Takes back this layer's part, then the base's.

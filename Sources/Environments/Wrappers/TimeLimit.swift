@@ -15,25 +15,25 @@ public final class TimeLimit: EnvironmentWrapper {
   }
 
   /// Starts an episode and its count.
-  public func reset(_ start: EpisodeStart) {
+  public func reset(_ start: EpisodeStart) throws {
     stepCount = 0
-    base.reset(start)
+    try base.reset(start)
   }
 
   /// Steps the base; the step that reaches the limit is truncated.
-  public func step(_ action: UnsafeBufferPointer<Float>) -> StepOutcome {
+  public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
     stepCount += 1
-    var outcome = base.step(action)
+    var outcome = try base.step(action)
     // A last step may be both: then no value follows, and that is what counts to a learner.
     if stepCount >= stepLimit { outcome.isTruncated = true }
     return outcome
   }
 
   /// Appends this layer's part, then the base's.
-  public func save(to state: inout EnvironmentState) {
+  public func save(to state: inout EnvironmentState) throws {
     state.appendTag("time limit")
     state.append(stepCount)
-    base.save(to: &state)
+    try base.save(to: &state)
   }
 
   /// Takes back this layer's part, then the base's.

@@ -106,6 +106,23 @@ public final class WorkerPool: Sendable {
     }
   }
 
+  /// Runs a body that may fail for 0..<count, all of it, and returns when all are done.
+  ///
+  /// - Throws: the error of the lowest index that failed, whichever worker met one first.
+  public func tryForEach(_ count: Int, _ body: (Int) throws -> Void) throws {
+    let failure = Mutex<(index: Int, error: any Error)?>(nil)
+    forEach(count) { index in
+      do {
+        try body(index)
+      } catch {
+        failure.withLock { first in
+          if first.map({ index < $0.index }) ?? true { first = (index, error) }
+        }
+      }
+    }
+    if let error = failure.withLock({ $0?.error }) { throw error }
+  }
+
   /// Splits 0..<count into at most one contiguous range for each thread.
   ///
   /// - Parameter granularity: ranges start at multiples of it.

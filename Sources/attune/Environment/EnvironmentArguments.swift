@@ -54,7 +54,7 @@ extension EnvironmentConfiguration {
   /// Every parameter with its value, as far as the environment is known; else those that are set.
   var allParameters: [String: String] {
     get throws {
-      guard EnvironmentRegistry.standard.entries.contains(where: { $0.name == name }) else {
+      guard EnvironmentRegistry.standard.knows(name) else {
         return parameters
       }
       return try EnvironmentRegistry.standard.parameters(

@@ -54,5 +54,8 @@ struct EnvironmentListCommand: ParsableCommand {
             + (values.map { " (\($0))" } ?? ""))
       }
     }
+    for resolver in EnvironmentRegistry.standard.resolvers {
+      print("\(resolver.prefix):NAME: \(resolver.summary)")
+    }
   }
 }
