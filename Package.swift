@@ -8,7 +8,8 @@ let package = Package(
     .library(
       name: "Attune",
       targets: [
-        "Tensors", "Configuration", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
+        "Tensors", "Configuration", "NeuralNetworks", "Diffusion", "Files", "Media", "Programs",
+        "Environments",
         "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "GenerativeModels",
         "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Training",
         "Reports",
@@ -49,6 +50,8 @@ let package = Package(
     .target(
       name: "Media", dependencies: ["Tensors", "Files", "CPNGBridge", "CFFmpeg", "CPangoCairo"]),
     .target(name: "CaptionedImages", dependencies: ["Configuration", "Tensors", "Files", "Media"]),
+    .target(name: "CProgramBridge", cSettings: [.define("_GNU_SOURCE")]),
+    .target(name: "Programs", dependencies: ["Files", "CProgramBridge"]),
     .target(
       name: "Environments",
       dependencies: [
@@ -72,13 +75,12 @@ let package = Package(
         "CaptionedImages",
         "GenerativeModels",
       ]),
-    .target(name: "CProgramBridge", cSettings: [.define("_GNU_SOURCE")]),
     .target(
       name: "Rewards",
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Files", "Media", "ReinforcementLearning",
         "CaptionedImages",
-        "TextToImage", "CProgramBridge",
+        "TextToImage", "Programs",
       ]),
     .target(
       name: "InitialNoise",
@@ -152,10 +154,12 @@ let package = Package(
       dependencies: [
         "Diffusion", "Files", "Media", "NeuralNetworks", "Tensors", "TestSupport",
       ]),
+    .testTarget(name: "ProgramsTests", dependencies: ["Programs", "TestSupport"]),
     .testTarget(
       name: "EnvironmentsTests",
       dependencies: [
-        "Configuration", "Environments", "Tensors", "Files", "Media", "CMuJoCo", "TestSupport",
+        "Configuration", "Environments", "Programs", "Tensors", "Files", "Media", "CMuJoCo",
+        "TestSupport",
       ]),
     .testTarget(
       name: "ReinforcementLearningTests",
@@ -176,7 +180,9 @@ let package = Package(
     .testTarget(
       name: "RewardsTests",
       dependencies: [
-        "Configuration", "Rewards", "CaptionedImages", "Files", "Media", "NeuralNetworks", "Runs",
+        "Configuration", "Rewards", "CaptionedImages", "Files", "Media", "NeuralNetworks",
+        "Programs",
+        "Runs",
         "Tensors",
         "TestSupport", "TextToImage", "attune",
       ]),

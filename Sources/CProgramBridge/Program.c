@@ -7,13 +7,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Puts a file in the place of one of the standard streams.
-static int redirect(int stream, const char *path, int flags) {
-  const int descriptor = open(path, flags, 0600);
-  if (descriptor < 0) return -1;
-  const int result = dup2(descriptor, stream);
-  if (descriptor != stream) close(descriptor);
-  return result;
+// Puts descriptors in the places of the standard streams, which some of them may occupy.
+static int redirect(const int streams[3]) {
+  int copies[3];
+  for (int index = 0; index < 3; index++) {
+    copies[index] = fcntl(streams[index], F_DUPFD_CLOEXEC, 3);
+    if (copies[index] < 0) return -1;
+  }
+  for (int index = 0; index < 3; index++) {
+    if (dup2(copies[index], index) < 0) return -1;
+  }
+  return 0;
 }
 
 // Whatever the parent ignores or blocks, a program expects to start without.
@@ -26,13 +30,8 @@ static void restore_signals(void) {
 
 // Calls only what is allowed after the fork of a process with several threads.
 static void become_program(
-    char *const *arguments, const char *output_path, const char *errors_path, pid_t parent,
-    int report) {
-  const int written = O_WRONLY | O_CREAT | O_TRUNC;
-  if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
-      redirect(STDIN_FILENO, "/dev/null", O_RDONLY) >= 0 &&
-      redirect(STDOUT_FILENO, output_path, written) >= 0 &&
-      redirect(STDERR_FILENO, errors_path, written) >= 0) {
+    char *const *arguments, const int streams[3], pid_t parent, int report) {
+  if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && redirect(streams) == 0) {
     // The parent may have ended before this asked to be told.
     if (getppid() != parent) _exit(1);
     restore_signals();
@@ -44,14 +43,13 @@ static void become_program(
   _exit(127);
 }
 
-int attune_start_program(
-    char *const *arguments, const char *output_path, const char *errors_path, pid_t *process) {
+int attune_start_program(char *const *arguments, const int streams[3], pid_t *process) {
   int report[2];
   // Closed by a successful exec, so that the parent reads nothing then.
   if (pipe2(report, O_CLOEXEC) != 0) return errno;
   const pid_t parent = getpid();
   const pid_t child = fork();
-  if (child == 0) become_program(arguments, output_path, errors_path, parent, report[1]);
+  if (child == 0) become_program(arguments, streams, parent, report[1]);
   const int fork_error = errno;
   close(report[1]);
   if (child < 0) {
@@ -70,3 +68,5 @@ int attune_start_program(
   *process = child;
   return 0;
 }
+
+int attune_make_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Media
 import NeuralNetworks
+import Programs
 import Tensors
 import TestSupport
 import Testing

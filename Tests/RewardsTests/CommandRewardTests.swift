@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Media
+import Programs
 import TestSupport
 import Testing
 

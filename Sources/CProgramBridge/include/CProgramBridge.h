@@ -7,16 +7,20 @@
 
 #include <sys/types.h>
 
-/// Starts a program in a process group of its own, with nothing to read and its output in two
-/// files.
+/// Starts a program in a process group of its own.
 ///
 /// The program is killed when the calling thread ends, however it does; what it started itself is
 /// not.
 ///
 /// - arguments: the program, looked for in PATH, and what it is given; NULL at the end.
+/// - streams: the descriptors that become its standard input, output and error.
 /// - process: where the new process' number is put.
 /// - Returns 0, or the number of the error for which it could not be started.
-int attune_start_program(
-    char *const *arguments, const char *output_path, const char *errors_path, pid_t *process);
+int attune_start_program(char *const *arguments, const int streams[3], pid_t *process);
+
+/// Makes a pipe whose ends no other program inherits: the reading one, the writing one.
+///
+/// - Returns 0, or -1 with `errno`.
+int attune_make_pipe(int ends[2]);
 
 #endif

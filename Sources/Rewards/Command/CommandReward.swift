@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Glibc
 import Media
+import Programs
 
 /// An external program that judges pictures: `PROGRAM ARGS FOLDER PROMPTS`.
 ///
@@ -68,11 +69,11 @@ public struct CommandReward: ImageReward {
   /// Runs the program and throws unless all went well.
   private func check(_ run: ProgramRun) throws(RewardError) {
     let outcome: ProgramRun.Outcome
-    do throws(ProgramRun.LaunchFailure) {
+    do throws(ProgramError) {
       outcome = try run()
     } catch {
       throw self.error(
-        .launch, "cannot be started: \(error.reason)",
+        .launch, error.problem,
         advice: "is '\(words[0])' the name of a program?")
     }
     let said = lastLine(of: run.errorsPath).map { "; it said: \($0)" } ?? ""
