@@ -1,3 +1,6 @@
+import Glibc
+import Tensors
+
 /// A set of float arrays of one shape, each element between its own bounds.
 public struct BoxSpace: Equatable, Sendable {
   /// The size of each dimension, outermost first; `[Do]` or `[Da]`, `[To, Do]` with a history.
@@ -63,5 +66,42 @@ public struct BoxSpace: Equatable, Sendable {
       let value = values[index]
       return !(value >= lowerBounds[index] - tolerance && value <= upperBounds[index] + tolerance)
     }
+  }
+}
+
+/// Actions drawn uniformly from a space, a function of (seed, step).
+public struct RandomActions: Sendable {
+  /// Where they are drawn from; unbounded elements are drawn from -1000 ... 1000.
+  public let space: BoxSpace
+  /// What decides them, together with the step.
+  public let seed: UInt64
+
+  /// The actions of one seed.
+  public init(space: BoxSpace, seed: UInt64) {
+    self.space = space
+    self.seed = seed
+  }
+
+  /// The action of a step.
+  public subscript(step: Int) -> [Float] {
+    var random = RandomStream(seed: seed, purpose: "random actions", index: step)
+    return zip(space.lowerBounds, space.upperBounds).map { low, high in
+      let (low, high) = (Double(max(low, -1e3)), Double(min(high, 1e3)))
+      return Float(random.uniform(from: low, to: high))
+    }
+  }
+}
+
+/// Double-precision draws for initial states.
+extension RandomStream {
+  /// A uniform draw in [`low`, `high`), which may be one and the same number.
+  mutating func uniform(from low: Double, to high: Double) -> Double {
+    low + (high - low) * Double.random(in: 0..<1, using: &self)
+  }
+
+  /// A draw from the standard normal distribution, by Box and Muller's formula.
+  mutating func standardNormal() -> Double {
+    let radius = (-2 * log(1 - Double.random(in: 0..<1, using: &self))).squareRoot()
+    return radius * cos(2 * .pi * Double.random(in: 0..<1, using: &self))
   }
 }

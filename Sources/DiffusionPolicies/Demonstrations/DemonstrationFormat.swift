@@ -1,4 +1,5 @@
 import Files
+import Tensors
 
 /// How episodes lie in a file.
 public enum DemonstrationFormat: String, Sendable, CaseIterable, Codable {
@@ -82,5 +83,134 @@ extension Demonstrations {
     case let kind:
       throw DemonstrationError.unknownFormat(path: path, names: ["a \(kind.rawValue) file"])
     }
+  }
+}
+
+/// What a reader of a layout is asked for.
+struct DemonstrationRequest {
+  /// The tensors that make an observation; nil for the usual ones.
+  var observations: [String]?
+  /// The tensor of actions.
+  var actionKey = "actions"
+  /// The most episodes to read.
+  var episodeLimit: Int?
+  /// Which masks of a robomimic file choose episodes.
+  var masks = EpisodeMasks.unused
+  /// When a D4RL episode ends at the latest.
+  var maxEpisodeSteps = MaxEpisodeSteps()
+
+  /// Steps after which an episode of a D4RL file ends.
+  struct MaxEpisodeSteps {
+    /// What somebody asked for; nil for nothing.
+    var given: Int?
+    /// The time limit of the environment, for files without `timeouts`: a number and whose it is.
+    var ofEnvironment: () throws -> (steps: Int, environment: String)? = { nil }
+  }
+
+  /// Refuses what a layout has no place for.
+  ///
+  /// - Throws: `DemonstrationError.notInFormat` naming the setting.
+  func requireFit(
+    _ format: DemonstrationFormat, path: String
+  ) throws(DemonstrationError) {
+    if case .named(let training, let validation) = masks, format != .robomimic {
+      throw .notInFormat(
+        path: path, setting: training == nil ? "validationFilterKey" : "filterKey",
+        value: training ?? validation ?? "", format: .robomimic)
+    }
+    if let steps = maxEpisodeSteps.given, format != .d4rl {
+      throw .notInFormat(
+        path: path, setting: "maxEpisodeSteps", value: "\(steps)", format: .d4rl)
+    }
+  }
+}
+
+/// Sentences about what a reader does with a file beside reading it as it is.
+enum ReadingNotes {
+  private static let maxNameCount = 12
+
+  /// Tensors that nobody asked for; nil if there are none.
+  static func notRead(_ noun: String, _ names: [String], advice: String = "") -> String? {
+    guard !names.isEmpty else { return nil }
+    let verb = names.count == 1 ? "is" : "are"
+    return "\(names.count.of(noun)) \(verb) not read: \(list(names))\(advice)"
+  }
+
+  /// Tensors read as `[T, D]` although they have dimensions of size 1 between; nil if there are
+  /// none.
+  static func squeezed(_ shapes: [(name: String, shape: [Int])]) -> String? {
+    let squeezed = shapes.filter { CheckedTensors.isSqueezed($0.shape) }
+    guard let first = squeezed.first,
+      let matrix = CheckedTensors.matrixShape(first.shape)
+    else { return nil }
+    let others = squeezed.count > 1 ? " and \((squeezed.count - 1).of("other tensor"))" : ""
+    return "'\(first.name)'\(others): shape \(first.shape) is read as \(matrix)"
+  }
+
+  /// A few of the names, and how many more there are.
+  static func list(_ names: [String]) -> String {
+    let shown = names.prefix(maxNameCount).joined(separator: ", ")
+    let more = names.count - maxNameCount
+    return more > 0 ? "\(shown) and \(more) more" : shown
+  }
+}
+
+extension Int {
+  /// The number with what it counts, in the plural unless it is one.
+  func of(_ noun: String) -> String { "\(self) \(noun)\(self == 1 ? "" : "s")" }
+}
+
+/// Turns tensors of one file into rows, and refuses what does not fit.
+struct CheckedTensors {
+  let path: String
+
+  /// A matrix as float32, and its width. Dimensions of size 1 after the first are left out.
+  func rows(
+    _ stored: StoredTensor, named name: String, count: Int? = nil
+  ) throws(DemonstrationError) -> (values: [Float], width: Int) {
+    guard let shape = Self.matrixShape(stored.shape), shape[1] > 0, count ?? shape[0] == shape[0]
+    else {
+      throw .shape(
+        path: path, tensor: name, found: stored.shape,
+        expected: "[\(count.map(String.init) ?? "steps"), size]")
+    }
+    let values = Tensor(stored).elements
+    try checkFinite(values, named: name, width: shape[1])
+    return (values, shape[1])
+  }
+
+  /// One number for each step, as float32.
+  func column(
+    _ stored: StoredTensor, named name: String, count: Int
+  ) throws(DemonstrationError) -> [Float] {
+    // Some writers keep dimensions of one.
+    guard stored.shape.first == count, stored.shape.dropFirst().allSatisfy({ $0 == 1 }) else {
+      throw .shape(path: path, tensor: name, found: stored.shape, expected: "[\(count)]")
+    }
+    let values = Tensor(stored).elements
+    try checkFinite(values, named: name, width: 1)
+    return values
+  }
+
+  /// `[T, D]` of a shape such as `[T, 1, D]`; nil if more than one dimension besides the first has
+  /// another size than 1.
+  static func matrixShape(_ shape: [Int]) -> [Int]? {
+    guard shape.count > 2 else { return shape.count == 2 ? shape : nil }
+    let sizes = shape.dropFirst().filter { $0 != 1 }
+    return sizes.count <= 1 ? [shape[0], sizes.first ?? 1] : nil
+  }
+
+  /// Whether `matrixShape` leaves dimensions out.
+  static func isSqueezed(_ shape: [Int]) -> Bool {
+    shape.count > 2 && matrixShape(shape) != nil
+  }
+
+  private func checkFinite(
+    _ values: [Float], named name: String, width: Int
+  ) throws(DemonstrationError) {
+    guard let index = values.firstIndex(where: { !$0.isFinite }) else { return }
+    throw .notFinite(
+      path: path, tensor: name, row: index / width, column: index % width,
+      value: "\(values[index])")
   }
 }

@@ -1,3 +1,4 @@
+import Environments
 import Files
 import Tensors
 
@@ -80,5 +81,113 @@ public struct Demonstrations: Sendable {
     ]
     if !rewards.isEmpty { tensors["rewards"] = StoredTensor(Tensor(rewards)) }
     try NPZFile.write(tensors, to: path, isCompressed: true)
+  }
+}
+
+extension Demonstrations {
+  /// Some of the episodes, in the given order.
+  public func episodes(_ indices: some Sequence<Int>) -> Demonstrations {
+    var result = Demonstrations(stateSize: stateSize, actionSize: actionSize)
+    result.notes = notes
+    result.recordedEnvironment = recordedEnvironment
+    result.looksNormalized = looksNormalized
+    let steps = steps
+    for index in indices {
+      let range = steps[index]
+      result.states += states[range.lowerBound * stateSize..<range.upperBound * stateSize]
+      result.actions += actions[range.lowerBound * actionSize..<range.upperBound * actionSize]
+      if !rewards.isEmpty { result.rewards += rewards[range] }
+      result.terminals += terminals[range]
+      result.lengths.append(range.count)
+    }
+    return result
+  }
+
+  /// The first episodes, at most that many.
+  public func prefix(episodes limit: Int) -> Demonstrations {
+    precondition(limit > 0, "an episode limit of \(limit)")
+    return limit < lengths.count ? episodes(0..<limit) : self
+  }
+
+  /// Draws whole episodes for validation; both parts keep the order of the file.
+  ///
+  /// - Parameters:
+  ///   - fraction: of the episodes, rounded; at least one episode stays for training, and at least
+  ///     one is for validation unless this is 0 or there is only one.
+  ///   - random: decides which.
+  public func split(
+    validationFraction fraction: Double, random: inout RandomStream
+  ) -> (training: Demonstrations, validation: Demonstrations) {
+    precondition((0..<1).contains(fraction), "a validation fraction of \(fraction)")
+    let count = lengths.count
+    let rounded = Int((fraction * Double(count)).rounded())
+    let validationCount = fraction == 0 ? 0 : min(max(rounded, 1), count - 1)
+    let order = random.permutation(count)
+    return (
+      training: episodes(order[validationCount...].sorted()),
+      validation: episodes(order[..<validationCount].sorted())
+    )
+  }
+}
+
+/// Plays episodes of a behaviour policy and keeps them as demonstrations.
+public struct DemonstrationCollector: Sendable {
+  private let policy: BehaviourPolicy
+  private let choice: BehaviourPolicy.Choice
+  private let seed: UInt64
+  private let makeEnvironment: @Sendable () throws -> any Environment
+
+  /// - Parameters:
+  ///   - policy: acts.
+  ///   - choice: mean actions or draws.
+  ///   - seed: episode i starts from, and draws by, the i-th seed after it.
+  ///   - makeEnvironment: gives an environment to each episode.
+  public init(
+    policy: BehaviourPolicy, choice: BehaviourPolicy.Choice, seed: UInt64,
+    makeEnvironment: @escaping @Sendable () throws -> any Environment
+  ) {
+    self.policy = policy
+    self.choice = choice
+    self.seed = seed
+    self.makeEnvironment = makeEnvironment
+  }
+
+  /// Plays episodes side by side; what an episode brings depends on its own seed alone.
+  ///
+  /// - Parameters:
+  ///   - episodes: which ones, counted from the seed.
+  /// - Throws: `PolicyError` if policy and environment do not fit, and what environments throw.
+  public func collect(_ episodes: Range<Int>) throws -> Demonstrations {
+    var parts = [Result<Demonstrations, any Error>?](repeating: nil, count: episodes.count)
+    parts.withUnsafeMutableBufferPointer { parts in
+      WorkerPool.shared.forEach(episodes.count) { index in
+        parts[index] = Result { try play(episodes.lowerBound + index) }
+      }
+    }
+    let demonstrations = try parts.compactMap { try $0?.get() }
+    return demonstrations.dropFirst().reduce(into: demonstrations[0]) { $0.append($1) }
+  }
+
+  private func play(_ episode: Int) throws -> Demonstrations {
+    let environment = try makeEnvironment()
+    let episodeSeed = seed &+ UInt64(episode)
+    let act = try policy.player(in: environment, choice: choice, seed: episodeSeed)
+    var result = Demonstrations(
+      stateSize: environment.observationSpace.count, actionSize: environment.actionSpace.count)
+    try environment.playEpisode(
+      from: .seed(episodeSeed),
+      policy: { observation, step in
+        let action = act(observation, step)
+        result.states += observation
+        result.actions += action
+        return action
+      },
+      visit: { _, outcome in
+        guard let outcome else { return }
+        result.rewards.append(outcome.reward)
+        result.terminals.append(outcome.isTerminated)
+      })
+    result.lengths = [result.rewards.count]
+    return result
   }
 }

@@ -71,3 +71,160 @@ struct RobomimicFile {
     }
   }
 }
+
+extension Demonstrations {
+  /// What robomimic's low-dimensional policies see, as far as a task has it.
+  private static let usualObservations = [
+    "robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos",
+    "robot1_eef_pos", "robot1_eef_quat", "robot1_gripper_qpos", "object",
+  ]
+  private static let (rewards, dones) = ("rewards", "dones")
+
+  /// Reads a robomimic file; a step that is `dones` is a terminal.
+  ///
+  /// Rewards and dones may be missing, as in files of MimicGen and Isaac Lab: rewards are then not
+  /// known, and no step is a terminal.
+  static func robomimic(
+    _ file: HDF5File, _ request: DemonstrationRequest
+  ) throws -> Demonstrations {
+    let listing = RobomimicFile(file)
+    let masked = try MaskedEpisodes(
+      request.masks, in: file, episodes: listing.episodes.map(\.name))
+    let wanted = wanted(listing.episodes, masked, limit: request.episodeLimit)
+    let episodes = wanted.filter { !$0.isEmpty(actionKey: request.actionKey) }
+    guard let first = episodes.first else {
+      let reason =
+        if listing.episodes.isEmpty {
+          "no groups 'data/demo_<n>'"
+        } else if wanted.isEmpty {
+          "masks choose none of its \(listing.episodes.count.of("episode"))"
+        } else {
+          "none of \(wanted.count.of("episode")) has steps in '\(request.actionKey)'"
+        }
+      throw DemonstrationError.noEpisodes(path: file.path, reason: reason)
+    }
+    let keys = try request.observations ?? usualKeys(of: first, path: file.path)
+    let parts = try read(episodes, keys: keys, actionKey: request.actionKey, in: file)
+    var result = Demonstrations(stateSize: parts[0].stateSize, actionSize: parts[0].actionSize)
+    for part in parts { result.append(part) }
+    result.validationEpisodes = episodes.indices.filter {
+      masked.validation.contains(episodes[$0].name)
+    }
+    result.recordedEnvironment = listing.environment
+    result.notes += masked.notes
+    if wanted.count > episodes.count {
+      result.notes.append(
+        "\((wanted.count - episodes.count).of("episode")) without steps: left out")
+    }
+    result.notes += notes(on: episodes, keys: keys, actionKey: request.actionKey)
+    return result
+  }
+
+  /// The chosen episodes, of which those to train on may be limited.
+  private static func wanted(
+    _ episodes: [RobomimicFile.Episode], _ masked: MaskedEpisodes, limit: Int?
+  ) -> [RobomimicFile.Episode] {
+    let trained = masked.chosen.filter { !masked.validation.contains($0) }
+    let names = Set(trained.prefix(limit ?? trained.count)).union(masked.validation)
+    return episodes.filter { names.contains($0.name) }
+  }
+
+  private static func usualKeys(of episode: RobomimicFile.Episode, path: String) throws -> [String]
+  {
+    let available = episode.observations
+    let keys = usualObservations.filter(available.contains)
+    guard !keys.isEmpty else {
+      throw DemonstrationError.noObservations(path: path, available: available)
+    }
+    return keys
+  }
+
+  /// Reads episodes, all at once: each call of the file starts a process.
+  private static func read(
+    _ episodes: [RobomimicFile.Episode], keys: [String], actionKey: String, in file: HDF5File
+  ) throws -> [Demonstrations] {
+    let names = episodes.map { episode in
+      keys.map { RobomimicFile.observationFolder + $0 } + [actionKey]
+        + [rewards, dones].filter { episode.datasets[$0] != nil }
+    }
+    var stored = try file.storedTensors(
+      named: zip(episodes, names).flatMap { episode, names in names.map(episode.path) }
+    )[...]
+    var parts: [Demonstrations] = []
+    for (episode, names) in zip(episodes, names) {
+      let tensors = Dictionary(uniqueKeysWithValues: zip(names, stored.prefix(names.count)))
+      stored = stored.dropFirst(names.count)
+      parts.append(
+        try self.episode(
+          episode, tensors, keys: keys, actionKey: actionKey, path: file.path,
+          sizes: parts.first.map { ($0.stateSize, $0.actionSize) }))
+    }
+    return parts
+  }
+
+  /// One episode of its tensors.
+  private static func episode(
+    _ episode: RobomimicFile.Episode, _ stored: [String: StoredTensor], keys: [String],
+    actionKey: String, path: String, sizes: (Int, Int)?
+  ) throws -> Demonstrations {
+    let tensors = CheckedTensors(path: path)
+    func rows(_ name: String, count: Int? = nil) throws -> (values: [Float], width: Int) {
+      guard let tensor = stored[name] else { return ([], 0) }
+      return try tensors.rows(tensor, named: episode.path(name), count: count)
+    }
+    func column(_ name: String, count: Int) throws -> [Float]? {
+      try stored[name].map {
+        try tensors.column($0, named: episode.path(name), count: count)
+      }
+    }
+    let (actions, actionSize) = try rows(actionKey)
+    let count = actions.count / actionSize
+    let observations = try keys.map {
+      try rows(RobomimicFile.observationFolder + $0, count: count)
+    }
+    let stateSize = observations.reduce(0) { $0 + $1.width }
+    if let sizes, sizes != (stateSize, actionSize) {
+      throw DemonstrationError.inconsistent(
+        path: path, tensor: episode.path(actionKey),
+        found: "\(stateSize) observations and \(actionSize) actions",
+        expected: "\(sizes.0) and \(sizes.1) as in the first episode")
+    }
+    var result = Demonstrations(stateSize: stateSize, actionSize: actionSize)
+    result.states = joined(observations, count: count)
+    result.actions = actions
+    result.rewards = try column(rewards, count: count) ?? []
+    result.terminals =
+      try column(dones, count: count).map { $0.map { $0 != 0 } }
+      ?? [Bool](repeating: false, count: count)
+    result.lengths = [count]
+    return result
+  }
+
+  /// What the episodes have beside what was read, and what they lack.
+  private static func notes(
+    on episodes: [RobomimicFile.Episode], keys: [String], actionKey: String
+  ) -> [String] {
+    let folder = RobomimicFile.observationFolder
+    let taken = Set(keys.map { folder + $0 } + [actionKey, rewards, dones])
+    let names = Set(episodes.flatMap(\.datasets.keys)).subtracting(taken).sorted()
+    let unrewarded = episodes.count { $0.datasets[rewards] == nil }
+    let failures = episodes.count { $0.isFailure == true }
+    return [
+      ReadingNotes.notRead(
+        "observation",
+        names.filter { $0.hasPrefix(folder) }.map { String($0.dropFirst(folder.count)) },
+        advice: "; demonstrations.observations names those to read"),
+      ReadingNotes.notRead("other tensor", names.filter { !$0.hasPrefix(folder) }),
+      unrewarded > 0
+        ? "no 'rewards' in \(unrewarded) of \(episodes.count.of("episode")): returns are not known"
+        : nil,
+      ReadingNotes.squeezed(
+        episodes.flatMap { episode in
+          episode.datasets.filter { taken.contains($0.key) && ![rewards, dones].contains($0.key) }
+            .sorted { $0.key < $1.key }.map { (episode.path($0.key), $0.value.shape) }
+        }),
+      failures > 0
+        ? "\(failures.of("episode")) marked as failures (success is 0) are read too" : nil,
+    ].compactMap { $0 }
+  }
+}

@@ -1,5 +1,8 @@
 import ArgumentParser
 import Environments
+import Foundation
+import Runs
+import Training
 
 /// `attune environment`: what there is to act in.
 struct EnvironmentCommand: ParsableCommand {
@@ -32,5 +35,120 @@ struct EnvironmentSelection: ParsableArguments {
   /// Makes the environment.
   func make() throws -> any Environment {
     try EnvironmentRegistry.standard.make(name, try arguments.values())
+  }
+}
+
+/// `attune environment list`
+struct EnvironmentListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list",
+    abstract: "Shows the environments and their parameters.",
+    discussion: """
+      Example:
+        attune environment list --json
+      """)
+
+  @Flag(help: "Print one JSON object: environments [{name, summary, parameters}].")
+  var json = false
+
+  private struct Report: Encodable {
+    struct Item: Encodable {
+      var name: String
+      var summary: String
+      var parameters: [Parameter]
+    }
+    struct Parameter: Encodable {
+      var key: String
+      var defaultValue: String
+      var choices: [String]?
+      var range: String?
+      var meaning: String
+    }
+    var environments: [Item]
+  }
+
+  func run() throws {
+    let items = EnvironmentRegistry.standard.entries.map { entry in
+      Report.Item(
+        name: entry.name, summary: entry.summary,
+        parameters: entry.parameters.map {
+          Report.Parameter(
+            key: $0.key, defaultValue: $0.defaultText, choices: $0.choices, range: $0.range,
+            meaning: $0.meaning ?? "")
+        })
+    }
+    if json {
+      print(try Report(environments: items).jsonLine)
+      return
+    }
+    for item in items {
+      print("\(item.name): \(item.summary)")
+      for parameter in item.parameters {
+        let values = parameter.range ?? parameter.choices?.joined(separator: " or ")
+        print(
+          "  \(parameter.key)=\(parameter.defaultValue)  \(parameter.meaning)"
+            + (values.map { " (\($0))" } ?? ""))
+      }
+    }
+    for resolver in EnvironmentRegistry.standard.resolvers {
+      print("\(resolver.prefix):NAME: \(resolver.summary)")
+    }
+  }
+}
+
+/// `attune environment check NAME`
+struct EnvironmentCheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Looks for what is wrong with an environment.",
+    discussion: """
+      Plays short episodes of random actions and checks spaces, seeds, saving and restoring, broken \
+      numbers and pictures. Exits with 1 if anything is wrong.
+
+      Example:
+        attune environment check push-t observation=keypoints
+      """)
+
+  @OptionGroup var selection: EnvironmentSelection
+
+  @Option(help: "Steps in a test episode.")
+  var steps = 60
+
+  @Flag(help: "Print one JSON object: environment, isSound, passed, problems [{check, finding}].")
+  var json = false
+
+  private struct Report: Encodable {
+    struct Problem: Encodable {
+      var check: String
+      var finding: String
+    }
+    var environment: String
+    var isSound: Bool
+    var passed: [String]
+    var problems: [Problem]
+  }
+
+  func validate() throws {
+    try validateRange("steps", steps, 1...100_000)
+  }
+
+  func run() throws {
+    RunLog().takeEnvironmentWarnings()
+    var checker = EnvironmentChecker { try selection.make() }
+    checker.seed = selection.seed
+    checker.stepCount = steps
+    let report = try checker.run()
+    if json {
+      let output = Report(
+        environment: report.environment, isSound: report.isSound, passed: report.passed,
+        problems: report.problems.map {
+          Report.Problem(check: $0.check.rawValue, finding: $0.finding)
+        })
+      print(try output.jsonLine)
+    } else {
+      for check in report.passed { print("sound  \(check)") }
+      for problem in report.problems { print("WRONG  \(problem)") }
+    }
+    if !report.isSound { throw ExitCode.failure }
   }
 }
