@@ -64,7 +64,7 @@ install: build
 	.build/release/attune completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/attune.fish
 	@if $(SWIFT) package --allow-writing-to-package-directory generate-manual --multi-page >/dev/null; then \
 	  install -m 644 .build/plugins/GenerateManual/outputs/attune/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/; \
-	else echo "No man pages: swift package generate-manual failed; attune --help says the same" >&2; fi
+	else echo "No man pages: swift package generate-manual failed; attune --help states the same" >&2; fi
 
 # TARGET=DiffusionTests runs one target, TARGET=gae all tests with that in their name.
 test: packages

@@ -5,7 +5,7 @@ import Tensors
 @main
 enum Benchmarks {
   static var cases: [BenchmarkCase] {
-    [Yardstick.benchmark] + BenchmarkCase.policies + BenchmarkCase.convolutions
+    [Baseline.benchmark] + BenchmarkCase.policies + BenchmarkCase.convolutions
       + BenchmarkCase.attentionsAndNorms + BenchmarkCase.denoisingSteps
       + BenchmarkCase.decisions + BenchmarkCase.environments + BenchmarkCase.videos
       + BenchmarkCase.textToImage
@@ -25,7 +25,7 @@ enum Benchmarks {
       guard let count = Int(arguments.dropFirst().first ?? "500"), count > 0 else {
         fail("dppo-iteration needs a positive number of decisions, not '\(arguments[1])'")
       }
-      return try DPPOIteration.serve(decisionCount: count)
+      return try DPPOIteration.serve(rolloutSteps: count)
     }
     if arguments.first == "compare" {
       guard arguments.count == 3 else { fail("compare needs two files of --json") }
@@ -76,27 +76,27 @@ enum Benchmarks {
 
   private static func printTable(_ chosen: [BenchmarkCase]) -> BenchmarkResults {
     var results = BenchmarkResults.here
-    let yardstick = (Yardstick.benchmark.operationCount ?? 0) / measure(Yardstick.benchmark)
+    let baseline = (Baseline.benchmark.operationCount ?? 0) / measure(Baseline.benchmark)
     print(
       """
       \(WorkerPool.shared.threadCount) threads; sgemm (OpenBLAS, 1024) \
-      \(String(format: "%.1f", yardstick * 1e-9)) GF/s
+      \(String(format: "%.1f", baseline * 1e-9)) GF/s
 
       | what | median ms | rate | share of sgemm |
       | --- | ---: | ---: | ---: |
       """)
-    for benchmark in chosen where benchmark.name != Yardstick.benchmark.name {
+    for benchmark in chosen where benchmark.name != Baseline.benchmark.name {
       let time = measure(benchmark)
       results.milliseconds[benchmark.name] = time * 1e3
       let milliseconds = String(format: "%.3f", time * 1e3)
-      var (rate, share) = ("", "")
+      var (rate, fraction) = ("", "")
       if let operations = benchmark.operationCount {
         rate = String(format: "%.1f GF/s", operations / time * 1e-9)
-        share = String(format: "%.0f%%", 100 * operations / time / yardstick)
+        fraction = String(format: "%.0f%%", 100 * operations / time / baseline)
       } else if let items = benchmark.items {
         rate = String(format: "%.0f ", Double(items.count) / time) + items.name + "/s"
       }
-      print("| \(benchmark.name) | \(milliseconds) | \(rate) | \(share) |")
+      print("| \(benchmark.name) | \(milliseconds) | \(rate) | \(fraction) |")
     }
     return results
   }

@@ -5,14 +5,14 @@ import Tensors
 /// Whole iterations of DPPO at the reference's Hopper setting, with their parts.
 struct DPPOIteration {
   private let training: any PolicyTrainer
-  private let decisionCount: Int
+  private let rolloutSteps: Int
   private var stepCount = 0
   private var episodeCount = 0
 
-  init(decisionCount: Int) throws {
+  init(rolloutSteps: Int) throws {
     var configuration = DPPOHopper.configuration
-    configuration.decisionCount = decisionCount
-    self.decisionCount = decisionCount * configuration.environmentCount
+    configuration.rolloutSteps = rolloutSteps
+    self.rolloutSteps = rolloutSteps * configuration.environments
     training = try PolicyAlgorithmRegistry.standard.trainer(
       PolicyTrainingStart(
         try DPPOHopper.makeCheckpoint(seed: 42), configuration: configuration, seed: 42))
@@ -29,7 +29,7 @@ struct DPPOIteration {
     return """
       {"simulate": \(metrics.seconds["simulate"] ?? 0), "sample": \(metrics.seconds["sample"] ?? 0), \
       "update": \(metrics.seconds["update"] ?? 0), "total": \(total), \
-      "minibatches": \(Int(metrics["minibatches"] ?? 0)), "decisions": \(decisionCount), \
+      "minibatches": \(Int(metrics["minibatches"] ?? 0)), "decisions": \(rolloutSteps), \
       "steps": \(stepCount), "episodes": \(episodeCount), "peakMB": \(Self.peakMegabytes)}
       """
   }
@@ -41,8 +41,8 @@ struct DPPOIteration {
   }
 
   /// `dppo-iteration [decisions]`: one iteration for each line of standard input.
-  static func serve(decisionCount: Int) throws {
-    var iteration = try DPPOIteration(decisionCount: decisionCount)
+  static func serve(rolloutSteps: Int) throws {
+    var iteration = try DPPOIteration(rolloutSteps: rolloutSteps)
     while readLine() != nil {
       FileHandle.standardOutput.write(Data((try iteration.run() + "\n").utf8))
     }

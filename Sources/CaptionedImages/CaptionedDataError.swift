@@ -1,6 +1,6 @@
 import Files
 
-/// Captioned pictures that cannot be used: the file, the row in it, what was found and what to do.
+/// Captioned images that cannot be used: the file, the row in it, what was found and what to do.
 public struct CaptionedDataError: Error, Equatable, CustomStringConvertible {
   /// The file or folder, or the name of the settings.
   public let file: String

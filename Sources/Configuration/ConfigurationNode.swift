@@ -137,7 +137,7 @@ extension ConfigurationNode {
 
 extension ConfigurationNode {
   /// More values than any configuration has; aliases of aliases can ask for billions.
-  private static let mostNodes = 100_000
+  private static let maxNodes = 100_000
 
   /// Parses YAML; an empty text is an empty mapping.
   ///
@@ -153,7 +153,7 @@ extension ConfigurationNode {
       self.init(content: .mapping([]))
       return
     }
-    var left = Self.mostNodes
+    var left = Self.maxNodes
     do throws(ConfigurationError) {
       try self.init(root, place: nil, left: &left)
     } catch {
@@ -180,7 +180,7 @@ extension ConfigurationNode {
       self.init(content: .null, place: place)
       return
     }
-    var left = Self.mostNodes
+    var left = Self.maxNodes
     try self.init(root, place: place, left: &left)
   }
 
@@ -202,7 +202,7 @@ extension ConfigurationNode {
     left -= 1
     guard left > 0 else {
       throw ConfigurationError(
-        .malformed, place: here, problem: "there are more than \(Self.mostNodes) values",
+        .malformed, place: here, problem: "there are more than \(Self.maxNodes) values",
         advice: "write fewer aliases")
     }
     switch node {

@@ -67,7 +67,7 @@ public struct SettingChange: Codable, Sendable, Equatable, CustomStringConvertib
     self.to = to
   }
 
-  /// As in "training.iterationCount 20 -> 40".
+  /// As in "training.iterations 20 -> 40".
   public var description: String { "\(key) \(from) -> \(to)" }
 
   /// The settings that differ, in the order of their keys in the file.

@@ -3,14 +3,14 @@ extension String {
   /// if few enough to be a slip.
   public func nearest(among candidates: [String]) -> String? {
     let own = letters
-    let most = max(2, own.count / 4)
+    let limit = max(2, own.count / 4)
     var best: (candidate: String, distance: Int)?
     // Long lists and names are not worth quadratic work in an error message.
     for candidate in candidates.prefix(2_000) where candidate.utf8.count <= 200 {
       let other = candidate.letters
-      guard abs(other.count - own.count) <= most else { continue }
+      guard abs(other.count - own.count) <= limit else { continue }
       let distance = editDistance(own, other)
-      if distance <= most, distance < best?.distance ?? .max { best = (candidate, distance) }
+      if distance <= limit, distance < best?.distance ?? .max { best = (candidate, distance) }
     }
     return best?.candidate
   }
@@ -38,14 +38,14 @@ private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
 extension String {
   /// The text as it may be shown on a terminal: control characters and characters that reorder or
   /// hide text become escapes, and long text is cut.
-  public var printable: String { printable(most: 1_000) }
+  public var printable: String { printable(limit: 1_000) }
 
-  package func printable(most: Int) -> String {
+  package func printable(limit: Int) -> String {
     var shown = ""
     var count = 0
     for scalar in unicodeScalars {
       count += 1
-      if count > most { return shown + "..." }
+      if count > limit { return shown + "..." }
       if scalar.isSafe {
         shown.unicodeScalars.append(scalar)
       } else {

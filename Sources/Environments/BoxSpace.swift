@@ -5,9 +5,9 @@ import Tensors
 public struct BoxSpace: Equatable, Sendable {
   /// The size of each dimension, outermost first; `[Do]` or `[Da]`, `[To, Do]` with a history.
   public let shape: [Int]
-  /// The least value of each element in row-major order; may be -infinity.
+  /// The minimum value of each element in row-major order; may be -infinity.
   public let lowerBounds: [Float]
-  /// The greatest value of each element in row-major order; may be infinity.
+  /// The maximum value of each element in row-major order; may be infinity.
   public let upperBounds: [Float]
   /// What each element of the last dimension is, such as `thigh angle`.
   public let names: [String]

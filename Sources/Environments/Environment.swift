@@ -21,7 +21,7 @@ public protocol Environment: AnyObject {
   /// Named measurements of the last step, such as the terms of the reward; they are no observation.
   ///
   /// Two names mean something to statistics: `isSuccess` (1 or 0), for tasks that can be done, and
-  /// `bestTaskReward`, the greatest reward of the episode by the task's own measure, where an agent
+  /// `bestTaskReward`, the maximum reward of the episode by the task's own measure, where an agent
   /// may be paid by another.
   var info: [String: Double] { get }
 
@@ -61,7 +61,7 @@ public protocol Environment: AnyObject {
 
   /// Draws the current state as an RGB image.
   ///
-  /// - Throws: `EnvironmentError.renderingUnavailable` if this environment has no picture.
+  /// - Throws: `EnvironmentError.renderingUnavailable` if this environment has no image.
   func render(width: Int, height: Int) throws -> Image
 }
 
@@ -113,9 +113,9 @@ extension Environment {
         + "\(state.count)")
   }
 
-  /// No picture unless an environment draws one.
+  /// No image unless an environment draws one.
   public func render(width: Int, height: Int) throws -> Image {
-    throw EnvironmentError.renderingUnavailable(environment: name, reason: "it draws no picture")
+    throw EnvironmentError.renderingUnavailable(environment: name, reason: "it draws no image")
   }
 
   /// The current observation, copied.

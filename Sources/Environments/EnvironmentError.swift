@@ -13,7 +13,7 @@ public enum EnvironmentError: Error, Equatable {
   case replayDiffers(environment: String, stepCount: Int)
   /// The environment cannot go on: the program that it runs in died, say.
   case failed(environment: String, doing: String, reason: String)
-  /// The environment cannot draw a picture.
+  /// The environment cannot draw an image.
   case renderingUnavailable(environment: String, reason: String)
   /// A simulator refused a model.
   case badModel(environment: String, reason: String)
@@ -38,7 +38,7 @@ extension EnvironmentError: CustomStringConvertible {
       return "environment \(environment) came to another state when the \(stepCount) steps of its "
         + "saved episode were replayed: it is another version, or its seed and actions do not "
         + "decide it; begin every iteration with new episodes "
-        + "(training.startsEpisodesAnew: true), or start the run anew"
+        + "(training.resetsEachIteration: true), or start the run anew"
     case .failed(let environment, let action, let reason):
       return "environment \(environment) failed while it was to \(action): \(reason)"
     case .renderingUnavailable(let environment, let reason):

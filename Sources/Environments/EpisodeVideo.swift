@@ -1,21 +1,21 @@
 import Media
 
-/// Which steps of an episode are filmed, in real time.
+/// Which steps of an episode are recorded, in real time.
 package struct VideoTiming {
-  /// Whole steps between pictures.
+  /// Whole steps between images.
   package let stride: Int
-  /// Pictures in a second.
+  /// Images in a second.
   package let frameRate: Double
 
   /// - Parameters:
-  ///   - environment: one like those to be filmed.
-  ///   - frameRate: the most pictures in a second of simulated time.
+  ///   - environment: one like those to be recorded.
+  ///   - frameRate: the maximum number of images in a second of simulated time.
   package init(_ environment: any Environment, frameRate: Double = 50) {
     stride = max(1, Int((environment.stepsPerSecond / frameRate).rounded(.up)))
     self.frameRate = environment.stepsPerSecond / Double(stride)
   }
 
-  /// Whether there is a picture after a step: every few steps, and at the end.
+  /// Whether there is an image after a step: every few steps, and at the end.
   package func isDue(step: Int, outcome: StepOutcome?) -> Bool {
     step.isMultiple(of: stride) || outcome?.isFinished ?? false
   }
@@ -30,10 +30,10 @@ package final class EpisodeVideo {
 
   /// - Parameters:
   ///   - path: the MP4 file.
-  ///   - environment: one like those to be filmed.
-  ///   - width: of a picture in pixels.
-  ///   - height: of a picture in pixels.
-  ///   - frameRate: the most pictures in a second of simulated time.
+  ///   - environment: one like those to be recorded.
+  ///   - width: of an image in pixels.
+  ///   - height: of an image in pixels.
+  ///   - frameRate: the maximum number of images in a second of simulated time.
   /// - Throws: `VideoError` if the file cannot be written.
   package init(
     path: String, of environment: any Environment, width: Int = 480, height: Int = 480,
@@ -47,13 +47,13 @@ package final class EpisodeVideo {
       settings: VideoSettings(frameRate: timing.frameRate))
   }
 
-  /// Takes a picture after a step, if it is time for one.
+  /// Takes an image after a step, if it is time for one.
   package func visit(_ environment: any Environment, step: Int, outcome: StepOutcome?) throws {
     guard timing.isDue(step: step, outcome: outcome) else { return }
     try video.append(try environment.render(width: width, height: height))
   }
 
-  /// Completes the file; returns the number of its pictures.
+  /// Completes the file; returns the number of its images.
   package func finish() throws -> Int {
     try video.finish()
     return video.frameCount

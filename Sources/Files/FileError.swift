@@ -11,7 +11,7 @@ public struct FileError: Error, Sendable, CustomStringConvertible {
     case truncated
     /// The file contradicts itself or its format.
     case malformed
-    /// The file is sound, but uses something that Attune does not read.
+    /// The file is valid, but uses something that Attune does not read.
     case unsupported
     /// The file asks for more than a limit allows.
     case tooLarge

@@ -20,7 +20,7 @@ public struct GenerationSettings: Sendable {
   /// How many of the text encoder's last layers are left out for prompts, not for negative ones;
   /// `clip_skip` in diffusers.
   public var skippedTextLayerCount = 0
-  /// The most images or clips at a time: more are faster, and take more memory.
+  /// The maximum number of images or clips at a time: more are faster, and take more memory.
   public var batchSize = 16
   /// Whether large images are decoded in tiles.
   public var isTiled = false

@@ -143,7 +143,7 @@ extension GenerativeModel {
   /// - Parameters:
   ///   - output: of a part, any shape.
   ///   - place: the part.
-  ///   - input: what went into it, to blame where the weights are sound.
+  ///   - input: what went into it, to blame where the weights are valid.
   /// - Throws: `NonFiniteOutput`, naming the first weight at fault.
   package func requireFinite(
     _ output: Tensor, of place: NonFiniteOutput.Place, from input: Tensor? = nil

@@ -84,7 +84,8 @@ extension NonFiniteOutput.Place {
 extension Tensor {
   /// How many elements are infinite or no number.
   package var nonFiniteCount: Int {
-    // A sum is finite only if all its terms are; that it can overflow by itself is told apart below.
+    // A sum is finite only if all its terms are; that it can overflow by itself is told apart
+    // below.
     sum().scalar.isFinite ? 0 : elements.count { !$0.isFinite }
   }
 }
@@ -95,7 +96,7 @@ extension NonFiniteOutput {
   /// - Parameters:
   ///   - output: of a part, any shape.
   ///   - place: the part.
-  ///   - input: what went into it, to blame where the weights are sound.
+  ///   - input: what went into it, to blame where the weights are valid.
   ///   - weights: of the model, named by part.
   /// - Throws: `NonFiniteOutput`, naming the first weight at fault.
   package static func check(

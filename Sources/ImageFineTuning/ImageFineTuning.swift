@@ -12,7 +12,7 @@ import TextToImage
 /// Policy gradients over all denoising steps of a text-to-image model's weights: DDPO
 /// (arXiv:2305.13301) and DPOK (arXiv:2305.16381).
 ///
-/// An iteration draws images of the prompts, judges them, and makes what pleased more probable.
+/// An iteration draws images of the prompts, scores them, and makes what pleased more probable.
 /// Everything random in it is a function of the seed and the iteration's number, so that a restored
 /// training goes on exactly. Only the training's owner may use the model while it goes on.
 public final class ImageFineTuning: Trainer {
@@ -44,11 +44,11 @@ public final class ImageFineTuning: Trainer {
   ///   - model: what is improved; its text encoder and autoencoder stay as they are.
   ///   - configuration: how.
   ///   - prompts: what images are drawn for.
-  ///   - reward: judges them.
+  ///   - reward: scores them.
   ///   - seed: decides the first low-rank changes, noise, prompts and minibatches.
   ///   - communicator: shares images and minibatches among processes.
-  /// - Throws: `ConfigurationError` for settings that do not fit; `FileError` or `GenerationError` if the
-  ///   model cannot be sampled by DDIM.
+  /// - Throws: `ConfigurationError` for settings that do not fit; `FileError` or `GenerationError`
+  ///   if the model cannot be sampled by DDIM.
   public init(
     model: TextToImageModel, configuration: ImageFineTuningConfiguration, prompts: [String],
     reward: any Reward, seed: UInt64, communicator: any Communicator = SingleProcess()
@@ -97,14 +97,14 @@ public final class ImageFineTuning: Trainer {
   public var parameterCount: Int { weights.parameters.elementCount }
 
   /// How many iterations there are to be.
-  public var iterations: Int { configuration.iterationCount }
+  public var iterations: Int { configuration.iterations }
   /// Curves are drawn over images.
   public var step: Int { imageCount }
 
   /// The share of images that must get a finite reward.
-  private static let leastJudgedShare = 0.5
+  private static let minScoredFraction = 0.5
 
-  /// Draws, judges and improves once.
+  /// Draws, scores and improves once.
   ///
   /// - Throws: `RewardError` if the reward fails, or is not finite for more than half of the
   ///   images; `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
@@ -118,12 +118,12 @@ public final class ImageFineTuning: Trainer {
         drawnPrompts(), iteration: iteration, over: communicator)
       return (rollout, chainDivergence(rollout))
     }
-    let scores = try metrics.measure("judge") {
-      let own = try reward.judged(
+    let scores = try metrics.measure("score") {
+      let own = try reward.scored(
         rollout.images, prompts: Array(rollout.prompts[rollout.ownRows]))
       let all = try communicator.gatherNumbers(own.values.map { $0 ?? .nan })
       return try RewardScores(all.flatMap { $0 })
-        .requiring(share: Self.leastJudgedShare, of: reward.name)
+        .requiring(fraction: Self.minScoredFraction, of: reward.name)
     }
     let begin = ContinuousClock.now
     try improve(
@@ -167,13 +167,13 @@ public final class ImageFineTuning: Trainer {
     _ rollout: ImageRollout, advantages: [Float?], _ metrics: inout Metrics
   ) throws {
     let order = RandomStream(seed: seed, purpose: "minibatches", index: iteration)
-    let judged = advantages.indices.filter { advantages[$0] != nil }
-    let partCount = min(configuration.updatesPerEpoch, judged.count)
-    for epoch in 0..<configuration.epochCount {
+    let scored = advantages.indices.filter { advantages[$0] != nil }
+    let partCount = min(configuration.updatesPerEpoch, scored.count)
+    for epoch in 0..<configuration.epochs {
       var order = order.split(epoch)
-      let shuffled = order.permutation(judged.count).map { judged[$0] }
+      let shuffled = order.permutation(scored.count).map { scored[$0] }
       for part in 0..<partCount {
-        let range = judged.count * part / partCount..<judged.count * (part + 1) / partCount
+        let range = scored.count * part / partCount..<scored.count * (part + 1) / partCount
         let images = Array(shuffled[range])
         let batch = minibatch(
           rollout, images: images, advantages: images.map { advantages[$0] ?? 0 }, &order)
@@ -187,8 +187,8 @@ public final class ImageFineTuning: Trainer {
     _ rollout: ImageRollout, images: [Int], advantages: [Float], _ random: inout RandomStream
   ) -> TransitionBatch<[String]> {
     let stepCount = rollout.stochasticSteps.count
-    let share = configuration.trainedStepFraction * Double(stepCount)
-    let chosenCount = max(1, Int(share.rounded()))
+    let fraction = configuration.trainedStepFraction * Double(stepCount)
+    let chosenCount = max(1, Int(fraction.rounded()))
     let steps = images.map { _ in
       random.choiceWithoutReplacement(chosenCount, below: stepCount)
     }
@@ -248,8 +248,8 @@ public final class ImageFineTuning: Trainer {
 
   /// Goes on from a saved state.
   ///
-  /// - Throws: `ConfigurationError` or `ParameterError` if it belongs to another model; `DecodingError`
-  ///   if it is damaged.
+  /// - Throws: `ConfigurationError` or `ParameterError` if it belongs to another model;
+  ///   `DecodingError` if it is damaged.
   public func restore(_ state: TrainingState) throws {
     let found = try state.text("model")
     guard found == fingerprint else {

@@ -6,12 +6,12 @@ import Diffusion
 /// arXiv:2305.16381). The names in parentheses are ddpo-pytorch's.
 public struct ImageFineTuningConfiguration: Settings {
   /// Iterations of sampling and update (`num_epochs`).
-  @Setting(1...10_000_000) public var iterationCount = 100
+  @Setting(1...10_000_000) public var iterations = 100
   /// Images of each prompt in an iteration.
   @Setting(1...10_000_000) public var imagesPerPrompt = 32
   /// Prompts of an iteration, drawn without replacement; 0 for all.
   @Setting(.notNegative) public var promptsPerIteration = 0
-  /// The most images that are sampled at a time.
+  /// The maximum number of images that are sampled at a time.
   @Setting(1...10_000_000) public var samplingBatchSize = 16
 
   /// Denoising steps (`sample.num_steps`).
@@ -32,18 +32,19 @@ public struct ImageFineTuningConfiguration: Settings {
   /// The weight of the divergence from the frozen model.
   @Setting(.notNegative) public var klCoefficient = 0.0
 
-  /// Whether advantages are divided by the deviation of their prompt's rewards, or only centered.
+  /// Whether advantages are divided by the standard deviation of their prompt's rewards, or only
+  /// centered.
   public var normalizesAdvantages = true
   /// Advantages are clamped to +- this (`adv_clip_max`).
   @Setting(.positive) public var advantageLimit = 5.0
   /// The last rewards of a prompt that its statistics are of (`buffer_size`).
   @Setting(1...10_000_000) public var rewardBufferSize = 32
-  /// A prompt with fewer rewards than this is judged by the statistics of the whole iteration
+  /// A prompt with fewer rewards than this is evaluated by the statistics of the whole iteration
   /// (`min_count`).
   @Setting(1...10_000_000) public var rewardMinimumCount = 16
 
   /// Passes over the images of an iteration (`num_inner_epochs`).
-  @Setting(1...10_000_000) public var epochCount = 1
+  @Setting(1...10_000_000) public var epochs = 1
   /// Optimizer steps in a pass; each is over an even share of the images, with all their trained
   /// denoising steps.
   @Setting(1...10_000_000) public var updatesPerEpoch = 2

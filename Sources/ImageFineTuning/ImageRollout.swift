@@ -70,19 +70,19 @@ struct ImageRolloutCollector {
     let blank = Tensor.zeros([1, 1])
     stochasticSteps = (0..<process.transitionCount).filter { step in
       let transition = process.transition(from: blank, at: .shared(step)) { sample, _ in sample }
-      return transition.standardDeviation.map { $0.scalar >= Self.leastDeviation } ?? false
+      return transition.standardDeviation.map { $0.scalar >= Self.minStd } ?? false
     }
   }
 
   /// Stable Diffusion's last step has 0.03.
-  private static let leastDeviation: Float = 0.01
+  private static let minStd: Float = 0.01
 
-  /// Draws an image for each prompt, each rank its share of them; the noise of image i depends on the
-  /// seed, the iteration and i alone.
+  /// Draws an image for each prompt, each rank its share of them; the noise of image i depends on
+  /// the seed, the iteration and i alone.
   func collect(
     _ prompts: [String], iteration: Int, over communicator: any Communicator = SingleProcess()
   ) throws -> ImageRollout {
-    let own = communicator.share(of: prompts.count)
+    let own = communicator.fraction(of: prompts.count)
     let draws = RandomStream(seed: seed, purpose: "images", index: iteration)
     var states: [Tensor] = []
     var logProbabilities: [Tensor] = []

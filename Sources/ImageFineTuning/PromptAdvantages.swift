@@ -21,7 +21,7 @@ struct PromptAdvantages: Sendable, Equatable {
     limit = Float(configuration.advantageLimit)
   }
 
-  /// Takes in the rewards of an iteration and judges them; an image without a reward gets none.
+  /// Takes in the rewards of an iteration and scores them; an image without a reward gets none.
   mutating func callAsFunction(_ rewards: [Float?], prompts: [String]) -> [Float?] {
     precondition(
       rewards.count == prompts.count, "\(rewards.count) rewards for \(prompts.count) prompts")
@@ -38,22 +38,22 @@ struct PromptAdvantages: Sendable, Equatable {
     return zip(rewards, prompts).map { reward, prompt in
       guard let reward, let moments = moments[prompt] else { return nil }
       let centered = Double(reward) - moments.mean
-      let scaled = isNormalized ? centered / (moments.deviation + 1e-6) : centered
+      let scaled = isNormalized ? centered / (moments.std + 1e-6) : centered
       return min(max(Float(scaled), -limit), limit)
     }
   }
 
-  /// Mean and deviation, as `numpy.mean` and `numpy.std`.
+  /// Mean and standard deviation, as `numpy.mean` and `numpy.std`.
   private struct Moments {
     let mean: Double
-    let deviation: Double
+    let std: Double
 
     init(_ numbers: [Float]) {
       let count = Double(max(numbers.count, 1))
       let mean = numbers.reduce(0.0) { $0 + Double($1) } / count
       let squares = numbers.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
       self.mean = mean
-      deviation = (squares / count).squareRoot()
+      std = (squares / count).squareRoot()
     }
   }
 }

@@ -57,8 +57,8 @@ final class LowRankAdapters: Module {
   private let scale: Float
   private static let projections = ["to_q", "to_k", "to_v", "to_out.0"]
 
-  /// Adapters that change nothing yet: A is Gaussian with deviation 1 / r, B is 0. Of the U-Net,
-  /// only the adapted weights become trainable.
+  /// Adapters that change nothing yet: A is Gaussian with standard deviation 1 / r, B is 0. Of the
+  /// U-Net, only the adapted weights become trainable.
   init(
     _ unet: UNet2DConditionModel, rank: Int, alpha: Double, random: inout some RandomSource
   ) {

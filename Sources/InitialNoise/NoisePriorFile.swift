@@ -4,8 +4,8 @@ import Foundation
 import GenerativeModels
 import Tensors
 
-/// A prior in a safetensors file: `mean` and `std`, of the shape of one sample, and its origin in the
-/// metadata.
+/// A prior in a safetensors file: `mean` and `std`, of the shape of one sample, and its origin in
+/// the metadata.
 public struct NoisePriorFile: Sendable {
   /// The distribution.
   public var prior: NoisePrior
@@ -35,21 +35,21 @@ public struct NoisePriorFile: Sendable {
     if let problem = origin.problem { throw Self.damaged(path, Self.key, problem) }
     self.origin = origin
     let mean = Tensor(try file.storedTensor(named: "mean"))
-    let deviation = Tensor(try file.storedTensor(named: "std"))
+    let std = Tensor(try file.storedTensor(named: "std"))
     guard mean.rank > 0 else {
       throw Self.damaged(path, "mean", "is one number, expected the shape of a sample")
     }
-    guard deviation.shape == mean.shape else {
+    guard std.shape == mean.shape else {
       throw Self.damaged(
-        path, "std", "has shape \(deviation.shape), expected \(mean.shape), that of mean")
+        path, "std", "has shape \(std.shape), expected \(mean.shape), that of mean")
     }
     guard mean.elements.allSatisfy(\.isFinite) else {
       throw Self.damaged(path, "mean", "has elements that are not finite")
     }
-    guard deviation.elements.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+    guard std.elements.allSatisfy({ $0.isFinite && $0 > 0 }) else {
       throw Self.damaged(path, "std", "has elements that are not finite or not above 0")
     }
-    prior = NoisePrior(mean: mean, standardDeviation: deviation)
+    prior = NoisePrior(mean: mean, standardDeviation: std)
   }
 
   private static func damaged(_ path: String, _ item: String, _ problem: String) -> FileError {
@@ -116,7 +116,7 @@ public struct PriorOrigin: Codable, Hashable, Sendable {
   public var guidanceRescale: Float
   /// The reward that was optimized.
   public var reward: String
-  /// Pictures that were drawn to learn it.
+  /// Images that were drawn to learn it.
   public var imageCount: Int
 
   /// Describes where a prior comes from.
@@ -155,7 +155,7 @@ public struct PriorOrigin: Codable, Hashable, Sendable {
 
   /// What is wrong with numbers that a file held; nil if they are such as a run can have.
   var problem: String? {
-    // Whoever compares a prior with plain noise draws as many pictures as the prior cost.
+    // Whoever compares a prior with plain noise draws as many images as the prior cost.
     let ranges = [
       ("stepCount", stepCount, 1...10_000), ("imageCount", imageCount, 0...100_000_000),
       ("clipSkip", clipSkip, 0...1_000),

@@ -25,9 +25,9 @@ public final class Program {
   /// Set once it has been reaped.
   private var failure: ProgramError?
 
-  /// The most bytes of an answer.
+  /// The maximum number of bytes of an answer.
   private static let byteLimit = 1 << 28
-  /// The most bytes of standard error that are kept.
+  /// The maximum number of bytes of standard error that are kept.
   private static let saidLimit = 4096
 
   /// Starts a program.

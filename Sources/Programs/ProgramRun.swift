@@ -20,7 +20,7 @@ package struct ProgramRun {
   package let errorsPath: String
   /// In seconds.
   package let timeLimit: Double
-  /// The most bytes of either stream.
+  /// The maximum number of bytes of either stream.
   package var byteLimit = 1 << 26
 
   /// A program that is not started yet, with nothing to read and its output in two files.

@@ -22,14 +22,14 @@ public struct AdvantageScaling: Sendable, Hashable {
     return result
   }
 
-  /// (A - mean) / (deviation + 1e-8), with the unbiased deviation of `torch.std`.
+  /// (A - mean) / (standard deviation + 1e-8), with the unbiased standard deviation of `torch.std`.
   static func normalized(_ advantages: [Float]) -> [Float] {
     let count = Double(advantages.count)
     let mean = advantages.reduce(0.0) { $0 + Double($1) } / max(count, 1)
     let squares = advantages.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
-    // One advantage has no deviation: torch gives not-a-number here.
-    let deviation = (squares / max(count - 1, 1)).squareRoot()
-    return advantages.map { Float((Double($0) - mean) / (deviation + 1e-8)) }
+    // One advantage has no standard deviation: torch gives not-a-number here.
+    let std = (squares / max(count - 1, 1)).squareRoot()
+    return advantages.map { Float((Double($0) - mean) / (std + 1e-8)) }
   }
 
   /// Between the two nearest values, linearly, as `torch.quantile`.

@@ -39,6 +39,6 @@ public struct ClipSchedule: Sendable, Hashable {
 
 /// The weights gamma_denoise^(K' - 1 - k) of a decision's advantage at its K' fine-tuned denoising
 /// steps, noisiest (k = 0) first.
-public func denoisingDiscounts(_ discount: Double, count: Int) -> [Float] {
-  (0..<count).map { Float(pow(discount, Double(count - 1 - $0))) }
+public func denoisingGammas(_ gamma: Double, count: Int) -> [Float] {
+  (0..<count).map { Float(pow(gamma, Double(count - 1 - $0))) }
 }

@@ -4,7 +4,7 @@ public struct RewardScaler: Sendable, Codable, Equatable {
   private var moments = RunningMoments()
   /// The discounted sum of the rewards so far of each environment's episode.
   private var sums: [Double]
-  private let discount: Double
+  private let gamma: Double
   private let limit: Double
   private static let epsilon = 1e-8
 
@@ -12,9 +12,9 @@ public struct RewardScaler: Sendable, Codable, Equatable {
   ///   - environmentCount: `B`
   ///   - discount: of the running sums.
   ///   - limit: scaled rewards are clamped to +- this.
-  public init(environmentCount: Int, discount: Double = 0.99, limit: Double = 10) {
+  public init(environmentCount: Int, gamma: Double = 0.99, limit: Double = 10) {
     sums = Array(repeating: 0, count: environmentCount)
-    self.discount = discount
+    self.gamma = gamma
     self.limit = limit
   }
 
@@ -34,7 +34,7 @@ public struct RewardScaler: Sendable, Codable, Equatable {
     returns.reserveCapacity(rewards.count)
     for (index, reward) in rewards.enumerated() {
       let environment = index % sums.count
-      let earlier = isFirst[index] ? 0 : discount * sums[environment]
+      let earlier = isFirst[index] ? 0 : gamma * sums[environment]
       sums[environment] = Double(reward) + earlier
       returns.append(sums[environment])
     }

@@ -111,7 +111,7 @@ enum BufferPool {
     // What lies idle here may be what the system lacks.
     for shelf in shelves { shelf.empty() }
     guard let new = newBuffer(capacity: capacity) else {
-      fatalError("out of memory: a tensor asked for \(capacity) bytes")
+      fatalError("out of memory: a tensor requested \(capacity) bytes")
     }
     return new
   }

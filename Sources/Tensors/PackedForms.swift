@@ -22,7 +22,7 @@ final class PackedForms: Sendable {
     var shape: [Int]
   }
 
-  /// The most bytes that the forms of all matrices take together.
+  /// The maximum number of bytes that the forms of all matrices take together.
   static let keptByteLimit = 256 << 20
   private static let keptByteCount = Atomic<Int>(0)
 

@@ -3,7 +3,7 @@ import Configuration
 import Media
 import Runs
 
-/// Captioned pictures to train on.
+/// Captioned images to train on.
 public struct CaptionedDataSettings: Settings {
   /// What lies at `path`.
   public enum Kind: String, Codable, CaseIterable, Sendable {
@@ -11,7 +11,7 @@ public struct CaptionedDataSettings: Settings {
     case dolls
     /// PNG files with captions.
     case folder
-    /// Pictures and captions in one file.
+    /// Images and captions in one file.
     case npz
   }
 
@@ -19,9 +19,9 @@ public struct CaptionedDataSettings: Settings {
   public var kind = Kind.dolls
   /// The folder or file.
   public var path = ""
-  /// Pixels in a row of each picture; that of the layers or arrays if there is none.
+  /// Pixels in a row of each image; that of the layers or arrays if there is none.
   @Setting(1...8_192) public var width: Int? = nil
-  /// Rows of each picture.
+  /// Rows of each image.
   @Setting(1...8_192) public var height: Int? = nil
   /// The color behind what is transparent, RRGGBB; a light grey-green for dolls, else white.
   public var background: String?
@@ -41,11 +41,11 @@ public struct CaptionedDataSettings: Settings {
     }
   }
 
-  /// Opens the pictures.
+  /// Opens the images.
   ///
   /// - Parameters:
   ///   - seed: decides what is composed.
-  ///   - size: of pictures in files, where the settings do not say.
+  ///   - size: of images in files, where the settings do not say.
   func makeSource(
     seed: UInt64, size: (width: Int, height: Int)?
   ) throws -> any CaptionedImageSource {

@@ -9,7 +9,8 @@ package struct EvaluatedPolicy {
   package let policy: any ActingPolicy
   package let evaluation: PolicyEvaluation
 
-  /// A policy that was read from that path; the seed decides episodes' starts and the policy's noise.
+  /// A policy that was read from that path; the seed decides episodes' starts and the policy's
+  /// noise.
   package init(_ checkpoint: PolicyCheckpoint, path: String, seed: UInt64) throws {
     self.path = path
     policy = try checkpoint.makePolicy()
@@ -23,7 +24,7 @@ package struct EvaluatedPolicy {
     evaluation.environment.configuration.environment
   }
 
-  /// What stands under its pictures: its file without extension, or, since every run has a
+  /// What stands under its images: its file without extension, or, since every run has a
   /// `policy.safetensors`, the folder of such a file.
   package var caption: String {
     let file = URL(filePath: path).deletingPathExtension()
@@ -31,7 +32,7 @@ package struct EvaluatedPolicy {
     return name == "policy" ? file.deletingLastPathComponent().lastPathComponent : name
   }
 
-  /// An environment like that which it is judged in.
+  /// An environment like that which it is evaluated in.
   package func makeEnvironment() throws -> any Environment {
     try environment.make()
   }
@@ -56,7 +57,7 @@ package struct EvaluatedPolicy {
     if let failure { throw failure }
   }
 
-  /// The pictures of an episode.
+  /// The images of an episode.
   package func frames(episode: Int, _ timing: VideoTiming, size: Int) throws -> [Image] {
     var frames: [Image] = []
     try show(episode: episode) { environment, step, outcome in
@@ -92,7 +93,7 @@ package struct SideBySideVideo {
   package let right: EvaluatedPolicy
   /// Width and height of each side in pixels.
   private let size = 360
-  /// Pictures for which the end of an episode stands still.
+  /// Images for which the end of an episode stands still.
   private let pauseCount = 10
 
   package init(left: EvaluatedPolicy, right: EvaluatedPolicy) {
@@ -113,14 +114,14 @@ package struct SideBySideVideo {
         let grid = ImageGrid(
           frames.map { $0[min(index, $0.count - 1)] }, columnCount: 2,
           captions: [left.caption, right.caption])
-        let picture = grid.rendered()
+        let image = grid.rendered()
         let writer =
           try video
           ?? VideoWriter(
-            path: path, width: picture.width, height: picture.height,
+            path: path, width: image.width, height: image.height,
             settings: VideoSettings(frameRate: timing.frameRate))
         video = writer
-        try writer.append(picture)
+        try writer.append(image)
       }
     }
     try video?.finish()

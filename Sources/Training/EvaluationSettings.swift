@@ -5,15 +5,15 @@ import Runs
 
 /// How a policy is evaluated while it is trained.
 public struct EvaluationSettings: Settings {
-  /// Iterations, or batches of a pretraining, between evaluations; 0 for none. A pretraining without
-  /// an environment (`policy.environment.name: none`) evaluates the validation loss alone.
+  /// Iterations, or batches of a pretraining, between evaluations; 0 for none. A pretraining
+  /// without an environment (`policy.environment.name: none`) evaluates the validation loss alone.
   @Setting(.notNegative) public var interval = 10
   /// Episodes of each.
   @Setting(1...100_000) public var episodes = 50
   /// Decides their starts and noise; the same every time.
   public var seed: UInt64 = 1_000_000
-  /// Episodes of them that are filmed, before a fine-tuning and after every training; 0 for none.
-  @Setting(0...1000) public var filmedEpisodes = 1
+  /// Episodes of them that are recorded, before a fine-tuning and after every training; 0 for none.
+  @Setting(0...1000) public var videoEpisodes = 1
 
   /// The defaults.
   public init() {}
@@ -26,20 +26,20 @@ public struct EvaluationSettings: Settings {
     interval > 0 && (isLast || iteration.isMultiple(of: interval))
   }
 
-  /// Where `film` writes, if anything is filmed.
+  /// Where `video` writes, if anything is recorded.
   func videoPaths<Settings>(_ name: String, of run: Run<Settings>) -> [String] {
-    filmedEpisodes > 0 ? ["\(run.folder.videosPath)/\(name).mp4"] : []
+    videoEpisodes > 0 ? ["\(run.folder.videosPath)/\(name).mp4"] : []
   }
 
-  /// Films a policy, `before` or `after` a training, in a run's folder. What cannot be drawn is no reason
-  /// to lose a training.
-  func film<Settings>(_ checkpoint: PolicyCheckpoint, _ name: String, of run: Run<Settings>) {
-    guard filmedEpisodes > 0 else { return }
+  /// Video a policy, `before` or `after` a training, in a run's folder. What cannot be drawn is no
+  /// reason to lose a training.
+  func video<Settings>(_ checkpoint: PolicyCheckpoint, _ name: String, of run: Run<Settings>) {
+    guard videoEpisodes > 0 else { return }
     do {
       try PolicyVideo(evaluated: EvaluatedPolicy(checkpoint, path: run.folder.path, seed: seed))
-        .write(to: "\(run.folder.videosPath)/\(name).mp4", episodeCount: filmedEpisodes)
+        .write(to: "\(run.folder.videosPath)/\(name).mp4", episodeCount: videoEpisodes)
     } catch {
-      run.log.warn("no film: \(error)")
+      run.log.warn("no video: \(error)")
     }
   }
 
@@ -94,8 +94,8 @@ package struct BestPolicy {
     try write(policy, iteration: iteration)
   }
 
-  /// Writes a policy that nobody has judged, unless one that was judged is there.
-  package func offer(unjudged policy: PolicyCheckpoint, iteration: Int) throws {
+  /// Writes a policy that nobody has evaluated, unless one that was evaluated is there.
+  package func offer(unscored policy: PolicyCheckpoint, iteration: Int) throws {
     if best == nil || !exists { try write(policy, iteration: iteration) }
   }
 

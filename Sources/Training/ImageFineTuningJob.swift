@@ -26,7 +26,7 @@ public struct ImageFineTuningSettings: RunConfiguration {
   @Setting(.seconds) public var rewardTimeLimit = 600.0
   /// How it is improved.
   public var training = ImageFineTuningConfiguration()
-  /// How it is judged on the way.
+  /// How it is evaluated on the way.
   public var evaluation = ImageEvaluationSettings()
   /// The numbers in the files of the model folder.
   public var weightType = WeightType.float32
@@ -35,7 +35,7 @@ public struct ImageFineTuningSettings: RunConfiguration {
 
   public static let changeableOnResume = ChangeableSettings(
     keys: [
-      "training.iterationCount", "training.learningRate", "training.gradientNormLimit",
+      "training.iterations", "training.learningRate", "training.gradientNormLimit",
       "evaluation.interval", "evaluation.count", "rewardTimeLimit", "weightType",
       "checkpointInterval",
     ], paths: ["model", "reward", "clip"])
@@ -52,14 +52,14 @@ public struct ImageFineTuningSettings: RunConfiguration {
       "the folder of a CLIP model, which this reward needs (or give --clip DIR)")
   }
 
-  /// The judge.
+  /// The reward.
   func makeReward() throws -> any Reward {
     try RewardExpression(reward).reward(clipFolder: clip, timeLimit: rewardTimeLimit)
   }
 }
 
-/// How a model is judged while it is fine-tuned: on images that no update sees, always of the same
-/// seeds, drawn as in training.
+/// How a model is evaluated while it is fine-tuned: on images that no update sees, always of the
+/// same seeds, drawn as in training.
 public struct ImageEvaluationSettings: Settings {
   /// Iterations between evaluations; 0 for the start and the end only.
   @Setting(.notNegative) public var interval = 10
@@ -74,23 +74,23 @@ public struct ImageEvaluationSettings: Settings {
   /// Whether it is time after that iteration.
   func isDue(after iteration: Int) -> Bool { interval > 0 && iteration.isMultiple(of: interval) }
 
-  /// Draws and judges.
+  /// Draws and scores.
   func evaluate(
     _ training: ImageFineTuning, reward: any Reward
   ) throws -> (grid: ImageGrid, scores: RewardScores) {
     let request = SampleRequest(prompts: training.prompts, count: count, seed: seed)
     let images = try TextToImagePipeline(training.model).images(
       prompts: request.imagePrompts, seeds: request.imageSeeds, settings: training.settings)
-    let pictures = Image.batch(images, range: .zeroToOne)
+    let images = Image.batch(images, range: .zeroToOne)
     return (
-      request.grid(pictures, magnification: nil),
-      try reward.judged(pictures, prompts: request.imagePrompts)
+      request.grid(images, magnification: nil),
+      try reward.scored(images, prompts: request.imagePrompts)
     )
   }
 }
 
-/// The fine-tuning of a text-to-image model by a reward: iterations, evaluations on fresh seeds and the
-/// model folder.
+/// The fine-tuning of a text-to-image model by a reward: iterations, evaluations on fresh seeds and
+/// the model folder.
 public struct ImageFineTuningJob: TrainingJob {
   public let run: Run<ImageFineTuningSettings>
   /// What learns.
@@ -104,8 +104,8 @@ public struct ImageFineTuningJob: TrainingJob {
 
   /// Opens model and reward and starts the training, or goes on with it.
   ///
-  /// - Throws: what reading models and rewards throws; `ConfigurationError` for settings that do not
-  ///   fit; `RunFolderError` if model or reward are others than those of the start.
+  /// - Throws: what reading models and rewards throws; `ConfigurationError` for settings that do
+  ///   not fit; `RunFolderError` if model or reward are others than those of the start.
   public init(_ run: Run<ImageFineTuningSettings>) throws {
     let settings = run.configuration
     try run.require(RewardExpression(settings.reward).inputs(clip: settings.clip))
@@ -122,7 +122,7 @@ public struct ImageFineTuningJob: TrainingJob {
         seed: settings.seed)
     }
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
-    run.log.say(
+    run.log.info(
       "\(training.parameterCount.counting("weight")), "
         + "\(settings.prompts.count.counting("prompt")), run folder \(run.folder.path)")
     self.run = run
@@ -133,7 +133,7 @@ public struct ImageFineTuningJob: TrainingJob {
 
   public var trainer: any Trainer { training }
   public var checkpointInterval: Int { run.configuration.checkpointInterval }
-  public var iterationsKey: String { "training.iterationCount" }
+  public var iterationsKey: String { "training.iterations" }
   public var resultNoun: String { "model" }
   public var resultPaths: [String] { [modelFolder] }
   private var modelFolder: String { "\(run.folder.path)/model" }
@@ -142,7 +142,7 @@ public struct ImageFineTuningJob: TrainingJob {
     let (grid, scores) = try evaluation()
     run.drawStart { try run.write(png: Data(grid.rendered().pngBytes()), name: "before") }
     rewardBefore = scores.words
-    run.log.say("reward on fresh seeds: \(scores.words)")
+    run.log.info("reward on fresh seeds: \(scores.words)")
   }
 
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
@@ -158,7 +158,7 @@ public struct ImageFineTuningJob: TrainingJob {
     record["evaluationReward"] = scores.mean ?? .nan
     record["evaluationRewardStandardError"] = scores.standardError
     let before = rewardBefore.map { ", before \($0)" } ?? ""
-    run.log.say(
+    run.log.info(
       "iteration \(iteration.grouped): reward on fresh seeds \(scores.words)\(before)")
   }
 

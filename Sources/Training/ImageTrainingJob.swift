@@ -8,7 +8,7 @@ import TextToImage
 
 /// The settings of `attune image train`.
 public struct ImageTrainingSettings: RunConfiguration {
-  /// Decides weights, pictures, noise and dropped prompts.
+  /// Decides weights, images, noise and dropped prompts.
   public var seed: UInt64 = 0
   /// What learns.
   public var model = ImageModelSettings()
@@ -16,7 +16,7 @@ public struct ImageTrainingSettings: RunConfiguration {
   public var data = CaptionedDataSettings()
   /// How it learns.
   public var training = ImageTrainingConfiguration()
-  /// The pictures that are drawn on the way; intervals are batches.
+  /// The images that are drawn on the way; intervals are batches.
   public var samples = SampleGridSettings()
   /// The numbers in the files of the model folder.
   public var weightType = WeightType.float16
@@ -63,8 +63,8 @@ public struct ImageTrainingJob: TrainingJob {
 
   /// Opens model and data and starts the training, or goes on with it.
   ///
-  /// - Throws: what reading models and captioned images throws; `ConfigurationError` for settings that
-  ///   do not fit; `RunFolderError` if model or data are others than those of the start.
+  /// - Throws: what reading models and captioned images throws; `ConfigurationError` for settings
+  ///   that do not fit; `RunFolderError` if model or data are others than those of the start.
   public init(_ run: Run<ImageTrainingSettings>) throws {
     let settings = run.configuration
     let (model, source) = try settings.open(for: run)
@@ -74,9 +74,9 @@ public struct ImageTrainingJob: TrainingJob {
     }
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
     if let folder = settings.model.folder { run.log.noteWeights(ofModel: folder) }
-    run.log.say(
+    run.log.info(
       "\(training.parameterCount.counting("weight")), vocabulary of "
-        + "\(model.tokenizer.vocabulary.identifiers.count.counting("token")), pictures of "
+        + "\(model.tokenizer.vocabulary.identifiers.count.counting("token")), images of "
         + "\(source.width)x\(source.height), run folder \(run.folder.path)")
     self.run = run
     self.training = training
@@ -108,7 +108,7 @@ public struct ImageTrainingJob: TrainingJob {
   public func drawImages() throws {
     let source = training.source
     let grid = try run.times.measure("sample") {
-      try training.withAveragedWeights {
+      try training.withEMAWeights {
         try run.configuration.samples.draw(
           $0, prompts: prompts, width: source.width, height: source.height)
       }
@@ -120,7 +120,7 @@ public struct ImageTrainingJob: TrainingJob {
   public func writeResults() throws {
     let elementType = run.configuration.weightType.elementType
     try run.times.measure("write the model") {
-      try training.withAveragedWeights {
+      try training.withEMAWeights {
         try $0.write(folder: modelFolder, elementType: elementType)
       }
     }
@@ -131,7 +131,7 @@ extension ImageTrainingSettings {
   /// The most captions that a vocabulary is learned from.
   private static let vocabularyCaptionCount = 20_000
 
-  /// The model with its first weights, and the pictures.
+  /// The model with its first weights, and the images.
   fileprivate func open(
     for run: Run<ImageTrainingSettings>
   ) throws -> (TextToImageModel, any CaptionedImageSource) {

@@ -31,11 +31,11 @@ public struct NoiseOptimizationSettings: RunConfiguration {
   public var clip: String?
   /// The seconds that an external program may take.
   @Setting(.seconds) public var rewardTimeLimit = 600.0
-  /// How pictures are drawn.
+  /// How images are drawn.
   public var sampling = SamplingSettings()
   /// How a prior is learned.
   public var find = FINDConfiguration()
-  /// Pictures of each prompt in the grids before and after.
+  /// Images of each prompt in the grids before and after.
   @Setting(1...1_024) public var gridCount = 16
   /// The seed of the first of them; they are none that a prior is learned from.
   public var gridSeed: UInt64 = 1_000_000
@@ -43,7 +43,7 @@ public struct NoiseOptimizationSettings: RunConfiguration {
   @Setting(.positive) public var checkpointInterval = 1
 
   public static let changeableOnResume = ChangeableSettings(
-    keys: ["find.iterationCount", "rewardTimeLimit", "checkpointInterval"],
+    keys: ["find.iterations", "rewardTimeLimit", "checkpointInterval"],
     paths: ["model", "reward", "clip"])
 
   /// The defaults.
@@ -56,7 +56,7 @@ public struct NoiseOptimizationSettings: RunConfiguration {
   }
 }
 
-/// How pictures are drawn, as settings.
+/// How images are drawn, as settings.
 public struct SamplingSettings: Settings {
   /// Denoising steps.
   @Setting(1...10_000) public var stepCount = 20
@@ -72,11 +72,11 @@ public struct SamplingSettings: Settings {
   @Setting(.fraction) public var guidanceRescale = 0.0
   /// Whether large images are decoded in tiles, which takes less memory.
   public var vaeTiling = false
-  /// The most pictures at a time.
+  /// The maximum number of images at a time.
   @Setting(1...100_000) public var batchSize = 16
-  /// Pixels in a row of each picture; the model's own if there is none.
+  /// Pixels in a row of each image; the model's own if there is none.
   @Setting(1...16_384) public var width: Int? = nil
-  /// Rows of each picture; the model's own if there is none.
+  /// Rows of each image; the model's own if there is none.
   @Setting(1...16_384) public var height: Int? = nil
 
   /// The defaults.
@@ -106,7 +106,8 @@ public struct NoiseOptimizationJob: TrainingJob {
 
   /// Opens model and reward and starts the optimization, or goes on with it.
   ///
-  /// - Throws: what reading models and rewards throws; `ConfigurationError` for settings that do not fit;
+  /// - Throws: what reading models and rewards throws; `ConfigurationError` for settings that do
+  ///   not fit;
   ///   `RunFolderError` if model or reward are others than those of the start.
   public init(_ run: Run<NoiseOptimizationSettings>) throws {
     let settings = run.configuration
@@ -124,9 +125,9 @@ public struct NoiseOptimizationJob: TrainingJob {
       settings.sampling.generation, negativePrompt: settings.negativePrompt,
       samplerOption: "--sampler, or the setting sampling.sampler", log: run.log)
     run.log.warnOfCutPrompts(settings.prompts, tokenizer: pipeline.model.tokenizer)
-    run.log.say(
+    run.log.info(
       "\(settings.prompts.count.counting("prompt")), "
-        + "\(settings.find.imageCount.counting("picture")) of each in an iteration, run folder "
+        + "\(settings.find.imageCount.counting("image")) of each in an iteration, run folder "
         + run.folder.path.printable)
     find = try settings.checking("find") {
       try FIND(
@@ -142,7 +143,7 @@ public struct NoiseOptimizationJob: TrainingJob {
 
   public var trainer: any Trainer { find }
   public var checkpointInterval: Int { settings.checkpointInterval }
-  public var iterationsKey: String { "find.iterationCount" }
+  public var iterationsKey: String { "find.iterations" }
   public var resultNoun: String { "prior" }
   public var resultPaths: [String] { settings.prompts.indices.map(priorPath) }
 
@@ -156,7 +157,7 @@ public struct NoiseOptimizationJob: TrainingJob {
     guard dropped > 0 else { return }
     run.log.warn(
       "iteration \(record.iteration): the reward gave no finite number for "
-        + "\(dropped.counting("picture")), left out")
+        + "\(dropped.counting("image")), left out")
   }
 
   public func words(for record: MetricsRecord) -> String {
@@ -191,12 +192,12 @@ public struct NoiseOptimizationJob: TrainingJob {
           prompt: index, usesPrior: usesPriors, firstSeed: settings.gridSeed,
           count: settings.gridCount)
       }
-      let scores = try run.times.measure("judge") {
-        try find.reward.judged(media, prompts: media.map { _ in prompt })
+      let scores = try run.times.measure("score") {
+        try find.reward.scored(media, prompts: media.map { _ in prompt })
       }
       images += media.map(\.still)
       lines.append("\(prompt) (\(name), reward \(scores.mean.map(\.short) ?? "none"))")
-      run.log.say("\(name): reward \(scores.mean.map(\.short) ?? "none") on fresh seeds, \(prompt)")
+      run.log.info("\(name): reward \(scores.mean.map(\.short) ?? "none") on fresh seeds, \(prompt)")
     }
     let request = SampleRequest(
       prompts: lines, count: settings.gridCount, seed: settings.gridSeed)
@@ -208,7 +209,7 @@ public struct NoiseOptimizationJob: TrainingJob {
     try run.write(png: png, name: name)
   }
 
-  /// The rewards of all iterations as a picture.
+  /// The rewards of all iterations as an image.
   private func drawCurve() throws {
     let records = try MetricsReader(path: run.folder.metricsPath).records
     let chart = LineChart(
@@ -217,7 +218,7 @@ public struct NoiseOptimizationJob: TrainingJob {
           name: find.reward.name, x: records.map { Double($0.step) },
           y: records.map { $0["reward"] ?? .nan },
           spread: records.map { $0["rewardStandardError"] ?? 0 })
-      ], title: "Reward while learning", xLabel: "pictures", yLabel: "mean reward")
+      ], title: "Reward while learning", xLabel: "images", yLabel: "mean reward")
     try run.write(png: Data(chart.image().pngBytes()), name: "reward")
   }
 }

@@ -14,19 +14,20 @@ public struct PolicyFineTuningSettings: RunConfiguration {
   public var policy = PolicyChanges()
   /// Parameters of the environment that differ from those of pretraining.
   public var environmentParameters: [String: String] = [:]
-  /// `dppo` for diffusion policies, `ppo` for Gaussian ones; that of the checkpoint's kind if there is none.
+  /// `dppo` for diffusion policies, `ppo` for Gaussian ones; that of the checkpoint's kind if there
+  /// is none.
   public var algorithm: String?
   /// How it is improved.
   public var training = DPPOConfiguration()
-  /// How it is judged on the way, in the environment as it was in pretraining.
+  /// How it is evaluated on the way, in the environment as it was in pretraining.
   public var evaluation = EvaluationSettings(interval: 10)
   /// Iterations between checkpoints.
   @Setting(.positive) public var checkpointInterval = 5
 
   public static let changeableOnResume = ChangeableSettings(keys: [
-    "training.iterationCount", "training.policyLearningRate", "training.criticLearningRate",
+    "training.iterations", "training.policyLearningRate", "training.criticLearningRate",
     "training.etaLearningRate", "training.gradientNormLimit", "evaluation.interval",
-    "evaluation.episodes", "evaluation.filmedEpisodes", "checkpointInterval",
+    "evaluation.episodes", "evaluation.videoEpisodes", "checkpointInterval",
   ])
 
   /// The defaults.
@@ -40,12 +41,12 @@ public struct PolicyChanges: Settings {
   public var sampler: DenoisingConfiguration.Sampler?
   /// The denoising steps of DDIM; as in pretraining if there are none.
   @Setting(1...10_000) public var ddimStepCount: Int? = nil
-  /// The share of DDPM's noise that DDIM draws when the policy is judged; as in pretraining if
+  /// The share of DDPM's noise that DDIM draws when the policy is evaluated; as in pretraining if
   /// there is none.
   @Setting(0...1) public var ddimEta: Float? = nil
   /// Ta: the actions that are executed before the next decision; as in pretraining if there are
   /// none.
-  @Setting(1...1000) public var executedCount: Int? = nil
+  @Setting(1...1000) public var actionSteps: Int? = nil
 
   /// The defaults.
   public init() {}
@@ -57,7 +58,7 @@ public struct PolicyChanges: Settings {
     if let sampler { policy.denoising.sampler = sampler }
     let limits = [
       ("policy.ddimStepCount", ddimStepCount, policy.denoising.stepCount),
-      ("policy.executedCount", executedCount, policy.predictionCount),
+      ("policy.actionSteps", actionSteps, policy.horizonSteps),
     ]
     for (key, count, limit) in limits {
       guard let count else { continue }
@@ -65,11 +66,12 @@ public struct PolicyChanges: Settings {
     }
     if let ddimEta { policy.denoising.ddimEta = ddimEta }
     if let ddimStepCount { policy.denoising.ddimStepCount = ddimStepCount }
-    if let executedCount { policy.executedCount = executedCount }
+    if let actionSteps { policy.actionSteps = actionSteps }
   }
 }
 
-/// The fine-tuning of a policy by reinforcement learning: iterations, evaluations and the best policy.
+/// The fine-tuning of a policy by reinforcement learning: iterations, evaluations and the best
+/// policy.
 public struct PolicyFineTuningJob: TrainingJob {
   public let run: Run<PolicyFineTuningSettings>
   /// What learns.
@@ -106,8 +108,8 @@ public struct PolicyFineTuningJob: TrainingJob {
       try run.resumed == nil
       ? algorithms.trainer(start, algorithm: settings.algorithm)
       : ConfigurationError.within("training") { try algorithms.trainer(start, algorithm: settings.algorithm) }
-    for note in training.notes { run.log.say(note.printable) }
-    run.log.say(
+    for note in training.notes { run.log.info(note.printable) }
+    run.log.info(
       "\(training.policy.parameters.elementCount.counting("weight")) in "
         + "'\(checkpoint.configuration.environment.name)', run folder \(run.folder.path)")
     self.run = run
@@ -118,7 +120,7 @@ public struct PolicyFineTuningJob: TrainingJob {
 
   public var trainer: any Trainer { training }
   public var checkpointInterval: Int { run.configuration.checkpointInterval }
-  public var iterationsKey: String { "training.iterationCount" }
+  public var iterationsKey: String { "training.iterations" }
   public var resultNoun: String { "policy" }
   public var resultPaths: [String] { [best.path] }
 
@@ -127,7 +129,7 @@ public struct PolicyFineTuningJob: TrainingJob {
     var record = MetricsRecord(iteration: 0, step: 0)
     try evaluate(&record)
     try run.write(record)
-    film("before", policy)
+    video("before", policy)
   }
 
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
@@ -143,7 +145,7 @@ public struct PolicyFineTuningJob: TrainingJob {
       try run.configuration.evaluation.evaluate(policy)
     }
     for (name, value) in summary.metrics { record[name] = value }
-    run.log.say("iteration \(training.iteration.grouped): \(summary.words)")
+    run.log.info("iteration \(training.iteration.grouped): \(summary.words)")
     try best.offer(
       policy.withoutUnusedWeights, score: summary.score, iteration: training.iteration)
   }
@@ -159,10 +161,10 @@ public struct PolicyFineTuningJob: TrainingJob {
     training.isFinished ? run.configuration.evaluation.videoPaths("after", of: run) : []
   }
 
-  public mutating func drawImages() throws { film("after", try PolicyCheckpoint(path: best.path)) }
+  public mutating func drawImages() throws { video("after", try PolicyCheckpoint(path: best.path)) }
 
-  private func film(_ name: String, _ policy: PolicyCheckpoint) {
-    run.times.measure("film") { run.configuration.evaluation.film(policy, name, of: run) }
+  private func video(_ name: String, _ policy: PolicyCheckpoint) {
+    run.times.measure("video") { run.configuration.evaluation.video(policy, name, of: run) }
   }
 
   /// As it is now, in the environment as it was in pretraining.
@@ -173,7 +175,7 @@ public struct PolicyFineTuningJob: TrainingJob {
   }
 
   public func writeResults() throws {
-    try best.offer(unjudged: policy.withoutUnusedWeights, iteration: training.iteration)
+    try best.offer(unscored: policy.withoutUnusedWeights, iteration: training.iteration)
   }
 
   public func checkpoint() throws -> Checkpoint {

@@ -15,7 +15,7 @@ public struct PolicyPretrainingSettings: RunConfiguration {
   public var demonstrations = DemonstrationConfiguration()
   /// How it is learned.
   public var training = PretrainingConfiguration()
-  /// How it is judged on the way; intervals are batches.
+  /// How it is evaluated on the way; intervals are batches.
   public var evaluation = EvaluationSettings(interval: 5000)
   /// Batches between lines of metrics.
   @Setting(.positive) public var reportInterval = 100
@@ -26,7 +26,7 @@ public struct PolicyPretrainingSettings: RunConfiguration {
     keys: [
       "training.batchCount", "training.learningRate", "training.finalLearningRate",
       "training.gradientNormLimit", "evaluation.interval", "evaluation.episodes",
-      "evaluation.filmedEpisodes", "reportInterval", "checkpointInterval",
+      "evaluation.videoEpisodes", "reportInterval", "checkpointInterval",
     ], paths: ["demonstrations.path", "demonstrations.normalization"])
 
   /// The defaults.
@@ -35,7 +35,7 @@ public struct PolicyPretrainingSettings: RunConfiguration {
   public func checkRelations() throws {
     try ConfigurationError.within("policy.environment", policy.environment.checkParameters)
     try ConfigurationError.within("demonstrations") {
-      try demonstrations.check(predictionCount: policy.predictionCount)
+      try demonstrations.check(horizonSteps: policy.horizonSteps)
     }
     try requireMultiples(
       of: ("reportInterval", reportInterval),
@@ -53,7 +53,8 @@ public struct PolicyPretrainingJob: TrainingJob {
 
   /// Reads demonstrations and starts the training, or goes on with it.
   ///
-  /// - Throws: what reading demonstrations throws; `ConfigurationError` for settings that do not fit;
+  /// - Throws: what reading demonstrations throws; `ConfigurationError` for settings that do not
+  ///   fit;
   ///   `RunFolderError` if demonstrations are others than those that the run was started with.
   public init(_ run: Run<PolicyPretrainingSettings>) throws {
     let settings = run.configuration
@@ -61,18 +62,18 @@ public struct PolicyPretrainingJob: TrainingJob {
     let training = try Pretraining(
       policy: settings.policy, configuration: settings.training,
       demonstrations: settings.demonstrations, seed: settings.seed)
-    for note in training.notes { run.log.say(note.printable) }
+    for note in training.notes { run.log.info(note.printable) }
     run.log.takeEnvironmentWarnings()
     evaluator = try settings.evaluator(training, log: run.log)
     let constants = training.normalization.actions.constants
     if !constants.isEmpty {
-      run.log.say(
+      run.log.info(
         "\(constants.count) of \(training.normalization.actions.size) actions never vary in the "
           + "demonstrations (\(constants.map(String.init).joined(separator: ", "))): the policy gives "
           + "the same")
     }
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
-    run.log.say(
+    run.log.info(
       "\(training.dataset.count.counting("chunk")), "
         + "\(training.parameterCount.counting("weight")), run folder \(run.folder.path)")
     self.run = run
@@ -95,7 +96,7 @@ public struct PolicyPretrainingJob: TrainingJob {
     for (name, value) in result.metrics { record[name] = value }
     // At every line of metrics, the line of progress tells it.
     if run.configuration.evaluation.interval > 0, let words = result.words {
-      run.log.say("batch \(training.iteration.grouped): \(words)")
+      run.log.info("batch \(training.iteration.grouped): \(words)")
     }
     guard let score = result.score else { return }
     try best.offer(policy, score: score.value, of: score.measure, iteration: training.iteration)
@@ -113,11 +114,11 @@ public struct PolicyPretrainingJob: TrainingJob {
 
   public mutating func drawImages() throws {
     let policy = try PolicyCheckpoint(path: best.path)
-    run.times.measure("film") { run.configuration.evaluation.film(policy, "after", of: run) }
+    run.times.measure("video") { run.configuration.evaluation.video(policy, "after", of: run) }
   }
 
   public func writeResults() throws {
-    try best.offer(unjudged: training.checkpoint(), iteration: training.iteration)
+    try best.offer(unscored: training.checkpoint(), iteration: training.iteration)
   }
 
   public func checkpoint() throws -> Checkpoint {
@@ -149,7 +150,7 @@ extension PolicyPretrainingSettings {
     let evaluator = PretrainEvaluator(
       settings: evaluation, hasEnvironment: try hasEnvironment(training.normalization, log: log),
       hasValidation: training.validation != nil)
-    if let note = evaluator.note { log.say(note) }
+    if let note = evaluator.note { log.info(note) }
     return evaluator
   }
 
@@ -219,7 +220,7 @@ struct PretrainEvaluator {
       ? "evaluation.interval is 0: no policy is played during training"
       : "no environment: no policy is played, and there are no videos"
     return hasValidation
-      ? "\(missing); the best one is that of the least validation loss"
+      ? "\(missing); the best one is that of the minimum validation loss"
       : "\(missing); without demonstrations.validationFraction none is compared, and "
         + "policy.safetensors is the last one"
   }

@@ -8,13 +8,13 @@ import Runs
 public struct RewardTrainingSettings: RunConfiguration {
   /// What is trained.
   public enum Kind: String, Codable, CaseIterable, Sendable {
-    /// A CLIP model: how well a picture fits a text.
+    /// A CLIP model: how well an image fits a text.
     case clip
-    /// A classifier of what a doll has in each slot, to judge pictures by or to optimize.
+    /// A classifier of what a doll has in each slot, to score images by or to optimize.
     case classifier
   }
 
-  /// The pictures.
+  /// The images.
   public struct Dolls: Settings {
     /// The folder of layers.
     @Setting(.required("the folder of doll layers"))
@@ -28,18 +28,18 @@ public struct RewardTrainingSettings: RunConfiguration {
     public init() {}
   }
 
-  /// How the model is judged on the way.
+  /// How the model is evaluated on the way.
   public struct Validation: Settings {
     /// Steps between two validations; 0 for the end only.
     @Setting(.notNegative) public var interval = 1000
-    /// Pictures of each, a multiple of 16.
+    /// Images of each, a multiple of 16.
     @Setting(.multipleOf16) public var count = 512
 
     /// The defaults.
     public init() {}
   }
 
-  /// Decides weights, pictures and noise.
+  /// Decides weights, images and noise.
   public var seed: UInt64 = 0
   /// What is trained.
   public var kind = Kind.clip
@@ -49,7 +49,7 @@ public struct RewardTrainingSettings: RunConfiguration {
   public var clip = CLIPTrainingConfiguration()
   /// The classifier, where `kind` is `classifier`.
   public var classifier = ClassifierTrainingConfiguration()
-  /// How it is judged on the way.
+  /// How it is evaluated on the way.
   public var validation = Validation()
   /// How the weights of the model folder are written.
   public var weightType = WeightType.float32
@@ -104,7 +104,8 @@ public struct RewardTrainingJob: TrainingJob {
 
   /// Opens the data and starts the training, or goes on with it.
   ///
-  /// - Throws: what reading captioned images throws; `ConfigurationError` for settings that do not fit;
+  /// - Throws: what reading captioned images throws; `ConfigurationError` for settings that do not
+  ///   fit;
   ///   `RunFolderError` if the data are others than those of the start.
   public init(_ run: Run<RewardTrainingSettings>) throws {
     if let input = try RunInput(
@@ -114,7 +115,7 @@ public struct RewardTrainingJob: TrainingJob {
     }
     let training = try run.configuration.makeTraining()
     if let resumed = run.resumed { try training.restore(resumed.rewardTrainingState) }
-    run.log.say(
+    run.log.info(
       "\(run.configuration.kind.rawValue) of \(training.parameterCount.counting("weight")), "
         + "run folder \(run.folder.path)")
     self.run = run
@@ -124,7 +125,7 @@ public struct RewardTrainingJob: TrainingJob {
   /// What is said of a validation; all of it is in the metrics.
   private static let headlines = [
     "retrievalAccuracy", "itemAccuracy", "retrievalAccuracyHeldOut", "attributeAccuracy",
-    "attributeAccuracyHeldOut", "pictureAccuracy",
+    "attributeAccuracyHeldOut", "imageAccuracy",
   ]
 
   public var trainer: any Trainer { training }
@@ -144,7 +145,7 @@ public struct RewardTrainingJob: TrainingJob {
     let words = metrics.filter { Self.headlines.contains($0.key) }
       .sorted { $0.key < $1.key }
       .map { "\($0.key) \(($0.value * 100).short)%" }
-    run.log.say("step \(training.iteration.grouped): \(words.joined(separator: ", "))")
+    run.log.info("step \(training.iteration.grouped): \(words.joined(separator: ", "))")
   }
 
   public func writeResults() throws {
@@ -154,7 +155,7 @@ public struct RewardTrainingJob: TrainingJob {
 }
 
 extension Checkpoint {
-  /// The state of a judge's training, also of runs whose tensors had no prefix yet.
+  /// The state of a reward's training, also of runs whose tensors had no prefix yet.
   public var rewardTrainingState: TrainingState {
     var state = trainingState
     if state.tensors.isEmpty { state.tensors = tensors(prefix: "") }

@@ -63,7 +63,7 @@ extension RunLog {
 extension RunLog {
   /// Prints which files the weights of a model folder come from, where that is not the only choice.
   package func noteWeights(ofModel folder: String) {
-    for note in TextToImageModel.weightNotes(folder: folder) { say(note.printable) }
+    for note in TextToImageModel.weightNotes(folder: folder) { info(note.printable) }
   }
 }
 
@@ -102,8 +102,8 @@ extension SettingRange<Double> {
 }
 
 extension EnvironmentConfiguration {
-  /// Checks the parameters of an environment that comes with Attune, so that an error names the line
-  /// of the settings; those of others are checked when it is made.
+  /// Checks the parameters of an environment that comes with Attune, so that an error names the
+  /// line of the settings; those of others are checked when it is made.
   func checkParameters() throws {
     let registry = EnvironmentRegistry.standard
     guard registry.entries.contains(where: { $0.name == name }) else { return }
@@ -131,14 +131,15 @@ extension TextToImagePipeline {
         : try TokenEmbedding.read(path: text)
     }
     for embedding in read {
-      log.say(
+      log.info(
         "\(embedding.path.printable): the token \(embedding.token.printable), "
           + embedding.vectors.shape[0].counting("vector"))
     }
     self.init(try pipeline.model.adding(read))
   }
 
-  /// Finds out what the model cannot do before anything is drawn, and says what will have no effect.
+  /// Finds out what the model cannot do before anything is drawn, and says what will have no
+  /// effect.
   ///
   /// - Parameters:
   ///   - settings: how images are drawn.

@@ -7,12 +7,12 @@ import Media
 import Runs
 import TextToImage
 
-/// Some pictures of each of some prompts.
+/// Some images of each of some prompts.
 package struct SampleRequest {
   package let prompts: [String]
-  /// Pictures of each.
+  /// Images of each.
   package let count: Int
-  /// Of the first picture of each prompt; the next have the seeds that follow.
+  /// Of the first image of each prompt; the next have the seeds that follow.
   package let seed: UInt64
 
   package init(prompts: [String], count: Int, seed: UInt64) {
@@ -21,20 +21,20 @@ package struct SampleRequest {
     self.seed = seed
   }
 
-  /// A prompt for each picture.
+  /// A prompt for each image.
   package var imagePrompts: [String] {
     prompts.flatMap { [String](repeating: $0, count: count) }
   }
 
-  /// A seed for each picture.
+  /// A seed for each image.
   package var imageSeeds: [UInt64] {
     prompts.flatMap { _ in (0..<count).map { seed &+ UInt64($0) } }
   }
 
-  /// The pictures with a row for each prompt; those of one prompt about square, below it.
+  /// The images with a row for each prompt; those of one prompt about square, below it.
   package func grid(_ images: [Image], magnification: Int?, hasCaptions: Bool = true) -> ImageGrid {
     var grid = ImageGrid(images, columnCount: prompts.count > 1 ? count : nil)
-    // Small pictures are shown at about 128 pixels.
+    // Small images are shown at about 128 pixels.
     grid.magnification = magnification ?? max(1, min(8, 128 / max(1, images[0].width)))
     guard hasCaptions else { return grid }
     if prompts.count == 1 { grid.title = prompts[0] } else { grid.captions = imagePrompts }
@@ -42,15 +42,15 @@ package struct SampleRequest {
   }
 }
 
-/// The pictures that a training draws on the way, always of the same prompts and seeds.
+/// The images that a training draws on the way, always of the same prompts and seeds.
 public struct SampleGridSettings: Settings {
   /// Batches between grids; 0 for none.
   @Setting(.notNegative) public var interval = 500
-  /// What is drawn, a row each; the first captions of the training pictures if there are none.
+  /// What is drawn, a row each; the first captions of the training images if there are none.
   public var prompts: [String] = []
-  /// Pictures of each prompt.
+  /// Images of each prompt.
   @Setting(1...64) public var count = 4
-  /// Of the first picture of each prompt.
+  /// Of the first image of each prompt.
   public var seed: UInt64 = 0
   /// Denoising steps.
   @Setting(1...1_000) public var stepCount = 20

@@ -31,8 +31,8 @@ public struct TrainingLoop {
     try job.check()
     try run.requireRoom(for: job.checkpoint(), count: job.remainingCheckpoints)
     if run.resumed != nil {
-      run.log.say(
-        "goes on after \(unit) \(trainer.iteration.grouped) of \(trainer.iterations.grouped)")
+      run.log.info(
+        "resumes after \(unit) \(trainer.iteration.grouped) of \(trainer.iterations.grouped)")
     }
     var progress = ProgressBar(
       run.command.split(separator: " ").last.map(String.init) ?? run.command,
@@ -66,12 +66,12 @@ public struct TrainingLoop {
       }
       if hasImages { drawImages(&job) }
       if isInterrupted {
-        run.sayInterrupted(after: trainer.iteration)
+        run.reportInterrupted(after: trainer.iteration)
         throw Interrupted(iteration: trainer.iteration)
       }
     }
-    run.log.say(run.times.table)
-    sayResult(job)
+    run.log.info(run.times.table)
+    reportResult(job)
   }
 
   /// An iteration and its time, where the trainer does not tell its parts'.
@@ -115,23 +115,23 @@ public struct TrainingLoop {
       try save(job, try MetricsWindow(resumed: job.run.resumed))
     }
     drawMissingImages(&job)
-    job.run.log.say(
+    job.run.log.info(
       "\(trainer.iteration.counting(job.unit)) of \(trainer.iterations.grouped) done; for more, add "
         + "\(job.iterationsKey)=\(trainer.iteration * 2)")
-    sayResult(job)
+    reportResult(job)
   }
 
-  private func sayResult(_ job: some TrainingJob) {
+  private func reportResult(_ job: some TrainingJob) {
     let paths = job.resultPaths.map(\.printable)
     guard !paths.isEmpty else { return }
-    job.run.log.say(
+    job.run.log.info(
       "the \(job.resultNoun)\(paths.count == 1 ? " is" : "s are") "
         + paths.joined(separator: ", "))
   }
 }
 
-/// Numbers of the iterations since the last line of metrics; kept in checkpoints, so that a run that
-/// was stopped between two lines writes the line that it would have written.
+/// Numbers of the iterations since the last line of metrics; kept in checkpoints, so that a run
+/// that was stopped between two lines writes the line that it would have written.
 private struct MetricsWindow {
   var metrics = Metrics()
   private static let key = "run.window"

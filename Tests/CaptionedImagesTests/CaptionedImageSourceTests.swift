@@ -7,16 +7,16 @@ import TestSupport
 import Testing
 
 @Suite struct CaptionedImageSourceTests {
-  private func picture(_ index: Int, width: Int = 8, height: Int = 8) -> Image {
+  private func image(_ index: Int, width: Int = 8, height: Int = 8) -> Image {
     Image(width: width, height: height, filledWith: Color(UInt32(index * 20 + 5) << 8))
   }
 
-  /// Whether a batch has `picture(_:)` of these numbers.
+  /// Whether a batch has `image(_:)` of these numbers.
   private func expect(_ batch: CaptionedImages, shows numbers: [Int], size: Int) {
     #expect(batch.images.shape == [numbers.count, size, size, 3])
     let images = Image.batch(batch.images, range: .minusOneToOne)
-    #expect(images == numbers.map { picture($0, width: size, height: size) })
-    #expect(batch.captions == numbers.map { "picture \($0)" })
+    #expect(images == numbers.map { image($0, width: size, height: size) })
+    #expect(batch.captions == numbers.map { "image \($0)" })
   }
 
   @Test func dollsComeAsComposedFromAnyThread() throws {
@@ -78,8 +78,8 @@ import Testing
   @Test func foldersGiveTheirPicturesInThreeForms() throws {
     let folder = try TemporaryFolder()
     for index in 0..<4 {
-      try picture(index, width: index == 1 ? 16 : 8).writePNG(to: folder.file("\(index).png"))
-      try folder.write("picture \(index)\n", to: "\(index).txt")
+      try image(index, width: index == 1 ? 16 : 8).writePNG(to: folder.file("\(index).png"))
+      try folder.write("image \(index)\n", to: "\(index).txt")
     }
     func source(_ size: Int = 8, limit: Int = 1 << 30) throws -> ImageFolderSource {
       try ImageFolderSource(path: folder.path, width: size, height: size, memoryLimit: limit)
@@ -89,20 +89,20 @@ import Testing
     expect(try source(5).batch(at: [0, 1, 2]), shows: [0, 1, 2], size: 5)
     expect(try source(16, limit: 0).batch(at: [0, 1, 2]), shows: [0, 1, 2], size: 16)
 
-    try folder.write("file\tcaption\n2.png\tpicture 2\n0.png\tpicture 0\n", to: "captions.tsv")
+    try folder.write("file\tcaption\n2.png\timage 2\n0.png\timage 0\n", to: "captions.tsv")
     expect(try source().batch(at: [0, 1]), shows: [2, 0], size: 8)
     // As a spreadsheet on Windows saves it, the last line without an end.
     try folder.write(
-      "\u{FEFF}file\tcaption\r\n2.png\tpicture 2\r\n0.png\tpicture 0", to: "captions.tsv")
+      "\u{FEFF}file\tcaption\r\n2.png\timage 2\r\n0.png\timage 0", to: "captions.tsv")
     expect(try source().batch(at: [0, 1]), shows: [2, 0], size: 8)
 
     try folder.write(
-      "{\"file_name\": \"1.png\", \"text\": \"picture 1\", \"more\": [1]}\n\n"
-        + "{\"text\": \"picture 3\", \"file_name\": \"3.png\"}\n", to: "metadata.jsonl")
+      "{\"file_name\": \"1.png\", \"text\": \"image 1\", \"more\": [1]}\n\n"
+        + "{\"text\": \"image 3\", \"file_name\": \"3.png\"}\n", to: "metadata.jsonl")
     expect(try source().batch(at: [1, 0]), shows: [3, 1], size: 8)
     try folder.write(
-      "\u{FEFF}{\"file_name\": \"1.png\", \"text\": \"picture 1\"}\r\n"
-        + "{\"text\": \"picture 3\", \"file_name\": \"3.png\"}", to: "metadata.jsonl")
+      "\u{FEFF}{\"file_name\": \"1.png\", \"text\": \"image 1\"}\r\n"
+        + "{\"text\": \"image 3\", \"file_name\": \"3.png\"}", to: "metadata.jsonl")
     expect(try source().batch(at: [1, 0]), shows: [3, 1], size: 8)
   }
 
@@ -116,7 +116,7 @@ import Testing
     #expect(try source.batch(at: [0]).images.elements.allSatisfy { $0 == 1 })
   }
 
-  /// Scaled as a whole, it would be a picture of 30 thousand million pixels.
+  /// Scaled as a whole, it would be an image of 30 thousand million pixels.
   @Test func longStripsAreFitted() throws {
     let folder = try TemporaryFolder()
     let count = 8_000_000
@@ -140,8 +140,8 @@ import Testing
       }
       return "nothing was refused"
     }
-    #expect(message().contains("has no captioned pictures"))
-    try picture(0).writePNG(to: folder.file("0.png"))
+    #expect(message().contains("has no captioned images"))
+    try image(0).writePNG(to: folder.file("0.png"))
     #expect(message().contains("0.png: has no caption"))
     try folder.write("name\ttext\n", to: "captions.tsv")
     #expect(message().contains("captions.tsv: row 1: the header has no column 'file'"))
@@ -152,16 +152,16 @@ import Testing
     try folder.write("\n{\"file_name\"", to: "metadata.jsonl")
     #expect(message().contains("metadata.jsonl: row 2: is not a JSON object"))
     try folder.write("{\"file_name\": \"0.png\", \"text\": \"\"}", to: "metadata.jsonl")
-    try folder.write("no picture", to: "0.png")
+    try folder.write("no image", to: "0.png")
     #expect(message().contains("0.png is not a PNG"))
   }
 
   @Test func arraysGiveTheirPictures() throws {
     let folder = try TemporaryFolder()
-    let pictures = (0..<3).map { picture($0) }
-    let images = StoredTensor(shape: [3, 8, 8, 3], uint8s: pictures.flatMap(\.samples))
-    let texts: [UInt8] = (0..<3).flatMap { Array("picture \($0)\0\0".utf8) }
-    let path = folder.file("pictures.npz")
+    let images = (0..<3).map { image($0) }
+    let images = StoredTensor(shape: [3, 8, 8, 3], uint8s: images.flatMap(\.samples))
+    let texts: [UInt8] = (0..<3).flatMap { Array("image \($0)\0\0".utf8) }
+    let path = folder.file("images.npz")
     try NPZFile.write(
       ["images": images, "captions": StoredTensor(shape: [3, 11], uint8s: texts)], to: path)
     #expect(try ImageArraySource(path: path).count == 3)
@@ -170,9 +170,9 @@ import Testing
       try ImageArraySource(path: path, width: 4, height: 4).batch(at: [1]), shows: [1], size: 4)
 
     // Lines beside the file win.
-    try folder.write("one\ntwo\n\n", to: "pictures.txt")
+    try folder.write("one\ntwo\n\n", to: "images.txt")
     #expect(try ImageArraySource(path: path).batch(at: [2, 1]).captions == ["", "two"])
-    try folder.write("one\n", to: "pictures.txt")
+    try folder.write("one\n", to: "images.txt")
     #expect(throws: CaptionedDataError.self) { try ImageArraySource(path: path) }
 
     // Texts as NumPy keeps them, which leave the images readable.

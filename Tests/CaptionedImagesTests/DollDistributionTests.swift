@@ -2,7 +2,7 @@ import CaptionedImages
 import Foundation
 import Testing
 
-/// The grammar on 100,000 dolls, judged by rules read apart from the sampler.
+/// The grammar on 100,000 dolls, evaluated by rules read apart from the sampler.
 @Suite struct DollDistributionTests {
   private static let drawCount = 100_000
   private static let order: [DollSlot] = [
@@ -20,7 +20,7 @@ import Testing
     }
 
     /// The distance from the expectation in standard errors.
-    var deviation: Double {
+    var std: Double {
       variance > 0 ? (observed - expected) / variance.squareRoot() : observed - expected
     }
   }
@@ -90,14 +90,14 @@ import Testing
     }
     #expect(faults == 0)
     for slot in Self.order {
-      let share = try #require(presence[slot]?.deviation)
-      #expect(abs(share) < 5, "\(slot) is drawn \(share) standard errors off its probability")
+      let fraction = try #require(presence[slot]?.std)
+      #expect(abs(fraction) < 5, "\(slot) is drawn \(fraction) standard errors off its probability")
       let counted = try #require(tallies[slot])
       // Every phrase can be drawn.
       #expect(counted.count == phrases[slot]?.count)
       for (phrase, tally) in counted {
         #expect(
-          abs(tally.deviation) < 5 && tally.observed > 0,
+          abs(tally.std) < 5 && tally.observed > 0,
           "\(phrase): \(tally.observed) times, expected \(tally.expected)")
       }
     }

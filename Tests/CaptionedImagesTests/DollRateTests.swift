@@ -3,7 +3,7 @@ import Foundation
 import Media
 import Testing
 
-/// Prints, does not judge: timings are no test.
+/// Prints, does not score: timings are no test.
 @Suite(.serialized) struct DollRateTests {
   @Test func printsTheRate() throws {
     guard let folder = Goldens.realDolls else { return }

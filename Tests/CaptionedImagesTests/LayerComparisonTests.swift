@@ -81,12 +81,12 @@ import Testing
     let comparison = LayerComparison(composer)
     let background = Image(width: 32, height: 32, filledWith: composer.background)
     var random = RandomStream(seed: 1)
-    for picture in [
+    for image in [
       background.tensor(range: .minusOneToOne), Tensor(repeating: .nan, shape: [32, 32, 3]),
       random.normal([32, 32, 3]),
     ] {
       for slot in LayerComparison.slots {
-        #expect(comparison.nearest(slot, in: picture)?.isNearEnough == false)
+        #expect(comparison.nearest(slot, in: image)?.isNearEnough == false)
       }
     }
     let robe = PromptAttribute(slots: [.body], phrase: "blue robe")

@@ -83,7 +83,7 @@ import Testing
         asked.attributes.map(\.phrase) == ["human", "robe", "two-handed sword", "Wizard's hat"],
         "\(prompt)")
       #expect(asked[.hand1] == "two-handed sword")
-      #expect(asked.share(presentIn: doll) == 1)
+      #expect(asked.fraction(presentIn: doll) == 1)
     }
   }
 
@@ -105,13 +105,13 @@ import Testing
         ["base/elf.png", "body/coat.png", "hand2/dagger.png"].contains(
           "\($0.slot.rawValue)/\($0.file)")
       })
-    func share(_ prompt: String) -> Double {
-      PromptAttributes(parsing: prompt, catalog: catalog).share(presentIn: doll)
+    func fraction(_ prompt: String) -> Double {
+      PromptAttributes(parsing: prompt, catalog: catalog).fraction(presentIn: doll)
     }
-    #expect(share("an elf in a dark blue coat holding a dagger") == 1)
-    #expect(share("an elf in a blue robe holding a dagger and a red book") == 0.25)
-    #expect(share("a skull") == 0)
-    #expect(share("hello") == 1)
+    #expect(fraction("an elf in a dark blue coat holding a dagger") == 1)
+    #expect(fraction("an elf in a blue robe holding a dagger and a red book") == 0.25)
+    #expect(fraction("a skull") == 0)
+    #expect(fraction("hello") == 1)
     let attributes = PromptAttributes(parsing: "an elf with a dagger", catalog: catalog)
     #expect(attributes[.base] == "elf")
     #expect(attributes[.hand2] == nil && attributes[.body] == nil)

@@ -53,11 +53,11 @@ import Testing
       try FileManager.default.createDirectory(
         atPath: folder.file("run/\(name)/inner"), withIntermediateDirectories: true)
     }
-    let films = isPolicy ? ["evaluation.filmedEpisodes=1"] : []
-    let outcome = try Attune.run(training.start("run") + films, in: folder)
+    let videos = isPolicy ? ["evaluation.videoEpisodes=1"] : []
+    let outcome = try Attune.run(training.start("run") + videos, in: folder)
     #expect(outcome.status == 0, "\(outcome.output)")
     #expect(
-      outcome.standardError.contains(isPolicy ? "warning: no film" : "warning: no images of"),
+      outcome.standardError.contains(isPolicy ? "warning: no video" : "warning: no images of"),
       "\(outcome.output)")
     #expect(folder.holds("run/\(training.product)"))
     let last = TinyTraining.checkpoints(folder.file("run")).last
@@ -68,8 +68,8 @@ import Testing
   @Test(arguments: TinyTraining.all)
   func missingImagesAreDrawnOnResume(_ training: TinyTraining) throws {
     let folder = try training.makeFolder()
-    let films = training.command.hasPrefix("policy") ? ["evaluation.filmedEpisodes=1"] : []
-    let started = try Attune.run(training.start("run") + films, in: folder)
+    let videos = training.command.hasPrefix("policy") ? ["evaluation.videoEpisodes=1"] : []
+    let started = try Attune.run(training.start("run") + videos, in: folder)
     #expect(started.status == 0, "\(started.output)")
     let names = ["images/after.png", "images/samples-000006.png", "videos/after.mp4"]
       .filter { folder.holds("run/\($0)") }
@@ -112,9 +112,9 @@ import Testing
     try folder.writeRewardTraining()
     let short = [
       "policy pretrain": ["training.batchCount=10", "evaluation.interval=0"],
-      "policy finetune": ["training.iterationCount=2", "evaluation.interval=0"],
+      "policy finetune": ["training.iterations=2", "evaluation.interval=0"],
       "image train": ["training.batchCount=3", "samples.interval=0"],
-      "image finetune": ["training.iterationCount=2"],
+      "image finetune": ["training.iterations=2"],
       "reward train": ["clip.optimization.stepCount=4"],
     ]
     let key =

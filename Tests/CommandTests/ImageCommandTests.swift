@@ -4,7 +4,7 @@ import Media
 import TestSupport
 import Testing
 
-/// `attune image train` and `attune image sample`, from paper dolls to pictures.
+/// `attune image train` and `attune image sample`, from paper dolls to images.
 @Suite(.serialized) struct ImageCommandTests {
   private let folder: TemporaryFolder
   private var url: URL { folder.url }
@@ -74,7 +74,7 @@ import Testing
     let grid = try Attune.run(
       ["image", "sample"] + model + ["--prompt", "an elf 🎈", "--count", "3", "--output", "a.png"],
       in: folder)
-    #expect(grid.status == 0 && grid.output.contains("3 pictures of 32x32"), "\(grid.output)")
+    #expect(grid.status == 0 && grid.output.contains("3 images of 32x32"), "\(grid.output)")
     #expect(try Image(contentsOfFile: url.appending(path: "a.png").path).width > 2 * 128)
 
     func draw(_ name: String, _ more: String...) throws -> [Data] {
@@ -85,32 +85,32 @@ import Testing
       #expect(outcome.status == 0 && outcome.output.isEmpty, "\(outcome.output)")
       return try (0..<4).map { try bytes("\(name)/0000\($0).png") }
     }
-    let pictures = try draw("pictures")
-    #expect(Set(pictures).count == 4)
-    #expect(try draw("again", "--batch", "1", "--threads", "1") == pictures)
+    let images = try draw("images")
+    #expect(Set(images).count == 4)
+    #expect(try draw("again", "--batch", "1", "--threads", "1") == images)
     let shifted = try draw("shifted", "--seed", "1")
-    #expect(shifted[0] == pictures[1] && shifted[1] != pictures[0])
-    #expect(try draw("other", "--negative-prompt", "red") != pictures)
-    #expect(try draw("heun", "--sampler", "heun") != pictures)
+    #expect(shifted[0] == images[1] && shifted[1] != images[0])
+    #expect(try draw("other", "--negative-prompt", "red") != images)
+    #expect(try draw("heun", "--sampler", "heun") != images)
     let free = try draw("free", "--guidance", "1")
-    #expect(free != pictures)
+    #expect(free != images)
     // Guidance of 0 is none, not none of the prompt.
     #expect(try draw("turbo", "--guidance", "0") == free && free[0] != free[2])
-    #expect(try draw("skip", "--clip-skip", "1") != pictures)
+    #expect(try draw("skip", "--clip-skip", "1") != images)
     #expect(try draw("eta", "--sampler", "ddim", "--eta", "1") != draw("d", "--sampler", "ddim"))
-    #expect(try draw("rescaled", "--guidance-rescale", "0.7") != pictures)
+    #expect(try draw("rescaled", "--guidance-rescale", "0.7") != images)
     try valuesAndSeedsAsMeant(model)
     let wide = try draw("wide", "--width", "40", "--height", "20")
-    #expect(wide != pictures)
+    #expect(wide != images)
     let size = try Image(contentsOfFile: url.appending(path: "wide/00000.png").path)
     #expect(size.width == 40 && size.height == 20)
 
     // What was drawn can be trained on.
-    let lines = try folder.text("pictures/metadata.jsonl").split(separator: "\n")
+    let lines = try folder.text("images/metadata.jsonl").split(separator: "\n")
     #expect(lines.count == 4 && lines[3].contains("a human in a blue robe"))
     let more = try train(
       "--config", "train.yaml", "--output", "more", "model.folder=run/model", "data.kind=folder",
-      "data.path=pictures", "training.batchCount=3", "training.trainsTextEncoder=false")
+      "data.path=images", "training.batchCount=3", "training.trainsTextEncoder=false")
     #expect(more.status == 0, "\(more.output)")
   }
 
@@ -161,7 +161,7 @@ import Testing
     for arguments in [
       ["image", "train", "--config", "train.yaml", "--output", "run", "training.batchCount=1"],
       [
-        "reward", "train", "--config", "reward.yaml", "--kind", "classifier", "--output", "judge",
+        "reward", "train", "--config", "reward.yaml", "--kind", "classifier", "--output", "score",
         "classifier.optimization.stepCount=1", "classifier.optimization.warmUpStepCount=0",
       ],
     ] {
@@ -175,7 +175,7 @@ import Testing
       try Attune.run(
         [
           "image", "evaluate", "--model", "run/model", "--dolls", TemporaryFolder.dolls,
-          "--classifier", "judge/model", "--steps", "1", "--count", "3",
+          "--classifier", "score/model", "--steps", "1", "--count", "3",
         ] + arguments, in: folder)
     }
     struct Estimate: Decodable { var mean: Double }

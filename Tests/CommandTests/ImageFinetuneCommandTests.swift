@@ -13,7 +13,7 @@ import TextToImage
   private static let prompts = TemporaryFolder.imagePrompts
   /// A few iterations of a few images.
   private static let small = [
-    "training.iterationCount=4", "training.imagesPerPrompt=4", "training.stepCount=3",
+    "training.iterations=4", "training.imagesPerPrompt=4", "training.stepCount=3",
     "training.rewardMinimumCount=2", "evaluation.count=2", "evaluation.interval=2",
     "checkpointInterval=2",
   ]
@@ -33,7 +33,7 @@ import TextToImage
 
   private func start(_ output: String) -> [String] {
     ["--model", "model"] + Self.prompts.flatMap { ["--prompt", $0] }
-      + ["--reward", "command:'sh \(url.path)/judge.sh'", "--output", output] + Self.small
+      + ["--reward", "command:'sh \(url.path)/score.sh'", "--output", output] + Self.small
   }
 
   @Test func fineTuningGoesOnMetricForMetric() throws {
@@ -81,7 +81,7 @@ import TextToImage
   }
 
   @Test func interruptedFineTuningGoesOn() throws {
-    let long = ["training.iterationCount=400", "evaluation.interval=0", "training.loraRank=0"]
+    let long = ["training.iterations=400", "evaluation.interval=0", "training.loraRank=0"]
     let process = try Attune.start(["image", "finetune"] + start("run") + long, in: folder)
     try process.wait { (try? folder.text("run/metrics.jsonl"))?.contains("\n") == true }
     process.send(SIGINT)
@@ -89,7 +89,7 @@ import TextToImage
     #expect(interrupted.status == 130)
     #expect(interrupted.output.contains("attune image finetune --resume run"))
     let done = try folder.text("run/metrics.jsonl").split(separator: "\n").count
-    let resumed = try finetune(["--resume", "run", "training.iterationCount=\(done + 2)"])
+    let resumed = try finetune(["--resume", "run", "training.iterations=\(done + 2)"])
     #expect(resumed.status == 0, "\(resumed.output)")
     #expect(try folder.text("run/metrics.jsonl").split(separator: "\n").count == done + 2)
     // All weights learn: there is nothing of low rank to write.

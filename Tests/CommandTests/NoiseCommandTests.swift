@@ -19,10 +19,10 @@ import Testing
       reward: "command:./number"
       prompts: [an elf, a human in a blue robe]
       sampling: {stepCount: 2}
-      find: {imageCount: 4, iterationCount: 4}
+      find: {imageCount: 4, iterations: 4}
       gridCount: 2
       """, to: "find.yaml")
-    // A number that depends on every byte of a picture, 0 to 999.
+    // A number that depends on every byte of an image, 0 to 999.
     try script(
       "number",
       "printf '['; comma=; for f in \"$1\"/*.png; do printf '%s%s' \"$comma\" "
@@ -47,8 +47,8 @@ import Testing
     #expect(metrics.split(separator: "\n").count == 4)
     #expect(metrics.contains("\"klDivergence\"") && metrics.contains("\"rewardOfPrompt2\""))
     for name in ["before", "after", "reward"] {
-      let picture = try Image(contentsOfFile: url.appending(path: "whole/images/\(name).png").path)
-      #expect(picture.width > 100)
+      let image = try Image(contentsOfFile: url.appending(path: "whole/images/\(name).png").path)
+      #expect(image.width > 100)
     }
     #expect(try bytes("whole/images/before.png") != bytes("whole/images/after.png"))
 
@@ -71,13 +71,13 @@ import Testing
     try FileManager.default.removeItem(atPath: folder.file("part/prior-2.safetensors"))
     let finished = try attune("noise", "optimize", "--resume", "part")
     #expect(finished.status == 0 && finished.output.contains("4 iterations of 4 done"))
-    #expect(finished.output.contains("find.iterationCount=8"))
+    #expect(finished.output.contains("find.iterations=8"))
     for name in ["prior-1.safetensors", "prior-2.safetensors", "images/after.png"] {
       #expect(try bytes("part/\(name)") == bytes("whole/\(name)"), "\(name)")
     }
   }
 
-  @Test func priorsAreUsedAndJudged() throws {
+  @Test func priorsAreUsedAndScored() throws {
     let run = try attune(
       "noise", "optimize", "--config", "find.yaml", "--output", "run", "--prompt", "an elf",
       "--quiet")
@@ -146,7 +146,7 @@ import Testing
     #expect(both.standardOutput.hasPrefix("{\"priors\":[\(list)],\"summary\":{"))
     #expect(both.standardOutput.contains("\"gainOverBestOfN\""))
     #expect(both.standardOutput.split(separator: "\n").count == 1)
-    // The same prior twice: one prompt, and its plain pictures are drawn once for both.
+    // The same prior twice: one prompt, and its plain images are drawn once for both.
     let twice = try evaluate([priors[0], priors[0]], [])
     #expect(twice.output.contains("2 priors of 1 prompt"), "\(twice.output)")
     #expect(twice.output.contains("prior - best of N"))
@@ -170,7 +170,7 @@ import Testing
     }
   }
 
-  /// A judge in a shell script; `$1` is the folder of pictures.
+  /// A reward in a shell script; `$1` is the folder of images.
   private func script(_ name: String, _ text: String) throws {
     try folder.write("#!/bin/sh\n\(text)\n", to: name)
     try FileManager.default.setAttributes(
@@ -178,18 +178,18 @@ import Testing
   }
 
   /// The same as a setting.
-  private func judge(_ name: String, _ text: String) throws -> String {
+  private func scorer(_ name: String, _ text: String) throws -> String {
     try script(name, text)
     return "reward=command:./\(name)"
   }
 
   @Test func rewardsThatFailLeaveTheRunWhole() throws {
-    let sizes = try judge(
+    let sizes = try scorer(
       "sizes", "printf '['; for f in \"$1\"/*.png; do stat -c %s, \"$f\"; done; echo 0]")
-    let crash = try judge("crash", "echo no model >&2; exit 3")
-    let hang = try judge("hang", "sleep 30")
-    let garbage = try judge("garbage", "echo I like them")
-    let nothing = try judge("nothing", "echo '[NaN, null, NaN, NaN, 1, 2, 3, 4]'")
+    let crash = try scorer("crash", "echo no model >&2; exit 3")
+    let hang = try scorer("hang", "sleep 30")
+    let garbage = try scorer("garbage", "echo I like them")
+    let nothing = try scorer("nothing", "echo '[NaN, null, NaN, NaN, 1, 2, 3, 4]'")
     let cases: [(String, String)] = [
       (crash, "no model"), (hang, "did not end within 1"), (garbage, "I like them"),
       // A number too many: the zero at the end.
@@ -207,8 +207,8 @@ import Testing
   }
 
   @Test func picturesWithoutARewardAreLeftOut() throws {
-    // As many numbers as pictures, the first of them none; and none at all.
-    let some = try judge(
+    // As many numbers as images, the first of them none; and none at all.
+    let some = try scorer(
       "some",
       "n=$(ls \"$1\" | wc -l); printf '[NaN'; i=1; while [ $i -lt $n ]; do printf ', %s' $i; "
         + "i=$((i + 1)); done; echo ]")
@@ -216,10 +216,10 @@ import Testing
       "noise", "optimize", "--config", "find.yaml", "--output", "some-run", "--prompt", "an elf",
       "--quiet", some)
     #expect(kept.status == 0, "\(kept.output)")
-    #expect(kept.output.contains("no finite number for 1 picture, left out"), "\(kept.output)")
+    #expect(kept.output.contains("no finite number for 1 image, left out"), "\(kept.output)")
     #expect(try folder.text("some-run/metrics.jsonl").contains("\"droppedCount\": 1.0"))
 
-    let none = try judge(
+    let none = try scorer(
       "none",
       "n=$(ls \"$1\" | wc -l); printf '[null'; i=1; while [ $i -lt $n ]; do printf ', null'; "
         + "i=$((i + 1)); done; echo ]")
@@ -227,7 +227,7 @@ import Testing
       "noise", "optimize", "--config", "find.yaml", "--output", "none-run", "--prompt", "an elf",
       "--quiet", none)
     #expect(stopped.status == 1, "\(stopped.output)")
-    #expect(stopped.output.contains("no finite number for 4 of 4 pictures"), "\(stopped.output)")
+    #expect(stopped.output.contains("no finite number for 4 of 4 images"), "\(stopped.output)")
   }
 
   @Test func wrongInputsGetOneLine() throws {
@@ -242,7 +242,7 @@ import Testing
       (optimize + ["--model", "nowhere", "--prompt", "x", "--reward", "png-size"], 1, "nowhere"),
       (optimize + named + ["--reward", "png-size", "find.imageCount=5"], 1, "find.imageCount"),
       (optimize + named + ["--reward", "png-size", "find.stepsize=5"], 1, "stepSize"),
-      (optimize + named + ["--reward", "png-size", "--iterations=0"], 1, "iterationCount"),
+      (optimize + named + ["--reward", "png-size", "--iterations=0"], 1, "iterations"),
       (["noise", "evaluate", "--model", "model/model", "--reward", "png-size"], 2, "--prior"),
       (
         [

@@ -47,20 +47,20 @@ import Testing
   /// executes 3.
   @Test func improvedPoliciesMayActOtherwise() throws {
     let changes = [
-      "policy.sampler=ddim", "policy.ddimStepCount=2", "policy.ddimEta=1", "policy.executedCount=3",
+      "policy.sampler=ddim", "policy.ddimStepCount=2", "policy.ddimEta=1", "policy.actionSteps=3",
     ]
     let run = ["policy", "finetune", "--config", "finetune.yaml", "--output"]
-    let short = ["training.iterationCount=1", "evaluation.interval=1", "--quiet"]
+    let short = ["training.iterations=1", "evaluation.interval=1", "--quiet"]
     let outcome = try Attune.run(run + ["run"] + short + changes, in: folder)
     #expect(outcome.status == 0, "\(outcome.output)")
     let policy = try PolicyCheckpoint(path: folder.file("run/policy.safetensors")).configuration
     #expect(policy.denoising.sampler == .ddim && policy.denoising.ddimStepCount == 2)
     #expect(policy.denoising.ddimEta == 1)
-    #expect(policy.denoising.stepCount == 4 && policy.executedCount == 3)
+    #expect(policy.denoising.stepCount == 4 && policy.actionSteps == 3)
     // 4 environments of 6 decisions.
     let line = try #require(try metrics("run").split(separator: "\n").last)
     #expect(line.contains("\"step\": \(4 * 6 * 3),"), "\(line)")
-    for wrong in ["policy.ddimStepCount=5", "policy.executedCount=0"] {
+    for wrong in ["policy.ddimStepCount=5", "policy.actionSteps=0"] {
       // Both times: the first mistake leaves no run behind.
       expectOneLine(
         try Attune.run(run + ["wrong", wrong], in: folder), "'\(wrong.split(separator: "=")[0])'",
@@ -72,7 +72,7 @@ import Testing
     let process = try Attune.start(
       [
         "policy", "finetune", "--config", "finetune.yaml", "--output", "run",
-        "training.iterationCount=100000",
+        "training.iterations=100000",
       ], in: folder)
     try process.wait { (try? metrics("run"))?.contains("\n") == true }
     process.send(SIGINT)
@@ -80,7 +80,7 @@ import Testing
     #expect(outcome.status == 130)
     #expect(outcome.standardError.contains("attune policy finetune --resume run"))
     let done = try metrics("run").split(separator: "\n").count
-    let more = try finetune("--resume", "run", "training.iterationCount=\(done)")
+    let more = try finetune("--resume", "run", "training.iterations=\(done)")
     #expect(more.status == 0, "\(more.output)")
     #expect(try metrics("run").split(separator: "\n").count == done + 1)
   }
@@ -107,27 +107,27 @@ import Testing
   /// A finished run says so and has its policy again; another command names the right one.
   @Test func finishedRunsSayWhatCouldFollow() throws {
     let short = [
-      "training.iterationCount=1", "evaluation.interval=1", "evaluation.filmedEpisodes=1",
+      "training.iterations=1", "evaluation.interval=1", "evaluation.videoEpisodes=1",
     ]
     let first = try Attune.run(
       ["policy", "finetune", "--config", "finetune.yaml", "--output", "run"] + short, in: folder)
     #expect(first.status == 0, "\(first.output)")
-    for film in ["before", "after"] {
-      #expect(try folder.bytes("run/videos/\(film).mp4").count > 1000)
+    for video in ["before", "after"] {
+      #expect(try folder.bytes("run/videos/\(video).mp4").count > 1000)
     }
     try FileManager.default.removeItem(atPath: folder.file("run/policy.safetensors"))
     let again = try finetune("--resume", "run")
     #expect(again.status == 0 && again.output.contains("1 iteration of 1 done"))
-    #expect(again.output.contains("training.iterationCount=2"), "\(again.output)")
+    #expect(again.output.contains("training.iterations=2"), "\(again.output)")
     #expect(folder.holds("run/policy.safetensors"))
-    let more = try finetune("--resume", "run", "training.iterationCount=2")
-    #expect(more.status == 0 && more.output.contains("goes on after iteration 1 of 2"))
+    let more = try finetune("--resume", "run", "training.iterations=2")
+    #expect(more.status == 0 && more.output.contains("resumes after iteration 1 of 2"))
     expectOneLine(
       try Attune.run(["policy", "pretrain", "--resume", "run"], in: folder),
       "attune policy finetune --resume run", status: 2)
     expectOneLine(
-      try finetune("--resume", "run", "training.iterationCount=3", "training.environmentCount=7"),
-      "training.environmentCount", "expected 4")
+      try finetune("--resume", "run", "training.iterations=3", "training.environments=7"),
+      "training.environments", "expected 4")
     expectOneLine(try finetune("--resume", "run", "--seed", "3"), "keeps the seed", status: 2)
   }
 
@@ -142,14 +142,14 @@ import Testing
     #expect(try metrics("run").isEmpty)
   }
 
-  /// Where a result cannot go is said before the work, and what was worked out before the film.
+  /// Where a result cannot go is said before the work, and what was worked out before the video.
   @Test func outputsAreCheckedFirst() throws {
     let evaluate = ["policy", "evaluate", "--checkpoint", "policy.safetensors", "--episodes", "1"]
-    let outcome = try Attune.run(evaluate + ["--video", "no/film.mp4"], in: folder)
-    expectOneLine(outcome, "no/film.mp4")
+    let outcome = try Attune.run(evaluate + ["--video", "no/video.mp4"], in: folder)
+    expectOneLine(outcome, "no/video.mp4")
     #expect(outcome.standardOutput.isEmpty)
     expectOneLine(
-      try Attune.run(evaluate + ["--video", "film.avi"], in: folder), ".mp4", status: 2)
+      try Attune.run(evaluate + ["--video", "video.avi"], in: folder), ".mp4", status: 2)
     try folder.writeActor()
     expectOneLine(
       try Attune.run(
@@ -162,7 +162,7 @@ import Testing
   @Test func evaluationReportsStableKeys() throws {
     let arguments = [
       "policy", "evaluate", "--checkpoint", "policy.safetensors", "--episodes", "3", "--json",
-      "--quiet", "--video", "film.mp4", "--video-episodes", "1",
+      "--quiet", "--video", "video.mp4", "--video-episodes", "1",
     ]
     let outcome = try Attune.run(arguments, in: folder)
     let output = outcome.standardOutput
@@ -175,9 +175,9 @@ import Testing
         "bestRewardMean", "meanLength", "parameters", "episodeResults",
       ])
     #expect(report["episodes"] as? Int == 3 && report["meanLength"] as? Double == 40)
-    let film = try FileManager.default.attributesOfItem(
-      atPath: url.appending(path: "film.mp4").path)
-    #expect((film[.size] as? Int ?? 0) > 1000)
+    let video = try FileManager.default.attributesOfItem(
+      atPath: url.appending(path: "video.mp4").path)
+    #expect((video[.size] as? Int ?? 0) > 1000)
     #expect(try Attune.run(arguments, in: folder).standardOutput == output)
   }
 
@@ -198,8 +198,8 @@ import Testing
       let gain = try #require(report[key] as? [String: Double])
       #expect(gain == ["mean": 0, "standardError": 0], "\(key)")
     }
-    let film = try Data(contentsOf: url.appending(path: "both.mp4"))
-    #expect(film.count > 1000)
+    let video = try Data(contentsOf: url.appending(path: "both.mp4"))
+    #expect(video.count > 1000)
 
     let text = try Attune.run(
       [
@@ -219,8 +219,8 @@ import Testing
     let wrong: [([String], Int32, String)] = [
       (["--config", "missing.yaml"], 1, "missing.yaml"),
       (["--config", "finetune.yaml", "training.clipRang=1"], 1, "clipRange"),
-      (["--config", "finetune.yaml", "training.epochCount=no"], 1, "training.epochCount"),
-      (["--config", "finetune.yaml", "training.fineTunedCount=9"], 1, "fineTunedCount"),
+      (["--config", "finetune.yaml", "training.epochs=no"], 1, "training.epochs"),
+      (["--config", "finetune.yaml", "training.fineTunedSteps=9"], 1, "fineTunedSteps"),
       (["--config", "finetune.yaml", "--checkpoint", "finetune.yaml"], 1, "finetune.yaml"),
       (["--config", "finetune.yaml", "--threads", "0"], 2, "--threads"),
       (["--resume", "."], 1, "run"),

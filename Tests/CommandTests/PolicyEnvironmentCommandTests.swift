@@ -69,7 +69,7 @@ import Testing
     let with = try pretrain("with", rate)
     #expect(with.status == 0, "\(with.output)")
     let without = try pretrain(
-      "without", rate, "policy.environment.name=none", "evaluation.filmedEpisodes=1")
+      "without", rate, "policy.environment.name=none", "evaluation.videoEpisodes=1")
     #expect(without.status == 0, "\(without.output)")
     #expect(without.output.contains("no environment: no policy is played, and there are no videos"))
     #expect(try losses("without") == losses("with"))
@@ -114,7 +114,7 @@ import Testing
     try expectBestByLoss("run")
     let unknown = try pretrain(
       "unknown", "training.learningRate=0.05", "evaluation.interval=0",
-      "policy.environment.name=my-robot", "evaluation.filmedEpisodes=1")
+      "policy.environment.name=my-robot", "evaluation.videoEpisodes=1")
     #expect(unknown.status == 0 && unknown.output.contains("my-robot"), "\(unknown.output)")
     #expect(unknown.output.contains("policy.environment.name=none"))
     #expect(try losses("unknown") == losses("run"))
@@ -244,7 +244,7 @@ import Testing
         denoising: {stepCount: 4}
       demonstrations: {path: still.npz}
       training: {batchSize: 16, batchCount: 5}
-      evaluation: {interval: 0, filmedEpisodes: 0}
+      evaluation: {interval: 0, videoEpisodes: 0}
       reportInterval: 5
       checkpointInterval: 5
       """, to: "still.yaml")

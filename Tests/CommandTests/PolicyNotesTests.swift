@@ -30,7 +30,7 @@ import Testing
     try demonstrations.write(to: folder.file("demonstrations.npz"))
     let arguments = [
       "policy", "pretrain", "--config", "pretrain.yaml", "training.batchCount=2",
-      "training.warmUpCount=0", "training.averageStart=1", "reportInterval=1",
+      "training.warmUpCount=0", "training.emaStart=1", "reportInterval=1",
       "checkpointInterval=1", "evaluation.interval=0",
     ]
     let outcome = try Attune.run(arguments + ["--output", "run"], in: folder)
@@ -62,7 +62,7 @@ import Testing
   @Test func finetuningPrintsTheRemainder() throws {
     try folder.writeFinetuning()
     let arguments = [
-      "policy", "finetune", "--config", "finetune.yaml", "training.iterationCount=1",
+      "policy", "finetune", "--config", "finetune.yaml", "training.iterations=1",
       "evaluation.interval=0", "--output",
     ]
     // 4 environments, 6 chunks, 2 steps: 48 pairs.
@@ -86,8 +86,8 @@ import Testing
     try folder.write(
       """
       policy:
-        observationCount: 2
-        predictionCount: 4
+        observationSteps: 2
+        horizonSteps: 4
         network: {hiddenSizes: [16, 16, 16], timeEmbeddingSize: 8}
       normalization: normalization.npz
       """, to: "import.yaml")

@@ -83,8 +83,8 @@ import Testing
     try prepare(training, in: folder)
     for count in [1, 3] {
       try expectRefused(
-        training, in: folder, ["training.fineTunedCount=\(count)"],
-        "'training.fineTunedCount': found \(count), expected 2")
+        training, in: folder, ["training.fineTunedSteps=\(count)"],
+        "'training.fineTunedSteps': found \(count), expected 2")
     }
     try expectRefused(
       training, in: folder, ["--checkpoint", "other.safetensors"],
@@ -94,7 +94,7 @@ import Testing
     // The same by hand.
     let yaml = try folder.text("part/config.yaml")
     try folder.write(
-      yaml.replacing("fineTunedCount: 2", with: "fineTunedCount: 3"), to: "part/config.yaml")
+      yaml.replacing("fineTunedSteps: 2", with: "fineTunedSteps: 3"), to: "part/config.yaml")
     try expectRefused(training, in: folder, [], "found 3, expected 2")
     try folder.write(yaml, to: "part/config.yaml")
     try expectExact(training, in: folder)
@@ -167,10 +167,10 @@ import Testing
       atPath: image.file("other/model"), toPath: folder.file("model"))
     try expectRefused(training, in: folder, [], "model: 'model' is not what part was started with")
     // A program may be mended, and that is told.
-    try folder.write(try folder.text("judge.sh") + "\n# mended\n", to: "judge.sh")
+    try folder.write(try folder.text("score.sh") + "\n# mended\n", to: "score.sh")
     let resumed = try Attune.run(training.resume("part") + ["model=moved"], in: folder)
     #expect(resumed.status == 0, "\(resumed.output)")
-    #expect(resumed.output.contains("judge.sh, which 'reward.program.2' names, has changed"))
+    #expect(resumed.output.contains("score.sh, which 'reward.program.2' names, has changed"))
     #expect(
       try training.result(folder.file("part")) == training.result(folder.file("whole")))
   }

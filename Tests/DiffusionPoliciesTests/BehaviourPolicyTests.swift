@@ -47,13 +47,13 @@ import Testing
     }
     let features = try layer("hidden0", s).map { max($0, 0) }
     let mean = try layer("mean", features)
-    let deviation = try layer("log_std", features).map { Foundation.exp(min(max($0, -20), 2)) }
+    let std = try layer("log_std", features).map { Foundation.exp(min(max($0, -20), 2)) }
     let x = Tensor(shape: [1, 11], elements: s)
     let deterministic = policy.actions(x).elements
     let sampled = policy.actions(x, noise: Tensor(shape: [1, 3], elements: e)).elements
     for index in 0..<3 {
       #expect(abs(deterministic[index] - Foundation.tanh(mean[index])) <= 1e-6)
-      let drawn = Foundation.tanh(mean[index] + deviation[index] * e[index])
+      let drawn = Foundation.tanh(mean[index] + std[index] * e[index])
       #expect(abs(sampled[index] - drawn) <= 1e-6)
     }
   }

@@ -9,7 +9,7 @@ import Testing
 /// What a decision is worth when its episode goes on, ends, or runs out of time, against a
 /// simulation of the environment step by step.
 @Suite struct BootstrappingTests {
-  private static let (environmentCount, decisionCount, executedCount) = (12, 40, 2)
+  private static let (environmentCount, rolloutSteps, actionSteps) = (12, 40, 2)
   private static let timeLimit = 12
   private let configuration: DPPOConfiguration
   private let rollout: Rollout
@@ -19,22 +19,22 @@ import Testing
   init() throws {
     var policy = PolicyConfiguration()
     policy.environment.name = "target"
-    policy.observationCount = 2
-    policy.predictionCount = 4
-    policy.executedCount = Self.executedCount
+    policy.observationSteps = 2
+    policy.horizonSteps = 4
+    policy.actionSteps = Self.actionSteps
     policy.network.hiddenSizes = [16, 16, 16]
     policy.denoising.stepCount = 4
     var configuration = DPPOConfiguration()
     configuration.scalesRewards = false
     configuration.critic.hiddenSizes = [16, 16, 16]
-    configuration.discount = 0.9
-    configuration.traceDecay = 0.8
+    configuration.gamma = 0.9
+    configuration.gaeLambda = 0.8
     // Wild enough to leave the line now and then.
-    configuration.exploration.leastSamplingDeviation = 1
+    configuration.exploration.minSamplingStd = 1
     self.configuration = configuration
     var random = RandomStream(seed: 7)
     critic = try configuration.critic.makeCritic(
-      observationSize: 1, observationCount: 2, random: &random)
+      observationSize: 1, observationSteps: 2, random: &random)
     let diffusion = try DiffusionPolicy(
       policy, exploration: configuration.exploration, observationSize: 1, actionSize: 1,
       transitionCount: 4, random: RandomStream(seed: 5))
@@ -47,9 +47,9 @@ import Testing
     let collector = try RolloutCollector(environment, count: Self.environmentCount, seed: 3)
     var metrics = Metrics()
     rollout = try collector.collect(
-      diffusion, decisionCount: Self.decisionCount, iteration: 0, &metrics)
+      diffusion, rolloutSteps: Self.rolloutSteps, iteration: 0, &metrics)
     var scaler = RewardScaler(
-      environmentCount: Self.environmentCount, discount: configuration.discount)
+      environmentCount: Self.environmentCount, gamma: configuration.gamma)
     estimates = AdvantageEstimates(
       rollout, critic: critic, configuration: configuration, scaler: &scaler)
   }
@@ -68,7 +68,7 @@ import Testing
     let seen = rollout.observations.slice(row..<row + 1).elements
     var (previous, x) = (Double(seen[0]) * 2, Double(seen[1]) * 2)
     let chunk = rollout.states.slice(row..<row + 1).elements.suffix(4)
-    for (step, action) in chunk.prefix(Self.executedCount).enumerated() {
+    for (step, action) in chunk.prefix(Self.actionSteps).enumerated() {
       (previous, x) = (x, x + 0.3 * Double(action))
       replay.reward += Float(1 - abs(x - 0.5))
       replay.isTerminated = abs(x) > 2
@@ -80,19 +80,19 @@ import Testing
   }
 
   @Test func advantagesAreThoseOfTheTrueLastObservations() {
-    let (discount, decay) = (Float(configuration.discount), Float(configuration.traceDecay))
+    let (gamma, decay) = (Float(configuration.gamma), Float(configuration.gaeLambda))
     var (terminations, timeOuts) = (0, 0)
     for environment in 0..<Self.environmentCount {
       var steps = 0
       var replays: [Replay] = []
-      for decision in 0..<Self.decisionCount {
+      for decision in 0..<Self.rolloutSteps {
         let row = decision * Self.environmentCount + environment
         if rollout.isFirst[row] { steps = 0 }
         replays.append(replay(row: row, stepsBefore: steps))
-        steps += Self.executedCount
+        steps += Self.actionSteps
       }
       var advantage: Float = 0
-      for decision in (0..<Self.decisionCount).reversed() {
+      for decision in (0..<Self.rolloutSteps).reversed() {
         let row = decision * Self.environmentCount + environment
         let replay = replays[decision]
         #expect(replay.isTerminated == rollout.isTerminated[row])
@@ -101,9 +101,9 @@ import Testing
         timeOuts += replay.isTimeOut ? 1 : 0
         let value = critic(rollout.observations.slice(row..<row + 1)).scalar
         let next = critic(Tensor(shape: [1, 2, 1], elements: replay.reached)).scalar
-        let change = replay.reward + (replay.isTerminated ? 0 : discount * next) - value
+        let change = replay.reward + (replay.isTerminated ? 0 : gamma * next) - value
         let isFinished = replay.isTerminated || replay.isTimeOut
-        advantage = change + (isFinished ? 0 : discount * decay * advantage)
+        advantage = change + (isFinished ? 0 : gamma * decay * advantage)
         #expect(abs(estimates.advantages[row] - advantage) <= 1e-4, "decision \(decision)")
         #expect(abs(estimates.returns[row] - advantage - value) <= 1e-4, "decision \(decision)")
       }

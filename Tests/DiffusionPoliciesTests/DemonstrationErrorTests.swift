@@ -30,7 +30,7 @@ import Testing
     for part in [path] + parts { #expect(text.contains(part), "\(text)") }
   }
 
-  @Test func soundFilesAreRead() throws {
+  @Test func validFilesAreRead() throws {
     #expect(try read { _ in }.result.get().lengths == [2, 1])
   }
 

@@ -16,9 +16,9 @@ import TestSupport
   ) throws -> PolicyCheckpoint {
     var policy = PolicyConfiguration()
     policy.environment.name = "target"
-    policy.observationCount = 2
-    policy.predictionCount = 4
-    policy.executedCount = 2
+    policy.observationSteps = 2
+    policy.horizonSteps = 4
+    policy.actionSteps = 2
     policy.network.hiddenSizes = [32, 32, 32]
     policy.denoising.stepCount = 5
     change(&policy)
@@ -29,10 +29,10 @@ import TestSupport
     let network: any Module =
       policy.network.kind == .gaussian
       ? try policy.network.makeGaussian(
-        actionSize: 1, predictionCount: 4, observationSize: 1, observationCount: 2,
+        actionSize: 1, horizonSteps: 4, observationSize: 1, observationSteps: 2,
         random: &random)
       : try policy.network.makeDenoiser(
-        actionSize: 1, predictionCount: 4, observationSize: 1, observationCount: 2,
+        actionSize: 1, horizonSteps: 4, observationSize: 1, observationSteps: 2,
         random: &random)
     return PolicyCheckpoint(
       configuration: policy, normalization: normalization,
@@ -43,11 +43,11 @@ import TestSupport
     _ change: (inout DPPOConfiguration) -> Void = { _ in }
   ) -> DPPOConfiguration {
     var tuning = DPPOConfiguration()
-    tuning.iterationCount = 4
+    tuning.iterations = 4
     tuning.environmentCount = 6
-    tuning.decisionCount = 10
-    tuning.fineTunedCount = 3
-    tuning.epochCount = 2
+    tuning.rolloutSteps = 10
+    tuning.fineTunedSteps = 3
+    tuning.epochs = 2
     tuning.batchSize = 50
     tuning.critic.hiddenSizes = [16, 16, 16]
     change(&tuning)
@@ -72,7 +72,8 @@ import TestSupport
         state: state))
   }
 
-  /// Everything of an iteration that must not depend on the clock, and the episodes that ended in it.
+  /// Everything of an iteration that must not depend on the clock, and the episodes that ended in
+  /// it.
   private func iterate(_ training: any PolicyTrainer) throws -> [Double] {
     let metrics = try training.iterate()
     return [Double(training.iteration), Double(training.environmentSteps)]
@@ -94,7 +95,7 @@ import TestSupport
     let changes: [(inout DPPOConfiguration) -> Void] = [
       { _ in },
       { $0.annealingInterval = 2 },
-      { $0.cloningCoefficient = 0.1 },
+      { $0.bcLossCoefficient = 0.1 },
     ]
     for change in changes {
       let whole = try make(nil, tuning(change))
@@ -114,7 +115,7 @@ import TestSupport
       expectSameWeights(whole, third)
       // Steps that have learned are not dropped, and none is said to have.
       for count in [1, 4] {
-        let other = tuning { $0.fineTunedCount = count }
+        let other = tuning { $0.fineTunedSteps = count }
         #expect(throws: ConfigurationError.self) { try resumed(first.checkpoint(), state, other) }
       }
     }
@@ -122,7 +123,7 @@ import TestSupport
 
   /// Another fine-tuning goes on with the critic of the first.
   @Test func theCriticIsKept() throws {
-    let first = try make(nil, tuning { $0.fineTunedCount = 5 })
+    let first = try make(nil, tuning { $0.fineTunedSteps = 5 })
     _ = try first.iterate()
     let checkpoint = first.checkpoint()
     func critic(_ training: any PolicyTrainer) -> [String: [Float]] {
@@ -137,9 +138,9 @@ import TestSupport
   @Test func policiesKeepTheNoiseOfTheirTraining() throws {
     var random = RandomStream(seed: 2)
     let observation = random.uniform([1, 2, 1])
-    func chunk(leastDeviation: Float) throws -> [Float] {
+    func chunk(minStd: Float) throws -> [Float] {
       let training = try make(
-        nil, tuning { $0.exploration.leastSamplingDeviation = leastDeviation })
+        nil, tuning { $0.exploration.minSamplingStd = minStd })
       let checkpoint = training.checkpoint()
       return try PolicyCheckpoint(
         path: "policy", weights: checkpoint.weights, metadata: checkpoint.metadata()
@@ -147,7 +148,7 @@ import TestSupport
         on: observation, mode: .exploring, streams: [RandomStream(seed: 3)]
       ).chunks.elements
     }
-    #expect(try chunk(leastDeviation: 0.3) != chunk(leastDeviation: 0.2))
+    #expect(try chunk(minStd: 0.3) != chunk(minStd: 0.2))
   }
 
   @Test func doesNotDependOnTheNumberOfThreads() throws {
@@ -163,11 +164,11 @@ import TestSupport
     expectSameWeights(one, three)
   }
 
-  /// Ranks share environments and minibatches, and give the bits of one process; so they do when they go
-  /// on.
+  /// Ranks share environments and minibatches, and give the bits of one process; so they do when
+  /// they go on.
   @Test(arguments: [2, 4]) func ranksGiveTheBitsOfOne(_ processCount: Int) throws {
     let policies: [(NetworkConfiguration.Kind, @Sendable (inout DPPOConfiguration) -> Void)] = [
-      (.mlp, { $0.cloningCoefficient = 0.1 }), (.gaussian, { $0.entropyCoefficient = 0.01 }),
+      (.mlp, { $0.bcLossCoefficient = 0.1 }), (.gaussian, { $0.entropyCoefficient = 0.01 }),
     ]
     for (kind, change) in policies {
       let checkpoint = try start { $0.network.kind = kind }
@@ -203,7 +204,7 @@ import TestSupport
   /// order in which the first layer sums.
   @Test func theFirstRatiosAreOne() throws {
     let single = tuning {
-      $0.epochCount = 1
+      $0.epochs = 1
       $0.batchSize = 180
     }
     let metrics = try make(nil, single).iterate()
@@ -227,19 +228,20 @@ import TestSupport
       if iteration > 0 { try collector.startNextEpisodes() }
       var metrics = Metrics()
       let rollout = try collector.collect(
-        policy, decisionCount: 1, iteration: iteration, &metrics)
+        policy, rolloutSteps: 1, iteration: iteration, &metrics)
       #expect(rollout.isFirst.allSatisfy { $0 })
       #expect(starts.insert(rollout.observations.elements).inserted)
     }
   }
 
-  /// What is executed does not matter where whole chunks are judged, and does where they are not.
-  @Test func wholeChunksAreJudgedWhereAsked() throws {
+  /// What is executed does not matter where whole chunks are evaluated, and does where they are
+  /// not.
+  @Test func wholeChunksAreScoredWhereRequested() throws {
     func logProbabilities(executed: Int, whole: Bool) throws -> [Float] {
       var configuration = try start().configuration
-      configuration.executedCount = executed
+      configuration.actionSteps = executed
       var exploration = DiffusionPolicy.Exploration()
-      exploration.judgesWholeChunk = whole
+      exploration.usesWholeChunkLogProb = whole
       let policy = try DiffusionPolicy(
         configuration, exploration: exploration, observationSize: 1, actionSize: 1,
         transitionCount: 3, random: RandomStream(seed: 5))
@@ -257,13 +259,13 @@ import TestSupport
 
   @Test func allNumbersOfStepsWork() throws {
     for count in [1, 5] {
-      let training = try make(nil, tuning { $0.fineTunedCount = count })
+      let training = try make(nil, tuning { $0.fineTunedSteps = count })
       let metrics = try training.iterate()
       #expect(metrics["fineTunedSteps"] == Double(count) && metrics["policyGradientNorm"]! > 0)
       #expect(metrics.values.allSatisfy { $0.value.isFinite })
     }
     #expect(throws: ConfigurationError.self) {
-      try make(nil, tuning { $0.fineTunedCount = 6 })
+      try make(nil, tuning { $0.fineTunedSteps = 6 })
     }
   }
 
@@ -319,8 +321,8 @@ import TestSupport
     let training = try make(
       nil,
       tuning {
-        $0.divergenceLimit = 1e-9
-        $0.epochCount = 5
+        $0.targetKL = 1e-9
+        $0.epochs = 5
       })
     // The first minibatch has none; the second is the first to pass any limit, and is the last.
     let report = try training.iterate()
@@ -371,8 +373,8 @@ import TestSupport
         checkpoint,
         tuning {
           $0.environmentCount = 32
-          $0.decisionCount = 24
-          $0.epochCount = 5
+          $0.rolloutSteps = 24
+          $0.epochs = 5
           $0.batchSize = 500
           $0.clipRange = 0.1
           $0.clipRangeBase = 0.1

@@ -55,7 +55,7 @@ import Testing
   private func checkDenoiser(
     _ name: String, _ network: any ChunkDenoiser, relative: Float = 1e-5
   ) throws {
-    let times = Rowwise.perRow(try goldens["\(name)/input.times"].elements)
+    let times = Broadcast.perRow(try goldens["\(name)/input.times"].elements)
     try check(
       name, network, inputs: ["chunks", "observations"], outputs: ["output"], relative: relative
     ) { [network($0[0], timeSteps: times, observations: $0[1])] }
@@ -100,7 +100,7 @@ import Testing
       var configuration = NetworkConfiguration()
       change(&configuration)
       return try configuration.makeDenoiser(
-        actionSize: 2, predictionCount: 4, observationSize: 3, observationCount: 2,
+        actionSize: 2, horizonSteps: 4, observationSize: 3, observationSteps: 2,
         random: &random)
     }
     try checkDenoiser("mlp-residual", network { $0.hiddenSizes = [8, 8, 8] })
@@ -133,7 +133,7 @@ import Testing
 
   @Test mutating func unet() throws {
     func network(
-      predictionCount: Int = 4, _ change: (inout NetworkConfiguration) -> Void
+      horizonSteps: Int = 4, _ change: (inout NetworkConfiguration) -> Void
     ) throws -> any ChunkDenoiser {
       var configuration = NetworkConfiguration()
       configuration.kind = .unet
@@ -144,18 +144,18 @@ import Testing
       configuration.timeEmbeddingSize = 8
       change(&configuration)
       return try configuration.makeDenoiser(
-        actionSize: 2, predictionCount: predictionCount, observationSize: 3, observationCount: 2,
+        actionSize: 2, horizonSteps: horizonSteps, observationSize: 3, observationSteps: 2,
         random: &random)
     }
     try checkDenoiser(
       "unet-usual",
-      network(predictionCount: 8) {
+      network(horizonSteps: 8) {
         $0.multipliers = [1, 1, 1]
         $0.groupNormEpsilon = 1e-4
       }, relative: 1e-4)
     try checkDenoiser(
       "unet-two-levels",
-      network(predictionCount: 8) {
+      network(horizonSteps: 8) {
         $0.multipliers = [1, 1]
         $0.usesSmallConditionEncoder = true
       }, relative: 1e-4)
@@ -168,7 +168,7 @@ import Testing
       }, relative: 1e-4)
     try checkDenoiser(
       "unet-bare",
-      network(predictionCount: 3) {
+      network(horizonSteps: 3) {
         $0.width = 6
         $0.multipliers = [1]
         $0.kernelSize = 3
@@ -187,7 +187,7 @@ import Testing
       configuration.kind = .gaussian
       change(&configuration)
       let network = try configuration.makeGaussian(
-        actionSize: 2, predictionCount: 4, observationSize: 3, observationCount: 2,
+        actionSize: 2, horizonSteps: 4, observationSize: 3, observationSteps: 2,
         random: &random)
       try self.check(name, network, inputs: ["observations"], outputs: outputs) { inputs in
         let distribution = network(inputs[0])
@@ -199,15 +199,15 @@ import Testing
       $0.hiddenSizes = [16, 12]
       $0.activation = .mish
       $0.isResidual = false
-      $0.deviationKind = .learned
-      $0.maximumDeviation = 0.2
+      $0.stdKind = .learned
+      $0.maxStd = 0.2
     }
     try check("gaussian-predicted") {
       $0.hiddenSizes = [16, 16]
       $0.usesLayerNorm = true
-      $0.deviationKind = .predicted
-      $0.minimumDeviation = 0.0067
-      $0.maximumDeviation = 7.3891
+      $0.stdKind = .predicted
+      $0.minStd = 0.0067
+      $0.maxStd = 7.3891
       $0.squashesMean = false
     }
     try check("gaussian-predicted-plain") {
@@ -215,16 +215,16 @@ import Testing
       $0.activation = .tanh
       $0.isResidual = false
       $0.usesLayerNorm = true
-      $0.deviationKind = .predicted
+      $0.stdKind = .predicted
     }
     var fixed = NetworkConfiguration()
     fixed.kind = .gaussian
     let network = try fixed.makeGaussian(
-      actionSize: 2, predictionCount: 4, observationSize: 3, observationCount: 2, random: &random)
-    let deviation = network(.zeros([5, 2, 3])).standardDeviation
+      actionSize: 2, horizonSteps: 4, observationSize: 3, observationSteps: 2, random: &random)
+    let std = network(.zeros([5, 2, 3])).standardDeviation
     expectClose(
-      deviation?.broadcast(to: [5, 4, 2]), try goldens["gaussian-fixed/fixed-deviation"],
-      "fixed deviation")
+      std?.broadcast(to: [5, 4, 2]), try goldens["gaussian-fixed/fixed-deviation"],
+      "fixed standard deviation")
   }
 
   @Test mutating func critic() throws {
@@ -232,7 +232,7 @@ import Testing
       var configuration = CriticConfiguration()
       change(&configuration)
       let critic = try configuration.makeCritic(
-        observationSize: 3, observationCount: 2, random: &random)
+        observationSize: 3, observationSteps: 2, random: &random)
       try self.check(name, critic, inputs: ["observations"], outputs: ["output"]) {
         [critic($0[0])]
       }

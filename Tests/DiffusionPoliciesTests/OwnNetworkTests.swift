@@ -16,7 +16,7 @@ private final class LinearDenoiser: ChunkDenoiser {
 
   /// Each action for itself, from the last observation and the time.
   func callAsFunction(
-    _ chunks: Tensor, timeSteps: Rowwise<Float>, observations: Tensor
+    _ chunks: Tensor, timeSteps: Broadcast<Float>, observations: Tensor
   ) -> Tensor {
     let (batch, steps) = (chunks.shape[0], chunks.shape[1])
     let times: [Float] =
@@ -63,7 +63,7 @@ struct OwnNetworkTests {
     let observations = random.normal([2, 1, 3])
     let chunks = random.normal([2, 5, 2])
     let bound = network.bound(to: observations, times: [1, 0])
-    for times in [Rowwise<Float>.shared(1), .perRow([0, 3])] {
+    for times in [Broadcast<Float>.shared(1), .perRow([0, 3])] {
       #expect(
         bound(chunks, times).elements
           == network(chunks, timeSteps: times, observations: observations).elements)

@@ -15,7 +15,7 @@ import Testing
     policy.denoising.stepCount = 4
     var random = RandomStream(seed: 5)
     let network = try policy.network.makeDenoiser(
-      actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 1,
+      actionSize: 2, horizonSteps: 4, observationSize: 5, observationSteps: 1,
       random: &random)
     return PolicyCheckpoint(
       configuration: policy,
@@ -36,7 +36,7 @@ import Testing
     let read = try PolicyCheckpoint(path: path)
     #expect(read.configuration == checkpoint.configuration)
     #expect(read.normalization == checkpoint.normalization)
-    #expect(read.origin == ["seed": "5"] && read.fineTunedCount == 0 && read.critic == nil)
+    #expect(read.origin == ["seed": "5"] && read.fineTunedSteps == 0 && read.critic == nil)
     #expect(read.weights.count == checkpoint.weights.count)
     for (name, value) in checkpoint.weights {
       #expect(read.weights[name]?.elements == value.elements)
@@ -100,19 +100,19 @@ import Testing
     limits.configuration.denoising.ddimStepCount = 2
     limits.exploration = DiffusionPolicy.Exploration()
     limits.exploration?.learnsEta = true
-    limits.exploration?.leastEta = 1
+    limits.exploration?.minEta = 1
     #expect(throws: ConfigurationError.self) { try limits.makePolicy() }
   }
 
   /// `actor.*` and, a tenth larger, `actor_ft.*`.
-  private func fineTuned(_ fineTunedCount: Int) throws -> PolicyCheckpoint {
+  private func fineTuned(_ fineTunedSteps: Int) throws -> PolicyCheckpoint {
     var checkpoint = try pretrained()
     checkpoint.weights = checkpoint.weights.reduce(into: [:]) { weights, weight in
       let name = weight.key.replacing("network.", with: "")
       weights["actor.\(name)"] = weight.value
       weights["actor_ft.\(name)"] = weight.value * 1.1
     }
-    checkpoint.fineTunedCount = fineTunedCount
+    checkpoint.fineTunedSteps = fineTunedSteps
     return checkpoint
   }
 
@@ -138,10 +138,10 @@ import Testing
   }
 
   /// Where all steps were fine-tuned, nothing runs the network from before.
-  @Test(arguments: [2, 4]) func unusedWeightsAreLeftOut(fineTunedCount: Int) throws {
-    let checkpoint = try fineTuned(fineTunedCount)
+  @Test(arguments: [2, 4]) func unusedWeightsAreLeftOut(fineTunedSteps: Int) throws {
+    let checkpoint = try fineTuned(fineTunedSteps)
     let small = checkpoint.withoutUnusedWeights
-    #expect(small.weights.keys.contains { $0.hasPrefix("actor.") } == (fineTunedCount < 4))
+    #expect(small.weights.keys.contains { $0.hasPrefix("actor.") } == (fineTunedSteps < 4))
     #expect(small.weights.keys.contains { $0.hasPrefix("actor_ft.") })
     var random = RandomStream(seed: 2)
     let observation = random.uniform([1, 1, 5])
@@ -153,13 +153,13 @@ import Testing
     }
     #expect(try chunk(small.weights) == chunk(checkpoint.weights))
     let withoutFirst = checkpoint.weights.filter { !$0.key.hasPrefix("actor.") }
-    if fineTunedCount < 4 {
+    if fineTunedSteps < 4 {
       #expect(throws: ParameterError.self) { try chunk(withoutFirst) }
     }
   }
 
-  /// DDIM draws noise where a policy is judged only if it is told to.
-  @Test func judgedPoliciesMayDrawNoise() throws {
+  /// DDIM draws noise where a policy is evaluated only if it is told to.
+  @Test func evaluatedPoliciesMayDrawNoise() throws {
     var checkpoint = try pretrained()
     checkpoint.configuration.denoising.sampler = .ddim
     checkpoint.configuration.denoising.ddimStepCount = 4
@@ -196,7 +196,7 @@ import Testing
       try tuning.validate()
     }
     var policy = PolicyConfiguration()
-    policy.executedCount = 5
+    policy.actionSteps = 5
     #expect(throws: ConfigurationError.self) { try policy.validate() }
     policy = PolicyConfiguration()
     policy.network.hiddenSizes = [16, 8, 16]

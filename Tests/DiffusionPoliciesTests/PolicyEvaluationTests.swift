@@ -17,7 +17,7 @@ struct PolicyEvaluationTests {
   /// A policy that explores so wildly that it leaves the line now and then.
   private func wild() throws -> any ActingPolicy {
     var exploration = DiffusionPolicy.Exploration()
-    exploration.leastSamplingDeviation = 2
+    exploration.minSamplingStd = 2
     return try checkpoint.makePolicy(exploration: exploration, fineTuning: 5)
   }
 
@@ -25,11 +25,11 @@ struct PolicyEvaluationTests {
   @Test func startsAndNoiseDiffer() throws {
     var starts: Set<[Float]> = []
     for episode in 0..<4 {
-      let slot = try EpisodeSlot(try environment.make(), episode: episode, seed: 9)
+      let slot = try EnvironmentWorker(try environment.make(), episode: episode, seed: 9)
       starts.insert(slot.observation.elements)
     }
     #expect(starts.count == 4)
-    let slot = try EpisodeSlot(try environment.make(), episode: 0, seed: 9)
+    let slot = try EnvironmentWorker(try environment.make(), episode: 0, seed: 9)
     var noise: Set<UInt64> = []
     for _ in 0..<3 {
       var stream = slot.stream

@@ -19,19 +19,19 @@ import Testing
     configuration.hiddenSizes = [16, 16, 16]
     configuration.timeEmbeddingSize = 8
     return try configuration.makeDenoiser(
-      actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 2, random: &random)
+      actionSize: 2, horizonSteps: 4, observationSize: 5, observationSteps: 2, random: &random)
   }
 
   private func load(_ module: any Module, _ group: String, _ role: String) throws {
     try module.parameters.load(try goldens.tensors(of: group, role: role))
   }
 
-  /// (A - mean) / (std + 1e-8), with the deviation of a sample.
+  /// (A - mean) / (std + 1e-8), with the standard deviation of a sample.
   private func normalized(_ values: [Float]) -> [Float] {
     let mean = values.reduce(0, +) / Float(values.count)
     let squares = values.map { ($0 - mean) * ($0 - mean) }.reduce(0, +)
-    let deviation = (squares / Float(values.count - 1)).squareRoot() + 1e-8
-    return values.map { ($0 - mean) / deviation }
+    let std = (squares / Float(values.count - 1)).squareRoot() + 1e-8
+    return values.map { ($0 - mean) / std }
   }
 
   private func policyLoss(
@@ -88,8 +88,8 @@ import Testing
         actor($0, timeSteps: $1, observations: observations)
       }
       let policy = policyLoss(
-        new: new.meanOfExecutedLogProbabilities(executedCount: 3),
-        old: old.meanOfExecutedLogProbabilities(executedCount: 3), advantages: Tensor(weighted),
+        new: new.meanOfExecutedLogProbabilities(actionSteps: 3),
+        old: old.meanOfExecutedLogProbabilities(actionSteps: 3), advantages: Tensor(weighted),
         clip: 0.02)
       let value = (critic(observations) - returns).squared().mean() * 0.5
       parts = [policy.detached(), value.detached()]
@@ -131,11 +131,11 @@ import Testing
     var configuration = NetworkConfiguration()
     configuration.kind = .gaussian
     configuration.hiddenSizes = [16, 16, 16]
-    configuration.deviationKind = .learned
-    configuration.maximumDeviation = 0.2
+    configuration.stdKind = .learned
+    configuration.maxStd = 0.2
     let (group, variant) = ("gaussian-learned", "gaussian-learned/default")
     let network = try configuration.makeGaussian(
-      actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 2, random: &random)
+      actionSize: 2, horizonSteps: 4, observationSize: 5, observationSteps: 2, random: &random)
     try load(network, group, "before.actor_ft")
     let rows = Array(try goldens.integers("\(group)/minibatches").prefix(16))
     let observations = try goldens["\(group)/observations"].gather(rows)
@@ -148,8 +148,8 @@ import Testing
       let new = LogProbabilityReduction.mean(distribution.logProbability(of: actions))
         .clamped(to: -5, 2)
       let policy = policyLoss(new: new, old: old, advantages: Tensor(advantages), clip: 0.05)
-      let deviation = distribution.standardDeviation ?? Tensor(0)
-      let entropy = deviation.log().mean() + 0.5 * (1 + logf(2 * .pi))
+      let std = distribution.standardDeviation ?? Tensor(0)
+      let entropy = std.log().mean() + 0.5 * (1 + logf(2 * .pi))
       return policy - entropy * 0.02
     }
     try expectGradients(gradients, of: network, variant, "actor_ft")
@@ -161,13 +161,13 @@ import Testing
     let schedule = NoiseSchedule.policyCosine(timeStepCount: 6)
     let optimizer = Adam.withDecoupledDecay(
       network.parameters, learningRate: 1e-3, weightDecay: 1e-2)
-    var average = MovingAverage(of: network.parameters, decay: 0.9)
+    var average = ExponentialMovingAverage(of: network.parameters, decay: 0.9)
     let (actions, noises) = (try goldens["pretraining/actions"], try goldens["pretraining/noise"])
     let observations = try goldens["pretraining/observations"]
     let times = try goldens.integers("pretraining/times")
     let expected = try goldens["pretraining/loss"].elements
     for step in 0..<20 {
-      let timeSteps = Rowwise.perRow(Array(times[(16 * step)..<(16 * step + 16)]))
+      let timeSteps = Broadcast.perRow(Array(times[(16 * step)..<(16 * step + 16)]))
       let noisy = schedule.noisySample(actions[step], noise: noises[step], at: timeSteps)
       let (loss, gradients) = valueAndGradients {
         let prediction = network(

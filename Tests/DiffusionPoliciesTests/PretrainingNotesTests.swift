@@ -12,7 +12,7 @@ import Testing
   ) throws -> Pretraining {
     var policy = PolicyConfiguration()
     policy.network.hiddenSizes = [16, 16, 16]
-    policy.predictionCount = 4
+    policy.horizonSteps = 4
     policy.denoising.stepCount = 4
     var configuration = PretrainingConfiguration()
     configuration.batchSize = 8

@@ -35,8 +35,8 @@ struct PretrainingTests {
     var configuration = PretrainingConfiguration()
     configuration.batchSize = 8
     configuration.batchCount = 10
-    configuration.averageInterval = 1
-    configuration.averageStart = 0
+    configuration.emaInterval = 1
+    configuration.emaStart = 0
     change(&configuration)
     return try Pretraining(
       policy: policy, configuration: configuration, demonstrations: demonstrations, seed: 3,
@@ -52,13 +52,13 @@ struct PretrainingTests {
     training.checkpoint().weights.under("network").mapValues(\.elements)
   }
 
-  /// Until `averageStart` batches are done the average is the weights, at every `averageInterval`th
+  /// Until `emaStart` batches are done the average is the weights, at every `emaInterval`th
   /// batch; an average that keeps all of itself stays then where it is.
   @Test func emaStartsAfterItsStart() throws {
     let training = try training {
-      $0.averageDecay = 1
-      $0.averageInterval = 2
-      $0.averageStart = 4
+      $0.emaDecay = 1
+      $0.emaInterval = 2
+      $0.emaStart = 4
     }
     var seen: [[String: [Float]]] = []
     for _ in 0..<8 {
@@ -71,7 +71,7 @@ struct PretrainingTests {
   }
 
   @Test func emaMovesByOneMinusItsDecay() throws {
-    let training = try training { $0.averageDecay = 0.75 }
+    let training = try training { $0.emaDecay = 0.75 }
     var expected = weights(training)
     for _ in 0..<3 {
       _ = try training.step()
@@ -88,13 +88,13 @@ struct PretrainingTests {
 
   /// What is validated is what is kept: the averaged weights; training goes on with its own.
   @Test func validationIsOfTheAverage() throws {
-    let training = try training(validationFraction: 0.5) { $0.averageDecay = 1 }
+    let training = try training(validationFraction: 0.5) { $0.emaDecay = 1 }
     let start = try #require(try training.validationLoss())
     for _ in 0..<3 { _ = try training.step() }
     let trained = weights(training)
     #expect(try training.validationLoss() == start)
     #expect(weights(training) == trained && averages(training) != trained)
-    let other = try self.training(validationFraction: 0.5) { $0.averageDecay = 0 }
+    let other = try self.training(validationFraction: 0.5) { $0.emaDecay = 0 }
     for _ in 0..<3 { _ = try other.step() }
     #expect(try other.validationLoss() != start)
   }
@@ -112,7 +112,7 @@ struct PretrainingTests {
 
   @Test func resumedTrainingIsTheSame() throws {
     let change: (inout PretrainingConfiguration) -> Void = {
-      $0.averageStart = 2
+      $0.emaStart = 2
       $0.warmUpCount = 5
     }
     let whole = try training(change)

@@ -25,7 +25,7 @@ import Testing
     let imported = try checkpoint.network(for: part, completing: configuration)
     #expect(imported.conditionSize == 10 && imported.chunkSize ?? 8 == 8)
     let network = try imported.configuration.makeDenoiser(
-      actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 2, random: &random)
+      actionSize: 2, horizonSteps: 4, observationSize: 5, observationSteps: 2, random: &random)
     try checkpoint.load(part, average: average, into: network)
     return network
   }
@@ -37,10 +37,10 @@ import Testing
     let noises = try goldens["\(name)/noise"]  // [1 + K, B, Tp, Da]
     var noise = RecordedNoise((1..<noises.shape[0]).map { noises[$0] })
     let chain = process.rollout(
-      from: noises[0], keeping: .last(networks.fineTunedCount), noise: &noise, denoiser: networks)
+      from: noises[0], keeping: .last(networks.fineTunedSteps), noise: &noise, denoiser: networks)
     let error = expectClose(chain.sample, try goldens["\(name)/chunks"], "chunks of \(name)")
     print("\(name): greatest relative error \(error)")
-    guard networks.fineTunedCount > 0 else { return }
+    guard networks.fineTunedSteps > 0 else { return }
     expectClose(chain.stackedStates, try goldens["\(name)/chains"], "chain of \(name)")
   }
 
@@ -60,7 +60,7 @@ import Testing
 
   @Test mutating func pretrained() throws {
     let checkpoint = try checkpoint("pretrained.pt")
-    #expect(checkpoint.hasAverage && checkpoint.step == 3000 && checkpoint.parts == [.pretrained])
+    #expect(checkpoint.hasEMA && checkpoint.step == 3000 && checkpoint.parts == [.pretrained])
     let observations = try goldens["observations"]
     let process = ddpm(.atLeastUntilLast(1e-3))
     for (name, average) in [("model", false), ("ema", true), ("ema", nil)] {
@@ -87,20 +87,20 @@ import Testing
 
   @Test mutating func fineTuned() throws {
     let checkpoint = try checkpoint("finetuned.pt")
-    #expect(!checkpoint.hasAverage && checkpoint.step == 200)
+    #expect(!checkpoint.hasEMA && checkpoint.step == 200)
     #expect(checkpoint.parts == [.pretrained, .fineTuned, .critic])
     let observations = try goldens["observations"]
     let times = ddpm(.own).sampler.timeSteps
     let networks = StagedDenoiser(
       frozen: try denoiser(checkpoint, .pretrained).bound(to: observations, times: times),
       fineTuned: try denoiser(checkpoint, .fineTuned).bound(to: observations, times: times),
-      fineTunedCount: 4)
+      fineTunedSteps: 4)
     try check("finetuned-training", ddpm(.atLeast(0.1)), networks)
     try check("finetuned-evaluation", ddpm(.atLeastUntilLast(1e-3)), networks)
     let (configuration, conditionSize) = try checkpoint.critic()
     #expect(conditionSize == 10 && configuration.hiddenSizes == [16, 16, 16])
     let critic = try configuration.makeCritic(
-      observationSize: 5, observationCount: 2, random: &random)
+      observationSize: 5, observationSteps: 2, random: &random)
     try checkpoint.load(.critic, into: critic)
     expectClose(critic(observations), try goldens["finetuned/values"], "values")
   }
@@ -112,7 +112,7 @@ import Testing
     let networks = StagedDenoiser(
       frozen: try denoiser(checkpoint, .pretrained).bound(to: observations, times: times),
       fineTuned: try denoiser(checkpoint, .fineTuned).bound(to: observations, times: times),
-      fineTunedCount: 3)
+      fineTunedSteps: 3)
     let eta = LearnedEta(size: 2)
     try checkpoint.load(.eta, into: eta)
     try check("ddim-training", ddim(.learned(eta), .atLeast(0.1)), networks)
@@ -125,17 +125,17 @@ import Testing
       (ReferenceCheckpoint.Part.pretrained, "pretrained"), (.fineTuned, "finetuned"),
     ] {
       let imported = try checkpoint.network(for: part)
-      #expect(imported.configuration.deviationKind == .learned && imported.actionSize == 2)
-      #expect(abs(imported.configuration.minimumDeviation - 0.01) < 1e-6)
+      #expect(imported.configuration.stdKind == .learned && imported.actionSize == 2)
+      #expect(abs(imported.configuration.minStd - 0.01) < 1e-6)
       let network = try imported.configuration.makeGaussian(
-        actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 2,
+        actionSize: 2, horizonSteps: 4, observationSize: 5, observationSteps: 2,
         random: &random)
       try checkpoint.load(part, into: network)
       let distribution = network(try goldens["observations"])
       expectClose(distribution.mean, try goldens["gaussian-\(name)/mean"], "mean of \(name)")
       expectClose(
         distribution.standardDeviation?.broadcast(to: [5, 4, 2]),
-        try goldens["gaussian-\(name)/deviation"], "deviation of \(name)")
+        try goldens["gaussian-\(name)/deviation"], "standard deviation of \(name)")
     }
   }
 
@@ -157,7 +157,7 @@ import Testing
 
   @Test mutating func refusals() throws {
     let checkpoint = try checkpoint("finetuned.pt")
-    expectProblem(.noAverage) { try checkpoint.weights(for: .critic, average: true) }
+    expectProblem(.noEMA) { try checkpoint.weights(for: .critic, average: true) }
     expectProblem(.noPart(.eta, found: [.pretrained, .fineTuned, .critic])) {
       try checkpoint.weights(for: .eta)
     }
@@ -170,7 +170,7 @@ import Testing
       name: "Q1.layers.0.weight", found: [16, 10], expected: [16, 5])
     expectProblem(.weights(.critic, misshapen)) { try checkpoint.load(.critic, into: narrow) }
     let plain = DiffusionMLP(
-      actionSize: 2, predictionCount: 4, conditionSize: 10, hiddenSizes: [16], isResidual: true,
+      actionSize: 2, horizonSteps: 4, conditionSize: 10, hiddenSizes: [16], isResidual: true,
       timeEmbeddingSize: 8, random: &random)
     let error = #expect(throws: ReferenceCheckpointError.self) {
       try checkpoint.load(.fineTuned, into: plain)

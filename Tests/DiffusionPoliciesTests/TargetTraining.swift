@@ -15,9 +15,9 @@ enum TargetTraining {
   ) -> PolicyConfiguration {
     var policy = PolicyConfiguration()
     policy.environment.name = "target"
-    policy.observationCount = 2
-    policy.predictionCount = 4
-    policy.executedCount = 2
+    policy.observationSteps = 2
+    policy.horizonSteps = 4
+    policy.actionSteps = 2
     policy.network.hiddenSizes = [16, 16, 16]
     policy.denoising.stepCount = 5
     change(&policy)
@@ -33,10 +33,10 @@ enum TargetTraining {
     let network: any Module =
       policy.network.kind == .gaussian
       ? try policy.network.makeGaussian(
-        actionSize: 1, predictionCount: 4, observationSize: 1, observationCount: 2,
+        actionSize: 1, horizonSteps: 4, observationSize: 1, observationSteps: 2,
         random: &random)
       : try policy.network.makeDenoiser(
-        actionSize: 1, predictionCount: 4, observationSize: 1, observationCount: 2,
+        actionSize: 1, horizonSteps: 4, observationSize: 1, observationSteps: 2,
         random: &random)
     return PolicyCheckpoint(
       configuration: policy, normalization: normalization,
@@ -48,12 +48,12 @@ enum TargetTraining {
     _ checkpoint: PolicyCheckpoint? = nil, _ change: (inout DPPOConfiguration) -> Void
   ) throws -> any PolicyTrainer {
     var configuration = DPPOConfiguration()
-    configuration.environmentCount = 6
-    configuration.decisionCount = 10
-    configuration.fineTunedCount = 3
-    configuration.epochCount = 2
+    configuration.environments = 6
+    configuration.rolloutSteps = 10
+    configuration.fineTunedSteps = 3
+    configuration.epochs = 2
     configuration.batchSize = 50
-    configuration.divergenceLimit = 0
+    configuration.targetKL = 0
     configuration.critic.hiddenSizes = [16, 16, 16]
     change(&configuration)
     return try PolicyAlgorithmRegistry.standard.trainer(

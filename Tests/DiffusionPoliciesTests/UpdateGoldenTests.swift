@@ -25,11 +25,11 @@ import Testing
   static let variants = [
     Variant(group: "ddpm", name: "default"),
     Variant(group: "ddpm", name: "value-clip") { $0.valueClipRange = 0.2 },
-    Variant(group: "ddpm", name: "behaviour-cloning") { $0.cloningCoefficient = 0.1 },
+    Variant(group: "ddpm", name: "behaviour-cloning") { $0.bcLossCoefficient = 0.1 },
     Variant(group: "ddpm", name: "clip-schedule") {
       $0.clipRangeBase = 0.005
       $0.clipRange = 0.05
-      $0.denoisingDiscount = 0.8
+      $0.gammaDenoising = 0.8
     },
     Variant(group: "ddpm", name: "advantage-quantiles") {
       $0.lowerAdvantageQuantile = 0.1
@@ -44,7 +44,7 @@ import Testing
     Variant(group: "ddim", name: "learned-eta") { $0.entropyCoefficient = 0.1 },
     Variant(group: "gaussian-fixed", name: "default"),
     Variant(group: "gaussian-fixed", name: "behaviour-cloning") {
-      $0.cloningCoefficient = 0.1
+      $0.bcLossCoefficient = 0.1
       $0.valueClipRange = 0.2
     },
     Variant(group: "gaussian-learned", name: "default") { $0.entropyCoefficient = 0.02 },
@@ -52,9 +52,9 @@ import Testing
 
   private func policyConfiguration(_ group: String) -> PolicyConfiguration {
     var policy = PolicyConfiguration()
-    policy.observationCount = 2
-    policy.predictionCount = 4
-    policy.executedCount = 3
+    policy.observationSteps = 2
+    policy.horizonSteps = 4
+    policy.actionSteps = 3
     policy.network.hiddenSizes = [16, 16, 16]
     policy.network.timeEmbeddingSize = 8
     policy.denoising.stepCount = 6
@@ -65,8 +65,8 @@ import Testing
     }
     if group.hasPrefix("gaussian") {
       policy.network.kind = .gaussian
-      policy.network.deviationKind = group == "gaussian-learned" ? .learned : .fixed
-      policy.network.maximumDeviation = 0.2
+      policy.network.stdKind = group == "gaussian-learned" ? .learned : .fixed
+      policy.network.maxStd = 0.2
     }
     return policy
   }
@@ -76,7 +76,7 @@ import Testing
     let isGaussian = variant.group.hasPrefix("gaussian")
     tuning.clipRange = isGaussian ? 0.05 : 0.02
     tuning.clipRangeBase = tuning.clipRange
-    tuning.fineTunedCount =
+    tuning.fineTunedSteps =
       switch variant.group {
       case "ddpm": 4
       case "ddpm-all-steps": 6
@@ -100,7 +100,7 @@ import Testing
         configuration, observationSize: 5, actionSize: 2, random: random)
       : try DiffusionPolicy(
         configuration, exploration: tuning.exploration, observationSize: 5, actionSize: 2,
-        transitionCount: tuning.fineTunedCount, random: random)
+        transitionCount: tuning.fineTunedSteps, random: random)
     var weights: [String: Tensor] = [:]
     for role in ["actor", "actor_ft", "eta"] {
       for (name, value) in try goldens.tensors(of: group, role: "before.\(role)") {
@@ -128,7 +128,7 @@ import Testing
     } else {
       states = try goldens["\(group)/chains"]
       logProbabilities = old.reshaped(to: [-1, 4, 2]).meanOfExecutedLogProbabilities(
-        executedCount: 3)
+        actionSteps: 3)
     }
     let none = [Bool](repeating: false, count: count)
     let rollout = Rollout(
@@ -170,7 +170,7 @@ import Testing
     for step in 0..<20 {
       let pairs = minibatches[16 * step..<16 * (step + 1)]
       let teacher: Tensor? =
-        if tuning.cloningCoefficient == 0 {
+        if tuning.bcLossCoefficient == 0 {
           nil
         } else if group.hasPrefix("gaussian") {
           try { (actions: Tensor) in
@@ -187,7 +187,7 @@ import Testing
       let statistics = ProximalPolicyLoss.Statistics(result.sums)
       let parts: [(String, Double)] = [
         ("policy-loss", result.sums["policyLoss"]), ("value-loss", values.loss),
-        ("behaviour-cloning-loss", result.sums["cloningLoss"]),
+        ("behaviour-cloning-loss", result.sums["bcLoss"]),
         ("clip-fraction", statistics.clipped / statistics.count),
         ("approximate-kl", statistics.divergence / statistics.count),
         ("mean-ratio", statistics.ratio / statistics.count),

@@ -18,7 +18,7 @@ struct UpdateSettingTests {
     for iteration in 0..<2 {
       var metrics = Metrics()
       let states = try collector.collect(
-        policy, decisionCount: 3, iteration: iteration, &metrics
+        policy, rolloutSteps: 3, iteration: iteration, &metrics
       ).states
       for row in 0..<18 { seen.insert(states[row][0].elements) }
     }
@@ -41,12 +41,12 @@ struct UpdateSettingTests {
   ) throws -> (AdvantageEstimates, Rollout) {
     var configuration = DPPOConfiguration()
     configuration.critic.hiddenSizes = [8, 8, 8]
-    configuration.discount = 0.5
-    configuration.traceDecay = 0.5
+    configuration.gamma = 0.5
+    configuration.gaeLambda = 0.5
     change(&configuration)
     var random = RandomStream(seed: 1)
     let critic = try configuration.critic.makeCritic(
-      observationSize: 1, observationCount: 2, random: &random)
+      observationSize: 1, observationSteps: 2, random: &random)
     for (_, parameter) in critic.parameters { parameter.value = .zeros(parameter.value.shape) }
     let rollout = Rollout(
       observations: .zeros([2, 2, 1]), states: .zeros([2, 4, 4, 1]),
@@ -83,7 +83,7 @@ struct UpdateSettingTests {
   /// Both from their first step on, the policy's after the critic's warm-up.
   @Test func learningRatesFollowTheirSchedules() throws {
     let training = try TargetTraining.training {
-      $0.epochCount = 1
+      $0.epochs = 1
       $0.criticWarmUpCount = 2
       $0.policyLearningRate = CyclicLearningRate(maximum: 3e-4, minimum: 1e-4)
       $0.policyLearningRate.warmUp = 2
@@ -139,14 +139,14 @@ struct UpdateSettingTests {
     #expect(counts == [3, 3, 2, 2, 1])
   }
 
-  /// The greatest change of a weight of the fine-tuned network in one iteration.
+  /// The maximum change of a weight of the fine-tuned network in one iteration.
   private func change(_ setting: (inout DPPOConfiguration) -> Void) throws -> Float {
     let training = try TargetTraining.training(nil, setting)
     let before = training.policy.weights.under("actor_ft")
     _ = try training.iterate()
-    return try training.policy.weights.under("actor_ft").reduce(0) { greatest, weight in
+    return try training.policy.weights.under("actor_ft").reduce(0) { maximum, weight in
       let old = try #require(before[weight.key]).elements
-      return zip(old, weight.value.elements).reduce(greatest) { max($0, abs($1.0 - $1.1)) }
+      return zip(old, weight.value.elements).reduce(maximum) { max($0, abs($1.0 - $1.1)) }
     }
   }
 
@@ -162,7 +162,7 @@ struct UpdateSettingTests {
   @Test func valueCoefficientScalesTheGradient() throws {
     func norm(_ coefficient: Double) throws -> Double {
       try TargetTraining.training {
-        $0.epochCount = 1
+        $0.epochs = 1
         $0.batchSize = 180
         $0.valueCoefficient = coefficient
       }.iterate()["criticGradientNorm"]!
@@ -201,13 +201,13 @@ struct UpdateSettingTests {
   @Test func cloningHoldsThePolicy() throws {
     func loss(_ coefficient: Double) throws -> Double {
       let training = try TargetTraining.training {
-        $0.cloningCoefficient = coefficient
+        $0.bcLossCoefficient = coefficient
         $0.clipRange = 0.2
         $0.clipRangeBase = 0.2
         $0.policyLearningRate = CyclicLearningRate(maximum: 1e-2, minimum: 1e-2)
       }
       _ = try training.iterate()
-      return try training.iterate()["cloningLoss"]!
+      return try training.iterate()["bcLoss"]!
     }
     #expect(try loss(100) < loss(1e-6))
   }
@@ -224,13 +224,13 @@ struct UpdateSettingTests {
       let second = try TargetTraining.training(checkpoint, change)
       try second.restore(first.trainingState())
       let later = try (0..<2).map { _ in try second.iterate() }
-      #expect(later.map { $0["cloningLoss"] } == reports.suffix(2).map { $0["cloningLoss"] })
+      #expect(later.map { $0["bcLoss"] } == reports.suffix(2).map { $0["bcLoss"] })
       #expect(later.map { $0["valueLoss"] } == reports.suffix(2).map { $0["valueLoss"] })
       let (expected, found) = (whole.checkpoint().weights, second.checkpoint().weights)
       #expect(expected.mapValues(\.elements) == found.mapValues(\.elements))
     }
     try expectSame(TargetTraining.start { $0.network.kind = .gaussian }) {
-      $0.cloningCoefficient = 0.1
+      $0.bcLossCoefficient = 0.1
     }
     try expectSame(Self.implicitPolicy()) {
       $0.exploration.learnsEta = true

@@ -7,14 +7,14 @@ import Tensors
 struct MixtureOfGaussians {
   let centres: [(x: Float, y: Float)] = [(-1.2, -0.9), (1.3, -0.7), (-0.6, 1.2), (0.9, 0.9)]
   let weights: [Float] = [0.4, 0.3, 0.2, 0.1]
-  let deviation: Float = 0.25
+  let std: Float = 0.25
 
   /// `[count, 2]`
   func samples(_ count: Int, random: inout RandomStream) -> Tensor {
     let components = random.choice(count, weights: weights.map(Double.init))
     let table = Tensor(
       shape: [centres.count, 2], elements: centres.flatMap { [$0.x, $0.y] })
-    return table.gather(components) + random.normal([count, 2]) * deviation
+    return table.gather(components) + random.normal([count, 2]) * std
   }
 
   func nearestComponent(x: Float, y: Float) -> Int {
@@ -27,7 +27,7 @@ struct MixtureOfGaussians {
 
   /// The mean of x_0 given x = a x_0 + s e, in closed form: what a perfect network knows.
   func expectedSample(_ noisy: Tensor, signalScale a: Double, noiseScale s: Double) -> Tensor {
-    let clean = Double(deviation * deviation)
+    let clean = Double(std * std)
     let variance = a * a * clean + s * s
     let elements = noisy.elements.map(Double.init)
     return Tensor(shape: noisy.shape) { result in
@@ -37,14 +37,14 @@ struct MixtureOfGaussians {
         let logWeights = zip(weights, offsets).map { weight, offset in
           log(Double(weight)) - (offset.0 * offset.0 + offset.1 * offset.1) / (2 * variance)
         }
-        let greatest = logWeights.max() ?? 0
-        let shares = logWeights.map { exp($0 - greatest) }
-        let total = shares.reduce(0, +)
+        let maximum = logWeights.max() ?? 0
+        let fractions = logWeights.map { exp($0 - maximum) }
+        let total = fractions.reduce(0, +)
         var mean = (x: 0.0, y: 0.0)
-        for (index, share) in shares.enumerated() {
+        for (index, fraction) in fractions.enumerated() {
           let shrink = a * clean / variance
-          mean.x += share / total * (Double(centres[index].x) + shrink * offsets[index].0)
-          mean.y += share / total * (Double(centres[index].y) + shrink * offsets[index].1)
+          mean.x += fraction / total * (Double(centres[index].x) + shrink * offsets[index].0)
+          mean.y += fraction / total * (Double(centres[index].y) + shrink * offsets[index].1)
         }
         result[2 * row] = Float(mean.x)
         result[2 * row + 1] = Float(mean.y)
@@ -56,7 +56,7 @@ struct MixtureOfGaussians {
   struct Component {
     var weight: Float
     var mean: (x: Float, y: Float)
-    var deviation: Float
+    var std: Float
   }
 
   func components(of samples: Tensor) -> [Component] {
@@ -75,12 +75,12 @@ struct MixtureOfGaussians {
       let variance = (sum[3] / sum[0] - x * x - y * y) / 2
       return Component(
         weight: Float(sum[0] / Double(count)), mean: (Float(x), Float(y)),
-        deviation: Float(variance.squareRoot()))
+        std: Float(variance.squareRoot()))
     }
   }
 }
 
-/// A perceptron of the plane and the time step.
+/// An MLP of the plane and the time step.
 final class PlaneDenoiser: Module {
   private let network: MLP
   /// The embeddings of whole time steps; those between are taken for the nearest.
@@ -90,7 +90,7 @@ final class PlaneDenoiser: Module {
     network = MLP(sizes: [34, 96, 96, 96, 2], activation: .mish, random: &random)
   }
 
-  func callAsFunction(_ sample: Tensor, _ timeSteps: Rowwise<Float>) -> Tensor {
+  func callAsFunction(_ sample: Tensor, _ timeSteps: Broadcast<Float>) -> Tensor {
     let rows = timeSteps.map { Int($0.rounded()) }.values(count: sample.shape[0])
     let time = embeddings.gather(rows)
     return network(.concatenated([sample, time], along: 1))
@@ -103,10 +103,10 @@ final class PlaneDenoiser: Module {
     _ mixture: MixtureOfGaussians, iterations: Int, random: inout RandomStream,
     example: (
       _ clean: Tensor, _ noise: Tensor, _ random: inout RandomStream
-    ) -> (input: Tensor, timeSteps: Rowwise<Float>, target: Tensor)
+    ) -> (input: Tensor, timeSteps: Broadcast<Float>, target: Tensor)
   ) {
     let adam = Adam(parameters, learningRate: 3e-3)
-    var average = MovingAverage(of: parameters, decay: 0.99)
+    var average = ExponentialMovingAverage(of: parameters, decay: 0.99)
     for iteration in 0..<iterations {
       let clean = mixture.samples(256, random: &random)
       let noise = random.normal([256, 2])

@@ -10,7 +10,7 @@ import Testing
 /// sampler.
 ///
 /// Without optimization the training would take half an hour, and is left out.
-/// With ATTUNE_WRITE_PICTURES=1 the samples are drawn into docs/images/mixture-of-gaussians.png.
+/// With ATTUNE_WRITE_IMAGES=1 the samples are drawn into docs/images/mixture-of-gaussians.png.
 @Suite(.enabled(if: isOptimized, "needs an optimized build")) struct MixtureTests {
   private let mixture = MixtureOfGaussians()
   /// Gentler than usual: the more time steps are left where there is something to learn.
@@ -25,7 +25,7 @@ import Testing
     network.train(mixture, iterations: iterations, random: &random) { clean, noise, random in
       let times = (0..<clean.shape[0]).map { _ in random.integer(below: schedule.timeStepCount) }
       let input = schedule.noisySample(clean, noise: noise, at: .perRow(times))
-      return (input, Rowwise.perRow(times.map(Float.init)), noise)
+      return (input, Broadcast.perRow(times.map(Float.init)), noise)
     }
     return network
   }
@@ -34,7 +34,7 @@ import Testing
     var random = RandomStream(seed: 2, purpose: "flow network")
     let network = PlaneDenoiser(random: &random)
     network.train(mixture, iterations: iterations, random: &random) { clean, noise, random in
-      let levels = Rowwise.perRow(random.uniform([clean.shape[0]]).elements)
+      let levels = Broadcast.perRow(random.uniform([clean.shape[0]]).elements)
       let input = flow.noisySample(clean, noise: noise, noiseLevels: levels)
       return (input, levels.map { $0 * 1000 }, flow.target(sample: clean, noise: noise))
     }
@@ -80,7 +80,7 @@ import Testing
       let chain = DenoisingProcess(sampler: sampler).rollout(
         from: random.normal([sampleCount, 2]), noise: &random, denoiser: denoiser)
       check(
-        mixture.components(of: chain.sample), name, weight: 0.025, mean: 0.05, deviation: 0.03)
+        mixture.components(of: chain.sample), name, weight: 0.025, mean: 0.05, std: 0.03)
     }
   }
 
@@ -89,23 +89,23 @@ import Testing
     let samplers = samplers(noise: { noise($0, $1) }, flow: { velocity($0, $1) })
     var random = RandomStream(seed: 3, purpose: "samples")
     let truth = mixture.samples(sampleCount, random: &random)
-    var pictures = [scatterPlot(truth, of: mixture)]
+    var images = [scatterPlot(truth, of: mixture)]
     for (name, sampler, denoiser) in samplers {
       let chain = DenoisingProcess(sampler: sampler).rollout(
         from: random.normal([sampleCount, 2]), noise: &random, denoiser: denoiser)
       check(
-        mixture.components(of: chain.sample), name, weight: 0.03, mean: 0.1, deviation: 0.1)
-      pictures.append(scatterPlot(chain.sample, of: mixture))
+        mixture.components(of: chain.sample), name, weight: 0.03, mean: 0.1, std: 0.1)
+      images.append(scatterPlot(chain.sample, of: mixture))
     }
-    guard ProcessInfo.processInfo.environment["ATTUNE_WRITE_PICTURES"] == "1" else { return }
-    var grid = ImageGrid(pictures, columnCount: 3, captions: ["Data"] + samplers.map(\.name))
+    guard ProcessInfo.processInfo.environment["ATTUNE_WRITE_IMAGES"] == "1" else { return }
+    var grid = ImageGrid(images, columnCount: 3, captions: ["Data"] + samplers.map(\.name))
     grid.title = "A mixture of four Gaussians, learned and sampled"
     try grid.rendered().writePNG(to: Repository.path("docs/images/mixture-of-gaussians.png"))
   }
 
   private func check(
     _ components: [MixtureOfGaussians.Component], _ name: String, weight: Float, mean: Float,
-    deviation: Float
+    std: Float
   ) {
     for (index, component) in components.enumerated() {
       let centre = mixture.centres[index]
@@ -114,8 +114,8 @@ import Testing
       let meanError = max(
         abs(component.mean.x - centre.x), abs(component.mean.y - centre.y))
       #expect(meanError <= mean, "\(name), mean \(index): \(component.mean)")
-      let deviationError = abs(component.deviation - mixture.deviation)
-      #expect(deviationError <= deviation, "\(name), deviation \(index): \(component.deviation)")
+      let stdError = abs(component.std - mixture.std)
+      #expect(stdError <= std, "\(name), standard deviation \(index): \(component.std)")
     }
   }
 }

@@ -135,12 +135,12 @@ import Testing
 
   @Test func frozenNetworkRunsOnlyTheFirstSteps() {
     let count = 20
-    for fineTunedCount in [0, 1, 10, count] {
+    for fineTunedSteps in [0, 1, 10, count] {
       let process = process(DDPMSampler(.policyCosine(timeStepCount: count), estimateLimit: 1))
       var frozenTimes: [Float] = []
       var fineTunedTimes: [Float] = []
       let (frozen, fineTuned) = (policy.denoiser(condition), other.denoiser(condition))
-      func values(_ times: Rowwise<Float>) -> Float { times.values(count: 1)[0] }
+      func values(_ times: Broadcast<Float>) -> Float { times.values(count: 1)[0] }
       let networks = StagedDenoiser(
         frozen: { sample, times in
           frozenTimes.append(values(times))
@@ -150,21 +150,21 @@ import Testing
           fineTunedTimes.append(values(times))
           return fineTuned(sample, times)
         },
-        fineTunedCount: fineTunedCount)
+        fineTunedSteps: fineTunedSteps)
       var random = RandomStream(seed: 8)
       let chain = process.rollout(
-        from: initial, keeping: .last(fineTunedCount), keepsLogProbabilities: true,
+        from: initial, keeping: .last(fineTunedSteps), keepsLogProbabilities: true,
         noise: &random, denoiser: networks)
-      #expect(frozenTimes == (fineTunedCount..<count).reversed().map(Float.init))
-      #expect(fineTunedTimes == (0..<fineTunedCount).reversed().map(Float.init))
-      #expect(chain.states.count == fineTunedCount + 1)
-      #expect(chain.logProbabilities.count == fineTunedCount)
-      #expect(chain.firstIndex == count - fineTunedCount)
-      #expect(chain.stackedStates.shape == [6, fineTunedCount + 1, 4, 3])
+      #expect(frozenTimes == (fineTunedSteps..<count).reversed().map(Float.init))
+      #expect(fineTunedTimes == (0..<fineTunedSteps).reversed().map(Float.init))
+      #expect(chain.states.count == fineTunedSteps + 1)
+      #expect(chain.logProbabilities.count == fineTunedSteps)
+      #expect(chain.firstIndex == count - fineTunedSteps)
+      #expect(chain.stackedStates.shape == [6, fineTunedSteps + 1, 4, 3])
       // The kept log-probabilities are the fine-tuned network's.
       let recomputed = process.logProbabilities(of: chain, denoiser: fineTuned)
       #expect(recomputed.map(\.elements) == chain.logProbabilities.map(\.elements))
-      if fineTunedCount == count { #expect(chain.states[0].elements == initial.elements) }
+      if fineTunedSteps == count { #expect(chain.states[0].elements == initial.elements) }
     }
   }
 
@@ -249,14 +249,14 @@ import Testing
     let clean = randomTensor([6, 4, 3], seed: 12)
     for spacing in TimeStepSpacing.allCases {
       let sampler = DDIMSampler(schedule, count: 7, spacing: spacing)
-      let first = Rowwise.shared(Int(sampler.timeSteps[0]))
+      let first = Broadcast.shared(Int(sampler.timeSteps[0]))
       var noise = RecordedNoise([])
       let noisy = schedule.noisySample(clean, noise: initial, at: first)
       let chain = DenoisingProcess(sampler: sampler).rollout(
         from: noisy, keeping: .all, noise: &noise
       ) { [initial] _, _ in initial }
       expectClose(chain.sample, clean, relative: 1e-4, "\(spacing)")
-      let second = Rowwise.shared(Int(sampler.timeSteps[1]))
+      let second = Broadcast.shared(Int(sampler.timeSteps[1]))
       expectClose(
         chain.states[1], schedule.noisySample(clean, noise: initial, at: second),
         relative: 1e-5, "\(spacing), second state")
@@ -285,10 +285,10 @@ import Testing
     #expect(LogProbabilityReduction.sum(values).elements == [-4, 8])
     #expect(LogProbabilityReduction.mean(values).elements == [-1, 2])
     #expect(LogProbabilityReduction.perElement(values).elements == values.elements)
-    #expect(values.meanOfExecutedLogProbabilities(executedCount: 2).elements == [0, 0.25])
-    #expect(values.meanOfExecutedLogProbabilities(executedCount: 1).elements == [1.5, 0.5])
+    #expect(values.meanOfExecutedLogProbabilities(actionSteps: 2).elements == [0, 0.25])
+    #expect(values.meanOfExecutedLogProbabilities(actionSteps: 1).elements == [1.5, 0.5])
     let rolled = Transition(mean: Tensor([1, 2]), standardDeviation: Tensor([0.05, 2]))
-    #expect(rolled.flooringDeviation(at: 0.1).standardDeviation?.elements == [0.1, 2])
+    #expect(rolled.flooringStd(at: 0.1).standardDeviation?.elements == [0.1, 2])
   }
 
   @Test func learnedEtaStartsWhereItIsTold() {

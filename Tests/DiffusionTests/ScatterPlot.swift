@@ -1,7 +1,7 @@
 import Media
 import Tensors
 
-/// Points of the plane as a picture, colored by the component that they lie nearest to.
+/// Points of the plane as an image, colored by the component that they lie nearest to.
 func scatterPlot(_ samples: Tensor, of mixture: MixtureOfGaussians, size: Int = 220) -> Image {
   var image = Image(width: size, height: size, filledWith: Color(0xF7F8FA))
   let halfWidth: Float = 2.4

@@ -42,7 +42,7 @@ import Testing
 
   @Test func noisySamplesAndTargets() throws {
     let schedule = NoiseSchedule.linear()
-    let times = Rowwise.perRow(try goldens.integers("noisy/times"))
+    let times = Broadcast.perRow(try goldens.integers("noisy/times"))
     let (sample, noise) = (try goldens["noisy/sample"], try goldens["noisy/noise"])
     expectClose(
       schedule.noisySample(sample, noise: noise, at: times), try goldens["noisy/result"],

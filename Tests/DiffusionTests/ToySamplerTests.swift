@@ -9,7 +9,7 @@ private struct HalvingSampler: MarkovSampler {
   let timeSteps: [Float] = [40, 30, 20, 10]
 
   func transition(
-    from sample: Tensor, prediction: Tensor, at indices: Rowwise<Int>
+    from sample: Tensor, prediction: Tensor, at indices: Broadcast<Int>
   ) -> Transition {
     Transition(
       mean: (sample + prediction) / 2,
@@ -17,8 +17,8 @@ private struct HalvingSampler: MarkovSampler {
   }
 }
 
-/// A sampler that stands in this file alone makes a decision process as any other: it samples, keeps
-/// its densities, and has those of recorded transitions in any mixture.
+/// A sampler that stands in this file alone makes a decision process as any other: it samples,
+/// keeps its densities, and has those of recorded transitions in any mixture.
 @Suite struct ToySamplerTests {
   private let process = DenoisingProcess(sampler: HalvingSampler())
   private let shape = [64, 3]
@@ -34,7 +34,8 @@ private struct HalvingSampler: MarkovSampler {
   @Test func samplesGoWhereItLeads() {
     let chain = rollout()
     #expect(chain.transitionCount == 4)
-    // Each step halves the distance to 1; the noise that is left has a deviation below 0.05.
+    // Each step halves the distance to 1; the noise that is left has a standard deviation below
+    // 0.05.
     let expected = chain.states[0] / 16 + 15 / 16
     let error = (chain.sample - expected).squared().mean().scalar.squareRoot()
     #expect(error < 0.05 && error > 0.01, "\(error)")

@@ -6,21 +6,21 @@ import Testing
 @Suite struct TransitionTests {
   /// Against the mean of log-density ratios over a fine grid.
   @Test func divergenceIsThatOfGaussians() {
-    for (mean, deviation, otherMean, otherDeviation) in [
+    for (mean, std, otherMean, otherStd) in [
       (Float(0.3), Float(0.5), Float(-0.2), Float(0.8)), (1, 1, 1, 0.5), (0, 0.1, 0.01, 0.1),
     ] {
-      let here = Transition(mean: Tensor([mean]), standardDeviation: Tensor(deviation))
-      let there = Transition(mean: Tensor([otherMean]), standardDeviation: Tensor(otherDeviation))
+      let here = Transition(mean: Tensor([mean]), standardDeviation: Tensor(std))
+      let there = Transition(mean: Tensor([otherMean]), standardDeviation: Tensor(otherStd))
       let count = 4_001
-      let points = Tensor((0..<count).map { mean + deviation * (Float($0) / 250 - 8) })
+      let points = Tensor((0..<count).map { mean + std * (Float($0) / 250 - 8) })
       let log = Transition(
-        mean: Tensor(repeating: mean, shape: [count]), standardDeviation: Tensor(deviation)
+        mean: Tensor(repeating: mean, shape: [count]), standardDeviation: Tensor(std)
       ).logProbability(of: points)
       let otherLog = Transition(
         mean: Tensor(repeating: otherMean, shape: [count]),
-        standardDeviation: Tensor(otherDeviation)
+        standardDeviation: Tensor(otherStd)
       ).logProbability(of: points)
-      let expected = ((log - otherLog) * log.exp()).sum().scalar * deviation / 250
+      let expected = ((log - otherLog) * log.exp()).sum().scalar * std / 250
       let actual = here.divergence(from: there).elements
       #expect(actual.count == 1 && !(abs(actual[0] - expected) > 1e-4), "\(actual), \(expected)")
     }
@@ -30,8 +30,8 @@ import Testing
 
   private static let spacings: [TimeStepSpacing] = [.trailing, .linspace, .leading]
 
-  /// Squares that ought to leave something may leave less than nothing by rounding: after a leap from
-  /// almost pure noise, and at any number of steps.
+  /// Squares that ought to leave something may leave less than nothing by rounding: after a leap
+  /// from almost pure noise, and at any number of steps.
   @Test func transitionsAreFinite() {
     let schedules = [
       NoiseSchedule.squaredCosine(timeStepCount: 1_000),
@@ -53,8 +53,8 @@ import Testing
           let isFinite = sampler.timeSteps.indices.allSatisfy { index in
             let transition = sampler.transition(
               from: sample, prediction: sample, at: .shared(index))
-            let deviations = transition.standardDeviation?.elements ?? []
-            return (transition.mean.elements + deviations).allSatisfy { $0.isFinite }
+            let stds = transition.standardDeviation?.elements ?? []
+            return (transition.mean.elements + stds).allSatisfy { $0.isFinite }
           }
           #expect(isFinite, "\(type(of: sampler)), \(count) steps, \(spacing)")
         }

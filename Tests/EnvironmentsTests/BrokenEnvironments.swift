@@ -7,8 +7,8 @@ import Tensors
 final class LineEnvironment: Environment {
   enum Fault: CaseIterable {
     case none, unnamed, emptyBounds, outOfBounds, infiniteReward, unseeded, constantStart, leftover
-    case savingDisturbs, forgetsVelocity, acceptsAnything, passesNaN, plainPicture, wrongPicture
-    case pictureDisturbs
+    case savingDisturbs, forgetsVelocity, acceptsAnything, passesNaN, plainImage, wrongImage
+    case imageDisturbs
   }
 
   let name = "line"
@@ -79,10 +79,10 @@ final class LineEnvironment: Environment {
   }
 
   func render(width: Int, height: Int) throws -> Image {
-    if fault == .pictureDisturbs { position += 1e-3 }
-    let size = fault == .wrongPicture ? (width: height, height: width) : (width, height)
+    if fault == .imageDisturbs { position += 1e-3 }
+    let size = fault == .wrongImage ? (width: height, height: width) : (width, height)
     var pixels = [UInt8](repeating: 255, count: 3 * width * height)
-    if fault != .plainPicture { pixels[0] = 0 }
+    if fault != .plainImage { pixels[0] = 0 }
     return Image(width: size.0, height: size.1, channelCount: 3, samples: pixels)
   }
 }

@@ -4,13 +4,13 @@ import Testing
 
 @Suite(.serialized) struct EnvironmentCheckerTests {
   @Test(arguments: EnvironmentRegistry.standard.entries.map(\.name))
-  func standardEnvironmentsAreSound(name: String) throws {
+  func standardEnvironmentsAreValid(name: String) throws {
     let report = try EnvironmentChecker { try EnvironmentRegistry.standard.make(name) }.run()
     #expect(report.problems == [])
     #expect(report.passed.count == EnvironmentChecker.Check.allCases.count)
   }
 
-  @Test func wrappedEnvironmentsAreSound() throws {
+  @Test func wrappedEnvironmentsAreValid() throws {
     let report = try EnvironmentChecker {
       let bounds = MinMaxNormalization(
         minimum: [0, 0, 0, 0, 0], maximum: [512, 512, 512, 512, 2 * .pi])
@@ -24,7 +24,7 @@ import Testing
     #expect(report.problems == [])
   }
 
-  @Test func aSoundEnvironmentHasNoProblems() throws {
+  @Test func aValidEnvironmentHasNoProblems() throws {
     let report = try EnvironmentChecker { FiniteGuard(LineEnvironment(), warn: { _ in }) }.run()
     #expect(report.problems == [])
   }
@@ -34,7 +34,7 @@ import Testing
       LineEnvironment.Fault.allCases.dropFirst(),
       [
         .spaces, .spaces, .observations, .observations, .seeding, .seeding, .independence, .saving,
-        .saving, .saving, .brokenNumbers, .pictures, .pictures, .pictures,
+        .saving, .saving, .brokenNumbers, .images, .images, .images,
       ] as [EnvironmentChecker.Check]))
   func everyFaultIsNamed(fault: LineEnvironment.Fault, check: EnvironmentChecker.Check) throws {
     let report = try EnvironmentChecker { () -> any Environment in
@@ -44,6 +44,6 @@ import Testing
       return isBare ? line : FiniteGuard(line, warn: { _ in })
     }.run()
     #expect(report.problems.contains { $0.check == check }, "\(fault): \(report.problems)")
-    #expect(!report.isSound && !report.passed.contains(check.rawValue))
+    #expect(!report.isValid && !report.passed.contains(check.rawValue))
   }
 }

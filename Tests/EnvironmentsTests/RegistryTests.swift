@@ -91,7 +91,7 @@ import Testing
   @Test func namesWithAPrefixAreResolved() throws {
     var registry = EnvironmentRegistry.standard
     registry.register(
-      .init(prefix: "count", summary: "counting environments that end where their name says") {
+      .init(prefix: "count", summary: "counting environments that end where their name states") {
         rest in
         guard let last = Int(rest) else {
           throw EnvironmentError.unknownEnvironment(

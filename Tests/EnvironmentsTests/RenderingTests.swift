@@ -4,7 +4,7 @@ import Testing
 @testable import Environments
 
 @Suite struct RenderingTests {
-  /// The mean colour of a part of a picture, given in shares of its width and height.
+  /// The mean colour of a part of an image, given in shares of its width and height.
   private func meanColor(
     _ image: Image, columns: ClosedRange<Double>, rows: ClosedRange<Double>
   ) -> SIMD3<Double> {
@@ -41,7 +41,7 @@ import Testing
     let floor = meanColor(image, columns: 0...1, rows: 0.85...1)
     #expect(sky.z > sky.x + 25 && sky.z > 150, "sky \(sky)")
     #expect(floor.z < floor.x + 40 && floor.sum() < sky.sum(), "floor \(floor)")
-    // The robot lies within the middle of the picture.
+    // The robot lies within the middle of the image.
     var orange: [(column: Int, row: Int)] = []
     for index in 0..<200 * 160 where isOrange(image, column: index % 200, row: index / 200) {
       orange.append((index % 200, index / 200))
@@ -71,18 +71,18 @@ import Testing
     #expect(orangeCount(0..<100, rows: top..<top + 6) == 0)
   }
 
-  /// The picture follows the robot instead of losing it.
+  /// The image follows the robot instead of losing it.
   @Test func theCameraFollows() throws {
     let hopper = try LocomotionEnvironment.hopper()
-    func picture(x: Double) throws -> [UInt8] {
+    func image(x: Double) throws -> [UInt8] {
       hopper.reset(.state([x, 1.25, 0, 0, 0, 0] + [Double](repeating: 0, count: 6)))
       return try hopper.render(width: 64, height: 64).samples
     }
-    // These are whole squares of the floor: the same picture but for rounding. The last is past the
+    // These are whole squares of the floor: the same image but for rounding. The last is past the
     // edge that the models have.
-    let here = try picture(x: 0)
+    let here = try image(x: 0)
     for x in [6.0, 120] {
-      let changed = zip(here, try picture(x: x)).filter { abs(Int($0) - Int($1)) > 40 }.count
+      let changed = zip(here, try image(x: x)).filter { abs(Int($0) - Int($1)) > 40 }.count
       #expect(changed < here.count / 50, "\(changed) samples changed at \(x)")
     }
     hopper.reset(.state([0, 1.25, 0, -1, -1, 0.5] + [Double](repeating: 0, count: 6)))

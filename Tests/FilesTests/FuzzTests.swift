@@ -10,9 +10,9 @@ import Testing
 @Suite(.serialized)
 struct FuzzTests {
   /// For one file, on a busy machine under an address sanitizer.
-  private static let mostSeconds = 20.0
+  private static let maxSeconds = 20.0
   /// Address space, written to or not, beyond what the process had; the goldens are tiny.
-  private static let mostByteCount = 1 << 30
+  private static let maxByteCount = 1 << 30
 
   /// More rounds of other mutations, for a long run by hand.
   private static let roundCount =
@@ -47,10 +47,10 @@ struct FuzzTests {
         #expect(lines.count <= 2, "mutation \(index): \(error)")
       }
       let seconds = clock.duration(to: .now) / .seconds(1)
-      #expect(seconds < FuzzTests.mostSeconds, "mutation \(index) of seed \(seed)")
+      #expect(seconds < FuzzTests.maxSeconds, "mutation \(index) of seed \(seed)")
     }
     let growth = peakByteCount() - start
-    #expect(growth < FuzzTests.mostByteCount, "seed \(seed): \(growth) bytes")
+    #expect(growth < FuzzTests.maxByteCount, "seed \(seed): \(growth) bytes")
     // Mutations that all fail, or all pass, test little.
     #expect(readCount > 0 && !errors.isEmpty)
     return (readCount, errors)
@@ -108,7 +108,7 @@ struct FuzzTests {
   }
 
   /// Checksums protect the contents from mutations; here they are right, whatever the contents.
-  @Test func npyInsideSoundArchives() throws {
+  @Test func npyInsideValidArchives() throws {
     let originals = try goldens("fortran_float64.npy", "c_float32.npy")
     _ = try fuzz(
       originals, count: 2_000, seed: 5,
@@ -138,7 +138,7 @@ struct FuzzTests {
     (7, "checkpoint2.pt"), (8, "checkpoint5.pt"), (9, "optimizer.pth"), (11, "wild2.pt"),
     (12, "wild4.pt"),
   ])
-  func picklesInsideSoundArchives(seed: UInt64, name: String) throws {
+  func picklesInsideValidArchives(seed: UInt64, name: String) throws {
     let archive = try ZipArchive(path: Goldens.path(name))
     var members: [String: [UInt8]] = [:]
     for member in archive.members {

@@ -28,7 +28,7 @@ struct HostileNumPyTests {
 
   private let one = "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }\n"
 
-  @Test func soundArraysAreRead() throws {
+  @Test func validArraysAreRead() throws {
     #expect(try read(npy(one)).doubles == [1])
     #expect(try read(npy(one, version: 2)).doubles == [1])
     #expect(
@@ -83,7 +83,7 @@ struct HostileNumPyTests {
 
   // MARK: Archives
 
-  @Test func soundArchivesAreRead() throws {
+  @Test func validArchivesAreRead() throws {
     #expect(try readArchive(ZipBuilder(["a.npy": npy(one), "other": [1]])) == [[1]])
     var builder = ZipBuilder(["a.npy": npy(one)])
     builder.comment = Array("a comment".utf8)

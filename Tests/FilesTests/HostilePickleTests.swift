@@ -47,7 +47,7 @@ struct HostilePickleTests {
     Array("}".utf8) + text("a") + value + Array("s.".utf8)
   }
 
-  @Test func aSoundTensorIsRead() throws {
+  @Test func aValidTensorIsRead() throws {
     let file = try read(dictionary(tensor()))
     #expect(file.names == ["a"])
     #expect(try file.storedTensor(named: "a").doubles == [0, 0, 0, 0])

@@ -21,7 +21,7 @@ struct HostileSafetensorsTests {
     "{\"dtype\":\"\(dtype)\",\"shape\":\(shape),\"data_offsets\":[\(begin),\(end)]}"
   }
 
-  @Test func aSoundFileIsRead() throws {
+  @Test func aValidFileIsRead() throws {
     let file = try open("{\"a\":\(entry("F32", "[2]", "0", "8"))}  ")
     #expect(file.names == ["a"])
     #expect(try file.storedTensor(named: "a").shape == [2])

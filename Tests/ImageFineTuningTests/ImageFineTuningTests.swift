@@ -23,7 +23,7 @@ import TestSupport
       try TinyModels.training {
         $0.loraRank = loraRank
         $0.klCoefficient = 0.1
-        $0.epochCount = 2
+        $0.epochs = 2
         $0.trainedStepFraction = 0.5
         $0.promptsPerIteration = 1
       }
@@ -139,7 +139,7 @@ import TestSupport
   @Test(arguments: [0, 4])
   func rewardsRise(loraRank: Int) throws {
     let training = try TinyModels.training {
-      $0.iterationCount = 25
+      $0.iterations = 25
       $0.imagesPerPrompt = 16
       $0.samplingBatchSize = 16
       $0.loraRank = loraRank
@@ -162,7 +162,7 @@ import TestSupport
   @Test func penaltiesHold() throws {
     func divergence(_ coefficient: Double) throws -> Double {
       let training = try TinyModels.training {
-        $0.iterationCount = 8
+        $0.iterations = 8
         $0.loraRank = 0
         $0.learningRate = 1e-3
         $0.clipRange = 1e-2
@@ -185,7 +185,7 @@ import TestSupport
     let report = try training.iterate()
     #expect(report["updates"] == 2 && report["gradientNorm"]! > 0)
     let changed = try model.parameters.values.filter {
-      greatestDifference($1, try #require(before[$0])) > 0
+      maxDifference($1, try #require(before[$0])) > 0
     }
     #expect(changed.count > 50 && changed.keys.allSatisfy { $0.hasPrefix("unet.") })
   }

@@ -37,14 +37,14 @@ import Testing
 
   @Test func nothingChangesAtFirst() {
     adapters.merge()
-    #expect(greatestDifference(prediction(model.unet), prediction(frozen)) == 0)
+    #expect(maxDifference(prediction(model.unet), prediction(frozen)) == 0)
   }
 
   /// W_0 x + alpha / r B (A x), not merged, is what the U-Net computes.
   @Test func changesAreMerged() throws {
     drawUps()
     adapters.merge()
-    #expect(greatestDifference(prediction(model.unet), prediction(frozen)) > 1e-3)
+    #expect(maxDifference(prediction(model.unet), prediction(frozen)) > 1e-3)
     var random = RandomStream(seed: 4)
     var count = 0
     for (name, weight) in model.unet.parameters {
@@ -53,7 +53,7 @@ import Testing
       guard let down = adapters.parameters["\(projection).lora_A.weight"]?.value,
         let up = adapters.parameters["\(projection).lora_B.weight"]?.value
       else {
-        #expect(greatestDifference(weight.value, base) == 0 && !weight.isTrainable, "\(name)")
+        #expect(maxDifference(weight.value, base) == 0 && !weight.isTrainable, "\(name)")
         continue
       }
       count += 1
@@ -61,7 +61,7 @@ import Testing
       let change = x.matmul(down.transposed()).matmul(up.transposed()) * 3
       let expected = x.matmul(base.transposed()) + change
       let actual = x.matmul(weight.value.transposed())
-      #expect(greatestDifference(actual, expected) <= 1e-5, "\(name)")
+      #expect(maxDifference(actual, expected) <= 1e-5, "\(name)")
       #expect(weight.isTrainable)
     }
     // Queries, keys, values and outputs of both attentions of every transformer.
@@ -77,8 +77,8 @@ import Testing
     let epsilon: Float = 2e-3
     for (index, (name, parameter)) in adapters.parameters.enumerated() where index % 3 == 0 {
       let gradient = try #require(gradients[parameter.leaf])
-      let greatest = gradient.elements.map { abs($0) }.max() ?? 0
-      let place = gradient.elements.firstIndex { abs($0) == greatest } ?? 0
+      let maximum = gradient.elements.map { abs($0) }.max() ?? 0
+      let place = gradient.elements.firstIndex { abs($0) == maximum } ?? 0
       let value = parameter.value
       func shifted(by shift: Float) -> Float {
         var elements = value.elements
@@ -90,7 +90,7 @@ import Testing
       let slope = (shifted(by: epsilon) - shifted(by: -epsilon)) / (2 * epsilon)
       _ = shifted(by: 0)
       #expect(
-        abs(slope - gradient.elements[place]) <= 0.02 * greatest,
+        abs(slope - gradient.elements[place]) <= 0.02 * maximum,
         "\(name): \(slope), \(gradient.elements[place])")
     }
   }
@@ -108,6 +108,6 @@ import Testing
     adapters.merge()
     let base = try #require(frozen.parameters["\(name).weight"]).value
     let merged = try #require(model.unet.parameters["\(name).weight"]).value
-    #expect(greatestDifference(base + up.matmul(down), merged) <= 1e-6)
+    #expect(maxDifference(base + up.matmul(down), merged) <= 1e-6)
   }
 }

@@ -28,7 +28,7 @@ import Testing
       $0.promptsPerIteration = 1
       $0.imagesPerPrompt = 2
       $0.rewardMinimumCount = 1
-      $0.iterationCount = 8
+      $0.iterations = 8
     }
     while !training.isFinished { _ = try training.iterate() }
     #expect(recorder.prompts.count == 16 && Set(recorder.prompts).count == 2)
@@ -39,7 +39,7 @@ import Testing
 
   /// Three passes of two updates.
   @Test func updatesAreCounted() throws {
-    let report = try TinyModels.training { $0.epochCount = 3 }.iterate()
+    let report = try TinyModels.training { $0.epochs = 3 }.iterate()
     #expect(report["updates"] == 6 && report["images"] == 12)
   }
 
@@ -55,8 +55,8 @@ import Testing
     let before = training.model.unet.parameters.values
     _ = try training.iterate()
     let after = training.model.unet.parameters.values
-    let moved: Float = after.reduce(0) { greatest, weight in
-      max(greatest, (before[weight.key].map { ($0 - weight.value).maximumMagnitude }) ?? .nan)
+    let moved: Float = after.reduce(0) { maximum, weight in
+      max(maximum, (before[weight.key].map { ($0 - weight.value).maximumMagnitude }) ?? .nan)
     }
     return (after.mapValues(\.elements), moved)
   }

@@ -81,16 +81,16 @@ import Testing
   @Test func logProbabilitiesAgree() throws {
     let old = try logProbabilities()
     let expectedOld = try goldens.tensor(named: "log-probabilities")
-    #expect(greatestDifference(old, expectedOld) <= 1e-4)
+    #expect(maxDifference(old, expectedOld) <= 1e-4)
     movePolicy()
     let new = try logProbabilities()
     #expect(
-      greatestDifference(new, try goldens.tensor(named: "policy-log-probabilities")) <= 1e-4)
+      maxDifference(new, try goldens.tensor(named: "policy-log-probabilities")) <= 1e-4)
     let ratios = try goldens.tensor(named: "ratios")
-    #expect(greatestDifference((new - old).exp(), ratios) <= 1e-4)
+    #expect(maxDifference((new - old).exp(), ratios) <= 1e-4)
     print(
-      "greatest difference of ratios \(greatestDifference((new - old).exp(), ratios)), which move by "
-        + "up to \(greatestDifference(ratios, .ones(ratios.shape)))")
+      "greatest difference of ratios \(maxDifference((new - old).exp(), ratios)), which move by "
+        + "up to \(maxDifference(ratios, .ones(ratios.shape)))")
   }
 
   @Test func divergencesAgree() throws {
@@ -111,17 +111,17 @@ import Testing
     #expect(abs(loss - Double(losses[klCoefficient == 0 ? 0 : 1])) <= 1e-4)
     #expect(result.sums["samples"] == 12 && result.sums["clipped"] == 6)
     let prefix = klCoefficient == 0 ? "gradient" : "gradient-with-divergence"
-    var greatest: Float = 0
+    var maximum: Float = 0
     var norm: Double = 0
     for (name, parameter) in model.unet.parameters {
       let expected = try goldens.tensor(named: "\(prefix)/\(name)")
       norm += expected.squaredNorm()
       let actual = try #require(result.gradients[parameter.leaf], "\(name)")
-      greatest = max(greatest, greatestDifference(actual, expected))
+      maximum = max(maximum, maxDifference(actual, expected))
     }
-    #expect(!(greatest > 1e-4 * Float(norm.squareRoot())))
+    #expect(!(maximum > 1e-4 * Float(norm.squareRoot())))
     #expect(norm > 0)
-    print("greatest difference of gradients \(greatest), norm \(norm.squareRoot())")
+    print("greatest difference of gradients \(maximum), norm \(norm.squareRoot())")
   }
 
   @Test func shardsDoNotMatter() throws {

@@ -8,7 +8,7 @@ import Testing
     let features = Tensor(shape: [3, 2], elements: [1, 0, 0, 1, 0, 1])
     let estimate = try #require(Diversity.estimate(ofFeatures: features))
     #expect(abs(estimate.mean - 2.0 / 3) < 1e-6)
-    // Mean distances to the others of 1, 1/2 and 1/2: a deviation of 1 / sqrt(12).
+    // Mean distances to the others of 1, 1/2 and 1/2: a standard deviation of 1 / sqrt(12).
     #expect(abs(estimate.standardError - 2 / 12.0.squareRoot() / 3.0.squareRoot()) < 1e-6)
   }
 
@@ -29,12 +29,12 @@ import Testing
       errors.append(estimate.standardError)
     }
     let mean = means.reduce(0, +) / 400
-    let deviation =
+    let std =
       (means.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 399).squareRoot()
     let error = errors.reduce(0, +) / 400
     // For directions without a preferred one the U-statistic is degenerate: the estimate is too
     // large rather than too small.
     #expect(abs(mean - 1) < 0.01)
-    #expect(error > 0.9 * deviation && error < 4 * deviation)
+    #expect(error > 0.9 * std && error < 4 * std)
   }
 }

@@ -9,7 +9,7 @@ struct FINDSettingTests {
   private func find(_ change: (inout FINDConfiguration) -> Void) throws -> PriorLearner {
     var configuration = FINDConfiguration()
     configuration.imageCount = 2
-    configuration.iterationCount = 50
+    configuration.iterations = 50
     change(&configuration)
     return try PriorLearner(
       process: oneStep, shape: [1, 2, 1], promptEmbedding: .zeros([4]),
@@ -26,8 +26,8 @@ struct FINDSettingTests {
     let find = try find { _ in }
     try run(find, rewards: [[0, 4], [1, 2]])
     let found = try #require(find.trainingState.tensors["history.1.advantages"]).elements
-    let deviation = Float(8.75 / 3).squareRoot()
-    #expect(zip(found, [-1 / deviation, 1 / deviation]).allSatisfy { abs($0 - $1) <= 1e-6 })
+    let std = Float(8.75 / 3).squareRoot()
+    #expect(zip(found, [-1 / std, 1 / std]).allSatisfy { abs($0 - $1) <= 1e-6 })
   }
 
   @Test func historyIsAsLongAsItIsTold() throws {
@@ -77,7 +77,7 @@ struct FINDSettingTests {
   @Test func epochsMoveThePrior() throws {
     func shift(_ epochs: Int) throws -> Double {
       let find = try find {
-        $0.epochCount = epochs
+        $0.epochs = epochs
         $0.stepSize = 0.01
         $0.priorPenaltyWeight = 0
       }

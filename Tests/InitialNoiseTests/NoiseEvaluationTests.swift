@@ -44,8 +44,8 @@ struct NoiseEvaluationTests {
       model: TextToImagePipeline(model), settings: settings, reward: Brightness())
   }
 
-  /// N(0, I) as a prior gives the plain pictures; one that is moved and narrow gives others, of
-  /// which the scores are those of its own pictures.
+  /// N(0, I) as a prior gives the plain images; one that is moved and narrow gives others, of
+  /// which the scores are those of its own images.
   @Test func priorsAreComparedByTheirOwnPictures() throws {
     let evaluation = try evaluation()
     let plain = try evaluation.plain(
@@ -62,7 +62,7 @@ struct NoiseEvaluationTests {
     let (before, after) = (try #require(other.plain), try #require(other.prior))
     #expect(abs(after.mean - before.mean) > 1e-3, "\(before) \(after)")
     #expect(after.standardError < before.standardError)
-    // Two plain pictures for each: the best of them.
+    // Two plain images for each: the best of them.
     #expect(try #require(other.bestOfN).mean > before.mean - before.standardError)
   }
 }

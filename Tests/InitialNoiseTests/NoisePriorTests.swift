@@ -40,9 +40,9 @@ struct NoisePriorTests {
       let action = process.firstAction([5] + shape, noise: &noise)
       let found = process.logProbability(ofFirstAction: action).elements
       let count = shape.reduce(1, *)
-      let deviations = prior?.standardDeviation.elements ?? [Float](repeating: 1, count: count)
+      let stds = prior?.standardDeviation.elements ?? [Float](repeating: 1, count: count)
       for (index, z) in unit.elements.enumerated() {
-        let expected = -z * z / 2 - log(deviations[index % count]) - log(2 * Float.pi) / 2
+        let expected = -z * z / 2 - log(stds[index % count]) - log(2 * Float.pi) / 2
         #expect(abs(found[index] - expected) <= 1e-4, "\(index)")
       }
     }
@@ -66,10 +66,10 @@ struct NoisePriorTests {
     }
   }
 
-  /// A projection: done twice it changes nothing more, it is symmetric, and it keeps constants. Along
-  /// every axis but the last it lets half a wave through and stops the fastest.
+  /// A projection: done twice it changes nothing more, it is symmetric, and it keeps constants.
+  /// Along every axis but the last it lets half a wave through and stops the fastest.
   @Test(arguments: shapes) func lowPassIsAProjection(_ shape: [Int]) throws {
-    let lowPass = try #require(LowPass(shape: shape, share: 0.3))
+    let lowPass = try #require(LowPass(shape: shape, fraction: 0.3))
     var random = RandomStream(seed: 12)
     let (a, b) = (random.normal(shape), random.normal(shape))
     func inner(_ a: Tensor, _ b: Tensor) -> Float { (a * b).sum().scalar }
@@ -92,7 +92,7 @@ struct NoisePriorTests {
       }
       expectNear(lowPass(wave), .zeros(shape))
     }
-    #expect(LowPass(shape: shape, share: 1) == nil)
+    #expect(LowPass(shape: shape, fraction: 1) == nil)
   }
 
   /// The learned baseline sees every element of the moments, channels first, and learns a reward.
@@ -131,7 +131,7 @@ struct NoisePriorTests {
 
   @Test(arguments: shapes) func learnsForAnyShape(_ shape: [Int]) throws {
     var configuration = FINDConfiguration()
-    configuration.frequencyShare = 0.5
+    configuration.frequencyFraction = 0.5
     configuration.baseline = .learned
     configuration.stepSize = 0.1
     let find = try PriorLearner(
@@ -147,13 +147,13 @@ struct NoisePriorTests {
 
   @Test func frequenciesNeedAnAxis() {
     var configuration = FINDConfiguration()
-    configuration.frequencyShare = 0.5
+    configuration.frequencyFraction = 0.5
     let error = #expect(throws: ConfigurationError.self) {
       try PriorLearner(
         process: oneStep, shape: [4], promptEmbedding: .zeros([4]), configuration: configuration,
         seed: 0)
     }
-    #expect(error?.key == "frequencyShare")
+    #expect(error?.key == "frequencyFraction")
   }
 
   @Test func drawsHaveItsMoments() {
@@ -162,8 +162,8 @@ struct NoisePriorTests {
     let count = 20_000
     let noise = prior.noise(from: random.normal([count, 2, 3, 2]))
     let mean = noise.mean(along: 0)
-    let deviation = (noise - mean).squared().mean(along: 0).squareRoot()
-    for (found, wanted) in [(mean, prior.mean), (deviation, prior.standardDeviation)] {
+    let std = (noise - mean).squared().mean(along: 0).squareRoot()
+    for (found, wanted) in [(mean, prior.mean), (std, prior.standardDeviation)] {
       let difference = zip(found.elements, wanted.elements).map { abs($0 - $1) }.max() ?? .nan
       #expect(difference <= 0.05)
     }

@@ -29,7 +29,7 @@ import Testing
     #expect(score.gainOverBestOfN == .init(mean: 0, standardError: 2))
   }
 
-  /// Best-of-N may spend at least as many pictures as the prior did.
+  /// Best-of-N may spend at least as many images as the prior did.
   @Test(arguments: [(256, 32, 9), (256, 500, 2), (0, 10, 1), (1, 10, 2)])
   func bestOfSpendsAsMuch(imageCount: Int, count: Int, bestOf: Int) {
     #expect(NoiseEvaluation.bestOf(imageCount: imageCount, count: count) == bestOf)

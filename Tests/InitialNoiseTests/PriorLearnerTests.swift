@@ -6,7 +6,7 @@ import Testing
 
 @testable import InitialNoise
 
-/// On a "model" whose picture is a linear function of its noise, so that the best prior is known.
+/// On a "model" whose image is a linear function of its noise, so that the best prior is known.
 struct PriorLearnerTests {
   private static let shape = [3, 4, 2]
 
@@ -46,7 +46,7 @@ struct PriorLearnerTests {
   @Test func convergesToTheBestMean() throws {
     let best = Self.direction * 2
     let find = try Self.find {
-      $0.iterationCount = 400
+      $0.iterations = 400
       $0.imageCount = 32
       $0.rewardScaling = .none
       $0.priorPenaltyWeight = 0
@@ -64,7 +64,7 @@ struct PriorLearnerTests {
   /// With a reward <a, z> and the penalty w KL, w |mu|^2 / 2, the best mean is a / w.
   @Test func penaltyHoldsTheMean() throws {
     let find = try Self.find {
-      $0.iterationCount = 300
+      $0.iterations = 300
       $0.imageCount = 64
       $0.rewardScaling = .none
       $0.priorPenaltyWeight = 0.5
@@ -78,11 +78,11 @@ struct PriorLearnerTests {
   }
 
   /// Narrow is better for -|z|^2.
-  @Test func learnsTheDeviation() throws {
+  @Test func learnsTheStd() throws {
     let find = try Self.find {
-      $0.iterationCount = 60
+      $0.iterations = 60
       $0.imageCount = 32
-      $0.learnsDeviation = true
+      $0.learnsStd = true
       $0.stepSize = 0.1
     }
     try Self.run(find, iterations: 60) { noise in
@@ -93,11 +93,11 @@ struct PriorLearnerTests {
   }
 
   /// |mu|^2 + sum sigma^2 stays the number of dimensions, however far the mean goes.
-  @Test(arguments: [false, true]) func keepsTheLengthOfNoise(learnsDeviation: Bool) throws {
+  @Test(arguments: [false, true]) func keepsTheLengthOfNoise(learnsStd: Bool) throws {
     let find = try Self.find {
-      $0.iterationCount = 30
+      $0.iterations = 30
       $0.keepsLength = true
-      $0.learnsDeviation = learnsDeviation
+      $0.learnsStd = learnsStd
       $0.stepSize = 0.1
       $0.priorPenaltyWeight = 0
     }
@@ -124,17 +124,17 @@ struct PriorLearnerTests {
     let half = random.normal([40_000] + Self.shape)
     let noise = prior.noise(from: .concatenated([half, -half], along: 0))
     let rewards = ((noise + noise.squared()) * weights).flattened(from: 1).sum(along: 1).elements
-    let parameters = LearnedPrior(shape: Self.shape, learnsDeviation: true)
+    let parameters = LearnedPrior(shape: Self.shape, learnsStd: true)
     parameters.prior = prior
     let entry = NoiseHistory.Entry(
       noise: noise, logDensities: LogProbabilityReduction.sum(prior.logDensity(of: noise)),
       rewards: rewards, advantages: RewardCalibration.leaveOneOut(rewards))
     let (_, gradients) = valueAndGradients { update.loss(parameters.tracked, [entry]).loss }
     let mean = try #require(gradients[parameters.mean.leaf]).elements
-    let deviation = try #require(gradients[parameters.deviation.leaf]).elements
-    func expectation(_ mean: [Float], _ deviation: [Float]) -> Double {
+    let std = try #require(gradients[parameters.std.leaf]).elements
+    func expectation(_ mean: [Float], _ std: [Float]) -> Double {
       weights.elements.indices.reduce(0) {
-        let (m, s) = (Double(mean[$1]), Double(deviation[$1]))
+        let (m, s) = (Double(mean[$1]), Double(std[$1]))
         return $0 + Double(weights.elements[$1]) * (m + m * m + s * s)
       }
     }
@@ -148,8 +148,8 @@ struct PriorLearnerTests {
       (high, low) = (s, s)
       high[index] += 1e-2
       low[index] -= 1e-2
-      let expectedDeviation = (expectation(m, high) - expectation(m, low)) / 2e-2
-      #expect(abs(Double(-deviation[index]) - expectedDeviation) <= 0.15, "deviation \(index)")
+      let expectedStd = (expectation(m, high) - expectation(m, low)) / 2e-2
+      #expect(abs(Double(-std[index]) - expectedStd) <= 0.15, "standard deviation \(index)")
     }
   }
 
@@ -158,7 +158,7 @@ struct PriorLearnerTests {
     _ baseline: FINDConfiguration.Baseline, _ scaling: FINDConfiguration.RewardScaling
   ) throws {
     let find = try Self.find {
-      $0.iterationCount = 40
+      $0.iterations = 40
       $0.baseline = baseline
       $0.rewardScaling = scaling
       $0.stepSize = 0.1
@@ -171,7 +171,7 @@ struct PriorLearnerTests {
   @Test(arguments: LogProbabilityReduction.allCases)
   func everyReductionFindsTheDirection(_ reduction: LogProbabilityReduction) throws {
     let find = try Self.find {
-      $0.iterationCount = 30
+      $0.iterations = 30
       $0.reduction = reduction
       $0.stepSize = 0.1
     }
@@ -184,8 +184,8 @@ struct PriorLearnerTests {
   @Test func clippingHoldsOldNoise() throws {
     func shift(_ clip: Double) throws -> Double {
       let find = try Self.find {
-        $0.iterationCount = 4
-        $0.epochCount = 20
+        $0.iterations = 4
+        $0.epochs = 20
         $0.clipRange = clip
         $0.priorPenaltyWeight = 0
       }
@@ -198,8 +198,8 @@ struct PriorLearnerTests {
 
   @Test func lowFrequenciesOnly() throws {
     let find = try Self.find {
-      $0.frequencyShare = 0.1  // the mean of each channel alone
-      $0.iterationCount = 3
+      $0.frequencyFraction = 0.1  // the mean of each channel alone
+      $0.iterations = 3
     }
     try Self.run(find, iterations: 3)
     let mean = find.prior.mean.reshaped(to: [12, 2])
@@ -276,7 +276,7 @@ struct PriorLearnerTests {
   @Test func settlesWhenNothingImproves() throws {
     let find = try Self.find {
       $0.patience = 3
-      $0.iterationCount = 100
+      $0.iterations = 100
     }
     var random = RandomStream(seed: 9)
     var count = 0
@@ -288,7 +288,7 @@ struct PriorLearnerTests {
     #expect((6..<60).contains(count))
   }
 
-  /// Whichever prompts have settled, no picture of a run has the seed of another.
+  /// Whichever prompts have settled, no image of a run has the seed of another.
   @Test func noTwoPicturesHaveOneSeed() throws {
     var configuration = FINDConfiguration()
     configuration.imageCount = 4
@@ -324,12 +324,12 @@ struct PriorLearnerTests {
       } catch { return (error as? ConfigurationError)?.key }
     }
     #expect(key { $0.imageCount = 15 } == "imageCount")
-    #expect(key { $0.frequencyShare = 2 } == "frequencyShare")
-    #expect(key { $0.frequencyShare = 0 } == "frequencyShare")
+    #expect(key { $0.frequencyFraction = 2 } == "frequencyFraction")
+    #expect(key { $0.frequencyFraction = 0 } == "frequencyFraction")
     #expect(key { $0.patience = .max } == "patience")
-    #expect(key { $0.droppedShareLimit = .nan } == "droppedShareLimit")
+    #expect(key { $0.maxDroppedFraction = .nan } == "maxDroppedFraction")
     #expect(key { $0.stepSize = .nan } == "stepSize")
     #expect(key { $0.reproduction = .released } == "imageCount")
-    #expect(key { $0.iterationCount = 0 } == "iterationCount")
+    #expect(key { $0.iterations = 0 } == "iterations")
   }
 }

@@ -21,11 +21,11 @@ struct PriorUpdateTests {
     configuration.priorPenaltyWeight = 0
     configuration.rewardWeight = 2
     configuration.stepSize = 0.05
-    configuration.learnsDeviation = true
+    configuration.learnsStd = true
     let prior = NoisePrior(
       mean: Tensor(shape: shape, elements: [1, -2]),
       standardDeviation: Tensor(shape: shape, elements: [2, 0.5]))
-    let parameters = LearnedPrior(shape: shape, learnsDeviation: true)
+    let parameters = LearnedPrior(shape: shape, learnsStd: true)
     parameters.prior = prior
     let noise = Tensor(shape: [2] + shape, elements: [3, -1, 1, -2.5])
     let entry = NoiseHistory.Entry(
@@ -38,7 +38,7 @@ struct PriorUpdateTests {
     expectNear(parameters.mean.value, [1 + 0.1, -2 + 0.0625])
     // 0.1 / 4 x (1 x (4 / 2 - 2) - 0.5 x (0 - 2)) and
     // 0.1 / 4 x (1 x (1 / 0.5 - 0.5) - 0.5 x (0.25 / 0.5 - 0.5))
-    expectNear(parameters.deviation.value, [2 + 0.025, 0.5 + 0.0375])
+    expectNear(parameters.std.value, [2 + 0.025, 0.5 + 0.0375])
   }
 
   /// The penalty's part of the step: -w mu sigma^2 and -w (sigma - 1 / sigma) sigma^2 / 2, the
@@ -53,7 +53,7 @@ struct PriorUpdateTests {
     let prior = NoisePrior(
       mean: Tensor(shape: shape, elements: [1, -2]),
       standardDeviation: Tensor(shape: shape, elements: [2, 0.5]))
-    let parameters = LearnedPrior(shape: shape, learnsDeviation: true)
+    let parameters = LearnedPrior(shape: shape, learnsStd: true)
     parameters.prior = prior
     let noise = Tensor(shape: [1] + shape, elements: [0, 0])
     let entry = NoiseHistory.Entry(
@@ -62,7 +62,7 @@ struct PriorUpdateTests {
     _ = PriorUpdate(process: oneStep, shape: shape, configuration: configuration).step(
       parameters, [entry])
     expectNear(parameters.mean.value, [1 - 0.05 * 4, -2 + 0.05 * 2 * 0.25])
-    expectNear(parameters.deviation.value, [2 - 0.025 * 1.5 * 4, 0.5 + 0.025 * 1.5 * 0.25])
+    expectNear(parameters.std.value, [2 - 0.025 * 1.5 * 4, 0.5 + 0.025 * 1.5 * 0.25])
   }
 
   private func expectNear(

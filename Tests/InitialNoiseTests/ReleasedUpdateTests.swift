@@ -13,7 +13,7 @@ struct ReleasedUpdateTests {
     let noises = try goldens["noises"]
     let rewards = try goldens["rewards"].elements
     var configuration = FINDConfiguration.released
-    configuration.iterationCount = rewards.count
+    configuration.iterations = rewards.count
     configuration.releasedLearningRate = 8e-2
     configuration.releasedBufferCount = 3
     let find = try PriorLearner(
@@ -29,13 +29,13 @@ struct ReleasedUpdateTests {
         }
       }
     }
-    let (means, deviations) = (try goldens["means"], try goldens["stds"])
+    let (means, stds) = (try goldens["means"], try goldens["stds"])
     for iteration in rewards.indices {
       let report = try find.learn(
         from: noises.slice(iteration..<iteration + 1), rewards: [rewards[iteration]])
       #expect(report.gradientNorm > 0)
       let prior = find.prior
-      for (found, wanted) in [(prior.mean, means), (prior.standardDeviation, deviations)] {
+      for (found, wanted) in [(prior.mean, means), (prior.standardDeviation, stds)] {
         let expected = wanted.slice(iteration..<iteration + 1)
         #expect(found.count == expected.count)
         let difference = zip(found.elements, expected.elements).map { abs($0 - $1) }.max() ?? .nan

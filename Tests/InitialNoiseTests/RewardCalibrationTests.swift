@@ -18,10 +18,10 @@ struct RewardCalibrationTests {
   }
 
   /// The squares of -2, -1, 3 over two.
-  @Test func deviationIsUnbiased() throws {
-    let found = try #require(RewardCalibration.deviation(of: [1, 2, 6]))
+  @Test func stdIsUnbiased() throws {
+    let found = try #require(RewardCalibration.std(of: [1, 2, 6]))
     #expect(abs(found - Float(7).squareRoot()) <= 1e-6)
-    #expect(RewardCalibration.deviation(of: [3, 3, 3]) == nil)
-    #expect(RewardCalibration.deviation(of: [3]) == nil)
+    #expect(RewardCalibration.std(of: [3, 3, 3]) == nil)
+    #expect(RewardCalibration.std(of: [3]) == nil)
   }
 }

@@ -8,8 +8,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// A generative model of clips, whole: what its prompts are encoded as, the shape of its samples, how
-/// they are denoised and what they look like. Everything else is Attune's.
+/// A generative model of clips, whole: what its prompts are encoded as, the shape of its samples,
+/// how they are denoised and what they look like. Everything else is Attune's.
 private struct ToyClipModel: GenerativeModel {
   /// A prompt is the brightness that it asks for.
   struct Encoder: PromptEncoder {
@@ -90,22 +90,22 @@ private struct Dawn: Reward {
     return settings
   }
 
-  private func find(iterations: Int, frequencyShare: Double = 1) throws -> FIND {
+  private func find(iterations: Int, frequencyFraction: Double = 1) throws -> FIND {
     var configuration = FINDConfiguration()
-    configuration.iterationCount = iterations
-    configuration.frequencyShare = frequencyShare
+    configuration.iterations = iterations
+    configuration.frequencyFraction = frequencyFraction
     configuration.baseline = .learned
     return try FIND(
       ToyClipModel(), prompts: ["a bright sky", "a dark sky"], settings: settings(),
       reward: Dawn(), configuration: configuration)
   }
 
-  @Test(arguments: [1, 0.4]) func learnsTheNoiseOfClips(frequencyShare: Double) throws {
-    let find = try find(iterations: 12, frequencyShare: frequencyShare)
+  @Test(arguments: [1, 0.4]) func learnsTheNoiseOfClips(frequencyFraction: Double) throws {
+    let find = try find(iterations: 12, frequencyFraction: frequencyFraction)
     var rewards: [Double] = []
     while !find.isFinished { rewards.append(try #require(try find.iterate()["reward"])) }
     #expect(find.iteration == 12 && find.step == 2 * 12 * 16)
-    // Means of 32 clips, whose deviation is about 0.03.
+    // Means of 32 clips, whose standard deviation is about 0.03.
     #expect(rewards[9...].reduce(0, +) / 3 > rewards[0] + 0.02, "\(rewards)")
 
     let (before, after) = (
@@ -114,7 +114,7 @@ private struct Dawn: Reward {
     )
     #expect(after[0].frames.count == 4 && after[0].frameRate == 8)
     func mean(_ media: [Media]) throws -> Double {
-      try #require(Dawn().judged(media, prompts: media.map { _ in "" }).mean)
+      try #require(Dawn().scored(media, prompts: media.map { _ in "" }).mean)
     }
     #expect(try mean(after) > mean(before) + 0.02)
   }

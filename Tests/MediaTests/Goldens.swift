@@ -26,7 +26,7 @@ struct GoldenImage: Decodable {
   }
 }
 
-/// A seeded generator for test pictures (SplitMix64).
+/// A seeded generator for test images (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
   var state: UInt64
 

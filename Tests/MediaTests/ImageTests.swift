@@ -55,10 +55,10 @@ private struct Conversions: Decodable {
 }
 
 @Test func drawingCutsOffWhatFallsOutside() {
-  let picture = Image(width: 2, height: 2, channelCount: 1, samples: [1, 2, 3, 4])
+  let image = Image(width: 2, height: 2, channelCount: 1, samples: [1, 2, 3, 4])
   func drawn(_ x: Int, _ y: Int) -> [UInt8] {
     var canvas = Image(width: 2, height: 2, filledWith: .black)
-    canvas.draw(picture, x: x, y: y)
+    canvas.draw(image, x: x, y: y)
     return stride(from: 0, to: 12, by: 3).map { canvas.samples[$0] }
   }
   #expect(drawn(0, 0) == [1, 2, 3, 4])

@@ -78,7 +78,7 @@ private let wave = LineChart.Series(
   #expect(texts(LineChart([]).scene(width: 200, height: 150)).contains("no data"))
 }
 
-/// Every point of the frame, and every text by its width, lies inside the picture.
+/// Every point of the frame, and every text by its width, lies inside the image.
 @Test func nothingSticksOut() {
   let long = String(repeating: "a very long text ", count: 20)
   var chart = LineChart([], title: long, xLabel: long, yLabel: long)

@@ -24,8 +24,8 @@ func pngsReadBackAsTheyWere(channelCount: Int, size: (Int, Int)) throws {
     """
   for (channelCount, mode) in [(1, "L"), (3, "RGB"), (4, "RGBA")] {
     let image = randomImage(width: 31, height: 17, channelCount: channelCount, seed: 4)
-    try image.writePNG(to: folder.file("picture.png"))
-    let seen = try Programs.output(python, ["-c", program, folder.file("picture.png")])
+    try image.writePNG(to: folder.file("image.png"))
+    let seen = try Programs.output(python, ["-c", program, folder.file("image.png")])
     #expect(seen == Data(mode.utf8) + Data("\n".utf8) + Data(image.samples))
   }
 }
@@ -37,26 +37,26 @@ func pngsReadBackAsTheyWere(channelCount: Int, size: (Int, Int)) throws {
   }
   let folder = try TemporaryFolder()
   let image = randomImage(width: 31, height: 17, channelCount: 3, seed: 5)
-  try image.writePNG(to: folder.file("picture.png"))
+  try image.writePNG(to: folder.file("image.png"))
   let seen = try Programs.output(
-    ffmpeg, ["-i", folder.file("picture.png"), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
+    ffmpeg, ["-i", folder.file("image.png"), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
   #expect(seen == Data(image.samples))
 }
 
 @Test func writingReplacesTheOldFileAndLeavesNothingElse() throws {
   let folder = try TemporaryFolder()
-  let path = folder.file("picture.png")
+  let path = folder.file("image.png")
   let first = randomImage(width: 4, height: 4, channelCount: 3, seed: 6)
   let second = randomImage(width: 5, height: 3, channelCount: 1, seed: 6)
   try first.writePNG(to: path)
   try second.writePNG(to: path)
   #expect(try Image(contentsOfFile: path) == second)
-  #expect(try folder.contents == ["picture.png"])
+  #expect(try folder.contents == ["image.png"])
 }
 
 @Test func unwritablePlacesAreNamed() throws {
   let folder = try TemporaryFolder()
-  let path = folder.file("missing/picture.png")
+  let path = folder.file("missing/image.png")
   #expect(throws: ImageFileError.unwritable(file: path, reason: "No such file or directory")) {
     try Image(width: 1, height: 1, filledWith: .white).writePNG(to: path)
   }
@@ -72,11 +72,11 @@ func pngsReadBackAsTheyWere(channelCount: Int, size: (Int, Int)) throws {
 @Test func picturesAreWrittenThroughLinksAndNotToPipes() throws {
   let folder = try TemporaryFolder()
   let link = folder.file("link.png")
-  try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "picture.png")
+  try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "image.png")
   let image = randomImage(width: 4, height: 4, channelCount: 3, seed: 7)
   try image.writePNG(to: link)
-  #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "picture.png")
-  #expect(try Image(contentsOfFile: folder.file("picture.png")) == image)
+  #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "image.png")
+  #expect(try Image(contentsOfFile: folder.file("image.png")) == image)
 
   let pipe = folder.file("pipe")
   #expect(mkfifo(pipe, 0o600) == 0)
@@ -84,5 +84,5 @@ func pngsReadBackAsTheyWere(channelCount: Int, size: (Int, Int)) throws {
   #expect(throws: ImageFileError.unwritable(file: pipe, reason: reason)) {
     try image.writePNG(to: pipe)
   }
-  #expect(try folder.contents == ["link.png", "picture.png", "pipe"])
+  #expect(try folder.contents == ["link.png", "image.png", "pipe"])
 }

@@ -1,7 +1,7 @@
 import Foundation
 import Media
 
-/// A moving test picture: smooth gradients that drift, and a disk that crosses them.
+/// A moving test image: smooth gradients that drift, and a disk that crosses them.
 func clipFrame(_ index: Int, width: Int, height: Int) -> Image {
   let time = Double(index) / 24
   let centerX = Double(width) * (0.5 + 0.35 * cos(2 * time))

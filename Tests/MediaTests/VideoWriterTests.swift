@@ -88,8 +88,8 @@ func otherProgramsSeeTheSameVideo(codec: VideoSettings.Codec, size: (Int, Int)) 
   #expect(try folder.contents == ["a: clip.mp4"])
 
   let names = try boxes(path)
-  let (index, pictures) = (names.firstIndex(of: "moov"), names.firstIndex(of: "mdat"))
-  #expect(try #require(index) < #require(pictures), "\(names)")
+  let (index, images) = (names.firstIndex(of: "moov"), names.firstIndex(of: "mdat"))
+  #expect(try #require(index) < #require(images), "\(names)")
 
   if let stream = try Probe.run(path) {
     #expect(stream.codecName == codec.rawValue)
@@ -141,7 +141,7 @@ func oddAndTinySizesArePadded(size: (Int, Int)) throws {
   let folder = try TemporaryFolder()
   let path = folder.file("odd.mp4")
   let (width, height) = size
-  // Grey, because chroma of such small pictures does not survive 4:2:0.
+  // Grey, because chroma of such small images does not survive 4:2:0.
   let frames = (0..<3).map { index in
     let frame = clipFrame(index, width: width, height: height)
     return Image(width: width, height: height, channelCount: 1) { samples in

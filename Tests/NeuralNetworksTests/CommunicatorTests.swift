@@ -55,7 +55,7 @@ import Testing
   /// Numbers come back with their bits, in the order of ranks.
   @Test func everyRankSeesWhatAllHandOver() throws {
     let ranks = try ThreadRank.run(processCount: 4) { member in
-      let own = member.share(of: 10)
+      let own = member.fraction(of: 10)
       let floats = try member.gatherNumbers(own.map { Float($0) / 3 })
       let values = try member.gatherValues([Double(member.rank) / 7, -.infinity])
       let rows = try member.gatherRows(Tensor(own.map { Float($0) }).reshaped(to: [-1, 1]))

@@ -133,7 +133,7 @@ import Testing
     try check("attention-causal", causal, inputs: ["query"]) { causal($0[0], isCausal: true) }
   }
 
-  @Test mutating func perceptrons() throws {
+  @Test mutating func mlps() throws {
     let plain = MLP(sizes: [7, 16, 16, 3], activation: .mish, random: &random)
     try check("mlp", plain, inputs: ["x"]) { plain($0[0]) }
     let normalized = MLP(

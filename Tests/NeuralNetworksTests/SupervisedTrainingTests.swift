@@ -49,7 +49,7 @@ struct SupervisedTrainingTests {
         $0.emaDecay = 0.75
       })
     let adam = Adam.withDecoupledDecay(other.parameters)
-    var average = MovingAverage(of: other.parameters, decay: 0.75)
+    var average = ExponentialMovingAverage(of: other.parameters, decay: 0.75)
     let schedule = LearningRateSchedule.cosine(initial: 0.1, final: 0.01, stepCount: 8)
     for index in 0..<4 {
       let report = try step(training, layer)
@@ -71,9 +71,9 @@ struct SupervisedTrainingTests {
       average.update(from: other.parameters)
     }
     #expect(layer.weight.value.elements == other.weight.value.elements)
-    #expect(training.averagedWeights["weight"]?.elements == average.values["weight"]?.elements)
+    #expect(training.emaWeights["weight"]?.elements == average.values["weight"]?.elements)
     let own = layer.weight.value.elements
-    training.withAveragedWeights {
+    training.withEMAWeights {
       #expect(layer.weight.value.elements == average.values["weight"]?.elements)
     }
     #expect(layer.weight.value.elements == own)
@@ -96,12 +96,12 @@ struct SupervisedTrainingTests {
     #expect(second.stepIndex == 3)
     #expect(try reports == (0..<3).map { _ in try step(second, resumed) })
     #expect(resumed.weight.value.elements == whole.weight.value.elements)
-    let averages = training.averagedWeights.mapValues(\.elements)
-    #expect(second.averagedWeights.mapValues(\.elements) == averages)
+    let averages = training.emaWeights.mapValues(\.elements)
+    #expect(second.emaWeights.mapValues(\.elements) == averages)
   }
 
-  /// Weights are brought back before they are averaged, and nothing happens to them where the loss is
-  /// not finite.
+  /// Weights are brought back before they are averaged, and nothing happens to them where the loss
+  /// is not finite.
   @Test func constraintsAndNonFiniteLosses() throws {
     let layer = layer()
     let training = SupervisedTraining(
@@ -109,7 +109,7 @@ struct SupervisedTrainingTests {
       constrain: { layer.weight.value = layer.weight.value.clamped(to: -0.01, 0.01) })
     _ = try step(training, layer)
     #expect(layer.weight.value.elements.allSatisfy { abs($0) <= 0.01 })
-    #expect(training.averagedWeights["weight"]?.elements == layer.weight.value.elements)
+    #expect(training.emaWeights["weight"]?.elements == layer.weight.value.elements)
     let before = layer.parameters.values.mapValues(\.elements)
     let error = #expect(throws: NonFiniteGradient.self) {
       try training.step(rows: 1, shardSize: 1) { _ in

@@ -65,8 +65,8 @@ import Testing
   }
 
   @Test func theLastDenoisingStepIsNotDiscounted() {
-    let discounts: [Float] = denoisingDiscounts(0.5, count: 3)
-    #expect(discounts == [0.25, 0.5, 1] as [Float])
+    let gammas: [Float] = denoisingGammas(0.5, count: 3)
+    #expect(gammas == [0.25, 0.5, 1] as [Float])
   }
 
   @Test func valuesAreHeldNearTheOldOnes() {

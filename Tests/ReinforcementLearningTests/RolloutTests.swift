@@ -56,7 +56,7 @@ import Testing
       rewards: try golden("gae.rewards"), values: Array(values.dropLast(3)),
       nextValues: Array(values.dropFirst(3)), isTerminated: terminated, isFinished: terminated,
       environmentCount: 3)
-    let (advantages, returns) = rollout.generalizedAdvantages(discount: 0.97, traceDecay: 0.9)
+    let (advantages, returns) = rollout.generalizedAdvantages(gamma: 0.97, gaeLambda: 0.9)
     expectClose(advantages, try golden("gae.advantages"))
     expectClose(returns, zip(advantages, values).map { $0 + $1 })
   }
@@ -66,11 +66,11 @@ import Testing
     let rollout = RolloutRewards(
       rewards: [1, 100], values: [10, 20], nextValues: [5, 0], isTerminated: [false, true],
       isFinished: [true, true], environmentCount: 1)
-    let (advantages, _) = rollout.generalizedAdvantages(discount: 0.5, traceDecay: 0.5)
+    let (advantages, _) = rollout.generalizedAdvantages(gamma: 0.5, gaeLambda: 0.5)
     #expect(advantages == [-6.5, 80] as [Float])
   }
 
-  @Test func theCriticIsJudged() {
+  @Test func theCriticIsMeasured() {
     #expect(explainedVariance(values: [1, 2, 3], returns: [1, 2, 3]) == 1)
     #expect(explainedVariance(values: [0, 0], returns: [-1, 1]) == 0)
     #expect(explainedVariance(values: [0, 1], returns: [2, 2]) == nil)

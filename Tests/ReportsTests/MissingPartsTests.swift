@@ -7,7 +7,7 @@ import Testing
 
 /// A damaged run folder gives a page that says so.
 @Suite struct MissingPartsTests {
-  /// The notes of a run whose page is sound and shows them.
+  /// The notes of a run whose page is valid and shows them.
   private func notes(_ run: SyntheticRun, limits: ReportLimits = ReportLimits()) throws -> [String]
   {
     let report = try run.report(limits: limits)
@@ -76,8 +76,8 @@ import Testing
 
   @Test func picturesAndVideosThatCannotBeShown() throws {
     let run = try SyntheticRun()
-    try run.writePicture("good-000001")
-    try run.write("not a picture", to: "images/bad-000002.png")
+    try run.writeImage("good-000001")
+    try run.write("not an image", to: "images/bad-000002.png")
     mkfifo("\(run.path)/images/pipe-000003.png", 0o600)
     try run.write("text", to: "images/notes.txt")
     try run.write("0123456789", to: "videos/bad.mp4")
@@ -98,10 +98,10 @@ import Testing
 
   @Test func moreThanAPageHolds() throws {
     let run = try SyntheticRun()
-    for index in 0..<30 { try run.writePicture("s-\(1_000_000 + index)") }
+    for index in 0..<30 { try run.writeImage("s-\(1_000_000 + index)") }
     var limits = ReportLimits()
-    limits.pictureCount = 5
-    #expect(try notes(run, limits: limits).first?.contains("5 of 30 pictures") ?? false)
+    limits.imageCount = 5
+    #expect(try notes(run, limits: limits).first?.contains("5 of 30 images") ?? false)
     let html = try run.report(limits: limits).html
     let shown = html.matches(of: #/alt="s ([\d,]+)"/#).map { String($0.output.1) }
     #expect(shown == ["1,000,029", "1,000,021", "1,000,014", "1,000,007", "1,000,000"])

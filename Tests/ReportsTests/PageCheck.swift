@@ -14,7 +14,7 @@ struct PageCheck {
   private(set) var problems: [String] = []
   /// The contents of script and style elements, in order.
   private(set) var rawTexts: [String] = []
-  /// Each picture inside the page, from `<svg` to its end.
+  /// Each image inside the page, from `<svg` to its end.
   let drawings: [String]
 
   private static let voidNames: Set<String> = ["meta", "img", "br", "link", "input", "hr"]

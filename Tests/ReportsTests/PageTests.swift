@@ -19,11 +19,11 @@ import Testing
       metrics: SyntheticRun.lines(40) {
         #""reward": 0.\#($0 + 10), "rewardStandardError": 0.01, "klDivergence": \#($0), "flat": 2"#
       })
-    try run.writePicture("before")
-    try run.writePicture("after", shade: 200)
-    for iteration in [10, 20, 9] { try run.writePicture("samples-0000\(iteration)") }
-    try run.writePicture(#"a"onerror="alert(2)"#)
-    try run.writeVideo("film", byteCount: 400)
+    try run.writeImage("before")
+    try run.writeImage("after", shade: 200)
+    for iteration in [10, 20, 9] { try run.writeImage("samples-0000\(iteration)") }
+    try run.writeImage(#"a"onerror="alert(2)"#)
+    try run.writeVideo("video", byteCount: 400)
     return run
   }
 
@@ -57,7 +57,7 @@ import Testing
     }
   }
 
-  @Test func pageIsSoundAndAlone() throws {
+  @Test func pageIsValidAndAlone() throws {
     let run = try fullRun()
     let report = try run.report()
     let page = PageCheck(report.html)
@@ -109,7 +109,7 @@ import Testing
     #expect(before.upperBound < after.lowerBound)
     // One side alone waits for the other.
     let half = try SyntheticRun()
-    try half.writePicture("hands-before")
+    try half.writeImage("hands-before")
     let halfHTML = try half.report().html
     #expect(halfHTML.contains("not there yet") && halfHTML.contains("<h3>hands</h3>"))
   }
@@ -117,9 +117,9 @@ import Testing
   @Test func newestPictureIsLarge() throws {
     let html = try fullRun().report().html
     let large = try #require(
-      html.firstMatch(of: #/<figure class="picture large">.*?<figcaption>(.*?)</#)
+      html.firstMatch(of: #/<figure class="image large">.*?<figcaption>(.*?)</#)
     ).output.1
     #expect(large == "samples 20")
-    #expect(PageCheck(html).count("figure", class: "picture") == 4)
+    #expect(PageCheck(html).count("figure", class: "image") == 4)
   }
 }

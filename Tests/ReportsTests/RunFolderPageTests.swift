@@ -13,7 +13,7 @@ import Training
     var iterations = 12
   }
 
-  @Test func timesAreThoseOfTheNewestSoundCheckpoint() throws {
+  @Test func timesAreThoseOfTheNewestValidCheckpoint() throws {
     let parent = try SyntheticRun()
     defer { withExtendedLifetime(parent) {} }
     let path = parent.path + "/inner"
@@ -63,18 +63,18 @@ import Training
   @Test func everyCommandsSettingsSayHowLongItRuns() throws {
     func count(_ settings: some RunConfiguration) throws -> Int? {
       let outline = try SettingsOutline(yaml: settings.yaml())
-      return RunKind(outline).iterationCount(outline)
+      return RunKind(outline).iterations(outline)
     }
     let pretrain = PolicyPretrainingSettings()
     #expect(try count(pretrain) == pretrain.training.batchCount)
     let finetune = PolicyFineTuningSettings()
-    #expect(try count(finetune) == finetune.training.iterationCount)
+    #expect(try count(finetune) == finetune.training.iterations)
     let image = ImageTrainingSettings()
     #expect(try count(image) == image.training.batchCount)
     let weights = ImageFineTuningSettings()
-    #expect(try count(weights) == weights.training.iterationCount)
+    #expect(try count(weights) == weights.training.iterations)
     let noise = NoiseOptimizationSettings()
-    #expect(try count(noise) == noise.find.iterationCount)
+    #expect(try count(noise) == noise.find.iterations)
     var reward = RewardTrainingSettings()
     #expect(try count(reward) == reward.clip.optimization.stepCount)
     reward.kind = .classifier

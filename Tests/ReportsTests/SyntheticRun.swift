@@ -33,8 +33,8 @@ final class SyntheticRun {
     try data.write(to: URL(filePath: "\(path)/\(name)"))
   }
 
-  /// A picture of one color.
-  func writePicture(_ name: String, width: Int = 6, shade: UInt8 = 90) throws {
+  /// An image of one color.
+  func writeImage(_ name: String, width: Int = 6, shade: UInt8 = 90) throws {
     let image = Image(width: width, height: 4, channelCount: 3) { samples in
       samples.update(repeating: shade)
     }

@@ -15,8 +15,8 @@ import Testing
     #expect(wanted.attributes.count == 2)
     let seen = SeenAttributes(phrases: [.hand1: "two-handed sword", .hand2: "Wizard's book"])
     for attribute in wanted.attributes { #expect(seen.shows(attribute)) }
-    #expect(seen.share(of: wanted) == 1)
-    #expect(seen.share(of: parser.attributes(in: "nothing")) == nil)
+    #expect(seen.fraction(of: wanted) == 1)
+    #expect(seen.fraction(of: parser.attributes(in: "nothing")) == nil)
     let probabilities = AttributeProbabilities([.hand2: ["Wizard's book": 0.5]])
     let book = try #require(wanted[.hand2])
     #expect(probabilities.probability(of: book, in: .hand2) == 0.5)

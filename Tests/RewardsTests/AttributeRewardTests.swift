@@ -67,7 +67,7 @@ import Testing
     #expect(expression.terms.first?.kind.name == "attributes")
     #expect(expression.terms.first?.argument == folder.file("seer"))
     #expect(!expression.needsCLIP && expression.needsPrompts)
-    let (images, texts) = try Goldens.pictures(3)
+    let (images, texts) = try Goldens.images(3)
     let read = try expression.reward()
     #expect(read.name == words)
     #expect(

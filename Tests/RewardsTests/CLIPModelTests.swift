@@ -31,7 +31,7 @@ import TextToImage
     let cases = try JSONValue(path: "\(Goldens.folder)/clip.json").members["models"]?.members ?? [:]
     let goldens = try SafetensorsFile(path: "\(Goldens.folder)/clip.safetensors")
     #expect(cases.count >= 3)
-    var greatest: Float = 0
+    var maximum: Float = 0
     for (name, golden) in cases {
       let configuration = try CLIPConfiguration(
         json: try #require(golden.members["configuration"]), path: "config.json")
@@ -49,12 +49,12 @@ import TextToImage
       let texts = model.textFeatures(tokens).normalizedRows()
       let logits = images.matmul(texts.transposed()) * model.logitScale.value.exp()
       for (part, result) in [("image", images), ("text", texts), ("logits", logits)] {
-        let difference = greatestDifference(result, try goldens.tensor(named: "\(name)/\(part)"))
+        let difference = maxDifference(result, try goldens.tensor(named: "\(name)/\(part)"))
         #expect(difference <= 1e-4, "\(name), \(part): \(difference)")
-        greatest = max(greatest, difference)
+        maximum = max(maximum, difference)
       }
     }
-    print("greatest difference of \(cases.count) CLIP models: \(greatest)")
+    print("greatest difference of \(cases.count) CLIP models: \(maximum)")
   }
 
   @Test func picturesArePreparedAsByPillow() throws {
@@ -62,30 +62,30 @@ import TextToImage
     let processors = try #require(root.members["processors"]).members
     let goldens = try SafetensorsFile(path: "\(Goldens.folder)/clip.safetensors")
     let folder = try TemporaryFolder()
-    var greatest: Float = 0
+    var maximum: Float = 0
     for (name, settings) in processors {
       try settings.write(to: folder.file("preprocessor_config.json"))
       let processor = try CLIPImageProcessor(path: folder.file("preprocessor_config.json"))
       try processor.json.write(to: folder.file("written.json"))
       #expect(try CLIPImageProcessor(path: folder.file("written.json")) == processor, "\(name)")
-      let deviation = Tensor(processor.standardDeviation)
+      let std = Tensor(processor.standardDeviation)
       for index in 0..<4 {
-        let stored = try goldens.storedTensor(named: "picture \(index)")
+        let stored = try goldens.storedTensor(named: "image \(index)")
         let image = Image(
           width: stored.shape[1], height: stored.shape[0], channelCount: 3,
           samples: Tensor(stored).elements.map { UInt8($0) })
-        let expected = try goldens.tensor(named: "picture \(index)/\(name)")
+        let expected = try goldens.tensor(named: "image \(index)/\(name)")
         // In units of samples, 0 to 1.
-        let difference = greatestDifference(processor(image) * deviation, expected * deviation)
-        #expect(difference <= 2 / 255, "\(name), picture \(index): \(difference * 255) / 255")
-        greatest = max(greatest, difference)
+        let difference = maxDifference(processor(image) * std, expected * std)
+        #expect(difference <= 2 / 255, "\(name), image \(index): \(difference * 255) / 255")
+        maximum = max(maximum, difference)
       }
     }
     #expect(processors.count == 4)
-    print("greatest difference of preprocessing: \(greatest * 255) / 255")
+    print("greatest difference of preprocessing: \(maximum * 255) / 255")
   }
 
-  /// Scaled as a whole, it would be a picture of 400 thousand million pixels.
+  /// Scaled as a whole, it would be an image of 400 thousand million pixels.
   @Test func longStripsArePrepared() {
     let strip = Image(width: 1, height: 8_000_000, filledWith: Color(0x646464))
     var processor = CLIPImageProcessor(size: 224)
@@ -148,7 +148,7 @@ import TextToImage
     let model = Self.tinyModel()
     try model.write(folder: folder.file("model"))
     let read = try ImageTextModel(folder: folder.file("model"))
-    let (images, texts) = try Goldens.pictures(5)
+    let (images, texts) = try Goldens.images(5)
     #expect(read.features(of: images).elements == model.features(of: images).elements)
     #expect(read.features(of: texts).elements == model.features(of: texts).elements)
     #expect(read.model.configuration == model.model.configuration)
@@ -170,15 +170,15 @@ import TextToImage
   /// A text's features do not depend on the texts beside it.
   @Test func batchesDoNotMatter() throws {
     let model = Self.tinyModel()
-    let (images, texts) = try Goldens.pictures(21)
+    let (images, texts) = try Goldens.images(21)
     let together = model.features(of: texts)
-    let pictures = model.features(of: images)
+    let images = model.features(of: images)
     for index in [0, 7, 20] {
       #expect(
         model.features(of: [texts[index]]).elements
           == together.slice(index..<index + 1).elements)
       #expect(
-        model.features(of: [images[index]]).elements == pictures.slice(index..<index + 1).elements)
+        model.features(of: [images[index]]).elements == images.slice(index..<index + 1).elements)
     }
   }
 
@@ -190,7 +190,7 @@ import TextToImage
     let folder = try TemporaryFolder()
     let model = Self.tinyModel()
     try model.write(folder: folder.file("model"))
-    let (images, texts) = try Goldens.pictures(2)
+    let (images, texts) = try Goldens.images(2)
     for (index, image) in images.enumerated() {
       try image.writePNG(to: folder.file("\(index).png"))
     }
@@ -221,7 +221,7 @@ import TextToImage
     let printed = try JSONDecoder().decode(
       [Float].self, from: Data(contentsOf: URL(filePath: output)))
     let cosines = model.features(of: images).matmul(model.features(of: texts).transposed())
-    #expect(greatestDifference(cosines, Tensor(shape: [2, 2], elements: printed)) <= 1e-4)
+    #expect(maxDifference(cosines, Tensor(shape: [2, 2], elements: printed)) <= 1e-4)
   }
 
   @Test func unsupportedKeysAreRefusedByName() throws {

@@ -34,7 +34,7 @@ import Testing
   /// The mean of log-softmax of CLIP's cosines, by hand.
   @Test func scoreIsTheMeanLogProbability() throws {
     let model = CLIPModelTests.tinyModel()
-    let (images, _) = try Goldens.pictures(3)
+    let (images, _) = try Goldens.images(3)
     let prompts = ["a red robe and an axe", "an axe", "a red robe and an axe"]
     let reward = ChoiceReward(model, groups: groups, path: "phrases.txt")
     let scores = try reward.scores(images: images, prompts: prompts)

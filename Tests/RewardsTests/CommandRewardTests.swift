@@ -7,12 +7,12 @@ import Testing
 
 @testable import Rewards
 
-/// External judges, well and badly behaved.
+/// External scorers, well and badly behaved.
 @Suite(.serialized) struct CommandRewardTests {
-  private func judge(
+  private func scorer(
     _ script: String, count: Int = 3, timeLimit: Double = 20, in folder: TemporaryFolder
   ) throws -> [Float] {
-    let (images, texts) = try Goldens.pictures(count)
+    let (images, texts) = try Goldens.images(count)
     return try CommandReward(["/bin/sh", try folder.script(script)], timeLimit: timeLimit)
       .scores(images: images, prompts: texts)
   }
@@ -20,7 +20,7 @@ import Testing
   private func failure(_ script: String, timeLimit: Double = 20) throws -> RewardError? {
     let folder = try TemporaryFolder()
     let error = #expect(throws: RewardError.self, "\(script)") {
-      try judge(script, timeLimit: timeLimit, in: folder)
+      try scorer(script, timeLimit: timeLimit, in: folder)
     }
     #expect(error?.description.contains("\n") == false)
     return error
@@ -28,14 +28,14 @@ import Testing
 
   @Test func programsSeePicturesAndPrompts() throws {
     let folder = try TemporaryFolder()
-    let (images, texts) = try Goldens.pictures(3)
+    let (images, texts) = try Goldens.images(3)
     let script = """
       cp -r "$1" \(folder.path)/seen; cp "$2" \(folder.path)/prompts.json
       echo "$1" > \(folder.path)/where
       echo talk >&2
       echo '[1, -2.5e0, null]'
       """
-    let scores = try judge(script, in: folder)
+    let scores = try scorer(script, in: folder)
     #expect(scores[0] == 1 && scores[1] == -2.5 && scores[2].isNaN)
     for (index, image) in images.enumerated() {
       #expect(try Image(contentsOfFile: folder.file("seen/0000\(index).png")) == image)
@@ -50,7 +50,7 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: String(place.dropLast("/images".count))))
     #expect(
       try RewardScores([1, .nan]).values
-        == RewardScores(judge("echo '[1, NaN]'", count: 2, in: folder)).values)
+        == RewardScores(scorer("echo '[1, NaN]'", count: 2, in: folder)).values)
   }
 
   @Test func failuresAreTold() throws {
@@ -65,7 +65,7 @@ import Testing
     for (script, words) in [
       ("echo hello", "printed 'hello'"), ("true", "printed nothing"),
       ("echo '[1, 2]'", "a list of 2"),
-      ("echo '[1, 2, \"x\"]'", "for picture 3"), ("echo '{\"a\": 1}'", "expected a JSON list of 3"),
+      ("echo '[1, 2, \"x\"]'", "for image 3"), ("echo '{\"a\": 1}'", "expected a JSON list of 3"),
       ("echo '[1, 2, 3] 4'", "printed"),
     ] {
       let error = try failure(script)
@@ -73,9 +73,9 @@ import Testing
       #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
     }
 
-    let (images, texts) = try Goldens.pictures(1)
+    let (images, texts) = try Goldens.images(1)
     let missing = #expect(throws: RewardError.self) {
-      try CommandReward(["no-such-judge-\(getpid())"]).scores(images: images, prompts: texts)
+      try CommandReward(["no-such-score-\(getpid())"]).scores(images: images, prompts: texts)
     }
     #expect(missing?.kind == .launch)
     #expect(missing?.description.contains("No such file") == true)
@@ -102,12 +102,12 @@ import Testing
       let start = ContinuousClock.now
       if end == "wait" {
         let error = #expect(throws: RewardError.self) {
-          try judge(script, timeLimit: 0.7, in: folder)
+          try scorer(script, timeLimit: 0.7, in: folder)
         }
         #expect(error?.kind == .timeOut)
         #expect(error?.description.contains("0.7 s and was killed; it said: thinking") == true)
       } else {
-        #expect(try judge(script, in: folder) == [1, 2, 3])
+        #expect(try scorer(script, in: folder) == [1, 2, 3])
       }
       #expect(ContinuousClock.now - start < .seconds(15))
       let child = try String(contentsOfFile: folder.file(name), encoding: .utf8)
@@ -120,23 +120,23 @@ import Testing
     }
   }
 
-  /// A judge of minutes must not go on for a command that is no longer there.
+  /// A reward of minutes must not go on for a command that is no longer there.
   @Test func programsEndWithTheirCommand() throws {
     let folder = try TemporaryFolder()
-    try Image(width: 4, height: 4, filledWith: .white).writePNG(to: folder.file("picture.png"))
-    try folder.write("echo $$ > started; mv started process; exec sleep 300", to: "judge.sh")
+    try Image(width: 4, height: 4, filledWith: .white).writePNG(to: folder.file("image.png"))
+    try folder.write("echo $$ > started; mv started process; exec sleep 300", to: "score.sh")
     let command = try Attune.start(
-      ["reward", "score", "--reward", "command:sh judge.sh", "--prompt", "an elf", "picture.png"],
+      ["reward", "score", "--reward", "command:sh score.sh", "--prompt", "an elf", "image.png"],
       in: folder)
     let started = { FileManager.default.fileExists(atPath: folder.file("process")) }
     try command.wait(until: started)
     #expect(started())
     command.send(SIGKILL)
     _ = try command.finish()
-    let judge = try folder.text("process").trimmingCharacters(in: .newlines)
+    let scorer = try folder.text("process").trimmingCharacters(in: .newlines)
     let end = ContinuousClock.now + .seconds(10)
-    while isAlive(judge), ContinuousClock.now < end { usleep(10_000) }
-    #expect(!isAlive(judge), "process \(judge) is left")
+    while isAlive(scorer), ContinuousClock.now < end { usleep(10_000) }
+    #expect(!isAlive(scorer), "process \(scorer) is left")
   }
 
   @Test func floodsAreStopped() throws {

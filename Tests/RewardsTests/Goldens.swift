@@ -14,7 +14,7 @@ enum Goldens {
   }
 
   /// Painted dolls with their captions.
-  static func pictures(_ count: Int, seed: UInt64 = 5) throws -> (images: [Image], texts: [String])
+  static func images(_ count: Int, seed: UInt64 = 5) throws -> (images: [Image], texts: [String])
   {
     let composer = try composer()
     let dolls = (0..<count).map { composer.doll(seed: seed, index: $0) }
@@ -24,7 +24,7 @@ enum Goldens {
 
 extension TemporaryFolder {
   /// Writes a shell script and gives its path.
-  func script(_ text: String, _ name: String = "judge.sh") throws -> String {
+  func script(_ text: String, _ name: String = "score.sh") throws -> String {
     try write(text, to: name)
   }
 }

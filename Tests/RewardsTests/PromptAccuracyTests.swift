@@ -6,7 +6,7 @@ import Testing
 @testable import Rewards
 
 @Suite struct PromptAccuracyTests {
-  /// Every picture counts alike, however much its prompt asks for, and not at all if it asks for
+  /// Every image counts alike, however much its prompt asks for, and not at all if it asks for
   /// nothing.
   @Test func sharesAreThoseOfPictures() throws {
     let composer = try Goldens.composer()
@@ -14,7 +14,7 @@ import Testing
     let classifier = AttributeClassifier(
       .init(imageSize: 32, channels: [8, 8, 8], hiddenSize: 16),
       classes: AttributeClasses(composer.catalog), random: &random)
-    let (images, captions) = try Goldens.pictures(8)
+    let (images, captions) = try Goldens.images(8)
     let prompts = Array(captions.prefix(6)) + ["nothing at all", ""]
     var accuracy = PromptAccuracy(classifier: classifier)
     accuracy.add(Array(images.prefix(3)), prompts: Array(prompts.prefix(3)))
@@ -28,8 +28,8 @@ import Testing
       attributeCount += wanted.count
       expected.append(Double(wanted.count { seen.shows($0) }) / Double(wanted.count))
     }
-    #expect(accuracy.shares == expected)
-    #expect(accuracy.wholePictures == expected.map { $0 == 1 ? 1 : 0 })
+    #expect(accuracy.fractions == expected)
+    #expect(accuracy.completeImages == expected.map { $0 == 1 ? 1 : 0 })
     #expect(accuracy.bySlot.values.reduce(0) { $0 + $1.count } == attributeCount)
     #expect(accuracy.layers.isEmpty)
   }

@@ -28,7 +28,7 @@ import Testing
     ]
   }
 
-  @Test func trainedModelsJudgePictures() throws {
+  @Test func trainedModelsScoreImages() throws {
     let folder = try TemporaryFolder()
     try "seed: 3\n".write(toFile: folder.file("reward.yaml"), atomically: true, encoding: .utf8)
     for kind in ["clip", "classifier"] {
@@ -46,18 +46,18 @@ import Testing
       }
       #expect(sizes[1] < sizes[0], "\(sizes)")
     }
-    let (images, texts) = try Goldens.pictures(2)
+    let (images, texts) = try Goldens.images(2)
     for (index, image) in images.enumerated() {
       try image.writePNG(to: folder.file("\(index).png"))
     }
-    let judged = try attune(
+    let scored = try attune(
       [
         "reward", "score", "--reward", "0.5*clip + png-size", "--clip",
         folder.file("whole-clip/model"), "--prompt", texts[0], "--prompt", texts[1], "--json",
         folder.file("0.png"), folder.file("1.png"),
       ], in: folder)
-    #expect(judged.status == 0, "\(judged.output)")
-    try folder.write(judged.standardOutput, to: "report.json")
+    #expect(scored.status == 0, "\(scored.output)")
+    try folder.write(scored.standardOutput, to: "report.json")
     let report = try JSONValue(path: folder.file("report.json")).members
     let model = try ImageTextModel(folder: folder.file("whole-clip/model"))
     let clip = CLIPReward(model).scores(images: images, prompts: texts)
@@ -187,7 +187,7 @@ import Testing
 
   @Test func mistakesAreOneLine() throws {
     let folder = try TemporaryFolder()
-    let (images, _) = try Goldens.pictures(1)
+    let (images, _) = try Goldens.images(1)
     try images[0].writePNG(to: folder.file("a.png"))
     try "kind: clop\n".write(toFile: folder.file("bad.yaml"), atomically: true, encoding: .utf8)
     let script = try folder.script("echo oh no >&2; exit 4")

@@ -40,19 +40,19 @@ import Testing
         ]
       ),
       (
-        "command:python3 judge.py --scale=2+3 'two words'",
+        "command:python3 score.py --scale=2+3 'two words'",
         [
           .init(
-            weight: 1, name: "command", argument: "python3 judge.py --scale=2+3 'two words'",
-            words: ["python3", "judge.py", "--scale=2+3", "two words"])
+            weight: 1, name: "command", argument: "python3 score.py --scale=2+3 'two words'",
+            words: ["python3", "score.py", "--scale=2+3", "two words"])
         ]
       ),
       (
-        "0.5*command:'./judge \"a b\" c\\ d' + clip",
+        "0.5*command:'./score \"a b\" c\\ d' + clip",
         [
           .init(
-            weight: 0.5, name: "command", argument: "./judge \"a b\" c\\ d",
-            words: ["./judge", "a b", "c d"]),
+            weight: 0.5, name: "command", argument: "./score \"a b\" c\\ d",
+            words: ["./score", "a b", "c d"]),
           .init(weight: 1, name: "clip"),
         ]
       ),
@@ -74,7 +74,7 @@ import Testing
       ("clip +", "nothing"),
       ("clip clip", "'c'"), ("1.2.3*clip", "'1.2.3'"), ("aesthetic", "head"),
       ("command", "program"),
-      ("command:'judge", "closing"), ("command:", "nothing after"), ("png-size:3", "takes none"),
+      ("command:'score", "closing"), ("command:", "nothing after"), ("png-size:3", "takes none"),
       ("clip:a dog + 2*png-size", "quotes"), ("command:\"a 'b\"", "quotes closed"),
       ("*clip", "nothing"),
     ]
@@ -90,7 +90,7 @@ import Testing
 
   @Test func sumsBecomeRewards() throws {
     #expect(try RewardExpression("png-size").reward() is PNGSizeReward)
-    let sum = try RewardExpression("2*png-size + command:'judge a'").reward()
-    #expect(sum.name == "2.0*incompressibility + command:'judge a'")
+    let sum = try RewardExpression("2*png-size + command:'score a'").reward()
+    #expect(sum.name == "2.0*incompressibility + command:'score a'")
   }
 }

@@ -9,7 +9,7 @@ import Testing
 
 /// Rewards that need no training.
 @Suite struct RewardTests {
-  /// A judge that says what it is told.
+  /// A reward that says what it is told.
   private struct Fixed: ImageReward {
     let name = "fixed"
     let numbers: [Float]
@@ -19,7 +19,7 @@ import Testing
   @Test func sizesAreThoseOfTheFiles() throws {
     let folder = try TemporaryFolder()
     let flat = Image(width: 32, height: 32, filledWith: .white)
-    let (images, _) = try Goldens.pictures(1)
+    let (images, _) = try Goldens.images(1)
     let all = [flat, images[0]]
     var bytes: [Float] = []
     for image in all {
@@ -31,41 +31,41 @@ import Testing
     #expect(large == bytes.map { $0 / 1000 })
     #expect(small == large.map { -$0 })
     #expect(large[0] < large[1])
-    // Tensors are judged as the pictures that they would be saved as.
+    // Tensors are evaluated as the images that they would be saved as.
     let tensor = Tensor.stacked(all.map { $0.tensor(range: .zeroToOne) })
     #expect(
       try PNGSizeReward(.incompressibility).scores(images: tensor, prompts: ["", ""]) == large)
   }
 
   @Test func missingScoresAreCounted() throws {
-    let (images, texts) = try Goldens.pictures(4)
-    let scores = try Fixed(numbers: [1, .nan, 3, .infinity]).judged(images, prompts: texts)
+    let (images, texts) = try Goldens.images(4)
+    let scores = try Fixed(numbers: [1, .nan, 3, .infinity]).scored(images, prompts: texts)
     #expect(scores.values == [1, nil, 3, nil])
     #expect(scores.droppedCount == 2)
     #expect(scores.mean == 2)
     #expect(RewardScores([.nan]).mean == nil)
-    #expect(try scores.requiring(share: 0.5, of: "fixed") == scores)
+    #expect(try scores.requiring(fraction: 0.5, of: "fixed") == scores)
     let error = #expect(throws: RewardError.self) {
-      try scores.requiring(share: 0.75, of: "fixed")
+      try scores.requiring(fraction: 0.75, of: "fixed")
     }
     #expect(
       error?.description
-        == "reward 'fixed' gave no finite number for 2 of 4 pictures; correct the reward")
+        == "reward 'fixed' gave no finite number for 2 of 4 images; correct the reward")
   }
 
   @Test func sumsAreWeighted() throws {
-    let (images, texts) = try Goldens.pictures(3)
+    let (images, texts) = try Goldens.images(3)
     let sum = WeightedReward([
       (0.5, Fixed(numbers: [1, 2, .nan])), (-2, Fixed(numbers: [10, 20, 30])),
     ])
     #expect(sum.name == "0.5*fixed - 2.0*fixed")
-    let scores = try sum.judged(images, prompts: texts)
+    let scores = try sum.scored(images, prompts: texts)
     #expect(scores.values == [-19.5, -39, nil])
   }
 
   @Test func clipScoresAreCosines() throws {
     let model = CLIPModelTests.tinyModel()
-    let (images, texts) = try Goldens.pictures(6)
+    let (images, texts) = try Goldens.images(6)
     let own = CLIPReward(model).scores(images: images, prompts: texts)
     let cosines = model.features(of: images).matmul(model.features(of: texts).transposed())
     for index in images.indices {
@@ -83,7 +83,7 @@ import Testing
   @Test func aestheticHeadsAreChainsOfLinearLayers() throws {
     let folder = try TemporaryFolder()
     let model = CLIPModelTests.tinyModel()  // 12 features
-    let (images, texts) = try Goldens.pictures(3)
+    let (images, texts) = try Goldens.images(3)
     var random = RandomStream(seed: 8)
     let first = random.normal([5, 12])
     let firstBias = random.normal([5])
@@ -98,14 +98,14 @@ import Testing
     let expected =
       (features.matmul(first.transposed()) + firstBias).matmul(last.transposed()) + 2
     let scores = Tensor(deep.scores(images: images, prompts: texts))
-    #expect(greatestDifference(scores, expected.reshaped(to: [3])) <= 1e-4)
+    #expect(maxDifference(scores, expected.reshaped(to: [3])) <= 1e-4)
 
     try SafetensorsFile.write(
       ["weight": StoredTensor(first.slice(0..<1)), "bias": StoredTensor(Tensor([0]))],
       to: folder.file("linear.safetensors"))
     let linear = try AestheticReward(model, headPath: folder.file("linear.safetensors"))
     #expect(
-      greatestDifference(
+      maxDifference(
         Tensor(linear.scores(images: images, prompts: texts)),
         features.matmul(first.slice(0..<1).transposed()).reshaped(to: [3])) <= 1e-4)
 

@@ -29,7 +29,7 @@ import TestSupport
     settings.stepCount = stepCount
     settings.learningRate = 3e-3
     settings.warmUpStepCount = min(20, stepCount / 4)
-    settings.averageDecay = 0.95
+    settings.emaDecay = 0.95
     return settings
   }
 
@@ -74,12 +74,12 @@ import TestSupport
     for (name, parameter) in model.parameters {
       let expected = try #require(direct[parameter.leaf], "\(name)")
       let found = try #require(result.gradients[parameter.leaf], "\(name)")
-      let difference = greatestDifference(found, expected)
+      let difference = maxDifference(found, expected)
       #expect(difference <= 1e-5 * Float(max(1, norm)), "\(name): \(difference)")
     }
   }
 
-  /// The loss by hand for two pairs, and with what is true not held against a picture.
+  /// The loss by hand for two pairs, and with what is true not held against an image.
   @Test func lossIsTheMeanOfBothDirections() {
     let images = Tensor(shape: [2, 2], elements: [1, 0, 0, 1])
     let texts = Tensor(shape: [2, 2], elements: [0.8, 0.6, -0.6, 0.8])
@@ -94,7 +94,7 @@ import TestSupport
     let masked = ContrastiveLoss.value(
       images: images, texts: texts, logitScale: Tensor(Float(log(2.0))),
       isTrue: [true, true, false, true])
-    // Of the four logits only the second text's for the first picture is not counted.
+    // Of the four logits only the second text's for the first image is not counted.
     let half = cross(0.8, 0.6) / 2
     #expect(!(abs(Double(masked.scalar) - half) > 1e-6))
   }
@@ -113,7 +113,7 @@ import TestSupport
     let items = try #require(try training.validationMetrics()["itemAccuracy"])
     #expect(items > itemsBefore + 0.2, "\(itemsBefore) to \(items)")
 
-    // What is written judges as what was measured.
+    // What is written scores as what was measured.
     let folder = try TemporaryFolder()
     try training.write(folder: folder.file("model"))
     let read = try ImageTextModel(folder: folder.file("model"))
@@ -135,12 +135,12 @@ import TestSupport
     let folder = try TemporaryFolder()
     try training.write(folder: folder.file("model"))
     let read = try AttributeClassifier(folder: folder.file("model"))
-    let averaged = try training.averagedClassifier()
-    let (images, _) = try Goldens.pictures(4)
+    let averaged = try training.emaClassifier()
+    let (images, _) = try Goldens.images(4)
     #expect(read.seen(in: images) == averaged.seen(in: images))
     #expect(read.classes == averaged.classes)
 
-    // Half the bytes, the same judgements.
+    // Half the bytes, the same scores.
     try training.write(folder: folder.file("half"), elementType: .float16)
     let half = try AttributeClassifier(folder: folder.file("half"))
     #expect(half.seen(in: images) == averaged.seen(in: images))
@@ -206,7 +206,7 @@ import TestSupport
     }
   }
 
-  /// Questions are about every item; answers that are right too are not held against a picture.
+  /// Questions are about every item; answers that are right too are not held against an image.
   @Test func everyItemIsAskedFor() throws {
     func item(_ slot: DollSlot, _ phrase: String) -> DollItem {
       DollItem(slot: slot, file: "", phrase: phrase, noun: "thing", color: "")
@@ -218,7 +218,7 @@ import TestSupport
     ]
     let questions = ItemQuestions(about: dolls)
     #expect(questions.answers == ["a human", "a dagger", "a book", "an elf"])
-    // Cosines of the pictures with the answers, at a scale of 1.
+    // Cosines of the images with the answers, at a scale of 1.
     let cosines: [[Double]] = [
       [0.1, 0.2, 0.3, 0.4], [0.5, -0.1, 0.2, 0.3], [0.9, 0.8, -0.7, 0.6],
     ]
@@ -257,7 +257,7 @@ import TestSupport
     for row in 0..<64 {
       for column in 0..<64 {
         let asked = PromptAttributes(parsing: batch.captions[column], catalog: composer.catalog)
-        let expected = asked.share(presentIn: batch.dolls[row]) == 1
+        let expected = asked.fraction(presentIn: batch.dolls[row]) == 1
         #expect(truth[row * 64 + column] == expected)
         if row != column && expected { foreignCount += 1 }
       }
@@ -278,8 +278,8 @@ import TestSupport
     let error = #expect(throws: ConfigurationError.self) { try clip.validate() }
     #expect(error?.key == "optimization.warmUpStepCount")
     clip.optimization.stepCount = .max
-    let most = #expect(throws: ConfigurationError.self) { try clip.validate() }
-    #expect(most?.key == "optimization.stepCount")
+    let limit = #expect(throws: ConfigurationError.self) { try clip.validate() }
+    #expect(limit?.key == "optimization.stepCount")
     var classifier = ClassifierTrainingConfiguration()
     classifier.channels = [32, 60, 128]
     #expect(throws: ConfigurationError.self) { try classifier.validate() }

@@ -29,6 +29,6 @@ import Testing
     #expect(
       error.description
         == "iteration 1: 'unet.conv_in.weight' has 2 of 9 elements that are not finite; there is no "
-        + "checkpoint yet; a weight was so before this iteration: start from a sound model")
+        + "checkpoint yet; a weight was so before this iteration: start from a valid model")
   }
 }

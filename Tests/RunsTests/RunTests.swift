@@ -71,7 +71,7 @@ import Testing
     #expect(try SampleConfiguration.load(from: path + "/config.yaml").seed == 5)
   }
 
-  @Test func withoutASoundCheckpointNothingIsTouched() throws {
+  @Test func withoutAValidCheckpointNothingIsTouched() throws {
     let path = temporary.path + "/run"
     try train(.start(at: path, configuration: .init(), command: "test", log: quiet), stop: 3)
     let metrics = try String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8)

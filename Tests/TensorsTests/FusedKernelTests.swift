@@ -19,8 +19,8 @@ struct FusedKernelTests {
         (0..<size).reduce(0.0) { $0 + Double(q[i * size + $1]) * Double(k[j * size + $1]) }
           / Double(size).squareRoot()
       }
-      let greatest = scores.max() ?? 0
-      let weights = scores.map { Foundation.exp($0 - greatest) }
+      let maximum = scores.max() ?? 0
+      let weights = scores.map { Foundation.exp($0 - maximum) }
       let sum = weights.reduce(0, +)
       for d in 0..<size {
         result.append(

@@ -171,8 +171,8 @@ import Testing
 
   @Test func gaussianLogDensity() {
     let (x, mean) = (randomTensor([3, 4], seed: 43), randomTensor([4], seed: 44))
-    for deviation in [positive, Tensor(0.8)] {
-      checkGradients([x, mean, deviation]) {
+    for std in [positive, Tensor(0.8)] {
+      checkGradients([x, mean, std]) {
         $0[0].gaussianLogDensity(mean: $0[1], standardDeviation: $0[2])
       }
     }

@@ -39,7 +39,7 @@ import Testing
       testDescription: "a period that is not the usual one", groups: "0::/\n", mounts: unified,
       files: ["/sys/fs/cgroup/cpu.max": "200000 50000\n"], expected: 4),
     Machine(
-      testDescription: "the least of a group and those around it", groups: "0::/a/b/c\n",
+      testDescription: "the minimum of a group and those around it", groups: "0::/a/b/c\n",
       mounts: unified,
       files: [
         "/sys/fs/cgroup/a/b/c/cpu.max": "800000 100000\n",

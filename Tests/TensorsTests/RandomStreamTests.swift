@@ -112,7 +112,7 @@ import Testing
     let chosen = stream.choiceWithoutReplacement(20, below: 30)
     #expect(Set(chosen).count == 20 && chosen.allSatisfy { (0..<30).contains($0) })
     let draws = stream.choice(100_000, weights: [1, 0, 3])
-    let share = Double(draws.count { $0 == 2 }) / 100_000
-    #expect(!draws.contains(1) && abs(share - 0.75) < 0.01)
+    let fraction = Double(draws.count { $0 == 2 }) / 100_000
+    #expect(!draws.contains(1) && abs(fraction - 0.75) < 0.01)
   }
 }

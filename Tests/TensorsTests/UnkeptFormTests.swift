@@ -31,7 +31,7 @@ import Testing
     let x = random([200, 2_000], seed: 1)
     let weight = random([2_100, 2_000], seed: 2)
     let bias = random([2_100], seed: 3)
-    #expect(weight.count > MatrixProducts.greatestTransientCount)
+    #expect(weight.count > MatrixProducts.maxTransientCount)
     for activation in [Activation.identity, .gelu] {
       let kept = x.linear(weight: weight, bias: bias, activation: activation)
       let other = x.linear(weight: unkept(weight), bias: bias, activation: activation)
@@ -48,7 +48,7 @@ import Testing
     let x = random([2, 7, 8, 1_000], seed: 1)
     let weight = random([480, 1_000, 3, 3], seed: 2)
     let bias = random([480], seed: 3)
-    #expect(weight.count > MatrixProducts.greatestTransientCount)
+    #expect(weight.count > MatrixProducts.maxTransientCount)
     let kept = x.convolved2D(weight: weight, bias: bias, stride: 2, padding: 1)
     let other = x.convolved2D(weight: unkept(weight), bias: bias, stride: 2, padding: 1)
     #expect(kept.shape == [2, 4, 4, 480])
@@ -63,8 +63,8 @@ import Testing
     let direct = x.convolved2D(weight: weight, bias: bias, padding: 1)
     let winograd = WinogradConvolution.forward(x, weight: weight, bias: bias)
     let difference = (direct - winograd).absolute().elements.max() ?? .nan
-    let greatest = winograd.absolute().elements.max() ?? 0
-    #expect(difference > 0 && difference <= 1e-4 * greatest)
+    let maximum = winograd.absolute().elements.max() ?? 0
+    #expect(difference > 0 && difference <= 1e-4 * maximum)
   }
 
   /// What is kept is counted, and what is gone is not.

@@ -1,9 +1,10 @@
 import Tensors
 import Testing
 
-/// Checks shapes and elements: |actual - expected| <= relative * max|expected| + absolute. NaN fails.
+/// Checks shapes and elements: |actual - expected| <= relative * max|expected| + absolute. NaN
+/// fails.
 ///
-/// - Returns: the greatest difference over the greatest expected magnitude, if shapes agree.
+/// - Returns: the maximum difference over the maximum expected magnitude, if shapes agree.
 @discardableResult
 public func expectClose(
   _ actual: Tensor?, _ expected: Tensor, relative: Float = 1e-5, absolute: Float = 1e-7,
@@ -15,7 +16,7 @@ public func expectClose(
       sourceLocation: sourceLocation)
     return .infinity
   }
-  let tolerance = relative * expected.greatestMagnitude + absolute
+  let tolerance = relative * expected.maxMagnitude + absolute
   for (index, (a, e)) in zip(actual.elements, expected.elements).enumerated()
   where !(abs(a - e) <= tolerance) {
     Issue.record(
@@ -26,23 +27,23 @@ public func expectClose(
   return relativeError(actual, expected)
 }
 
-/// The greatest difference of two tensors over the greatest expected magnitude; NaN if any element is,
-/// infinite if the shapes differ.
+/// The maximum difference of two tensors over the maximum expected magnitude; NaN if any element
+/// is, infinite if the shapes differ.
 public func relativeError(_ actual: Tensor, _ expected: Tensor) -> Float {
-  greatestDifference(actual, expected) / max(expected.greatestMagnitude, .leastNormalMagnitude)
+  maxDifference(actual, expected) / max(expected.maxMagnitude, .leastNormalMagnitude)
 }
 
-/// The greatest difference of two tensors; NaN if any element is, infinite if the shapes differ.
-public func greatestDifference(_ actual: Tensor, _ expected: Tensor) -> Float {
+/// The maximum difference of two tensors; NaN if any element is, infinite if the shapes differ.
+public func maxDifference(_ actual: Tensor, _ expected: Tensor) -> Float {
   guard actual.shape == expected.shape else { return .infinity }
-  var greatest: Float = 0
+  var maximum: Float = 0
   for (a, e) in zip(actual.elements, expected.elements) {
     let difference = abs(a - e)
-    greatest = difference.isNaN || greatest.isNaN ? .nan : max(greatest, difference)
+    maximum = difference.isNaN || maximum.isNaN ? .nan : max(maximum, difference)
   }
-  return greatest
+  return maximum
 }
 
 extension Tensor {
-  fileprivate var greatestMagnitude: Float { elements.map { abs($0) }.max() ?? 0 }
+  fileprivate var maxMagnitude: Float { elements.map { abs($0) }.max() ?? 0 }
 }

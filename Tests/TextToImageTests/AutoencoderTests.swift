@@ -18,7 +18,7 @@ import Testing
   @Test func latentsAndImagesAreThoseOfDiffusers() throws {
     let goldens = try NetworkGoldens("autoencoders")
     #expect(goldens.cases.count >= 5)
-    var greatest: Float = 0
+    var maximum: Float = 0
     for (name, golden) in goldens.cases {
       let network = try network(try #require(golden["configuration"]))
       let configuration = network.configuration
@@ -40,7 +40,7 @@ import Testing
       for (part, result) in results {
         let error = relativeError(result, try goldens.result("\(name)/\(part)"))
         #expect(error <= 1e-4, "\(name), \(part): relative error \(error)")
-        greatest = max(greatest, error)
+        maximum = max(maximum, error)
       }
       let scaled = network.scaled(latents)
       #expect(relativeError(network.unscaled(scaled), latents) <= 1e-5)
@@ -48,7 +48,7 @@ import Testing
         relativeError(
           scaled, (latents - configuration.shiftFactor) * configuration.scalingFactor) == 0)
     }
-    print("greatest relative error of \(goldens.cases.count) autoencoders: \(greatest)")
+    print("greatest relative error of \(goldens.cases.count) autoencoders: \(maximum)")
   }
 
   @Test func samplesSpreadAsTheVarianceSays() {

@@ -101,26 +101,26 @@ import TestSupport
     let before = model.parameters.values
     let loss = try training.step().loss
     #expect(loss.isFinite && loss > 0)
-    let changed = model.parameters.values.filter { greatestDifference($1, before[$0]!) > 0 }
+    let changed = model.parameters.values.filter { maxDifference($1, before[$0]!) > 0 }
     #expect(changed.count > 50 && changed.keys.allSatisfy { $0.hasPrefix("unet.") })
     let unetCount = model.unet.parameters.elementCount
     #expect(training.parameterCount == unetCount)
   }
 
-  @Test func averagedWeightsComeAndGo() throws {
+  @Test func emaWeightsComeAndGo() throws {
     let training = try training()
     _ = try steps(training, 3)
     let current = training.trainingState().tensors(under: "weights")
     let average = training.trainingState().tensors(under: "average")
-    training.withAveragedWeights { model in
+    training.withEMAWeights { model in
       for (name, value) in average where name.hasPrefix("unet.") {
-        #expect(greatestDifference(model.parameters[name]!.value, value) == 0)
+        #expect(maxDifference(model.parameters[name]!.value, value) == 0)
       }
     }
     for (name, value) in current {
-      #expect(greatestDifference(training.model.parameters[name]!.value, value) == 0)
+      #expect(maxDifference(training.model.parameters[name]!.value, value) == 0)
     }
-    #expect(greatestDifference(current["unet.conv_in.bias"]!, average["unet.conv_in.bias"]!) > 0)
+    #expect(maxDifference(current["unet.conv_in.bias"]!, average["unet.conv_in.bias"]!) > 0)
   }
 
   @Test func weightsFollowSNR() throws {
@@ -190,7 +190,7 @@ import TestSupport
       let first = losses.prefix(40).reduce(0, +) / 40
       let last = losses.suffix(40).reduce(0, +) / 40
       #expect(last < 0.6 * first, "the loss went from \(first) to \(last)")
-      try training.withAveragedWeights { model in
+      try training.withEMAWeights { model in
         var settings = GenerationSettings()
         settings.stepCount = 10
         settings.guidance.scale = 2

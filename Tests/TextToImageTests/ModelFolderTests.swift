@@ -23,13 +23,13 @@ import Testing
     let copy = tiny.sibling("copy")
     defer { withExtendedLifetime(tiny) {} }
     // Twice, since the second replaces the first: single files, then shards.
-    for most in [Int.max, 50_000] {
-      try model.write(folder: copy, mostShardByteCount: most)
+    for limit in [Int.max, 50_000] {
+      try model.write(folder: copy, maxShardByteCount: limit)
       let read = try TextToImageModel(folder: copy)
-      #expect(try greatestDifference(images(read), expected) == 0)
+      #expect(try maxDifference(images(read), expected) == 0)
       #expect(read.fingerprint == model.fingerprint)
       let index = "\(copy)/unet/diffusion_pytorch_model.safetensors.index.json"
-      #expect(FileManager.default.fileExists(atPath: index) == (most == 50_000))
+      #expect(FileManager.default.fileExists(atPath: index) == (limit == 50_000))
     }
     // Weights that came as float16 lose nothing as float16.
     try model.write(folder: copy, elementType: .float16)
@@ -42,7 +42,7 @@ import Testing
     try pixels.write(folder: copy)
     let read = try TextToImageModel(folder: copy)
     #expect(read.autoencoder == nil)
-    #expect(try greatestDifference(images(read), images(pixels)) == 0)
+    #expect(try maxDifference(images(read), images(pixels)) == 0)
     #expect(!FileManager.default.fileExists(atPath: "\(copy)/vae"))
   }
 
@@ -103,13 +103,13 @@ import Testing
       (try TinyModel.inPixelSpace(model), .float32, .max),
     ]
     defer { withExtendedLifetime(tiny) {} }
-    for (index, (model, elementType, most)) in cases.enumerated() {
-      try model.write(folder: written, elementType: elementType, mostShardByteCount: most)
+    for (index, (model, elementType, limit)) in cases.enumerated() {
+      try model.write(folder: written, elementType: elementType, maxShardByteCount: limit)
       _ = try python.run(
         program, [written, result] + TinyModel.prompts + TinyModel.negativePrompts)
       let expected = try SafetensorsFile(path: result).tensor(named: "images")
       let read = try TextToImageModel(folder: written)
-      let difference = greatestDifference(try images(read), expected)
+      let difference = maxDifference(try images(read), expected)
       #expect(difference <= 2 / 255, "case \(index): \(difference)")
       print("\(test), case \(index): greatest difference \(difference * 255) / 255")
     }
@@ -158,7 +158,7 @@ import Testing
     let model = try tiny.load()
     let base = "diffusion_pytorch_model"
     for shards in [false, true] {
-      try model.write(folder: tiny.folder, mostShardByteCount: shards ? 50_000 : .max)
+      try model.write(folder: tiny.folder, maxShardByteCount: shards ? 50_000 : .max)
       var current = shards ? "\(base).safetensors.index.json" : "\(base).safetensors"
       let names =
         shards

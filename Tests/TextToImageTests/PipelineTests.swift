@@ -31,7 +31,7 @@ import Testing
 
   @Test func imagesAreThoseOfDiffusers() throws {
     let pipeline = TextToImagePipeline(try TinyModel().load())
-    var greatest: Float = 0
+    var maximum: Float = 0
     var names = Set(goldens.names)
     let plain = try goldens.tensor(named: "ddim")
     for name in goldens.names where !["velocity", "pixels"].contains(name) {
@@ -39,11 +39,11 @@ import Testing
         prompts: TinyModel.prompts, negativePrompts: TinyModel.negativePrompts,
         seeds: TinyModel.seeds, settings: settings(of: name))
       let expected = try goldens.tensor(named: name)
-      let difference = greatestDifference(images, expected)
+      let difference = maxDifference(images, expected)
       #expect(difference <= 2 / 255, "\(name): \(difference)")
       // No golden is met by another's settings.
-      #expect(name == "ddim" || greatestDifference(expected, plain) > 3 * difference, "\(name)")
-      greatest = max(greatest, difference)
+      #expect(name == "ddim" || maxDifference(expected, plain) > 3 * difference, "\(name)")
+      maximum = max(maximum, difference)
       names.remove(name)
     }
     let model = pipeline.model
@@ -54,13 +54,13 @@ import Testing
       let images = try TextToImagePipeline(model).images(
         prompts: TinyModel.prompts, negativePrompts: TinyModel.negativePrompts,
         seeds: TinyModel.seeds, settings: settings(of: name))
-      let difference = greatestDifference(images, try goldens.tensor(named: name))
+      let difference = maxDifference(images, try goldens.tensor(named: name))
       #expect(difference <= 2 / 255, "\(name): \(difference)")
-      greatest = max(greatest, difference)
+      maximum = max(maximum, difference)
       names.remove(name)
     }
     #expect(names.isEmpty, "not compared: \(names)")
-    print("greatest difference of \(goldens.names.count) image pairs: \(greatest * 255) / 255")
+    print("greatest difference of \(goldens.names.count) image pairs: \(maximum * 255) / 255")
   }
 
   @Test func imagesDoNotDependOnTheBatch() throws {
@@ -79,12 +79,12 @@ import Testing
     ) { calls.append([$0, $1]) }
     #expect(calls == (1...8).map { [$0, 8] })
     #expect(together.shape == [3, 16, 16, 3])
-    #expect(greatestDifference(together, apart) <= 1e-4)
-    #expect(greatestDifference(together.slice(0..<1), together.slice(1..<2)) > 0.01)
+    #expect(maxDifference(together, apart) <= 1e-4)
+    #expect(maxDifference(together.slice(0..<1), together.slice(1..<2)) > 0.01)
     // One seed serves all prompts.
     let one = try pipeline.images(prompts: ["a cat", "a cat"], seeds: [2], settings: settings)
     #expect(
-      greatestDifference(
+      maxDifference(
         one,
         .concatenated(
           [together.slice(1..<2), together.slice(1..<2)], along: 0)) <= 1e-4)
@@ -99,7 +99,7 @@ import Testing
       prompts: TinyModel.prompts, negativePrompts: TinyModel.negativePrompts,
       seeds: TinyModel.seeds, settings: settings)
     let expected = try goldens.tensor(named: "ddim, no guidance")
-    #expect(greatestDifference(images, expected) <= 2 / 255)
+    #expect(maxDifference(images, expected) <= 2 / 255)
   }
 
   @Test func imagesDoNotDependOnTheThreads() throws {
@@ -125,13 +125,13 @@ import Testing
     let drawn = noise.noise([1] + shape)
     // torch.randn(1, 4, 8, 8), channels last.
     var torch = TorchRandom(seed: 5)
-    #expect(greatestDifference(drawn, torch.image(1, 4, 8, 8)) == 0)
+    #expect(maxDifference(drawn, torch.image(1, 4, 8, 8)) == 0)
     func images(_ noise: Tensor?) throws -> Tensor {
       try pipeline.images(
         prompts: ["a cat"], seeds: [5], settings: TinyModel.settings, initialNoise: noise)
     }
-    #expect(try greatestDifference(images(nil), images(drawn)) == 0)
-    #expect(try greatestDifference(images(nil), images(drawn * -1)) > 0.01)
+    #expect(try maxDifference(images(nil), images(drawn)) == 0)
+    #expect(try maxDifference(images(nil), images(drawn * -1)) > 0.01)
   }
 
   @Test func imagesBecomeSamplesAndBack() throws {
@@ -144,10 +144,10 @@ import Testing
     #expect(samples.shape == [2, 2, 3, 12])
     // Channel 3 c p + 2 dy + dx, as pixel_unshuffle has it: here c = 1, dy = 1, dx = 0.
     #expect(samples.elements[6] == images.elements[(1 * 6 + 0) * 3 + 1] * 2 - 1)
-    #expect(try greatestDifference(pixels.images(ofSamples: samples), images) <= 1e-6)
+    #expect(try maxDifference(pixels.images(ofSamples: samples), images) <= 1e-6)
     let latents = model.samples(ofImages: images)
     let expected = model.autoencoder.map { $0.scaled($0.encode(images * 2 - 1).mean) }
-    #expect(greatestDifference(latents, try #require(expected)) == 0)
+    #expect(maxDifference(latents, try #require(expected)) == 0)
   }
 
   @Test func impossibleRequestsAreErrors() throws {

@@ -11,7 +11,7 @@ import Testing
   @Test func statesAreThoseOfTransformers() throws {
     let goldens = try NetworkGoldens("texts")
     #expect(goldens.cases.count >= 5)
-    var greatest: Float = 0
+    var maximum: Float = 0
     for (name, golden) in goldens.cases {
       var random = RandomStream(seed: 1)
       let configuration = try CLIPTextConfiguration(
@@ -33,10 +33,10 @@ import Testing
       for (part, result) in results {
         let error = relativeError(result, try goldens.result("\(name)/\(part)"))
         #expect(error <= 1e-4, "\(name), \(part): relative error \(error)")
-        greatest = max(greatest, error)
+        maximum = max(maximum, error)
       }
     }
-    print("greatest relative error of \(goldens.cases.count) text encoders: \(greatest)")
+    print("greatest relative error of \(goldens.cases.count) text encoders: \(maximum)")
   }
 
   private struct Missing: Error {}

@@ -32,7 +32,7 @@ import Testing
   @Test func predictionsAreThoseOfDiffusers() throws {
     let goldens = try NetworkGoldens("unets")
     #expect(goldens.cases.count >= 16)
-    var greatest: Float = 0
+    var maximum: Float = 0
     for (name, golden) in goldens.cases {
       let network = try network(try #require(golden["configuration"]))
       let configuration = network.configuration
@@ -42,19 +42,19 @@ import Testing
         golden["width"]?.integer ?? 0)
       let prompt = random.normal([2, 7, configuration.promptSize ?? 12])
       let times = golden["times"]?.numbers ?? []
-      let timeSteps: Rowwise<Float> = times.count > 1 ? .perRow(times) : .shared(times[0])
+      let timeSteps: Broadcast<Float> = times.count > 1 ? .perRow(times) : .shared(times[0])
       let classes = classes(configuration, random: &random)
       let context = network.context(prompt)
       let result = network(sample, timeSteps: timeSteps, context: context, classes: classes)
       let error = relativeError(result, try goldens.result(name))
       #expect(error <= 1e-4, "\(name): relative error \(error)")
-      greatest = max(greatest, error)
+      maximum = max(maximum, error)
 
       // What is written is what was read.
       let again = try UNetConfiguration(json: configuration.json, path: "config.json")
       #expect(again == configuration, "\(name)")
     }
-    print("greatest relative error of \(goldens.cases.count) U-Nets: \(greatest)")
+    print("greatest relative error of \(goldens.cases.count) U-Nets: \(maximum)")
   }
 
   @Test func rowsDoNotDependOnTheBatch() throws {
@@ -83,7 +83,7 @@ import Testing
       let target = random.normal([4, 8, 8, 4])
       let hasClasses = network.configuration.classEmbedding != nil
       let loss: @Sendable (Range<Int>) -> ShardResult = { rows in
-        let times = Rowwise<Float>.perRow(rows.map { Float($0) * 100 })
+        let times = Broadcast<Float>.perRow(rows.map { Float($0) * 100 })
         let prediction = network(
           sample.slice(rows), timeSteps: times, context: network.context(prompt.slice(rows)),
           classes: hasClasses ? .numbers(rows.map { Float($0) }) : nil)

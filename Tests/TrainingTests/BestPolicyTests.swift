@@ -38,7 +38,7 @@ struct BestPolicyTests {
       try best.offer(policy, score: score, iteration: iteration)
       #expect(try kept() == expected)
     }
-    try best.offer(unjudged: policy, iteration: 7)
+    try best.offer(unscored: policy, iteration: 7)
     #expect(try kept() == "5")
   }
 
@@ -57,7 +57,7 @@ struct BestPolicyTests {
   /// A folder never stays without a policy.
   @Test func aLostPolicyIsWrittenAgain() throws {
     var best = BestPolicy(folder.url.path, resumed: nil)
-    try best.offer(unjudged: policy, iteration: 0)
+    try best.offer(unscored: policy, iteration: 0)
     #expect(try kept() == "0")
     try best.offer(policy, score: 2, iteration: 1)
     try FileManager.default.removeItem(atPath: best.path)

@@ -38,7 +38,7 @@ import Training
     settings.model = model
     settings.prompts = ["an elf in a red robe"]
     settings.reward = "png-size"
-    settings.find.iterationCount = 16
+    settings.find.iterations = 16
     change(&settings)
     let run = try Run.open(at: path, settings, command: "noise optimize")
     let job = try NoiseOptimizationJob(run)
@@ -48,7 +48,7 @@ import Training
   /// The same without a folder, for a model and a reward of one's own.
   private func learn(_ pipeline: TextToImagePipeline) throws -> [NoisePriorFile] {
     var configuration = FINDConfiguration()
-    configuration.iterationCount = 2
+    configuration.iterations = 2
     let find = try FIND(
       pipeline, prompts: ["an elf in a red robe"], reward: PNGSizeReward(.incompressibility),
       configuration: configuration)
@@ -59,14 +59,15 @@ import Training
   /// Sizes for a test.
   private func small(_ iterations: Int) -> (inout NoiseOptimizationSettings) -> Void {
     {
-      $0.find.iterationCount = iterations
+      $0.find.iterations = iterations
       $0.find.imageCount = 4
       $0.sampling.stepCount = 2
       $0.gridCount = 2
     }
   }
 
-  /// Run again with more iterations, the program goes on, to the same bits as one that never stopped.
+  /// Run again with more iterations, the program goes on, to the same bits as one that never
+  /// stopped.
   @Test func aRunGoesOn() throws {
     let (stopped, whole) = (folder.file("stopped"), folder.file("whole"))
     try optimize(model, stopped, change: small(1))

@@ -6,7 +6,8 @@ import TestSupport
 import Testing
 import Training
 
-/// The Swift program that README.md and docs/tutorials/library.md show: DPPO with a run folder and resume.
+/// The Swift program that README.md and docs/tutorials/library.md show: DPPO with a run folder and
+/// resume.
 @Suite struct TenLinesTests {
   private let folder: TemporaryFolder
 
@@ -17,9 +18,9 @@ import Training
   ) throws {
     var settings = PolicyFineTuningSettings()
     settings.checkpoint = checkpoint
-    settings.training.iterationCount = 20
-    settings.training.environmentCount = 10
-    settings.training.decisionCount = 100
+    settings.training.iterations = 20
+    settings.training.environments = 10
+    settings.training.rolloutSteps = 100
     change(&settings)
     let run = try Run.open(at: path, settings, command: "policy finetune")
     let job = try PolicyFineTuningJob(run)
@@ -29,19 +30,20 @@ import Training
   /// Sizes for a test.
   private func small(_ iterations: Int) -> (inout PolicyFineTuningSettings) -> Void {
     {
-      $0.training.iterationCount = iterations
-      $0.training.environmentCount = 2
-      $0.training.decisionCount = 3
+      $0.training.iterations = iterations
+      $0.training.environments = 2
+      $0.training.rolloutSteps = 3
       $0.training.batchSize = 20
-      $0.training.epochCount = 1
+      $0.training.epochs = 1
       $0.evaluation.interval = 2
       $0.evaluation.episodes = 1
-      $0.evaluation.filmedEpisodes = 0
+      $0.evaluation.videoEpisodes = 0
       $0.checkpointInterval = 1
     }
   }
 
-  /// Run again with more iterations, the program goes on, to the same bits as one that never stopped.
+  /// Run again with more iterations, the program goes on, to the same bits as one that never
+  /// stopped.
   @Test func aRunGoesOn() throws {
     let checkpoint = Repository.path("checkpoints/hopper-pretrained.safetensors")
     let (stopped, whole) = (folder.file("stopped"), folder.file("whole"))

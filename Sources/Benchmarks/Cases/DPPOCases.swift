@@ -36,7 +36,7 @@ extension BenchmarkCase {
         guard
           let policy = try? DPPOHopper.makeCheckpoint(seed: 1).makePolicy(
             exploration: DPPOHopper.configuration.exploration,
-            fineTuning: DPPOHopper.configuration.fineTunedCount)
+            fineTuning: DPPOHopper.configuration.fineTunedSteps)
         else { preconditionFailure("DPPO's numbers make no policy") }
         return { random in
           let observations = random.normal([40, 1, 11])

@@ -1,8 +1,8 @@
 import Foundation
 import Media
 
-/// Pictures that move everywhere.
-private enum MovingPicture {
+/// Images that move everywhere.
+private enum MovingImage {
   /// Drifting gradients with grain, and a disk that crosses them.
   static func frame(_ index: Int, width: Int, height: Int) -> Image {
     let time = Double(index) / 24
@@ -34,7 +34,7 @@ extension BenchmarkCase {
       BenchmarkCase(
         name: "video-\(codec.rawValue)-640x480", items: (frameCount, "frames")
       ) {
-        let frames = (0..<60).map { MovingPicture.frame($0, width: 640, height: 480) }
+        let frames = (0..<60).map { MovingImage.frame($0, width: 640, height: 480) }
         let path = FileManager.default.temporaryDirectory
           .appendingPathComponent("attune-benchmark-\(UUID()).mp4").path
         return { _ in

@@ -1,5 +1,5 @@
 // libpng reports errors by longjmp, which must not cross Swift frames. These functions catch it and
-// return a message instead. All pictures are 8 bits a sample, interleaved, rows without padding.
+// return a message instead. All images are 8 bits a sample, interleaved, rows without padding.
 #ifndef ATTUNE_CPNG_BRIDGE_H
 #define ATTUNE_CPNG_BRIDGE_H
 
@@ -32,7 +32,7 @@ int attune_png_read(
 
 void attune_png_close(attune_png_reader *reader);
 
-/// Encodes a picture of 1, 3 or 4 samples a pixel. Returns a buffer for `free` and its size in
+/// Encodes an image of 1, 3 or 4 samples a pixel. Returns a buffer for `free` and its size in
 /// `byte_count`, or NULL with `message` written.
 uint8_t *attune_png_encode(
     const uint8_t *pixels, uint32_t width, uint32_t height, int channel_count, size_t *byte_count,

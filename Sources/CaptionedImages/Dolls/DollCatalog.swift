@@ -4,9 +4,9 @@ import Media
 /// highest.
 public enum DollSlot: String, CaseIterable, Codable, CodingKeyRepresentable, Comparable, Sendable {
   case cloak, base, boots, legs, body
-  /// The hand on the left of the picture.
+  /// The hand on the left of the image.
   case hand1
-  /// The hand on the right of the picture.
+  /// The hand on the right of the image.
   case hand2
   case hair, head
 
@@ -35,7 +35,7 @@ public enum DollSlot: String, CaseIterable, Codable, CodingKeyRepresentable, Com
 /// The visible pixels of a layer.
 struct DollLayer: Sendable {
   struct Pixel: Sendable {
-    /// The position in the picture, row by row.
+    /// The position in the image, row by row.
     let position: Int
     let red: UInt8, green: UInt8, blue: UInt8, alpha: UInt8
   }
@@ -55,7 +55,7 @@ struct DollLayer: Sendable {
     }
   }
 
-  /// Lays the pixels over an opaque RGB picture, rounding as Pillow's `alpha_composite` does.
+  /// Lays the pixels over an opaque RGB image, rounding as Pillow's `alpha_composite` does.
   func draw(on samples: UnsafeMutableBufferPointer<UInt8>) {
     for pixel in pixels {
       let start = 3 * pixel.position
@@ -114,7 +114,7 @@ public struct Doll: Codable, Hashable, Sendable {
 
 /// Everything about a set of paper dolls but the pixels: items, and what may not go together.
 public struct DollCatalog: Codable, Hashable, Sendable {
-  /// Clothes and a thing in the right-hand side of the picture that no training picture combines.
+  /// Clothes and a thing in the right-hand side of the image that no training image combines.
   public struct HeldOutPair: Codable, Hashable, Sendable {
     /// A phrase of the slot `body`.
     public let body: String
@@ -130,7 +130,7 @@ public struct DollCatalog: Codable, Hashable, Sendable {
     public let doll: Doll
   }
 
-  /// Two items that must not be in one picture, by their positions in `items`.
+  /// Two items that must not be in one image, by their positions in `items`.
   public struct ForbiddenPair: Codable, Hashable, Sendable {
     /// The first position.
     public let first: Int
@@ -140,7 +140,7 @@ public struct DollCatalog: Codable, Hashable, Sendable {
 
   /// Every item, in the order of the file that lists them.
   public let items: [DollItem]
-  /// The pairs that must not be in one picture.
+  /// The pairs that must not be in one image.
   public let forbiddenPairs: [ForbiddenPair]
   /// The pairs that training must not show.
   public let heldOutPairs: [HeldOutPair]

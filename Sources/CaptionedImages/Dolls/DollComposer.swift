@@ -12,7 +12,7 @@ public struct DollComposer: Sendable {
   public let distribution: DollDistribution
   /// The color behind the dolls.
   public let background: Color
-  /// The size of every layer, and of the pictures.
+  /// The size of every layer, and of the images.
   public let width: Int, height: Int
   let layers: [DollLayer]
   let index: ItemIndex

@@ -25,7 +25,7 @@ public struct DollDistribution: Settings {
   /// The defaults: those of the data's README, made uneven.
   public init() {}
 
-  /// Weights and their sums are numbers, and the least is not 0.
+  /// Weights and their sums are numbers, and the minimum is not 0.
   public func checkRelations() throws {
     for (slot, probability) in presence.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       let key = "presence.\(slot.rawValue)"

@@ -1,9 +1,9 @@
 import Tensors
 
-/// Decides from pixels, without a trained judge, which item of a top layer a picture shows.
+/// Decides from pixels, without a trained network, which item of a top layer an image shows.
 ///
 /// An item that lies on top is drawn with known opaque pixels. Every candidate layer of the slot is
-/// laid over the picture; a pixel at root mean square distance `d` counts `tolerance^2 - d^2` for
+/// laid over the image; a pixel at root mean square distance `d` counts `tolerance^2 - d^2` for
 /// it, at least `-tolerance^2`. The candidate with the highest sum is the nearest, and it is near
 /// enough if the sum is above a share of what a perfect match would have. Sums, not means, because
 /// a small layer may be part of a larger one. The bound on a pixel is for what another layer
@@ -12,12 +12,12 @@ public struct LayerComparison: Sendable {
   /// The slots that may be asked for: nothing, or next to nothing, is painted over them.
   public static let slots: [DollSlot] = [.hand1, .hand2, .head]
 
-  /// When a picture shows an item.
+  /// When an image shows an item.
   public struct Threshold: Codable, Hashable, Sendable {
     /// The distance at which a pixel counts neither for nor against a candidate, where black is -1
     /// and white is 1.
     public var tolerance: Float
-    /// The least agreement of an item that the picture shows, -1 to 1.
+    /// The minimum agreement of an item that the image shows, -1 to 1.
     public var neededAgreement: Float
 
     /// Makes a threshold.
@@ -38,13 +38,13 @@ public struct LayerComparison: Sendable {
     public static let head = Threshold(tolerance: 0.3, neededAgreement: 0.6)
   }
 
-  /// The candidate that is nearest to a picture.
+  /// The candidate that is nearest to an image.
   public struct Match: Hashable, Sendable {
     /// The layer.
     public let item: DollItem
     /// The sum over its pixels as a share of that of a perfect match, -1 to 1.
     public let agreement: Float
-    /// Whether the picture shows it: `agreement` reaches the needed share.
+    /// Whether the image shows it: `agreement` reaches the needed share.
     public let isNearEnough: Bool
   }
 
@@ -57,7 +57,7 @@ public struct LayerComparison: Sendable {
 
   private struct Template: Sendable {
     let item: DollItem
-    /// Positions of first channels in the picture.
+    /// Positions of first channels in the image.
     let starts: [Int]
     /// Three elements for each position.
     let colors: [Float]
@@ -83,7 +83,7 @@ public struct LayerComparison: Sendable {
     self.templates = templates
   }
 
-  /// The item of a slot that is nearest to a picture `[H, W, 3]` of elements in -1...1; nil if the
+  /// The item of a slot that is nearest to an image `[H, W, 3]` of elements in -1...1; nil if the
   /// slot has no items.
   public func nearest(_ slot: DollSlot, in image: Tensor) -> Match? {
     precondition(
@@ -91,7 +91,7 @@ public struct LayerComparison: Sendable {
       "\(slot.rawValue) lies below other layers; its pixels say nothing certain")
     precondition(
       image.shape == [height, width, 3],
-      "the picture has shape \(image.shape), its layers \([height, width, 3])")
+      "the image has shape \(image.shape), its layers \([height, width, 3])")
     let threshold = slot == .head ? head : hand
     let square = threshold.tolerance * threshold.tolerance
     return image.withUnsafeElements { elements in
@@ -109,7 +109,7 @@ public struct LayerComparison: Sendable {
     }
   }
 
-  /// Whether a picture `[H, W, 3]` shows what a prompt asks for: one of the slots' nearest items
+  /// Whether an image `[H, W, 3]` shows what a prompt asks for: one of the slots' nearest items
   /// has the phrase and is near enough. Nil if no slot is among `slots`.
   public func shows(_ attribute: PromptAttribute, in image: Tensor) -> Bool? {
     let slots = attribute.slots.filter(LayerComparison.slots.contains)
@@ -120,7 +120,7 @@ public struct LayerComparison: Sendable {
     }
   }
 
-  /// Whether a picture `[H, W, 3]` shows all of a prompt's items in the top layers; nil if there
+  /// Whether an image `[H, W, 3]` shows all of a prompt's items in the top layers; nil if there
   /// are none.
   public func showsAll(of wanted: PromptAttributes, in image: Tensor) -> Bool? {
     let found = wanted.attributes.compactMap { shows($0, in: image) }
@@ -138,8 +138,8 @@ public struct LayerComparison: Sendable {
         let difference = elements[start + channel] - template.colors[3 * index + channel]
         distance += difference * difference
       }
-      let share = square - distance / 3
-      sum += share > -square ? share : -square
+      let fraction = square - distance / 3
+      sum += fraction > -square ? fraction : -square
     }
     return sum
   }

@@ -1,10 +1,10 @@
 import Tensors
 
-/// Pictures and what they show.
+/// Images and what they show.
 public struct CaptionedImages: Sendable {
-  /// The pictures, `[B, H, W, 3]` in -1...1.
+  /// The images, `[B, H, W, 3]` in -1...1.
   public let images: Tensor
-  /// One caption for each picture.
+  /// One caption for each image.
   public let captions: [String]
 
   /// Pairs `images`, `[B, H, W, 3]`, with a caption each.
@@ -17,18 +17,18 @@ public struct CaptionedImages: Sendable {
   }
 }
 
-/// Pairs of a picture and a caption, by number; may be asked from any thread.
+/// Pairs of an image and a caption, by number; may be asked from any thread.
 public protocol CaptionedImageSource: Sendable {
   /// The number of pairs; nil if there is one for every number from 0.
   var count: Int? { get }
-  /// Pixels in a row of each picture.
+  /// Pixels in a row of each image.
   var width: Int { get }
-  /// Rows of each picture.
+  /// Rows of each image.
   var height: Int { get }
 
   /// The pairs of the given numbers; the same number gives the same pair.
   ///
-  /// - Throws: an error that names the file if a picture cannot be read.
+  /// - Throws: an error that names the file if an image cannot be read.
   func batch(at indices: [Int]) throws -> CaptionedImages
 
   /// The captions of the pairs of the given numbers.
@@ -38,7 +38,7 @@ public protocol CaptionedImageSource: Sendable {
 }
 
 extension CaptionedImageSource {
-  /// The captions of pairs, for sources that cannot tell them apart from their pictures.
+  /// The captions of pairs, for sources that cannot tell them apart from their images.
   public func captions(at indices: [Int]) throws -> [String] { try batch(at: indices).captions }
 
   /// The batch that `order` gives next.

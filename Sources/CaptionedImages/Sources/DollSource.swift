@@ -9,13 +9,13 @@ public struct DollSource: CaptionedImageSource {
   public let seed: UInt64
   /// Which dolls are drawn.
   public let pairs: DollPairs
-  /// The size of the pictures in pixels.
+  /// The size of the images in pixels.
   public let width: Int, height: Int
 
   /// Which dolls are alike; nil if each is drawn for itself.
   public let groups: DollGroups?
 
-  /// Draws from a composer; without a size, pictures have that of the layers.
+  /// Draws from a composer; without a size, images have that of the layers.
   ///
   /// - Throws: `CaptionedDataError` if held-out pairs are asked for and the composer has none.
   public init(
@@ -33,7 +33,7 @@ public struct DollSource: CaptionedImageSource {
     self.groups = groups
     self.width = width ?? composer.width
     self.height = height ?? composer.height
-    precondition(self.width > 0 && self.height > 0, "pictures of \(self.width)x\(self.height)")
+    precondition(self.width > 0 && self.height > 0, "images of \(self.width)x\(self.height)")
   }
 
   /// Nil: there is a doll for every number.

@@ -3,13 +3,13 @@ import Foundation
 import Media
 import Tensors
 
-/// An npz file of pictures, `images` uint8 `[N, H, W, 3]`, and captions.
+/// An npz file of images, `images` uint8 `[N, H, W, 3]`, and captions.
 ///
-/// The captions are the lines of a text file beside it, `pictures.txt` for `pictures.npz`, or the
+/// The captions are the lines of a text file beside it, `images.txt` for `images.npz`, or the
 /// array `captions` of UTF-8 bytes, uint8 `[N, L]` padded with zeros, which
 /// `numpy.array([text.encode() for text in captions]).view("u1").reshape(N, -1)` makes.
 public struct ImageArraySource: CaptionedImageSource {
-  /// The size of the pictures in pixels.
+  /// The size of the images in pixels.
   public let width: Int, height: Int
   private let stored: StoredTensor
   private let captions: [String]
@@ -17,7 +17,7 @@ public struct ImageArraySource: CaptionedImageSource {
   /// The number of pairs.
   public var count: Int? { captions.count }
 
-  /// Reads a file. Pictures are scaled to cover the size and cut around the middle; without a
+  /// Reads a file. Images are scaled to cover the size and cut around the middle; without a
   /// size, they keep theirs.
   ///
   /// - Throws: `FileError` or `CaptionedDataError`, which name file and array.
@@ -33,7 +33,7 @@ public struct ImageArraySource: CaptionedImageSource {
     stored = images
     self.height = height ?? images.shape[1]
     self.width = width ?? images.shape[2]
-    precondition(self.width > 0 && self.height > 0, "pictures of \(self.width)x\(self.height)")
+    precondition(self.width > 0 && self.height > 0, "images of \(self.width)x\(self.height)")
     let sidecar = (path.hasSuffix(".npz") ? String(path.dropLast(4)) : path) + ".txt"
     if FileManager.default.fileExists(atPath: sidecar) {
       captions = try ImageArraySource.lines(of: sidecar, count: images.shape[0])
@@ -78,7 +78,7 @@ public struct ImageArraySource: CaptionedImageSource {
     let lines = try TextFile.lines(path: path).map(String.init)
     guard lines.count == count else {
       throw CaptionedDataError(
-        file: path, problem: "has \(lines.count) lines, expected one for each of \(count) pictures")
+        file: path, problem: "has \(lines.count) lines, expected one for each of \(count) images")
     }
     return lines
   }
@@ -111,9 +111,9 @@ public struct ImageArraySource: CaptionedImageSource {
 }
 
 extension Image {
-  /// The picture as RGB of another size: scaled until it covers it, and cut around the middle.
+  /// The image as RGB of another size: scaled until it covers it, and cut around the middle.
   ///
-  /// Pictures that grow by a whole factor keep hard edges, as sprites should.
+  /// Images that grow by a whole factor keep hard edges, as sprites should.
   func fitted(width: Int, height: Int, background: Color) -> Image {
     if self.width == width && self.height == height { return rgb(over: background) }
     let scale = max(Double(width) / Double(self.width), Double(height) / Double(self.height))
@@ -138,7 +138,7 @@ enum SampleTable {
   /// 1`.
   static let elements: [Float] = (0...255).map { 2 * (Float($0) / 255) - 1 }
 
-  /// RGB pictures of one size as a batch `[B, H, W, 3]`.
+  /// RGB images of one size as a batch `[B, H, W, 3]`.
   static func batch(_ images: [Image], width: Int, height: Int) -> Tensor {
     let size = width * height * 3
     return Tensor(shape: [images.count, height, width, 3]) { target in

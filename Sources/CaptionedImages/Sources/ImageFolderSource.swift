@@ -3,38 +3,38 @@ import Foundation
 import Media
 import Tensors
 
-/// A folder of PNG pictures with captions in `metadata.jsonl`, in `captions.tsv`, or in a text file
-/// beside each picture; the first of these that is there counts.
+/// A folder of PNG images with captions in `metadata.jsonl`, in `captions.tsv`, or in a text file
+/// beside each image; the first of these that is there counts.
 ///
 /// `metadata.jsonl` is that of Hugging Face's image folders, an object with `file_name` and `text`
 /// in each line. `captions.tsv` has the columns `file` and `caption`.
 public struct ImageFolderSource: CaptionedImageSource {
-  /// The size of the pictures in pixels.
+  /// The size of the images in pixels.
   public let width: Int, height: Int
   /// The color behind transparent pixels.
   public let background: Color
   private let entries: [CaptionedFile]
-  /// The pictures, if all of them fit the memory limit.
+  /// The images, if all of them fit the memory limit.
   private let images: [Image]?
 
   /// The number of pairs.
   public var count: Int? { entries.count }
 
-  /// Opens a folder. Pictures are scaled to cover the size and cut around the middle.
+  /// Opens a folder. Images are scaled to cover the size and cut around the middle.
   ///
   /// - Parameters:
   ///   - path: the folder.
-  ///   - width: pixels in a row of the pictures that come out.
+  ///   - width: pixels in a row of the images that come out.
   ///   - height: rows of them.
   ///   - background: lies behind transparent pixels.
-  ///   - memoryLimit: if the pictures that come out take no more bytes, all are read at once;
+  ///   - memoryLimit: if the images that come out take no more bytes, all are read at once;
   ///     otherwise each is read whenever it is asked for.
   /// - Throws: `FileError`, `ImageFileError` or `CaptionedDataError`, which name file and row.
   public init(
     path: String, width: Int, height: Int, background: Color = .white,
     memoryLimit: Int = 1 << 30
   ) throws {
-    precondition(width > 0 && height > 0, "pictures of \(width)x\(height)")
+    precondition(width > 0 && height > 0, "images of \(width)x\(height)")
     self.width = width
     self.height = height
     self.background = background
@@ -48,7 +48,7 @@ public struct ImageFolderSource: CaptionedImageSource {
 
   /// The pairs of the given numbers, which are those of rows, or of files by name.
   ///
-  /// - Throws: `ImageFileError` if a picture cannot be read.
+  /// - Throws: `ImageFileError` if an image cannot be read.
   public func batch(at indices: [Int]) throws -> CaptionedImages {
     let chosen = try indices.map { index in
       precondition(entries.indices.contains(index), "pair \(index) of \(entries.count)")
@@ -64,17 +64,17 @@ public struct ImageFolderSource: CaptionedImageSource {
   public func captions(at indices: [Int]) -> [String] { indices.map { entries[$0].caption } }
 }
 
-/// A picture in a folder and its caption.
+/// An image in a folder and its caption.
 struct CaptionedFile: Sendable {
   let path: String
   let caption: String
 
-  /// Reads the picture at a size.
+  /// Reads the image at a size.
   func image(width: Int, height: Int, background: Color) throws -> Image {
     try Image(contentsOfFile: path).fitted(width: width, height: height, background: background)
   }
 
-  /// The pictures of a folder by the first list of captions that it has.
+  /// The images of a folder by the first list of captions that it has.
   static func list(inFolder folder: String) throws -> [CaptionedFile] {
     let metadata = folder + "/metadata.jsonl"
     let table = folder + "/captions.tsv"
@@ -88,7 +88,7 @@ struct CaptionedFile: Sendable {
       }
     if !files.isEmpty { return files }
     throw CaptionedDataError(
-      file: folder, problem: "has no captioned pictures",
+      file: folder, problem: "has no captioned images",
       advice: "expected PNG files with metadata.jsonl, captions.tsv or a .txt file for each")
   }
 

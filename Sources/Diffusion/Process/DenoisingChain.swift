@@ -6,7 +6,7 @@ import Tensors
 ///   - sample: the scaled sample `[B, ...]`: action chunks `[B, Tp, Da]`, images `[B, H, W, C]`.
 ///   - timeSteps: diffusion time, shared by the batch or one for each row.
 /// - Returns: the prediction, of the sample's shape.
-public typealias Denoiser = (_ sample: Tensor, _ timeSteps: Rowwise<Float>) -> Tensor
+public typealias Denoiser = (_ sample: Tensor, _ timeSteps: Broadcast<Float>) -> Tensor
 
 /// The networks along a chain: one for the first steps and another for the last K'.
 ///
@@ -17,20 +17,20 @@ public struct StagedDenoiser {
   /// Runs the last steps.
   public var fineTuned: Denoiser
   /// K', from 0 to the number of steps.
-  public var fineTunedCount: Int
+  public var fineTunedSteps: Int
 
   /// A pretrained network and its fine-tuned copy.
   public init(
-    frozen: @escaping Denoiser, fineTuned: @escaping Denoiser, fineTunedCount: Int
+    frozen: @escaping Denoiser, fineTuned: @escaping Denoiser, fineTunedSteps: Int
   ) {
     self.frozen = frozen
     self.fineTuned = fineTuned
-    self.fineTunedCount = fineTunedCount
+    self.fineTunedSteps = fineTunedSteps
   }
 
   /// The same network at all steps.
   public init(_ denoiser: @escaping Denoiser) {
-    self.init(frozen: denoiser, fineTuned: denoiser, fineTunedCount: 0)
+    self.init(frozen: denoiser, fineTuned: denoiser, fineTunedSteps: 0)
   }
 }
 

@@ -17,8 +17,8 @@ public struct DenoisingProcess: Sendable {
   public var noiseLimit: Float?
   /// The final sample is clamped to +- this: 1 in DPPO.
   public var finalLimit: Float?
-  /// The least deviation under which log-probabilities are taken: sigma_prob = 0.1 in DPPO. May
-  /// differ from the deviation that sampling used.
+  /// The minimum standard deviation under which log-probabilities are taken: sigma_prob = 0.1 in
+  /// DPPO. May differ from the standard deviation that sampling used.
   public var logProbabilityFloor: Float
 
   /// A process that samples as the sampler says unless told otherwise.
@@ -77,10 +77,10 @@ public struct DenoisingProcess: Sendable {
     from initialNoise: Tensor, keeping record: ChainRecord = .sampleOnly,
     keepsLogProbabilities: Bool = false, noise: inout some NoiseSource, denoiser: StagedDenoiser
   ) -> DenoisingChain {
-    let frozenCount = transitionCount - denoiser.fineTunedCount
+    let frozenCount = transitionCount - denoiser.fineTunedSteps
     precondition(
       (0...transitionCount).contains(frozenCount),
-      "cannot fine-tune \(denoiser.fineTunedCount) of \(transitionCount) denoising steps")
+      "cannot fine-tune \(denoiser.fineTunedSteps) of \(transitionCount) denoising steps")
     return chain(
       from: initialNoise, keeping: record, keepsLogProbabilities: keepsLogProbabilities,
       noise: &noise
@@ -93,7 +93,7 @@ public struct DenoisingProcess: Sendable {
   public func rollout<Failure: Error>(
     from initialNoise: Tensor, keeping record: ChainRecord = .sampleOnly,
     keepsLogProbabilities: Bool = false, noise: inout some NoiseSource,
-    denoiser: (_ sample: Tensor, _ timeSteps: Rowwise<Float>) throws(Failure) -> Tensor
+    denoiser: (_ sample: Tensor, _ timeSteps: Broadcast<Float>) throws(Failure) -> Tensor
   ) throws(Failure) -> DenoisingChain {
     try chain(
       from: initialNoise, keeping: record, keepsLogProbabilities: keepsLogProbabilities,
@@ -104,7 +104,7 @@ public struct DenoisingProcess: Sendable {
   private func chain<Failure: Error>(
     from initialNoise: Tensor, keeping record: ChainRecord, keepsLogProbabilities: Bool,
     noise: inout some NoiseSource,
-    denoiser: (Int, Tensor, Rowwise<Float>) throws(Failure) -> Tensor
+    denoiser: (Int, Tensor, Broadcast<Float>) throws(Failure) -> Tensor
   ) throws(Failure) -> DenoisingChain {
     let count = transitionCount
     let firstKept = count - record.transitionCount(of: count)
@@ -139,7 +139,7 @@ public struct DenoisingProcess: Sendable {
   ///   - indices: where the transitions stand among the sampler's time steps.
   ///   - denoiser: the network, with the condition of these `M` rows.
   public func logProbabilities(
-    from states: Tensor, to nextStates: Tensor, at indices: Rowwise<Int>, denoiser: Denoiser
+    from states: Tensor, to nextStates: Tensor, at indices: Broadcast<Int>, denoiser: Denoiser
   ) -> Tensor {
     precondition(
       states.shape == nextStates.shape,
@@ -156,7 +156,7 @@ public struct DenoisingProcess: Sendable {
   ///   - indices: where the transitions stand among the sampler's time steps.
   ///   - denoiser: the network, with the condition of these `M` rows.
   public func transition(
-    from states: Tensor, at indices: Rowwise<Int>, denoiser: Denoiser
+    from states: Tensor, at indices: Broadcast<Int>, denoiser: Denoiser
   ) -> Transition {
     guard let sampler = sampler as? any MarkovSampler else {
       preconditionFailure(
@@ -185,8 +185,8 @@ public struct DenoisingProcess: Sendable {
   }
 
   private func prediction<Failure: Error>(
-    _ sample: Tensor, at indices: Rowwise<Int>,
-    of denoiser: (Tensor, Rowwise<Float>) throws(Failure) -> Tensor
+    _ sample: Tensor, at indices: Broadcast<Int>,
+    of denoiser: (Tensor, Broadcast<Float>) throws(Failure) -> Tensor
   ) throws(Failure) -> Tensor {
     let prediction = try denoiser(
       sampler.modelInput(sample, at: indices), indices.map { sampler.timeSteps[$0] })
@@ -208,6 +208,6 @@ public struct DenoisingProcess: Sendable {
   }
 
   private func logProbability(of next: Tensor, under transition: Transition) -> Tensor {
-    transition.flooringDeviation(at: logProbabilityFloor).logProbability(of: next)
+    transition.flooringStd(at: logProbabilityFloor).logProbability(of: next)
   }
 }

@@ -21,20 +21,20 @@ public enum LogProbabilityReduction: String, Sendable, CaseIterable, Codable {
 }
 
 extension Tensor {
-  /// An element's log-density within the range that DPPO gives it: what lies beyond says nothing more
-  /// (`newlogprobs` in the reference).
+  /// An element's log-density within the range that DPPO gives it: what lies beyond says nothing
+  /// more (`newlogprobs` in the reference).
   public func limitedLogProbabilities() -> Tensor { clamped(to: -5, 2) }
 
   /// DPPO's likelihood of an action chunk: log-densities clamped per element, then averaged over
   /// the executed actions (arXiv:2409.00588, appendix; `newlogprobs` in the reference).
   ///
-  /// - Parameter executedCount: Ta, the actions that reach the environment.
+  /// - Parameter actionSteps: Ta, the actions that reach the environment.
   /// - Returns: `[B, Tp, Da]` to `[B]`.
-  public func meanOfExecutedLogProbabilities(executedCount: Int) -> Tensor {
+  public func meanOfExecutedLogProbabilities(actionSteps: Int) -> Tensor {
     precondition(
-      rank == 3 && (1...shape[1]).contains(executedCount),
-      "cannot average \(executedCount) executed actions of chunks of shape \(shape)")
-    let executed = slice(0..<executedCount, along: 1)  // [B, Ta, Da]
+      rank == 3 && (1...shape[1]).contains(actionSteps),
+      "cannot average \(actionSteps) executed actions of chunks of shape \(shape)")
+    let executed = slice(0..<actionSteps, along: 1)  // [B, Ta, Da]
     return LogProbabilityReduction.mean(executed.limitedLogProbabilities())
   }
 }

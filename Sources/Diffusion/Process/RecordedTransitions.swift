@@ -7,7 +7,7 @@ public struct RecordedTransitions: Sendable {
   /// The states after `[M, ...]`.
   public let nextStates: Tensor
   /// Where each transition stands among the sampler's time steps.
-  public let indices: Rowwise<Int>
+  public let indices: Broadcast<Int>
   /// The sample that each transition belongs to, to gather conditions, advantages and so on by.
   public let sampleRows: [Int]
   /// The place of each transition among its chain's kept ones: 0 is the noisiest.
@@ -60,7 +60,7 @@ public struct RecordedTransitions: Sendable {
   }
 
   private init(
-    states: Tensor, nextStates: Tensor, indices: Rowwise<Int>, sampleRows: [Int], positions: [Int]
+    states: Tensor, nextStates: Tensor, indices: Broadcast<Int>, sampleRows: [Int], positions: [Int]
   ) {
     self.states = states
     self.nextStates = nextStates

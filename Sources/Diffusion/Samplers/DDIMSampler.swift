@@ -5,7 +5,7 @@ import Tensors
 /// Denoising diffusion implicit models (Song et al., arXiv:2010.02502, equation 12): eta = 0 draws
 /// no noise, eta = 1 has the variance of DDPM.
 public struct DDIMSampler: MarkovSampler {
-  /// The share of DDPM's deviation in each transition.
+  /// The share of DDPM's standard deviation in each transition.
   public enum Eta: Sendable {
     /// The same for all.
     case fixed(Float)
@@ -39,8 +39,8 @@ public struct DDIMSampler: MarkovSampler {
   private let noiseScales: [Float]
   private let previousAlphaBars: [Float]
   private let previousSignalScales: [Float]
-  /// DDPM's deviations, for eta = 1.
-  private let fullDeviations: [Float]
+  /// DDPM's standard deviations, for eta = 1.
+  private let fullStds: [Float]
 
   /// - Parameters:
   ///   - schedule: the noise levels of training.
@@ -82,16 +82,17 @@ public struct DDIMSampler: MarkovSampler {
     self.previousAlphaBars = previousAlphaBars
     previousSignalScales = previousAlphaBars.map { $0.squareRoot() }
     // sigma(eta = 1), equation 16.
-    fullDeviations = times.indices.map { index in
+    fullStds = times.indices.map { index in
       let (alphaBar, previous) = (schedule.cumulativeAlphas[times[index]], previousAlphaBars[index])
       let variance = (1 - previous) / (1 - alphaBar) * (1 - alphaBar / previous)
       return max(variance, 0).squareRoot()
     }
   }
 
-  /// sqrt(previous alphaBar) x_0 + sqrt(1 - previous alphaBar - sigma^2) e, with deviation sigma.
+  /// sqrt(previous alphaBar) x_0 + sqrt(1 - previous alphaBar - sigma^2) e, with standard deviation
+  /// sigma.
   public func transition(
-    from sample: Tensor, prediction: Tensor, at indices: Rowwise<Int>
+    from sample: Tensor, prediction: Tensor, at indices: Broadcast<Int>
   ) -> Transition {
     let rank = sample.rank
     let signalScale = indices.entries(of: signalScales, rank: rank)
@@ -105,40 +106,40 @@ public struct DDIMSampler: MarkovSampler {
       ? (sample - signalScale * estimate) / noiseScale
       : predictionType.noise(
         prediction, sample: sample, signalScale: signalScale, noiseScale: noiseScale)
-    // 2. The deviation, and what it leaves of the noise.
-    let (deviation, direction) = spread(at: indices, rank: rank)
+    // 2. The standard deviation, and what it leaves of the noise.
+    let (std, direction) = spread(at: indices, rank: rank)
     // 3. The mean: towards x_0, and back along the noise.
     let mean =
       indices.entries(of: previousSignalScales, rank: rank) * estimate
       + direction * noise.limited(to: noiseLimit)
-    return Transition(mean: mean, standardDeviation: deviation)
+    return Transition(mean: mean, standardDeviation: std)
   }
 
-  /// sigma = eta times DDPM's deviation, nil if that is 0 for all rows, and
+  /// sigma = eta times DDPM's standard deviation, nil if that is 0 for all rows, and
   /// sqrt(1 - previous alphaBar - sigma^2).
   private func spread(
-    at indices: Rowwise<Int>, rank: Int
-  ) -> (deviation: Tensor?, direction: Tensor) {
+    at indices: Broadcast<Int>, rank: Int
+  ) -> (std: Tensor?, direction: Tensor) {
     switch eta {
     case .fixed(let eta):
       // Numbers only: no tensor operations for what is known beforehand.
-      let deviations = indices.map { fullDeviations[$0] * eta }
+      let stds = indices.map { fullStds[$0] * eta }
       let directions = indices.map { index in
-        let deviation = fullDeviations[index] * eta
-        return max(1 - previousAlphaBars[index] - deviation * deviation, 0).squareRoot()
+        let std = fullStds[index] * eta
+        return max(1 - previousAlphaBars[index] - std * std, 0).squareRoot()
       }
-      let isDeterministic = deviations.allSatisfy { $0 == 0 }
+      let isDeterministic = stds.allSatisfy { $0 == 0 }
       return (
-        isDeterministic ? nil : deviations.tensor(rank: rank), directions.tensor(rank: rank)
+        isDeterministic ? nil : stds.tensor(rank: rank), directions.tensor(rank: rank)
       )
     case .learned(let eta):
       // As in the reference, never quite 0.
-      let deviation = Tensor.maximum(
-        indices.entries(of: fullDeviations, rank: rank) * eta.value, Tensor(1e-10))
+      let std = Tensor.maximum(
+        indices.entries(of: fullStds, rank: rank) * eta.value, Tensor(1e-10))
       let previousAlphaBar = indices.entries(of: previousAlphaBars, rank: rank)
-      let left = 1 - previousAlphaBar - deviation.squared()
+      let left = 1 - previousAlphaBar - std.squared()
       // Nor is this: at 0, the gradient of a square root has no limit.
-      return (deviation, Tensor.maximum(left, Tensor(1e-20)).squareRoot())
+      return (std, Tensor.maximum(left, Tensor(1e-20)).squareRoot())
     }
   }
 }

@@ -26,13 +26,13 @@ public struct DDPMSampler: MarkovSampler {
   private let noiseScales: [Float]
   private let estimateCoefficients: [Float]
   private let sampleCoefficients: [Float]
-  private let deviations: [Float]
+  private let stds: [Float]
 
   /// - Parameters:
   ///   - schedule: the noise levels of training.
   ///   - predictionType: what the network predicts.
   ///   - spacing: how time steps are chosen from those of training.
-  ///   - variance: the deviation of the transitions.
+  ///   - variance: the standard deviation of the transitions.
   ///   - estimateLimit: estimates of x_0 are clamped to +- this.
   ///   - count: the number of denoising steps; all of the schedule's unless given.
   ///   - offset: `steps_offset` in diffusers.
@@ -53,8 +53,8 @@ public struct DDPMSampler: MarkovSampler {
     (signalScales, noiseScales) = schedule.scales(at: times, predictionType: predictionType)
     estimateCoefficients = posteriors.map(\.estimateCoefficient)
     sampleCoefficients = posteriors.map(\.sampleCoefficient)
-    deviations = zip(times, posteriors).map { time, posterior in
-      time == 0 ? 0 : posterior.deviation(variance)
+    stds = zip(times, posteriors).map { time, posterior in
+      time == 0 ? 0 : posterior.std(variance)
     }
   }
 
@@ -78,7 +78,7 @@ public struct DDPMSampler: MarkovSampler {
       variance = (1 - previousAlphaBar) / (1 - alphaBar) * beta
     }
 
-    func deviation(_ kind: Variance) -> Float {
+    func std(_ kind: Variance) -> Float {
       switch kind {
       case .fixedSmall, .fixedSmallLog: variance.squareRoot()
       case .fixedLarge: beta.squareRoot()
@@ -88,7 +88,7 @@ public struct DDPMSampler: MarkovSampler {
 
   /// A Gaussian about the posterior mean; deterministic at time step 0.
   public func transition(
-    from sample: Tensor, prediction: Tensor, at indices: Rowwise<Int>
+    from sample: Tensor, prediction: Tensor, at indices: Broadcast<Int>
   ) -> Transition {
     let rank = sample.rank
     // 1. The estimate of x_0, clamped.
@@ -101,9 +101,9 @@ public struct DDPMSampler: MarkovSampler {
     let mean =
       indices.entries(of: estimateCoefficients, rank: rank) * estimate
       + indices.entries(of: sampleCoefficients, rank: rank) * sample
-    // 3. Its deviation.
-    if indices.allSatisfy({ deviations[$0] == 0 }) { return Transition(mean: mean) }
+    // 3. Its standard deviation.
+    if indices.allSatisfy({ stds[$0] == 0 }) { return Transition(mean: mean) }
     return Transition(
-      mean: mean, standardDeviation: indices.entries(of: deviations, rank: rank))
+      mean: mean, standardDeviation: indices.entries(of: stds, rank: rank))
   }
 }

@@ -37,7 +37,7 @@ public struct DPMSolverSampler: Sampler {
   ///   - usesKarrasSigmas: spaces noise levels by Karras et al., arXiv:2206.00364, equation 5.
   ///   - lowersOrderAtEnd: makes the last of fewer than 15 steps one of first order;
   ///     `lower_order_final`.
-  ///   - endsAtCleanSample: ends at sigma = 0 rather than at the least level of the schedule;
+  ///   - endsAtCleanSample: ends at sigma = 0 rather than at the minimum level of the schedule;
   ///     `final_sigmas_type`.
   public init(
     _ schedule: NoiseSchedule, count: Int, predictionType: PredictionType = .noise,

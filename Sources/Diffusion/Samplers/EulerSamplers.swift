@@ -35,13 +35,13 @@ public struct EulerSampler: MarkovSampler {
   }
 
   /// y / sqrt(sigma^2 + 1)
-  public func modelInput(_ sample: Tensor, at indices: Rowwise<Int>) -> Tensor {
+  public func modelInput(_ sample: Tensor, at indices: Broadcast<Int>) -> Tensor {
     sample.scaledForNetwork(sigmas, at: indices)
   }
 
   /// One Euler step along d = (y - x_0) / sigma; deterministic.
   public func transition(
-    from sample: Tensor, prediction: Tensor, at indices: Rowwise<Int>
+    from sample: Tensor, prediction: Tensor, at indices: Broadcast<Int>
   ) -> Transition {
     let sigma = indices.entries(of: sigmas, rank: sample.rank)
     let next = indices.map { $0 + 1 }.entries(of: sigmas, rank: sample.rank)
@@ -64,7 +64,7 @@ public struct EulerAncestralSampler: MarkovSampler {
   /// What the network predicts.
   public let predictionType: PredictionType
   private let sigmas: [Float]
-  /// The deviation of the fresh noise.
+  /// The standard deviation of the fresh noise.
   private let upward: [Float]
   /// Where the Euler step ends.
   private let downward: [Float]
@@ -96,13 +96,13 @@ public struct EulerAncestralSampler: MarkovSampler {
   }
 
   /// y / sqrt(sigma^2 + 1)
-  public func modelInput(_ sample: Tensor, at indices: Rowwise<Int>) -> Tensor {
+  public func modelInput(_ sample: Tensor, at indices: Broadcast<Int>) -> Tensor {
     sample.scaledForNetwork(sigmas, at: indices)
   }
 
   /// A Gaussian about the Euler step; deterministic at the end.
   public func transition(
-    from sample: Tensor, prediction: Tensor, at indices: Rowwise<Int>
+    from sample: Tensor, prediction: Tensor, at indices: Broadcast<Int>
   ) -> Transition {
     let sigma = indices.entries(of: sigmas, rank: sample.rank)
     let estimate = predictionType.estimate(
@@ -135,7 +135,7 @@ public struct FlowMatchingEulerSampler: MarkovSampler {
 
   /// x + (sigma_next - sigma) flow; deterministic.
   public func transition(
-    from sample: Tensor, prediction: Tensor, at indices: Rowwise<Int>
+    from sample: Tensor, prediction: Tensor, at indices: Broadcast<Int>
   ) -> Transition {
     let sigma = indices.entries(of: noiseLevels, rank: sample.rank)
     let next = indices.map { $0 + 1 }.entries(of: noiseLevels, rank: sample.rank)

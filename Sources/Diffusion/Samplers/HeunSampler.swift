@@ -44,7 +44,7 @@ public struct HeunSampler: Sampler {
   }
 
   /// y / sqrt(sigma^2 + 1)
-  public func modelInput(_ sample: Tensor, at indices: Rowwise<Int>) -> Tensor {
+  public func modelInput(_ sample: Tensor, at indices: Broadcast<Int>) -> Tensor {
     sample.scaledForNetwork(sigmas, at: indices)
   }
 

@@ -12,7 +12,7 @@ public protocol Sampler: Sendable {
   var initialNoiseScale: Float { get }
 
   /// What the network sees of a sample; `scale_model_input` in diffusers.
-  func modelInput(_ sample: Tensor, at indices: Rowwise<Int>) -> Tensor
+  func modelInput(_ sample: Tensor, at indices: Broadcast<Int>) -> Tensor
 
   /// The transition from a sample of the index-th time step, given the network's prediction.
   ///
@@ -31,7 +31,7 @@ public protocol Sampler: Sendable {
 public protocol MarkovSampler: Sampler {
   /// The transitions from samples at the given indices of `timeSteps`.
   func transition(
-    from sample: Tensor, prediction: Tensor, at indices: Rowwise<Int>
+    from sample: Tensor, prediction: Tensor, at indices: Broadcast<Int>
   ) -> Transition
 }
 
@@ -53,7 +53,7 @@ extension Sampler {
   public var initialNoiseScale: Float { 1 }
 
   /// The sample as it is.
-  public func modelInput(_ sample: Tensor, at indices: Rowwise<Int>) -> Tensor { sample }
+  public func modelInput(_ sample: Tensor, at indices: Broadcast<Int>) -> Tensor { sample }
 }
 
 extension MarkovSampler {
@@ -78,7 +78,7 @@ public struct Transition: Sendable {
     self.standardDeviation = standardDeviation
   }
 
-  /// The next sample for the given standard normal noise: mean + deviation x noise.
+  /// The next sample for the given standard normal noise: mean + standard deviation x noise.
   public func sample(noise: Tensor) -> Tensor {
     guard let standardDeviation else { return mean }
     return mean + standardDeviation * noise
@@ -88,7 +88,7 @@ public struct Transition: Sendable {
   public func logProbability(of next: Tensor) -> Tensor {
     guard let standardDeviation else {
       preconditionFailure(
-        "a deterministic transition has no density: give the process a deviation floor")
+        "a deterministic transition has no density: give the process a standard deviation floor")
     }
     return next.gaussianLogDensity(mean: mean, standardDeviation: standardDeviation)
   }
@@ -97,19 +97,20 @@ public struct Transition: Sendable {
   /// differentiable:
   /// KL(N(m, s^2) || N(n, t^2)) = ((s / t)^2 - 1 - 2 ln(s / t) + ((m - n) / t)^2) / 2.
   public func divergence(from other: Transition) -> Tensor {
-    guard let standardDeviation, let otherDeviation = other.standardDeviation else {
+    guard let standardDeviation, let otherStd = other.standardDeviation else {
       preconditionFailure("a deterministic transition has no divergence from another")
     }
-    let ratio = standardDeviation / otherDeviation
-    let spread = ratio.squared() - 1 - 2 * ratio.log()  // 0 where the deviations are equal
-    return 0.5 * (spread + ((mean - other.mean) / otherDeviation).squared())
+    let ratio = standardDeviation / otherStd
+    let spread = ratio.squared() - 1 - 2 * ratio.log()  // 0 where the standard deviations are equal
+    return 0.5 * (spread + ((mean - other.mean) / otherStd).squared())
   }
 
-  /// The same transition with a deviation of at least `floor`; a deterministic one gets `floor`.
-  public func flooringDeviation(at floor: Float) -> Transition {
+  /// The same transition with a standard deviation of at least `floor`; a deterministic one gets
+  /// `floor`.
+  public func flooringStd(at floor: Float) -> Transition {
     guard floor > 0 else { return self }
-    let deviation = standardDeviation.map { Tensor.maximum($0, Tensor(floor)) } ?? Tensor(floor)
-    return Transition(mean: mean, standardDeviation: deviation)
+    let std = standardDeviation.map { Tensor.maximum($0, Tensor(floor)) } ?? Tensor(floor)
+    return Transition(mean: mean, standardDeviation: std)
   }
 }
 
@@ -121,7 +122,7 @@ extension Tensor {
   }
 
   /// y / sqrt(sigma^2 + 1): y scaled to the variance that the network was trained on.
-  func scaledForNetwork(_ sigmas: [Float], at indices: Rowwise<Int>) -> Tensor {
+  func scaledForNetwork(_ sigmas: [Float], at indices: Broadcast<Int>) -> Tensor {
     self / (indices.entries(of: sigmas, rank: rank).squared() + 1).squareRoot()
   }
 }

@@ -21,10 +21,10 @@ struct NoiseLevels {
   ///
   /// - Parameter roundTimeSteps: how the time steps that fit the levels are told to the network.
   init(
-    karras schedule: NoiseSchedule, from greatest: Double, to least: Double, count: Int,
+    karras schedule: NoiseSchedule, from maximum: Double, to minimum: Double, count: Int,
     final: Float = 0, roundTimeSteps: (Double) -> Double = { $0 }
   ) {
-    let (first, last) = (pow(greatest, 1.0 / 7), pow(least, 1.0 / 7))
+    let (first, last) = (pow(maximum, 1.0 / 7), pow(minimum, 1.0 / 7))
     let levels = (0..<count).map { index in
       let ramp = count > 1 ? Double(index) / Double(count - 1) : 0
       return pow(first + ramp * (last - first), 7)
@@ -81,13 +81,13 @@ extension NoiseLevels {
       karras: schedule, from: level(positions[0]), to: level(positions[count - 1]), count: count)
   }
 
-  /// The greatest level where the first time step is the noisiest of all; otherwise the deviation
-  /// of y at that level.
+  /// The maximum level where the first time step is the noisiest of all; otherwise the standard
+  /// deviation of y at that level.
   func initialNoiseScale(_ spacing: TimeStepSpacing) -> Float {
-    let greatest = sigmas.max() ?? 1
+    let maximum = sigmas.max() ?? 1
     switch spacing {
-    case .linspace, .trailing: return greatest
-    case .leading: return (greatest * greatest + 1).squareRoot()
+    case .linspace, .trailing: return maximum
+    case .leading: return (maximum * maximum + 1).squareRoot()
     }
   }
 }
@@ -119,10 +119,10 @@ public struct FlowSchedule: Sendable, Equatable {
   ///
   /// diffusers shifts the ends of the range and then every step once more; its values are kept.
   func noiseLevels(count: Int) -> [Float] {
-    let greatest = Double(noiseLevel(at: 1))
-    let least = Double(noiseLevel(at: 1 / Float(timeStepCount)))
-    let spacing = count > 1 ? (least - greatest) / Double(count - 1) : 0
-    return (0..<count).map { Float(shifted(greatest + spacing * Double($0))) } + [0]
+    let maximum = Double(noiseLevel(at: 1))
+    let minimum = Double(noiseLevel(at: 1 / Float(timeStepCount)))
+    let spacing = count > 1 ? (minimum - maximum) / Double(count - 1) : 0
+    return (0..<count).map { Float(shifted(maximum + spacing * Double($0))) } + [0]
   }
 
   /// (1 - sigma) x_0 + sigma e
@@ -132,7 +132,7 @@ public struct FlowSchedule: Sendable, Equatable {
   ///   - sample: x_0 `[B, ...]`
   ///   - noise: e `[B, ...]`
   public func noisySample(
-    _ sample: Tensor, noise: Tensor, noiseLevels: Rowwise<Float>
+    _ sample: Tensor, noise: Tensor, noiseLevels: Broadcast<Float>
   ) -> Tensor {
     let sigma = noiseLevels.tensor(rank: sample.rank)
     return (1 - sigma) * sample + sigma * noise

@@ -57,7 +57,7 @@ public struct NoiseSchedule: Sendable, Equatable {
   /// alphaBar a squared cosine (Nichol and Dhariwal, arXiv:2102.09672, equation 17), as
   /// `squaredcos_cap_v2` in diffusers.
   public static func squaredCosine(
-    timeStepCount: Int = 1000, greatestBeta: Double = 0.999
+    timeStepCount: Int = 1000, maxBeta: Double = 0.999
   ) -> NoiseSchedule {
     func alphaBar(_ time: Double) -> Double {
       let cosine = cos((time + 0.008) / 1.008 * Double.pi / 2)
@@ -67,7 +67,7 @@ public struct NoiseSchedule: Sendable, Equatable {
     return NoiseSchedule(
       betas: (0..<timeStepCount).map { index in
         let ratio = alphaBar(Double(index + 1) / count) / alphaBar(Double(index) / count)
-        return Float(min(1 - ratio, greatestBeta))
+        return Float(min(1 - ratio, maxBeta))
       })
   }
 

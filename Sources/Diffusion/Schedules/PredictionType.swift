@@ -57,7 +57,7 @@ extension NoiseSchedule {
   ///   - noise: e `[B, ...]`
   ///   - timeSteps: t, below `timeStepCount`.
   public func noisySample(
-    _ sample: Tensor, noise: Tensor, at timeSteps: Rowwise<Int>
+    _ sample: Tensor, noise: Tensor, at timeSteps: Broadcast<Int>
   ) -> Tensor {
     timeSteps.entries(of: signalScales, rank: sample.rank) * sample
       + timeSteps.entries(of: noiseScales, rank: sample.rank) * noise
@@ -65,7 +65,7 @@ extension NoiseSchedule {
 
   /// What a network with the given prediction type should say about `noisySample`.
   public func target(
-    _ predictionType: PredictionType, sample: Tensor, noise: Tensor, at timeSteps: Rowwise<Int>
+    _ predictionType: PredictionType, sample: Tensor, noise: Tensor, at timeSteps: Broadcast<Int>
   ) -> Tensor {
     switch predictionType {
     case .noise: noise

@@ -5,11 +5,11 @@ public struct PolicyConfiguration: Settings {
   /// The environment that it acts in.
   public var environment = EnvironmentConfiguration()
   /// To: the latest observations that a decision sees.
-  @Setting(1...1000) public var observationCount = 1
+  @Setting(1...1000) public var observationSteps = 1
   /// Tp: the actions that a decision predicts.
-  @Setting(1...1000) public var predictionCount = 4
+  @Setting(1...1000) public var horizonSteps = 4
   /// Ta: the actions of them that are executed before the next decision.
-  @Setting(1...1000) public var executedCount = 4
+  @Setting(1...1000) public var actionSteps = 4
   /// The network.
   public var network = NetworkConfiguration()
   /// How chunks are denoised; without meaning for a Gaussian policy.
@@ -21,10 +21,10 @@ public struct PolicyConfiguration: Settings {
   /// What is executed was predicted, and the network fits the chunk.
   public func checkRelations() throws {
     try ConfigurationError.require(
-      executedCount <= predictionCount, "executedCount", executedCount,
-      "1 to predictionCount, which is \(predictionCount)")
+      actionSteps <= horizonSteps, "actionSteps", actionSteps,
+      "1 to horizonSteps, which is \(horizonSteps)")
     try ConfigurationError.within("network") {
-      try network.check(predictionCount: predictionCount)
+      try network.check(horizonSteps: horizonSteps)
     }
   }
 }
@@ -60,7 +60,7 @@ public struct DenoisingConfiguration: Settings {
   public var sampler = Sampler.ddpm
   /// The denoising steps of DDIM.
   @Setting(.positive) public var ddimStepCount = 5
-  /// The share of DDPM's noise that DDIM draws when a policy is judged or used, 0 to 1; 0 in the
+  /// The share of DDPM's noise that DDIM draws when a policy is evaluated or used, 0 to 1; 0 in the
   /// reference. In fine-tuning `exploration.eta` decides.
   @Setting(.fraction) public var ddimEta: Float = 0
   /// Estimates of the clean chunk are clamped to +- this.

@@ -23,9 +23,9 @@ public enum ChunkWeighting: Equatable, Sendable, Codable {
     let drawn = zip(returns, drawable).filter { $0.1 }.map { $0.0 }
     let mean = drawn.reduce(0, +) / Double(drawn.count)
     let variance = drawn.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(drawn.count)
-    let deviation = variance.squareRoot()
+    let std = variance.squareRoot()
     // Returns that are equal up to rounding say nothing.
-    let scale = deviation > 1e-9 * max(abs(mean), 1e-30) ? 1 / (deviation * temperature) : 0
+    let scale = std > 1e-9 * max(abs(mean), 1e-30) ? 1 / (std * temperature) : 0
     let best = drawn.max() ?? 0
     // Differences to the best one: the largest exponent is 0.
     let weights = zip(returns, drawable).map { value, isDrawable in

@@ -32,17 +32,17 @@ public struct DemonstrationConfiguration: Settings {
   /// marks, with the environment's time limit where it has no `timeouts`.
   @Setting(.notNegative) public var maxEpisodeSteps = 0
   /// The `normalization.npz` of a file whose steps are normalized already, as DPPO's scripts write
-  /// it; empty for a file in its own units. `none` says that a file is in its own units although all
-  /// of them lie in [-1, 1] and touch both ends, which is refused otherwise.
+  /// it; empty for a file in its own units. `none` says that a file is in its own units although
+  /// all of them lie in [-1, 1] and touch both ends, which is refused otherwise.
   public var normalization = ""
   /// Where observations come from.
   public var observationSource = ObservationSource.recorded
   /// Take no more than that many of the first episodes, not counting those that a mask keeps for
   /// validation; 0 for all.
   @Setting(.notNegative) public var episodeLimit = 0
-  /// The share of episodes kept for validation. Their loss, of up to 4,096 chunks, is in the metrics
-  /// every `evaluation.interval` batches, or in every line if that is 0; the best policy is that of
-  /// the least loss where none is played in an environment.
+  /// The share of episodes kept for validation. Their loss, of up to 4,096 chunks, is in the
+  /// metrics every `evaluation.interval` batches, or in every line if that is 0; the best policy is
+  /// that of the minimum loss where none is played in an environment.
   @Setting(.properFraction) public var validationFraction = 0.0
   /// Steps that a chunk may start before its episode.
   @Setting(.notNegative) public var paddingBefore = 0
@@ -67,10 +67,10 @@ public struct DemonstrationConfiguration: Settings {
   /// Checks what a policy's chunks allow.
   ///
   /// - Throws: `ConfigurationError` naming the setting.
-  public func check(predictionCount: Int) throws {
+  public func check(horizonSteps: Int) throws {
     for (key, value) in [("paddingBefore", paddingBefore), ("paddingAfter", paddingAfter)] {
       try ConfigurationError.require(
-        value < predictionCount, key, value, "0 to \(predictionCount - 1), less than a chunk")
+        value < horizonSteps, key, value, "0 to \(horizonSteps - 1), less than a chunk")
     }
   }
 
@@ -135,7 +135,7 @@ public struct DemonstrationConfiguration: Settings {
       if outside > 0 {
         result.notes.append(
           "\(outside) of its numbers lie outside of [-1, 1], though demonstrations.normalization "
-            + "says that it is normalized")
+            + "states that it is normalized")
       }
       return result
     }

@@ -37,7 +37,7 @@ extension Demonstrations {
   ) throws {
     precondition(episodeLimit ?? 1 > 0, "an episode limit of \(episodeLimit ?? 0)")
     precondition(maxEpisodeSteps ?? 1 > 0, "episodes of \(maxEpisodeSteps ?? 0) steps")
-    precondition(observations?.isEmpty != true, "no observations are asked for")
+    precondition(observations?.isEmpty != true, "no observations are requested")
     var request = DemonstrationRequest()
     request.observations = observations
     request.actionKey = actionKey
@@ -92,7 +92,7 @@ struct DemonstrationRequest {
   var observations: [String]?
   /// The tensor of actions.
   var actionKey = "actions"
-  /// The most episodes to read.
+  /// The maximum number of episodes to read.
   var episodeLimit: Int?
   /// Which masks of a robomimic file choose episodes.
   var masks = EpisodeMasks.unused

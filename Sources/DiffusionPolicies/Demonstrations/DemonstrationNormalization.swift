@@ -4,9 +4,9 @@ import Tensors
 
 /// The ranges that observations and actions are mapped from to [-1, 1]; kept with a checkpoint.
 ///
-/// An observation whose range is below 1e-6 counts as a constant, which becomes 0. The reference adds
-/// 1e-6 to every range instead, so that its constants become -1 and explode when they change. An
-/// action that never varied is that constant, whatever a policy says, here and there.
+/// An observation whose range is below 1e-6 counts as a constant, which becomes 0. The reference
+/// adds 1e-6 to every range instead, so that its constants become -1 and explode when they change.
+/// An action that never varied is that constant, whatever a policy says, here and there.
 public struct DemonstrationNormalization: Equatable, Sendable, Codable {
   /// `Do` ranges.
   public let observations: MinMaxNormalization
@@ -109,9 +109,9 @@ extension Demonstrations {
 extension Demonstrations {
   /// Rounding in a normalized file.
   private static let tolerance: Float = 1e-5
-  /// DPPO's scripts add 1e-6 to every range, so that the largest value falls short of 1 by more, the
-  /// smaller the range was.
-  private static let leastMaximum: Float = 0.99
+  /// DPPO's scripts add 1e-6 to every range, so that the largest value falls short of 1 by more,
+  /// the smaller the range was.
+  private static let minMaximum: Float = 0.99
 
   /// Whether all states and actions lie within [-1, 1], and each of their components touches both
   /// ends or is the constant -1: what DPPO's scripts make of any data.
@@ -129,7 +129,7 @@ extension Demonstrations {
       low[index % size] = min(low[index % size], value)
       high[index % size] = max(high[index % size], value)
     }
-    let touching = zip(low, high).map { $0 <= -1 + tolerance && $1 >= leastMaximum }
+    let touching = zip(low, high).map { $0 <= -1 + tolerance && $1 >= minMaximum }
     let constant = zip(low, high).map { $1 <= -1 + tolerance && $0 <= $1 }
     return touching.contains(true) && zip(touching, constant).allSatisfy { $0 || $1 }
   }

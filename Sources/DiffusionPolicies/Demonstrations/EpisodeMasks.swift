@@ -115,9 +115,9 @@ struct EpisodeSplit {
     _ all: Demonstrations, chunkLength: Int, padding: ChunkPadding,
     validationFraction fraction: Double, random: inout RandomStream
   ) throws(DemonstrationError) {
-    let least = chunkLength - padding.before - padding.after
+    let minimum = chunkLength - padding.before - padding.after
     let named = Set(all.validationEpisodes)
-    let isLongEnough = all.lengths.map { $0 >= least }
+    let isLongEnough = all.lengths.map { $0 >= minimum }
     let usable = all.lengths.indices.filter { isLongEnough[$0] }
     let trained = usable.filter { !named.contains($0) }
     guard !trained.isEmpty else {
@@ -136,7 +136,7 @@ struct EpisodeSplit {
     let shortCount = all.lengths.count - usable.count
     if shortCount > 0 {
       notes.append(
-        "\(shortCount) of \(all.lengths.count.of("episode")) shorter than the \(least.of("step")) "
+        "\(shortCount) of \(all.lengths.count.of("episode")) shorter than the \(minimum.of("step")) "
           + "that a chunk needs: left out of training and validation")
     }
     if validation.lengths.isEmpty, fraction > 0 || !named.isEmpty {

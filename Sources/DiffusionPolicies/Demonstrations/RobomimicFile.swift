@@ -9,7 +9,7 @@ struct RobomimicFile {
     let name: String
     /// What the group has, by the name inside it, as in `obs/object`.
     let datasets: [String: HDF5Dataset]
-    /// Whether somebody marked it as a failure, as Isaac Lab does; nil if nobody judged it.
+    /// Whether somebody marked it as a failure, as Isaac Lab does; nil if nobody evaluated it.
     let isFailure: Bool?
 
     /// The name of a dataset in the file.

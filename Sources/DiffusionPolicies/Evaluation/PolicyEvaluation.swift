@@ -39,7 +39,7 @@ public struct PolicyEvaluation: Sendable {
   /// - Parameters:
   ///   - policy: acts.
   ///   - episodeCount: episodes 0 ..< that.
-  ///   - mode: as it is judged, unless its exploration is what is to be judged.
+  ///   - mode: as it is evaluated, unless its exploration is what is to be evaluated.
   ///   - didFinish: told the number of episodes done; what it throws ends the play.
   /// - Throws: what environments and `didFinish` throw.
   public func play(
@@ -48,12 +48,12 @@ public struct PolicyEvaluation: Sendable {
   ) throws -> [EpisodeStatistics] {
     var results = [EpisodeStatistics](repeating: EpisodeStatistics(), count: episodeCount)
     var slots = try (0..<min(sideBySide, episodeCount)).map { episode in
-      try EpisodeSlot(try environment.make(), episode: episode, seed: seed)
+      try EnvironmentWorker(try environment.make(), episode: episode, seed: seed)
     }
     var (next, done) = (slots.count, 0)
     while !slots.isEmpty {
       try step(slots, policy, mode)
-      var running: [EpisodeSlot] = []
+      var running: [EnvironmentWorker] = []
       for slot in slots {
         if slot.isFinished {
           results[slot.episode] = slot.statistics
@@ -77,18 +77,18 @@ public struct PolicyEvaluation: Sendable {
     _ policy: any ActingPolicy, episode: Int,
     visit: @escaping (any Environment, StepOutcome?) throws -> Void
   ) throws {
-    let slot = try EpisodeSlot(try environment.make(visit: visit), episode: episode, seed: seed)
+    let slot = try EnvironmentWorker(try environment.make(visit: visit), episode: episode, seed: seed)
     while !slot.isFinished { try step([slot], policy, .evaluating) }
   }
 
   private func step(
-    _ slots: [EpisodeSlot], _ policy: any ActingPolicy, _ mode: ActionMode
+    _ slots: [EnvironmentWorker], _ policy: any ActingPolicy, _ mode: ActionMode
   ) throws {
     let observations = Tensor.stacked(slots.map(\.observation))  // [B, To, Do]
     let decisions = policy.decideInParallel(
       on: observations, mode: mode, streams: slots.map(\.stream))
     let executed = decisions.chunks.slice(
-      0..<environment.configuration.executedCount, along: 1)
+      0..<environment.configuration.actionSteps, along: 1)
     // A single one stays on this thread, where it may be drawing.
     if slots.count == 1 { return try slots[0].step(executed[0]) }
     try WorkerPool.shared.tryForEach(slots.count) { try slots[$0].step(executed[$0]) }

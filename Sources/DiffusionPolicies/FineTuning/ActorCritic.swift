@@ -5,8 +5,8 @@ import NeuralNetworks
 import ReinforcementLearning
 import Tensors
 
-/// What a training of policy and critic carries from iteration to iteration: weights, optimizers, reward
-/// scaling and environments; saved and restored together.
+/// What a training of policy and critic carries from iteration to iteration: weights, optimizers,
+/// reward scaling and environments; saved and restored together.
 final class ActorCritic<Policy: LikelihoodPolicy> {
   let policy: Policy
   let critic: Critic
@@ -19,7 +19,8 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
   private let criticOptimizer: Adam
   private let etaOptimizer: Adam?
 
-  /// - Throws: `ConfigurationError`, `ParameterError` or `EnvironmentError` for parts that do not fit.
+  /// - Throws: `ConfigurationError`, `ParameterError` or `EnvironmentError` for parts that do not
+  ///   fit.
   init(_ start: PolicyTrainingStart, policy: Policy) throws {
     let (checkpoint, configuration) = (start.checkpoint, start.configuration)
     self.start = checkpoint
@@ -28,7 +29,7 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
     var random = RandomStream(seed: start.seed, purpose: "critic")
     critic = try configuration.critic.makeCritic(
       observationSize: checkpoint.observationSize,
-      observationCount: checkpoint.configuration.observationCount, random: &random)
+      observationSteps: checkpoint.configuration.observationSteps, random: &random)
     let known = checkpoint.weights.under("critic")
     if checkpoint.critic == configuration.critic, !known.isEmpty {
       try critic.parameters.load(known)
@@ -37,7 +38,7 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
       try PolicyEnvironment(
         checkpoint.configuration, normalization: checkpoint.normalization,
         registry: start.registry),
-      count: configuration.environmentCount, seed: start.seed,
+      count: configuration.environments, seed: start.seed,
       communicator: start.communicator)
     func optimizer(_ parameters: NamedParameters) -> Adam {
       .withDecoupledDecay(parameters, weightDecay: Float(configuration.weightDecay))
@@ -46,7 +47,7 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
     criticOptimizer = optimizer(critic.parameters)
     etaOptimizer = policy.explorationParameters.map(optimizer)
     scaler = RewardScaler(
-      environmentCount: configuration.environmentCount, discount: configuration.discount)
+      environmentCount: configuration.environments, gamma: configuration.gamma)
   }
 
   /// The policy's schedules begin after the critic's warm-up.
@@ -62,8 +63,8 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
     metrics["criticLearningRate"] = critic
   }
 
-  /// A step of the policy's optimizer, and of the learned eta's at its interval; returns the norm of the
-  /// policy's gradient.
+  /// A step of the policy's optimizer, and of the learned eta's at its interval; returns the norm
+  /// of the policy's gradient.
   ///
   /// - Throws: `NonFiniteGradient`; no step has been taken then.
   func stepPolicy(_ gradients: Gradients, loss: Double, number: Int) throws -> Double {
@@ -94,7 +95,7 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
   func checkpoint(origin: [String: String]) -> PolicyCheckpoint {
     var checkpoint = start
     checkpoint.weights = weights
-    checkpoint.fineTunedCount =
+    checkpoint.fineTunedSteps =
       start.configuration.network.kind == .gaussian ? 0 : policy.transitionCount
     checkpoint.critic = configuration.critic
     checkpoint.exploration = configuration.exploration
@@ -114,8 +115,8 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
     state.add(policyOptimizer.state, under: "policyOptimizer")
     state.add(criticOptimizer.state, under: "criticOptimizer")
     if let etaOptimizer { state.add(etaOptimizer.state, under: "etaOptimizer") }
-    state.numbers["fineTunedCount"] = policy.transitionCount
-    state.numbers["environmentCount"] = configuration.environmentCount
+    state.numbers["fineTunedSteps"] = policy.transitionCount
+    state.numbers["environments"] = configuration.environments
     let progress = Progress(scaler: scaler, collectors: try collector.states())
     state.texts["progress"] = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
     return state
@@ -125,17 +126,17 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
   ///   `EnvironmentError` or `DecodingError` if they belong to another training.
   func restore(_ state: TrainingState) throws {
     // States from before this was checked do not say it.
-    let environmentCount = state.numbers["environmentCount"] ?? configuration.environmentCount
+    let environmentCount = state.numbers["environments"] ?? configuration.environments
     try ConfigurationError.require(
-      configuration.environmentCount == environmentCount, "environmentCount",
-      configuration.environmentCount,
-      "\(environmentCount), with which the run was started: their episodes go on")
-    let count = try state.number("fineTunedCount")
+      configuration.environments == environmentCount, "environments",
+      configuration.environments,
+      "\(environmentCount), with which the run was started: their episodes continue")
+    let count = try state.number("fineTunedSteps")
     // K' falls by annealing alone, and never rises.
     try ConfigurationError.require(
       count == policy.transitionCount
         || count < policy.transitionCount && configuration.annealingInterval > 0,
-      "fineTunedCount", configuration.fineTunedCount, "\(count), which the checkpoint has learned")
+      "fineTunedSteps", configuration.fineTunedSteps, "\(count), which the checkpoint has learned")
     if count < policy.transitionCount { try policy.reduceTransitionCount(to: count) }
     let weights = state.tensors(under: "weights")
     try policy.load(weights)

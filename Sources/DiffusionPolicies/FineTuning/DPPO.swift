@@ -13,8 +13,8 @@ import Tensors
 /// denoising step). Where a decision is a single transition, K' = 1, the same is PPO over action
 /// chunks: `GaussianPPO`.
 ///
-/// Every random number is a function of (seed, purpose, iteration, environment, decision): a restored
-/// training goes on exactly.
+/// Every random number is a function of (seed, purpose, iteration, environment, decision): a
+/// restored training goes on exactly.
 public final class DPPO<Policy: LikelihoodPolicy>: PolicyTrainer {
   /// How the policy is improved.
   public let configuration: DPPOConfiguration
@@ -36,8 +36,8 @@ public final class DPPO<Policy: LikelihoodPolicy>: PolicyTrainer {
   /// - Parameters:
   ///   - start: what the training starts from, or goes on with.
   ///   - policy: that of its checkpoint.
-  /// - Throws: `ConfigurationError`, `ParameterError` or `EnvironmentError` for parts that do not fit, and
-  ///   what `restore(_:)` throws.
+  /// - Throws: `ConfigurationError`, `ParameterError` or `EnvironmentError` for parts that do not
+  ///   fit, and what `restore(_:)` throws.
   public init(_ start: PolicyTrainingStart, policy: Policy) throws {
     configuration = start.configuration
     seed = start.seed
@@ -54,19 +54,19 @@ public final class DPPO<Policy: LikelihoodPolicy>: PolicyTrainer {
   /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
   public func iterate() throws -> Metrics {
     var metrics = Metrics([
-      "policyLoss": .mean, "valueLoss": .mean, "entropy": .mean, "cloningLoss": .mean,
-      "approximateKL": .mean, "greatestApproximateKL": .maximum, "clipFraction": .mean,
+      "policyLoss": .mean, "valueLoss": .mean, "entropy": .mean, "bcLoss": .mean,
+      "approximateKL": .mean, "maxApproximateKL": .maximum, "clipFraction": .mean,
       "ratio": .mean, "policyGradientNorm": .mean, "criticGradientNorm": .mean,
       "minibatches": .sum,
     ])
     // 1. The policy acts.
     let collector = actorCritic.collector
-    if configuration.startsEpisodesAnew && iteration > 0 {
+    if configuration.resetsEachIteration && iteration > 0 {
       try collector.startNextEpisodes()
     }
     let rollout = try collector.collect(
-      policy, decisionCount: configuration.decisionCount, iteration: iteration, &metrics)
-    environmentSteps += rollout.count * actorCritic.start.configuration.executedCount
+      policy, rolloutSteps: configuration.rolloutSteps, iteration: iteration, &metrics)
+    environmentSteps += rollout.count * actorCritic.start.configuration.actionSteps
     finishedEpisodes = rollout.episodes.flatMap { $0 }
     let begin = ContinuousClock.now
     // 2. The critic tells what that was worth.
@@ -93,7 +93,7 @@ public final class DPPO<Policy: LikelihoodPolicy>: PolicyTrainer {
     let pairCount = rollout.count * policy.transitionCount
     let size = min(configuration.batchSize, pairCount)
     let minibatchCount = pairCount / size
-    for epoch in 0..<configuration.epochCount {
+    for epoch in 0..<configuration.epochs {
       var order = order.split(epoch)
       let pairs = order.permutation(pairCount)
       for place in 0..<minibatchCount {
@@ -106,13 +106,14 @@ public final class DPPO<Policy: LikelihoodPolicy>: PolicyTrainer {
         try improveCritic(rollout, estimates, chosen, &metrics)
         metrics.add("minibatches", 1)
         // target_kl: the next minibatch would move a policy that has moved too far.
-        let limit = configuration.divergenceLimit
+        let limit = configuration.targetKL
         if limit > 0, approximateKL > limit { return }
       }
     }
   }
 
-  /// A step of the policy's optimizer on one minibatch; returns the approximate KL divergence before it.
+  /// A step of the policy's optimizer on one minibatch; returns the approximate KL divergence
+  /// before it.
   private func improvePolicy(
     _ rollout: Rollout, _ estimates: AdvantageEstimates, _ pairs: ArraySlice<Int>, number: Int,
     _ metrics: inout Metrics
@@ -127,9 +128,9 @@ public final class DPPO<Policy: LikelihoodPolicy>: PolicyTrainer {
     let approximateKL = statistics.divergence / statistics.count
     metrics.add("policyLoss", sums["policyLoss"])
     metrics.add("entropy", sums["entropy"])
-    metrics.add("cloningLoss", sums["cloningLoss"])
+    metrics.add("bcLoss", sums["bcLoss"])
     metrics.add("approximateKL", approximateKL)
-    metrics.add("greatestApproximateKL", approximateKL)
+    metrics.add("maxApproximateKL", approximateKL)
     metrics.add("clipFraction", statistics.clipped / statistics.count)
     metrics.add("ratio", statistics.ratio / statistics.count)
     metrics.add("policyGradientNorm", norm)
@@ -206,8 +207,8 @@ struct AdvantageEstimates {
 }
 
 extension AdvantageEstimates {
-  /// Takes the rewards into the scaler, as the reference does: they are divided by the running standard
-  /// deviation of returns.
+  /// Takes the rewards into the scaler, as the reference does: they are divided by the running
+  /// standard standard deviation of returns.
   init(
     _ rollout: Rollout, critic: Critic, configuration: DPPOConfiguration,
     scaler: inout RewardScaler
@@ -231,7 +232,7 @@ extension AdvantageEstimates {
       isTerminated: rollout.isTerminated, isFinished: rollout.isFinished,
       environmentCount: rollout.environmentCount)
     let (advantages, returns) = rewards.generalizedAdvantages(
-      discount: Float(configuration.discount), traceDecay: Float(configuration.traceDecay))
+      gamma: Float(configuration.gamma), gaeLambda: Float(configuration.gaeLambda))
     self.init(values: values, advantages: advantages, returns: returns)
   }
 }
@@ -274,12 +275,12 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
   let configuration: DPPOConfiguration
   let communicator: any Communicator
 
-  /// Rows that a worker takes through a network at once, so that activations stay in its cache: whole
-  /// tiles of 14 rows, as the matrix product has them.
+  /// Rows that a worker takes through a network at once, so that activations stay in its cache:
+  /// whole tiles of 14 rows, as the matrix product has them.
   private static var shardSize: Int { 252 }
 
-  /// The transitions of some pairs (decision x K' + step): advantages are normalized in the minibatch,
-  /// then weighted by gamma_denoise^(K' - 1 - k); the clip range widens with k.
+  /// The transitions of some pairs (decision x K' + step): advantages are normalized in the
+  /// minibatch, then weighted by gamma_denoise^(K' - 1 - k); the clip range widens with k.
   func batch(
     _ rollout: Rollout, advantages: [Float], _ pairs: ArraySlice<Int>
   ) -> TransitionBatch<Tensor> {
@@ -287,12 +288,12 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
     let transitions = RecordedTransitions(
       stackedStates: rollout.states, firstIndex: policy.firstTransition, transitions: pairs)
     let scaled = configuration.advantageScaling(transitions.sampleRows.map { advantages[$0] })
-    let discounts = denoisingDiscounts(configuration.denoisingDiscount, count: count)
+    let gammas = denoisingGammas(configuration.gammaDenoising, count: count)
     let clipRanges = configuration.clipSchedule.ranges(count: count)
     return TransitionBatch(
       transitions: transitions, conditions: rollout.observations.gather(transitions.sampleRows),
       oldLogProbabilities: Tensor(pairs.map { rollout.logProbabilities[$0] }),
-      advantages: Tensor(zip(scaled, transitions.positions).map { $0 * discounts[$1] }),
+      advantages: Tensor(zip(scaled, transitions.positions).map { $0 * gammas[$1] }),
       clipRanges: Tensor(transitions.positions.map { clipRanges[$0] }))
   }
 
@@ -302,14 +303,14 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
   ///   - batch: the transitions on their observations.
   ///   - frozenStates: what the frozen policy does on the observations of some rows; asked for with
   ///     a cloning coefficient only.
-  /// - Returns: `policyLoss`, `entropy`, `cloningLoss` and the sums of `ProximalPolicyLoss.Statistics`.
+  /// - Returns: `policyLoss`, `entropy`, `bcLoss` and the sums of `ProximalPolicyLoss.Statistics`.
   func policyGradients(
     _ batch: TransitionBatch<Tensor>,
     frozenStates: @Sendable (_ rows: Range<Int>, _ observations: Tensor) -> Tensor
   ) throws -> (sums: NamedSums, gradients: Gradients) {
     let scale = 1 / Float(batch.count)
     let entropyCoefficient = Float(configuration.entropyCoefficient)
-    let cloningCoefficient = Float(configuration.cloningCoefficient)
+    let bcLossCoefficient = Float(configuration.bcLossCoefficient)
     return try batch.clippedObjective(
       of: policy.allParameters, shardSize: Self.shardSize, over: communicator
     ) { shard, rows in
@@ -319,18 +320,18 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
           of: shard.transitions, observations: observations))
       var (entropySum, cloningSum) = (0.0, 0.0)
       if entropyCoefficient != 0, let entropy = policy.entropy(observations: observations) {
-        let share = Float(rows.count) * scale
-        terms.penalties.append(entropy * (-entropyCoefficient * share))
-        entropySum = Double(entropy.scalar * share)
+        let fraction = Float(rows.count) * scale
+        terms.penalties.append(entropy * (-entropyCoefficient * fraction))
+        entropySum = Double(entropy.scalar * fraction)
       }
-      if cloningCoefficient != 0 {
+      if bcLossCoefficient != 0 {
         let cloning = -policy.cloningLogProbabilities(
           of: frozenStates(rows, observations), observations: observations
         ).sum()
-        terms.penalties.append(cloning * (cloningCoefficient * scale))
+        terms.penalties.append(cloning * (bcLossCoefficient * scale))
         cloningSum = Double(cloning.scalar * scale)
       }
-      terms.sums = ["entropy": entropySum, "cloningLoss": cloningSum]
+      terms.sums = ["entropy": entropySum, "bcLoss": cloningSum]
       return terms
     }
   }

@@ -4,16 +4,16 @@ import ReinforcementLearning
 /// How DPPO improves a policy; the names in parentheses are the reference's.
 public struct DPPOConfiguration: Settings {
   /// Iterations of rollout and update.
-  @Setting(1...10_000_000) public var iterationCount = 1000
+  @Setting(1...10_000_000) public var iterations = 1000
   /// Environments side by side (`n_envs`).
-  @Setting(1...10_000_000) public var environmentCount = 40
+  @Setting(1...10_000_000) public var environments = 40
   /// Decisions in each environment and iteration (`n_steps`).
-  @Setting(1...10_000_000) public var decisionCount = 500
+  @Setting(1...10_000_000) public var rolloutSteps = 500
   /// Whether all episodes start anew with every iteration (`reset_at_iteration`).
-  public var startsEpisodesAnew = false
+  public var resetsEachIteration = false
 
   /// K': the denoising steps that are fine-tuned (`ft_denoising_steps`).
-  @Setting(1...10_000_000) public var fineTunedCount = 10
+  @Setting(1...10_000_000) public var fineTunedSteps = 10
   /// Iterations between reductions of K' (`ft_denoising_steps_t`); 0 for none.
   @Setting(.notNegative) public var annealingInterval = 0
   /// How much K' falls each time (`ft_denoising_steps_d`), down to 1.
@@ -22,12 +22,13 @@ public struct DPPOConfiguration: Settings {
   public var exploration = DiffusionPolicy.Exploration()
 
   /// gamma between decisions (`gamma`).
-  @Setting(.fraction) public var discount = 0.99
+  @Setting(.fraction) public var gamma = 0.99
   /// lambda of generalized advantages (`gae_lambda`).
-  @Setting(.fraction) public var traceDecay = 0.95
+  @Setting(.fraction) public var gaeLambda = 0.95
   /// gamma_denoise between denoising steps (`gamma_denoising`).
-  @Setting(.fraction) public var denoisingDiscount = 0.99
-  /// Whether rewards are divided by the running deviation of returns (`reward_scale_running`).
+  @Setting(.fraction) public var gammaDenoising = 0.99
+  /// Whether rewards are divided by the running standard deviation of returns
+  /// (`reward_scale_running`).
   public var scalesRewards = true
   /// Rewards are multiplied by this (`reward_scale_const`).
   @Setting(.finite) public var rewardFactor = 1.0
@@ -39,7 +40,7 @@ public struct DPPOConfiguration: Settings {
   @Setting(.fraction) public var upperAdvantageQuantile = 1.0
 
   /// Passes over the data of an iteration (`update_epochs`).
-  @Setting(1...10_000_000) public var epochCount = 5
+  @Setting(1...10_000_000) public var epochs = 5
   /// Pairs of decision and denoising step in a minibatch (`batch_size`).
   @Setting(1...10_000_000) public var batchSize = 50_000
   /// The clip range at the last denoising step (`clip_ploss_coef`).
@@ -55,9 +56,9 @@ public struct DPPOConfiguration: Settings {
   /// The weight of the entropy (`ent_coef`).
   @Setting(.notNegative) public var entropyCoefficient = 0.0
   /// The weight of the behaviour-cloning term (`bc_loss_coeff`); 0 does not compute it.
-  @Setting(.notNegative) public var cloningCoefficient = 0.0
+  @Setting(.notNegative) public var bcLossCoefficient = 0.0
   /// The update stops when the approximate KL divergence passes this (`target_kl`); 0 for never.
-  @Setting(.notNegative) public var divergenceLimit = 1.0
+  @Setting(.notNegative) public var targetKL = 1.0
   /// Gradients of the policy are scaled down to this norm (`max_grad_norm`); 0 for no limit.
   @Setting(.notNegative) public var gradientNormLimit = 0.0
   /// Iterations in which only the critic learns (`n_critic_warmup_itr`).

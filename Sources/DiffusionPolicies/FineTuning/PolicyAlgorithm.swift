@@ -20,7 +20,7 @@ public protocol PolicyTrainer: Trainer where Configuration == DPPOConfiguration 
 
 extension PolicyTrainer {
   /// How many iterations there are to be.
-  public var iterations: Int { configuration.iterationCount }
+  public var iterations: Int { configuration.iterations }
 
   /// Curves are drawn over steps of the environments.
   public var step: Int { environmentSteps }
@@ -31,7 +31,7 @@ extension PolicyTrainer {
   /// What an iteration leaves out of the updates, one sentence each.
   public var notes: [String] {
     let counts = (
-      configuration.environmentCount, configuration.decisionCount, policy.transitionCount
+      configuration.environments, configuration.rolloutSteps, policy.transitionCount
     )
     let pairCount = counts.0 * counts.1 * counts.2
     let pairs =
@@ -115,8 +115,9 @@ public struct PolicyAlgorithmRegistry: Sendable {
   /// - Parameters:
   ///   - start: what it begins with.
   ///   - name: the algorithm; that of the checkpoint's kind of network unless given.
-  /// - Throws: `ConfigurationError` for an algorithm that does not exist or does not fit the checkpoint, and
-  ///   for other settings that do not fit; what making a policy and its environments throws.
+  /// - Throws: `ConfigurationError` for an algorithm that does not exist or does not fit the
+  ///   checkpoint, and for other settings that do not fit; what making a policy and its
+  ///   environments throws.
   public func trainer(
     _ start: PolicyTrainingStart, algorithm name: String? = nil
   ) throws -> any PolicyTrainer {
@@ -139,7 +140,7 @@ public struct PolicyAlgorithmRegistry: Sendable {
     var start = start
     if start.state == nil {
       start.checkpoint = try start.checkpoint.start(
-        ofFineTuning: start.configuration.fineTunedCount)
+        ofFineTuning: start.configuration.fineTunedSteps)
     }
     return try algorithm.make(start)
   }
@@ -150,7 +151,7 @@ extension PolicyAlgorithm {
   public static let dppo = PolicyAlgorithm(name: "dppo", networks: [.mlp, .unet]) { start in
     let policy = try start.checkpoint.makeDiffusionPolicy(
       exploration: start.configuration.exploration,
-      fineTuning: start.configuration.fineTunedCount)
+      fineTuning: start.configuration.fineTunedSteps)
     return try DPPO(start, policy: policy)
   }
 }

@@ -39,19 +39,19 @@ extension Rollout {
   func gathered(over communicator: any Communicator) throws -> Rollout {
     guard communicator.processCount > 1 else { return self }
     let owned = try communicator.gatherValues(environmentCount)  // B of each rank
-    let decisionCount = count / environmentCount
+    let rolloutSteps = count / environmentCount
     /// `[T, B of the rank, ...]` of each rank as `[T, B, ...]`.
     func joined(_ parts: [[Float]]) -> [Float] {
-      (0..<decisionCount).flatMap { decision in
+      (0..<rolloutSteps).flatMap { decision in
         zip(parts, owned).flatMap { part, count in
-          let size = part.count / decisionCount
+          let size = part.count / rolloutSteps
           return part[decision * size..<(decision + 1) * size]
         }
       }
     }
     func gather(_ tensor: Tensor) throws -> Tensor {
       Tensor(
-        shape: [decisionCount * owned.reduce(0, +)] + tensor.shape.dropFirst(),
+        shape: [rolloutSteps * owned.reduce(0, +)] + tensor.shape.dropFirst(),
         elements: joined(try communicator.gatherNumbers(tensor.elements)))
     }
     func gather(_ flags: [Bool]) throws -> [Bool] {
@@ -73,7 +73,7 @@ extension Rollout {
       finalRows: finalRows, isTerminated: try gather(isTerminated),
       isFinished: try gather(isFinished), isFirst: try gather(isFirst),
       environmentCount: owned.reduce(0, +),
-      episodes: (0..<decisionCount).map { decision in episodes.flatMap { $0[decision] } })
+      episodes: (0..<rolloutSteps).map { decision in episodes.flatMap { $0[decision] } })
   }
 
   /// The final observations of all ranks, by decision, then by environment.
@@ -95,11 +95,11 @@ extension Rollout {
   }
 }
 
-/// Lets a policy act in environments side by side and keeps what an update needs. Each rank has a share of
-/// the environments, whose numbers are global.
+/// Lets a policy act in environments side by side and keeps what an update needs. Each rank has a
+/// share of the environments, whose numbers are global.
 final class RolloutCollector {
   private let environments: any VectorEnvironment
-  private let executedCount: Int
+  private let actionSteps: Int
   private let seed: UInt64
   /// The numbers of this rank's environments.
   private let own: Range<Int>
@@ -112,18 +112,19 @@ final class RolloutCollector {
   ///   - count: `B`, of all ranks together.
   ///   - seed: decides starts and noise.
   ///   - communicator: shares the environments among ranks.
-  /// - Throws: `ConfigurationError` if there are fewer environments than ranks; what making one throws.
+  /// - Throws: `ConfigurationError` if there are fewer environments than ranks; what making one
+  ///   throws.
   init(
     _ environment: PolicyEnvironment, count: Int, seed: UInt64,
     communicator: any Communicator = SingleProcess()
   ) throws {
     try ConfigurationError.require(
-      count >= communicator.processCount, "environmentCount", count,
+      count >= communicator.processCount, "environments", count,
       "at least the number of processes, \(communicator.processCount)")
-    own = communicator.share(of: count)
+    own = communicator.fraction(of: count)
     environments = try environment.makeVector(
       count: own.count, seed: seed, firstNumber: own.lowerBound)
-    executedCount = environment.configuration.executedCount
+    actionSteps = environment.configuration.actionSteps
     self.seed = seed
     self.communicator = communicator
     isFirst = Array(repeating: true, count: own.count)
@@ -137,14 +138,14 @@ final class RolloutCollector {
     isFirst = Array(repeating: true, count: environments.count)
   }
 
-  /// Makes `decisionCount` decisions in every environment, and gives those of all ranks; counts seconds of the policy as `sample`,
-  /// of the environments as `simulate`.
+  /// Makes `rolloutSteps` decisions in every environment, and gives those of all ranks; counts
+  /// seconds of the policy as `sample`, of the environments as `simulate`.
   ///
   /// The noise of environment b at decision t depends on the seed, the iteration, b and t alone.
   ///
   /// - Throws: what environments and the communicator throw.
   func collect(
-    _ policy: some LikelihoodPolicy, decisionCount: Int, iteration: Int,
+    _ policy: some LikelihoodPolicy, rolloutSteps: Int, iteration: Int,
     _ metrics: inout Metrics
   ) throws -> Rollout {
     let noise = own.map {
@@ -157,20 +158,20 @@ final class RolloutCollector {
       observations: Tensor(0), states: Tensor(0), logProbabilities: [], rewards: [],
       finalObservations: Tensor(0), finalRows: [], isTerminated: [], isFinished: [], isFirst: [],
       environmentCount: own.count)
-    for decision in 0..<decisionCount {
+    for decision in 0..<rolloutSteps {
       let observed = environments.observationTensor  // [B, To, Do]
       let decisions = metrics.measure("sample") {
         policy.decideInParallel(
           on: observed, mode: .exploring, streams: noise.map { $0.split(decision) })
       }
       try metrics.measure("simulate") {
-        try environments.step(decisions.chunks.slice(0..<executedCount, along: 1))
+        try environments.step(decisions.chunks.slice(0..<actionSteps, along: 1))
       }
       observations.append(observed)
       states.append(decisions.states)
       rollout.logProbabilities += decisions.logProbabilities.elements
       rollout.isFirst += isFirst
-      let isLast = decision == decisionCount - 1
+      let isLast = decision == rolloutSteps - 1
       for (index, outcome) in environments.outcomes.enumerated() {
         rollout.rewards.append(outcome.reward)
         rollout.isTerminated.append(outcome.isTerminated)
@@ -212,12 +213,12 @@ final class RolloutCollector {
       State(environments: try environments.savedState(), isFirst: isFirst))
   }
 
-  /// - Throws: `EnvironmentError.stateMismatch` if they are the states of others; `ConfigurationError` if they
-  ///   are of another number of ranks.
+  /// - Throws: `EnvironmentError.stateMismatch` if they are the states of others;
+  ///   `ConfigurationError` if they are of another number of ranks.
   func restore(_ states: [State]) throws {
     try ConfigurationError.require(
       states.count == communicator.processCount, "processes", communicator.processCount,
-      "\(states.count), with which the run was started: their episodes go on")
+      "\(states.count), with which the run was started: their episodes continue")
     let state = states[communicator.rank]
     try environments.restore(state.environments)
     isFirst = state.isFirst

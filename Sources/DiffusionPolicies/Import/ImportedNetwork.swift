@@ -4,7 +4,7 @@ import NeuralNetworks
 /// What a checkpoint's weights tell about the network they belong to.
 public struct ImportedNetwork: Sendable, Hashable {
   /// The configuration, as far as shapes tell it: activations, the number of groups and a fixed
-  /// deviation come from elsewhere.
+  /// standard deviation come from elsewhere.
   public var configuration: NetworkConfiguration
   /// `To Do`
   public var conditionSize: Int
@@ -39,13 +39,13 @@ extension ReferenceCheckpoint {
     }
     if network.configuration.kind == .gaussian {
       let weights = try weights(for: part)
-      func deviation(_ name: String) -> Float? {
+      func std(_ name: String) -> Float? {
         weights[name].flatMap { $0.count == 1 ? expf(0.5 * $0.scalar) : nil }
       }
-      network.configuration.minimumDeviation =
-        deviation("logvar_min") ?? configuration.minimumDeviation
-      network.configuration.maximumDeviation =
-        deviation("logvar_max") ?? configuration.maximumDeviation
+      network.configuration.minStd =
+        std("logvar_min") ?? configuration.minStd
+      network.configuration.maxStd =
+        std("logvar_max") ?? configuration.maxStd
     }
     return network
   }
@@ -57,7 +57,7 @@ extension ReferenceCheckpoint {
     completing configuration: CriticConfiguration = CriticConfiguration()
   ) throws -> (configuration: CriticConfiguration, conditionSize: Int) {
     let shapes = WeightShapes(try shapes(of: .critic))
-    guard let layers = shapes.perceptron("Q1"), layers.outputSize == 1, !shapes.has("Q2") else {
+    guard let layers = shapes.mlp("Q1"), layers.outputSize == 1, !shapes.has("Q2") else {
       throw ReferenceCheckpointError(
         path: path, .unknownNetwork(.critic, tensor: shapes.firstName ?? "nothing"))
     }
@@ -94,15 +94,15 @@ extension ReferenceCheckpoint {
     try compare("groupCount", \.groupCount)
     try compare("scalesFeatures", \.scalesFeatures)
     try compare("usesSmallConditionEncoder", \.usesSmallConditionEncoder)
-    try compare("deviationKind", \.deviationKind.rawValue)
+    try compare("stdKind", \.stdKind.rawValue)
   }
 }
 
 extension WeightShapes {
   fileprivate func diffusionMLP(completing given: NetworkConfiguration) -> ImportedNetwork? {
-    guard let time = self["time_embedding.1.weight", rank: 2], let mean = perceptron("mlp_mean")
+    guard let time = self["time_embedding.1.weight", rank: 2], let mean = mlp("mlp_mean")
     else { return nil }
-    let encoder = perceptron("cond_mlp")
+    let encoder = mlp("cond_mlp")
     var configuration = given
     configuration.kind = .mlp
     configuration.timeEmbeddingSize = time[1]
@@ -125,7 +125,7 @@ extension WeightShapes {
       levels.count == levelCount, first[0] > 0,
       let encoder = self["\(encoderPrefix).\(isSmall ? 1 : 0).weight", rank: 2]
     else { return nil }
-    let observations = perceptron("cond_mlp")
+    let observations = mlp("cond_mlp")
     var configuration = given
     configuration.kind = .unet
     configuration.timeEmbeddingSize = time[1]
@@ -143,16 +143,16 @@ extension WeightShapes {
 
   fileprivate func gaussianMLP(completing given: NetworkConfiguration) -> ImportedNetwork? {
     // Tells it from a mixture and from a network on images.
-    guard has("logvar_min"), var layers = perceptron("mlp_mean") else { return nil }
+    guard has("logvar_min"), var layers = mlp("mlp_mean") else { return nil }
     let chunkSize = layers.outputSize
     var configuration = given
     configuration.kind = .gaussian
-    if let base = perceptron("mlp_base") {
+    if let base = mlp("mlp_base") {
       layers = base
       layers.hiddenSizes.append(base.outputSize)
-      configuration.deviationKind = .predicted
+      configuration.stdKind = .predicted
     } else {
-      configuration.deviationKind = has("logvar") ? .learned : .fixed
+      configuration.stdKind = has("logvar") ? .learned : .fixed
     }
     configuration.take(layers)
     return ImportedNetwork(

@@ -10,14 +10,14 @@ extension PolicyCheckpoint {
   ///   - checkpoint: of pretraining or fine-tuning.
   ///   - configuration: the policy; what shapes tell of its network is checked against the weights.
   ///   - normalization: of the demonstrations that it was pretrained on.
-  ///   - fineTunedCount: K' of a fine-tuned policy, which the checkpoint does not tell.
+  ///   - fineTunedSteps: K' of a fine-tuned policy, which the checkpoint does not tell.
   ///   - critic: what shapes do not tell of the critic's network.
   ///   - average: whether to take the moving average; nil to take it if there is one.
-  /// - Throws: `ReferenceCheckpointError`, `ConfigurationError` or `ParameterError` for parts that do not
-  ///   fit.
+  /// - Throws: `ReferenceCheckpointError`, `ConfigurationError` or `ParameterError` for parts that
+  ///   do not fit.
   public init(
     _ checkpoint: ReferenceCheckpoint, configuration: PolicyConfiguration,
-    normalization: DemonstrationNormalization, fineTunedCount: Int,
+    normalization: DemonstrationNormalization, fineTunedSteps: Int,
     critic: CriticConfiguration = CriticConfiguration(), average: Bool? = nil
   ) throws {
     let isFineTuned = checkpoint.parts.contains(.fineTuned)
@@ -31,7 +31,7 @@ extension PolicyCheckpoint {
     }
     if isFineTuned {
       try ConfigurationError.require(
-        isGaussian || fineTunedCount > 0, "fineTunedCount", fineTunedCount,
+        isGaussian || fineTunedSteps > 0, "fineTunedSteps", fineTunedSteps,
         "the number of denoising steps that were fine-tuned (ft_denoising_steps), 10 in DPPO")
       try take(.pretrained, as: "actor")
       try take(.fineTuned, as: "actor_ft")
@@ -48,7 +48,7 @@ extension PolicyCheckpoint {
     if let step = checkpoint.step { origin["referenceStep"] = String(step) }
     self.init(
       configuration: configuration, normalization: normalization,
-      fineTunedCount: isFineTuned && !isGaussian ? fineTunedCount : 0, weights: weights,
+      fineTunedSteps: isFineTuned && !isGaussian ? fineTunedSteps : 0, weights: weights,
       critic: importedCritic, origin: origin)
     // Shows that everything fits together.
     _ = try makePolicy()

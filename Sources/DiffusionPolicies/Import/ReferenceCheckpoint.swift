@@ -30,7 +30,7 @@ public struct ReferenceCheckpoint: Sendable {
   /// The path that it was opened by.
   public let path: String
   /// Whether it holds a moving average, as pretraining writes.
-  public var hasAverage: Bool { average != nil }
+  public var hasEMA: Bool { average != nil }
   /// The epoch of pretraining or the iteration of fine-tuning.
   public let step: Int?
   private let file: PyTorchFile
@@ -40,7 +40,7 @@ public struct ReferenceCheckpoint: Sendable {
   /// Dictionaries of tensors that are no networks, or others than those.
   private let others: [StateDictionary]
 
-  private static let (modelKey, averageKey) = ("model", "ema")
+  private static let (modelKey, emaKey) = ("model", "ema")
 
   /// Opens a checkpoint and finds its networks.
   ///
@@ -54,7 +54,7 @@ public struct ReferenceCheckpoint: Sendable {
     let file = try PyTorchFile(path: path)
     let dictionaries = try StateDictionary.all(in: file)
     func choose(average: Bool, key: String) throws -> StateDictionary? {
-      let candidates = dictionaries.filter { $0.hasNetworks && $0.isAverage == average }
+      let candidates = dictionaries.filter { $0.hasNetworks && $0.isEMA == average }
       if let usual = candidates.first(where: { $0.key == key }) { return usual }
       guard candidates.count <= 1 else {
         throw ReferenceCheckpointError(path: path, .ambiguous(candidates.map(\.title)))
@@ -62,7 +62,7 @@ public struct ReferenceCheckpoint: Sendable {
       return candidates.first
     }
     let model = try choose(average: false, key: Self.modelKey)
-    let average = try choose(average: true, key: Self.averageKey)
+    let average = try choose(average: true, key: Self.emaKey)
     guard model != nil || average != nil else {
       throw ReferenceCheckpointError(path: path, .noStateDictionary(found: file.root.summary))
     }
@@ -152,14 +152,14 @@ public struct ReferenceCheckpoint: Sendable {
   }
 
   private func dictionary(
-    average takesAverage: Bool?
+    average takesEMA: Bool?
   ) throws(ReferenceCheckpointError) -> StateDictionary {
-    switch (takesAverage ?? hasAverage, model, average) {
+    switch (takesEMA ?? hasEMA, model, average) {
     case (true, _, let average?): return average
     case (false, let model?, _): return model
-    case (true, _, nil): throw ReferenceCheckpointError(path: path, .noAverage)
+    case (true, _, nil): throw ReferenceCheckpointError(path: path, .noEMA)
     case (false, nil, _):
-      throw ReferenceCheckpointError(path: path, .averageOnly(average?.title ?? "nothing"))
+      throw ReferenceCheckpointError(path: path, .emaOnly(average?.title ?? "nothing"))
     }
   }
 }

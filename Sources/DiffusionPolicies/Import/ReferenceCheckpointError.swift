@@ -11,9 +11,9 @@ public struct ReferenceCheckpointError: Error, CustomStringConvertible, Equatabl
     /// Two tensors have the same name without what lies around their network.
     case duplicate(String, [String])
     /// There is no moving average.
-    case noAverage
+    case noEMA
     /// There is nothing but a moving average, under that key.
-    case averageOnly(String)
+    case emaOnly(String)
     /// A network is not in the file.
     case noPart(ReferenceCheckpoint.Part, found: [ReferenceCheckpoint.Part])
     /// Tensors are missing, unexpected or misshapen.
@@ -52,10 +52,10 @@ public struct ReferenceCheckpointError: Error, CustomStringConvertible, Equatabl
         \(path): '\(name)' is there twice, as \(names.map { "'\($0)'" }.joined(separator: " and ")); \
         save the model once
         """
-    case .noAverage:
+    case .noEMA:
       return "\(path): no tensors under 'ema'; fine-tuning keeps no average, take 'model' instead"
-    case .averageOnly(let title):
-      return "\(path): has a moving average only, \(title); leave out --no-average"
+    case .emaOnly(let title):
+      return "\(path): has a moving average only, \(title); leave out --no-ema"
     case .noPart(let part, let found):
       let names = part.prefixes.map { "'\($0)*'" }.joined(separator: " or ")
       return """
@@ -71,7 +71,7 @@ public struct ReferenceCheckpointError: Error, CustomStringConvertible, Equatabl
         """
     case .configuration(let part, let field, let found, let expected):
       return """
-        \(path): the \(part.rawValue) network has \(field) \(found), but the configuration says \
+        \(path): the \(part.rawValue) network has \(field) \(found), but the configuration states \
         \(expected); change \(field) in the configuration
         """
     }

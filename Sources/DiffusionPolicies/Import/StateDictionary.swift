@@ -21,7 +21,7 @@ struct StateDictionary: Sendable {
   var hasNetworks: Bool { names.keys.contains { Self.partNames.contains(Self.first(of: $0)) } }
 
   /// Whether its key says that it is a moving average.
-  var isAverage: Bool {
+  var isEMA: Bool {
     key.lowercased().split(separator: "/").contains {
       $0 == "ema" || $0.hasPrefix("ema_") || $0.hasSuffix("_ema")
     }

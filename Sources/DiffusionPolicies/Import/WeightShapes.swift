@@ -1,6 +1,6 @@
 /// The shapes of a network's weights by name, from which its sizes can be told.
 struct WeightShapes {
-  /// A perceptron's sizes.
+  /// An MLP's sizes.
   struct Layers {
     var inputSize: Int
     /// All layers but the last.
@@ -29,12 +29,12 @@ struct WeightShapes {
     (0...).first { !has(name($0)) } ?? 0
   }
 
-  /// The perceptron whose weights start with `prefix`; nil if there is none.
-  func perceptron(_ prefix: String) -> Layers? {
-    residualPerceptron(prefix) ?? plainPerceptron(prefix)
+  /// The MLP whose weights start with `prefix`; nil if there is none.
+  func mlp(_ prefix: String) -> Layers? {
+    residualMLP(prefix) ?? plainMLP(prefix)
   }
 
-  private func residualPerceptron(_ prefix: String) -> Layers? {
+  private func residualMLP(_ prefix: String) -> Layers? {
     let blockCount = count { "\(prefix).layers.\($0 + 1).l1.weight" }
     guard let first = self["\(prefix).layers.0.weight", rank: 2],
       let last = self["\(prefix).layers.\(blockCount + 1).weight", rank: 2]
@@ -46,7 +46,7 @@ struct WeightShapes {
         || has("\(prefix).layers.\(blockCount + 2).weight"))
   }
 
-  private func plainPerceptron(_ prefix: String) -> Layers? {
+  private func plainMLP(_ prefix: String) -> Layers? {
     let layerCount = count { "\(prefix).moduleList.\($0).linear_1.weight" }
     let layers = (0..<layerCount).compactMap {
       self["\(prefix).moduleList.\($0).linear_1.weight", rank: 2]

@@ -14,7 +14,7 @@ public protocol ChunkDenoiser: Module {
   ///   - observations: the latest observations `[B, To, Do]`, the most recent last.
   /// - Returns: the noise in the chunks, `[B, Tp, Da]`.
   func callAsFunction(
-    _ chunks: Tensor, timeSteps: Rowwise<Float>, observations: Tensor
+    _ chunks: Tensor, timeSteps: Broadcast<Float>, observations: Tensor
   ) -> Tensor
 
   /// This network for a whole chain of denoising steps: what depends on the observations or on

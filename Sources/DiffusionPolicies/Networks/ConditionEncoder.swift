@@ -33,10 +33,10 @@ final class ConditionEncoder: Module {
   ///   - timeSize: the width of the time embedding.
   /// - Returns: a function of the time embedding, `[1, timeSize]` or `[B, timeSize]`.
   func bound(to observations: Tensor, timeSize: Int) -> (Tensor) -> Tensor {
-    let share = layers[0].share(ofInputsFrom: timeSize, entering(observations))  // [B, outputSize]
+    let contribution = layers[0].contribution(ofInputsFrom: timeSize, entering(observations))  // [B, outputSize]
     let timeWeight = layers[0].weight(forInputs: 0..<timeSize)
     return { [self] time in
-      continuing(fromFirstSum: share + entering(time).linear(weight: timeWeight))
+      continuing(fromFirstSum: contribution + entering(time).linear(weight: timeWeight))
     }
   }
 

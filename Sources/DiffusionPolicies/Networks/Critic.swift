@@ -3,7 +3,7 @@ import Tensors
 
 /// The value of a state from its observations alone; weights are named as in the DPPO reference.
 public final class Critic: Module {
-  private let network: Perceptron
+  private let network: ConfiguredMLP
 
   /// - Parameters:
   ///   - conditionSize: `To Do`
@@ -16,7 +16,7 @@ public final class Critic: Module {
     conditionSize: Int, hiddenSizes: [Int] = [256, 256, 256], activation: Activation = .mish,
     isResidual: Bool = true, usesLayerNorm: Bool = false, random: inout some RandomSource
   ) {
-    network = Perceptron(
+    network = ConfiguredMLP(
       sizes: [conditionSize] + hiddenSizes + [1], activation: activation,
       isResidual: isResidual, usesLayerNorm: usesLayerNorm, random: &random)
   }

@@ -13,12 +13,12 @@ public struct CriticConfiguration: Settings {
   /// Whether hidden layers are normalized.
   public var usesLayerNorm = false
 
-  /// DPPO's critic: a residual perceptron of 256^3 with Mish.
+  /// DPPO's critic: a residual MLP of 256^3 with Mish.
   public init() {}
 
   /// Layers have a size, and make blocks.
   public func checkRelations() throws {
-    try NetworkConfiguration.validatePerceptron(
+    try NetworkConfiguration.validateMLP(
       hiddenSizes, blockSizes: isResidual ? hiddenSizes : nil, field: "hiddenSizes")
   }
 
@@ -26,11 +26,11 @@ public struct CriticConfiguration: Settings {
   ///
   /// - Throws: `ConfigurationError` if the numbers cannot make one.
   public func makeCritic(
-    observationSize: Int, observationCount: Int, random: inout some RandomSource
+    observationSize: Int, observationSteps: Int, random: inout some RandomSource
   ) throws -> Critic {
     try validate()
     return Critic(
-      conditionSize: observationSize * observationCount, hiddenSizes: hiddenSizes,
+      conditionSize: observationSize * observationSteps, hiddenSizes: hiddenSizes,
       activation: activation, isResidual: isResidual, usesLayerNorm: usesLayerNorm,
       random: &random)
   }

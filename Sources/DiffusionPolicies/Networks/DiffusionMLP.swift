@@ -2,31 +2,31 @@ import Diffusion
 import NeuralNetworks
 import Tensors
 
-/// DPPO's perceptron policy: [chunk, time embedding, observations], flattened, through a plain or
+/// DPPO's MLP policy: [chunk, time embedding, observations], flattened, through a plain or
 /// residual MLP. Weights are named as in the reference.
 public final class DiffusionMLP: ChunkDenoiser {
   private let timeEmbedding: TimeEmbedding
   private let observationEncoder: MLP?
-  private let mean: Perceptron
+  private let mean: ConfiguredMLP
   private let chunkSize: Int
 
   /// - Parameters:
   ///   - actionSize: `Da`
-  ///   - predictionCount: `Tp`
+  ///   - horizonSteps: `Tp`
   ///   - conditionSize: `To Do`
   ///   - hiddenSizes: the hidden layers; of one width and of odd number if residual.
   ///   - activation: between layers.
   ///   - isResidual: whether hidden layers are residual blocks.
   ///   - usesLayerNorm: normalizes hidden layers.
   ///   - timeEmbeddingSize: the width of the time embedding.
-  ///   - observationSizes: the layers of a perceptron on the observations; empty for none.
+  ///   - observationSizes: the layers of an MLP on the observations; empty for none.
   ///   - random: draws the first weights.
   public init(
-    actionSize: Int, predictionCount: Int, conditionSize: Int, hiddenSizes: [Int],
+    actionSize: Int, horizonSteps: Int, conditionSize: Int, hiddenSizes: [Int],
     activation: Activation = .mish, isResidual: Bool = false, usesLayerNorm: Bool = false,
     timeEmbeddingSize: Int = 16, observationSizes: [Int] = [], random: inout some RandomSource
   ) {
-    chunkSize = actionSize * predictionCount
+    chunkSize = actionSize * horizonSteps
     timeEmbedding = TimeEmbedding(
       size: timeEmbeddingSize, hiddenSize: 2 * timeEmbeddingSize, random: &random)
     observationEncoder =
@@ -34,14 +34,14 @@ public final class DiffusionMLP: ChunkDenoiser {
       ? nil
       : MLP(sizes: [conditionSize] + observationSizes, activation: activation, random: &random)
     let inputSize = chunkSize + timeEmbeddingSize + (observationSizes.last ?? conditionSize)
-    mean = Perceptron(
+    mean = ConfiguredMLP(
       sizes: [inputSize] + hiddenSizes + [chunkSize], activation: activation,
       isResidual: isResidual, usesLayerNorm: usesLayerNorm, random: &random)
   }
 
   /// `[B, Tp, Da]` to the same shape.
   public func callAsFunction(
-    _ chunks: Tensor, timeSteps: Rowwise<Float>, observations: Tensor
+    _ chunks: Tensor, timeSteps: Broadcast<Float>, observations: Tensor
   ) -> Tensor {
     let condition = encoded(observations)  // [B, Dc]
     let times = timeEmbedding.rows(of: timeSteps)
@@ -54,16 +54,16 @@ public final class DiffusionMLP: ChunkDenoiser {
   public func bound(to observations: Tensor, times: [Float]) -> Denoiser {
     let first = mean.firstLinear
     let conditionStart = chunkSize + timeEmbedding.size
-    let conditionShare = first.share(ofInputsFrom: conditionStart, encoded(observations))  // [B, H]
+    let conditionContribution = first.contribution(ofInputsFrom: conditionStart, encoded(observations))  // [B, H]
     let chunkWeight = first.weight(forInputs: 0..<chunkSize)
     let timeWeight = first.weight(forInputs: chunkSize..<conditionStart)
-    let timeShares = timeEmbedding.bound(to: times) { $0.linear(weight: timeWeight) }
+    let timeContributions = timeEmbedding.bound(to: times) { $0.linear(weight: timeWeight) }
     return { [self] chunks, timeSteps in
-      let timeShare = timeShares(timeSteps)  // [1, H] or [B, H]
-      let isShared = timeShare.shape[0] == 1
+      let timeContribution = timeContributions(timeSteps)  // [1, H] or [B, H]
+      let isShared = timeContribution.shape[0] == 1
       let sum = chunks.flattened(from: 1).linear(
-        weight: chunkWeight, bias: isShared ? timeShare.flattened() : nil,
-        adding: isShared ? conditionShare : conditionShare + timeShare)
+        weight: chunkWeight, bias: isShared ? timeContribution.flattened() : nil,
+        adding: isShared ? conditionContribution : conditionContribution + timeContribution)
       return mean.continuing(fromFirstSum: sum).reshaped(to: chunks.shape)
     }
   }

@@ -5,16 +5,16 @@ import Tensors
 
 /// A network that gives a normal distribution over whole action chunks in one step.
 public protocol GaussianPolicyNetwork: Module {
-  /// The distribution of chunks `[B, Tp, Da]` after observations `[B, To, Do]`; its deviation
-  /// broadcasts to the mean.
+  /// The distribution of chunks `[B, Tp, Da]` after observations `[B, To, Do]`; its standard
+  /// deviation broadcasts to the mean.
   func callAsFunction(_ observations: Tensor) -> Transition
 }
 
-/// The Gaussian perceptron policy that DPPO is compared with; weights are named as in the
+/// The Gaussian MLP policy that DPPO is compared with; weights are named as in the
 /// reference.
 public final class GaussianMLP: GaussianPolicyNetwork {
-  /// Where the deviation comes from.
-  public enum Deviation: Sendable {
+  /// Where the standard deviation comes from.
+  public enum StandardDeviation: Sendable {
     /// It stays as it is.
     case fixed(Float)
     /// A parameter for each action dimension, the same in all states.
@@ -23,45 +23,45 @@ public final class GaussianMLP: GaussianPolicyNetwork {
     case predicted
   }
 
-  private let base: Perceptron?
-  private let mean: Perceptron
+  private let base: ConfiguredMLP?
+  private let mean: ConfiguredMLP
   private let predictedLogVariance: MLP?
   private let learnedLogVariance: Parameter?
   private let minimumLogVariance: Parameter
   private let maximumLogVariance: Parameter
-  private let fixedDeviation: Float?
+  private let fixedStd: Float?
   private let squashesMean: Bool
   private let chunkShape: [Int]
 
   /// - Parameters:
   ///   - actionSize: `Da`
-  ///   - predictionCount: `Tp`
+  ///   - horizonSteps: `Tp`
   ///   - conditionSize: `To Do`
   ///   - hiddenSizes: the hidden layers.
   ///   - activation: between layers.
   ///   - isResidual: whether hidden layers are residual blocks.
   ///   - usesLayerNorm: normalizes hidden layers.
-  ///   - deviation: where the deviation comes from.
-  ///   - deviationRange: the bounds of a deviation that is not fixed.
+  ///   - standard deviation: where the standard deviation comes from.
+  ///   - stdRange: the bounds of a standard deviation that is not fixed.
   ///   - squashesMean: whether the mean passes through tanh.
   ///   - random: draws the first weights.
   public init(
-    actionSize: Int, predictionCount: Int, conditionSize: Int, hiddenSizes: [Int],
+    actionSize: Int, horizonSteps: Int, conditionSize: Int, hiddenSizes: [Int],
     activation: Activation = .mish, isResidual: Bool = false, usesLayerNorm: Bool = false,
-    deviation: Deviation = .fixed(0.1), deviationRange: ClosedRange<Float> = 0.01...1,
+    std: StandardDeviation = .fixed(0.1), stdRange: ClosedRange<Float> = 0.01...1,
     squashesMean: Bool = true, random: inout some RandomSource
   ) {
-    chunkShape = [predictionCount, actionSize]
-    let chunkSize = predictionCount * actionSize
+    chunkShape = [horizonSteps, actionSize]
+    let chunkSize = horizonSteps * actionSize
     self.squashesMean = squashesMean
-    func logVariance(_ deviation: Float) -> Tensor { Tensor(logf(deviation * deviation)) }
-    minimumLogVariance = Parameter(logVariance(deviationRange.lowerBound))
-    maximumLogVariance = Parameter(logVariance(deviationRange.upperBound))
+    func logVariance(_ std: Float) -> Tensor { Tensor(logf(std * std)) }
+    minimumLogVariance = Parameter(logVariance(stdRange.lowerBound))
+    maximumLogVariance = Parameter(logVariance(stdRange.upperBound))
     minimumLogVariance.isTrainable = false
     maximumLogVariance.isTrainable = false
     let sizes = [conditionSize] + hiddenSizes
-    if case .predicted = deviation {
-      base = Perceptron(
+    if case .predicted = std {
+      base = ConfiguredMLP(
         sizes: sizes, activation: activation, outputActivation: activation,
         isResidual: isResidual, usesLayerNorm: usesLayerNorm, usesFinalLayerNorm: usesLayerNorm,
         random: &random)
@@ -70,17 +70,17 @@ public final class GaussianMLP: GaussianPolicyNetwork {
       predictedLogVariance = MLP(sizes: head, activation: .tanh, random: &random)
     } else {
       base = nil
-      mean = Perceptron(
+      mean = ConfiguredMLP(
         sizes: sizes + [chunkSize], activation: activation, isResidual: isResidual,
         usesLayerNorm: usesLayerNorm, random: &random)
       predictedLogVariance = nil
     }
-    if case .learned(let initial) = deviation {
+    if case .learned(let initial) = std {
       learnedLogVariance = Parameter(logVariance(initial).broadcast(to: [actionSize]))
     } else {
       learnedLogVariance = nil
     }
-    if case .fixed(let value) = deviation { fixedDeviation = value } else { fixedDeviation = nil }
+    if case .fixed(let value) = std { fixedStd = value } else { fixedStd = nil }
   }
 
   /// The distribution of chunks `[B, Tp, Da]`.
@@ -90,19 +90,19 @@ public final class GaussianMLP: GaussianPolicyNetwork {
     let shape = [observations.shape[0]] + chunkShape
     let raw = mean(features).reshaped(to: shape)
     return Transition(
-      mean: squashesMean ? raw.tanh() : raw, standardDeviation: deviation(features, shape))
+      mean: squashesMean ? raw.tanh() : raw, standardDeviation: std(features, shape))
   }
 
   /// `[]`, `[Da]` or `[B, Tp, Da]`.
-  private func deviation(_ features: Tensor, _ shape: [Int]) -> Tensor {
-    if let fixedDeviation { return Tensor(fixedDeviation) }
+  private func std(_ features: Tensor, _ shape: [Int]) -> Tensor {
+    if let fixedStd { return Tensor(fixedStd) }
     let lower = minimumLogVariance.value.scalar
     let upper = maximumLogVariance.value.scalar
     if let learnedLogVariance {
       return (learnedLogVariance.tensor.clamped(to: lower, upper) * 0.5).exp()
     }
     guard let predictedLogVariance else {
-      preconditionFailure("a deviation is fixed, learned or predicted")
+      preconditionFailure("a standard deviation is fixed, learned or predicted")
     }
     // tanh covers the whole range between the bounds.
     let position = predictedLogVariance(features).reshaped(to: shape).tanh()

@@ -8,17 +8,17 @@ extension NetworkConfiguration {
   /// Checks what layers must be to one another and to a chunk.
   ///
   /// - Throws: `ConfigurationError` naming the setting.
-  func check(predictionCount: Int) throws {
+  func check(horizonSteps: Int) throws {
     try validate()
     func require(_ holds: Bool, _ field: String, _ found: Any, _ expected: String) throws {
       try ConfigurationError.require(holds, field, found, expected)
     }
     switch kind {
     case .mlp, .gaussian:
-      // A network that predicts its deviation ends in the last hidden layer.
-      let isHeaded = kind == .gaussian && deviationKind == .predicted
+      // A network that predicts its standard deviation ends in the last hidden layer.
+      let isHeaded = kind == .gaussian && stdKind == .predicted
       let blockSizes = isHeaded ? Array(hiddenSizes.dropLast()) : hiddenSizes
-      try Self.validatePerceptron(
+      try Self.validateMLP(
         hiddenSizes, blockSizes: isResidual ? blockSizes : nil, field: "hiddenSizes")
       try require(
         observationSizes.allSatisfy { Self.sizes.contains($0) }, "observationSizes",
@@ -30,27 +30,27 @@ extension NetworkConfiguration {
         "up to 16 numbers from 1 to 64, the first 1")
       let stride = 1 << (multipliers.count - 1)
       try require(
-        predictionCount % stride == 0, "multipliers", multipliers,
+        horizonSteps % stride == 0, "multipliers", multipliers,
         "fewer levels: \(multipliers.count) need chunks of a multiple of \(stride) actions, "
-          + "not \(predictionCount)")
+          + "not \(horizonSteps)")
       try require(
         groupCount == 0 || width % groupCount == 0, "groupCount", groupCount,
         "a divisor of width \(width), or 0 for no normalization")
       if !observationSizes.isEmpty {
-        try Self.validatePerceptron(
+        try Self.validateMLP(
           observationSizes, blockSizes: Array(observationSizes.dropLast()),
           field: "observationSizes")
       }
     }
     if kind == .gaussian {
       try require(
-        minimumDeviation < maximumDeviation, "minimumDeviation",
-        minimumDeviation, "a positive number below maximumDeviation \(maximumDeviation)")
+        minStd < maxStd, "minStd",
+        minStd, "a positive number below maxStd \(maxStd)")
     }
   }
 
-  /// Checks a perceptron's layers; `blockSizes` are those that must form residual blocks.
-  static func validatePerceptron(_ sizes: [Int], blockSizes: [Int]?, field: String) throws {
+  /// Checks an MLP's layers; `blockSizes` are those that must form residual blocks.
+  static func validateMLP(_ sizes: [Int], blockSizes: [Int]?, field: String) throws {
     guard !sizes.isEmpty, sizes.allSatisfy({ Self.sizes.contains($0) }) else {
       throw ConfigurationError.badValue(
         key: field, found: sizes, expected: "one or more sizes from 1 to \(sizeLimit)")

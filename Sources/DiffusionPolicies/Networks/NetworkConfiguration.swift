@@ -14,11 +14,11 @@ public struct NetworkConfiguration: Settings {
     case gaussian
   }
 
-  /// Where a Gaussian policy's deviation comes from.
-  public enum Deviation: String, Sendable, Codable, CaseIterable {
-    /// It stays at `deviation`.
+  /// Where a Gaussian policy's standard deviation comes from.
+  public enum StandardDeviation: String, Sendable, Codable, CaseIterable {
+    /// It stays at `std`.
     case fixed
-    /// A parameter for each action dimension that starts at `deviation`.
+    /// A parameter for each action dimension that starts at `std`.
     case learned
     /// A second head of the network.
     case predicted
@@ -26,17 +26,17 @@ public struct NetworkConfiguration: Settings {
 
   /// The kind of network.
   public var kind = Kind.mlp
-  /// Hidden layers of a perceptron; of one width and of odd number if residual.
+  /// Hidden layers of an MLP; of one width and of odd number if residual.
   public var hiddenSizes = [512, 512, 512]
   /// Between layers.
   public var activation = Activation.relu
-  /// Whether a perceptron's hidden layers are residual blocks.
+  /// Whether an MLP's hidden layers are residual blocks.
   public var isResidual = true
-  /// Whether a perceptron's hidden layers are normalized.
+  /// Whether an MLP's hidden layers are normalized.
   public var usesLayerNorm = false
   /// The width of the time embedding of a diffusion policy.
   @Setting(.evenWidth) public var timeEmbeddingSize = 16
-  /// A diffusion policy's perceptron on the observations; empty for none.
+  /// A diffusion policy's MLP on the observations; empty for none.
   public var observationSizes: [Int] = []
 
   /// U-Net: the channels of the first level.
@@ -54,33 +54,33 @@ public struct NetworkConfiguration: Settings {
   /// U-Net: one linear layer instead of three from the condition to each block.
   public var usesSmallConditionEncoder = false
 
-  /// Gaussian: where the deviation comes from.
-  public var deviationKind = Deviation.fixed
-  /// Gaussian: the deviation, or its start.
-  @Setting(.positive) public var deviation: Float = 0.1
-  /// Gaussian: the least deviation that is not fixed.
-  @Setting(.positive) public var minimumDeviation: Float = 0.01
-  /// Gaussian: the greatest deviation that is not fixed.
-  public var maximumDeviation: Float = 1
+  /// Gaussian: where the standard deviation comes from.
+  public var stdKind = StandardDeviation.fixed
+  /// Gaussian: the standard deviation, or its start.
+  @Setting(.positive) public var std: Float = 0.1
+  /// Gaussian: the minimum standard deviation that is not fixed.
+  @Setting(.positive) public var minStd: Float = 0.01
+  /// Gaussian: the maximum standard deviation that is not fixed.
+  public var maxStd: Float = 1
   /// Gaussian: whether the mean passes through tanh.
   public var squashesMean = true
 
-  /// DPPO's network for Gym: a residual perceptron of 512^3 with ReLU.
+  /// DPPO's network for Gym: a residual MLP of 512^3 with ReLU.
   public init() {}
 
   /// A diffusion policy's network.
   ///
   /// - Throws: `ConfigurationError` if the numbers cannot make one.
   public func makeDenoiser(
-    actionSize: Int, predictionCount: Int, observationSize: Int, observationCount: Int,
+    actionSize: Int, horizonSteps: Int, observationSize: Int, observationSteps: Int,
     random: inout some RandomSource
   ) throws -> any ChunkDenoiser {
-    try check(predictionCount: predictionCount)
-    let conditionSize = observationSize * observationCount
+    try check(horizonSteps: horizonSteps)
+    let conditionSize = observationSize * observationSteps
     switch kind {
     case .mlp:
       return DiffusionMLP(
-        actionSize: actionSize, predictionCount: predictionCount, conditionSize: conditionSize,
+        actionSize: actionSize, horizonSteps: horizonSteps, conditionSize: conditionSize,
         hiddenSizes: hiddenSizes, activation: activation, isResidual: isResidual,
         usesLayerNorm: usesLayerNorm, timeEmbeddingSize: timeEmbeddingSize,
         observationSizes: observationSizes, random: &random)
@@ -98,25 +98,25 @@ public struct NetworkConfiguration: Settings {
   ///
   /// - Throws: `ConfigurationError` if the numbers cannot make one.
   public func makeGaussian(
-    actionSize: Int, predictionCount: Int, observationSize: Int, observationCount: Int,
+    actionSize: Int, horizonSteps: Int, observationSize: Int, observationSteps: Int,
     random: inout some RandomSource
   ) throws -> GaussianMLP {
-    try check(predictionCount: predictionCount)
+    try check(horizonSteps: horizonSteps)
     guard kind == .gaussian else {
       throw ConfigurationError.badValue(
         key: "kind", found: kind.rawValue, expected: "gaussian for a Gaussian policy")
     }
-    let deviation: GaussianMLP.Deviation =
-      switch deviationKind {
-      case .fixed: .fixed(deviation)
-      case .learned: .learned(initial: deviation)
+    let std: GaussianMLP.StandardDeviation =
+      switch stdKind {
+      case .fixed: .fixed(std)
+      case .learned: .learned(initial: std)
       case .predicted: .predicted
       }
     return GaussianMLP(
-      actionSize: actionSize, predictionCount: predictionCount,
-      conditionSize: observationSize * observationCount, hiddenSizes: hiddenSizes,
+      actionSize: actionSize, horizonSteps: horizonSteps,
+      conditionSize: observationSize * observationSteps, hiddenSizes: hiddenSizes,
       activation: activation, isResidual: isResidual, usesLayerNorm: usesLayerNorm,
-      deviation: deviation, deviationRange: minimumDeviation...maximumDeviation,
+      std: std, stdRange: minStd...maxStd,
       squashesMean: squashesMean, random: &random)
   }
 

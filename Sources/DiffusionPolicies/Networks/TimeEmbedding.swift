@@ -23,7 +23,7 @@ final class TimeEmbedding: Module {
 
   /// The embeddings of a minibatch, each distinct time embedded once: `[1, size]` for a shared
   /// time, else `[B, size]`.
-  func rows(of timeSteps: Rowwise<Float>) -> Tensor { bound(to: [])(timeSteps) }
+  func rows(of timeSteps: Broadcast<Float>) -> Tensor { bound(to: [])(timeSteps) }
 
   /// What `function` makes of the embeddings of a chain's times, computed at once.
   ///
@@ -33,7 +33,7 @@ final class TimeEmbedding: Module {
   /// - Returns: a function of the time: `[1, ...]` for a shared one, else `[B, ...]`.
   func bound(
     to times: [Float], _ function: @escaping (Tensor) -> Tensor = { $0 }
-  ) -> (Rowwise<Float>) -> Tensor {
+  ) -> (Broadcast<Float>) -> Tensor {
     let table = times.isEmpty ? nil : function(self(times))
     var rows: [Float: Tensor] = [:]
     for (index, time) in times.enumerated() { rows[time] = table?.slice(index..<(index + 1)) }
@@ -66,7 +66,7 @@ extension Linear {
   func weight(forInputs range: Range<Int>) -> Tensor { weight.tensor.slice(range, along: 1) }
 
   /// `[B, outputSize]`: what the last inputs, from `start` on, and the bias add to the sum.
-  func share(ofInputsFrom start: Int, _ x: Tensor) -> Tensor {
+  func contribution(ofInputsFrom start: Int, _ x: Tensor) -> Tensor {
     x.linear(weight: weight(forInputs: start..<(start + x.size(-1))), bias: bias?.tensor)
   }
 }

@@ -25,7 +25,7 @@ public final class Unet1D: ChunkDenoiser {
     public var usesSmallConditionEncoder = false
     /// The width of the time embedding.
     public var timeEmbeddingSize = 16
-    /// The layers of a residual perceptron on the observations; empty for none. With one, blocks
+    /// The layers of a residual MLP on the observations; empty for none. With one, blocks
     /// have small condition encoders.
     public var observationSizes: [Int] = []
 
@@ -123,7 +123,7 @@ public final class Unet1D: ChunkDenoiser {
 
   /// `[B, Tp, Da]` to the same shape.
   public func callAsFunction(
-    _ chunks: Tensor, timeSteps: Rowwise<Float>, observations: Tensor
+    _ chunks: Tensor, timeSteps: Broadcast<Float>, observations: Tensor
   ) -> Tensor {
     let times = timeEmbedding.rows(of: timeSteps)
       .broadcast(to: [chunks.shape[0], timeEmbedding.size])

@@ -4,7 +4,7 @@ import NeuralNetworks
 import Tensors
 
 /// A squashed Gaussian actor as soft actor-critic trains it (Haarnoja et al., arXiv:1801.01290,
-/// appendix C), used to collect demonstrations: a = tanh(mean(s) + deviation(s) e).
+/// appendix C), used to collect demonstrations: a = tanh(mean(s) + standard deviation(s) e).
 ///
 /// The file is safetensors with `hidden<i>`, `mean` and `log_std` layers.
 public final class BehaviourPolicy: Module {
@@ -18,13 +18,13 @@ public final class BehaviourPolicy: Module {
 
   private let hidden: [Linear]
   private let mean: Linear
-  private let logDeviation: Linear
+  private let logStd: Linear
   /// `Do`
   public let observationSize: Int
   /// `Da`
   public let actionSize: Int
-  /// Stable-Baselines' limits on ln(deviation).
-  private static let logDeviationRange: (Float, Float) = (-20, 2)
+  /// Stable-Baselines' limits on ln(standard deviation).
+  private static let logStdRange: (Float, Float) = (-20, 2)
 
   /// Reads an actor.
   ///
@@ -48,7 +48,7 @@ public final class BehaviourPolicy: Module {
     let hiddenCount = file.names.count { $0.hasPrefix("hidden") && $0.hasSuffix(".weight") }
     hidden = try (0..<hiddenCount).map { try layer("hidden\($0)") }
     mean = try layer("mean")
-    logDeviation = try layer("log_std")
+    logStd = try layer("log_std")
     observationSize = try size(hiddenCount > 0 ? "hidden0" : "mean", 1)
     actionSize = try size("mean", 0)
     do {
@@ -58,7 +58,7 @@ public final class BehaviourPolicy: Module {
     }
     let widths = [observationSize] + hidden.map { $0.weight.value.shape[0] }
     let inputs = (hidden + [mean]).map { $0.weight.value.shape[1] }
-    guard widths == inputs, logDeviation.weight.value.shape == mean.weight.value.shape else {
+    guard widths == inputs, logStd.weight.value.shape == mean.weight.value.shape else {
       throw PolicyError.unfitting(
         path: path, reason: "layers of widths \(widths) are followed by inputs of \(inputs)")
     }
@@ -73,16 +73,16 @@ public final class BehaviourPolicy: Module {
     let features = hidden.reduce(observations) { $1($0, activation: .relu) }  // [B, D]
     let mean = mean(features)
     guard let noise else { return mean.tanh() }
-    let (low, high) = Self.logDeviationRange
-    let deviation = logDeviation(features).clamped(to: low, high).exp()
-    return (mean + deviation * noise).tanh()
+    let (low, high) = Self.logStdRange
+    let std = logStd(features).clamped(to: low, high).exp()
+    return (mean + std * noise).tanh()
   }
 
   /// `hidden<i>`, `mean`, `log_std`
   public func collect(into parameters: inout NamedParameters) {
     for (index, layer) in hidden.enumerated() { parameters.add("hidden\(index)", layer) }
     parameters.add("mean", mean)
-    parameters.add("log_std", logDeviation)
+    parameters.add("log_std", logStd)
   }
 
   /// The policy for one episode in an environment, whose noise depends on `seed` alone.

@@ -6,11 +6,11 @@ import Tensors
 public enum ActionMode: Sendable, Hashable {
   /// With the noise of training.
   case exploring
-  /// As it acts when it is judged.
+  /// As it acts when it is evaluated.
   case evaluating
 }
 
-/// A decision of each row: the actions, and what is needed to judge them again later.
+/// A decision of each row: the actions, and what is needed to score them again later.
 public struct ChunkDecisions: Sendable {
   /// Normalized actions `[B, Tp, Da]`.
   public let chunks: Tensor
@@ -28,8 +28,8 @@ public protocol ActingPolicy: AnyObject, Sendable {
   ) -> ChunkDecisions
 }
 
-/// A policy whose decisions have likelihoods, as PPO needs them: each decision is a chain of K' Gaussian
-/// transitions, of which a diffusion policy has several and a Gaussian policy one.
+/// A policy whose decisions have likelihoods, as PPO needs them: each decision is a chain of K'
+/// Gaussian transitions, of which a diffusion policy has several and a Gaussian policy one.
 public protocol LikelihoodPolicy: ActingPolicy {
   /// K': the transitions of a decision that are improved.
   var transitionCount: Int { get }

@@ -9,27 +9,28 @@ import Tensors
 /// Unchecked sendable because K' and the frozen network change only between iterations, by the
 /// training loop.
 public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
-  /// How chunks are explored and judged; DPPO's numbers.
+  /// How chunks are explored and evaluated; DPPO's numbers.
   public struct Exploration: Settings {
-    /// sigma_exp: the least deviation of transitions in training.
-    @Setting(.notNegative) public var leastSamplingDeviation: Float = 0.1
-    /// sigma_prob: the least deviation under which transitions are judged. Log-densities are
-    /// clamped to 2, as in the reference: below 0.054 the most likely ones have no gradient.
-    @Setting(.positive) public var leastJudgingDeviation: Float = 0.1
-    /// Whether all predicted actions are judged, as the denoising process' own policy gradient has
-    /// it, or, as in the reference, only those that are executed: what is not executed is denoised
-    /// together with what is, and moves it.
-    public var judgesWholeChunk = false
+    /// sigma_exp: the minimum standard deviation of transitions in training.
+    @Setting(.notNegative) public var minSamplingStd: Float = 0.1
+    /// sigma_prob: the minimum standard deviation under which transitions are evaluated.
+    /// Log-densities are clamped to 2, as in the reference: below 0.054 the most likely ones have
+    /// no gradient.
+    @Setting(.positive) public var minLogProbStd: Float = 0.1
+    /// Whether all predicted actions are evaluated, as the denoising process' own policy gradient
+    /// has it, or, as in the reference, only those that are executed: what is not executed is
+    /// denoised together with what is, and moves it.
+    public var usesWholeChunkLogProb = false
     /// Noise is clamped to +- this.
     @Setting(.positive) public var noiseLimit: Float = 3
     /// Chunks are clamped to +- this.
     @Setting(.positive) public var actionLimit: Float = 1
-    /// DDIM's eta in training; `policy.ddimEta` is that of judging and use.
+    /// DDIM's eta in training; `policy.ddimEta` is that of scoring and use.
     @Setting(.fraction) public var eta: Float = 1
-    /// Whether eta is learned for each action dimension, between `leastEta` and 1, from `eta`.
+    /// Whether eta is learned for each action dimension, between `minEta` and 1, from `eta`.
     public var learnsEta = false
-    /// The least learned eta.
-    @Setting(0...0.99) public var leastEta: Float = 0.1
+    /// The minimum learned eta.
+    @Setting(0...0.99) public var minEta: Float = 0.1
 
     /// DPPO's numbers.
     public init() {}
@@ -48,7 +49,7 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
   private let exploring: DenoisingProcess
   private let evaluating: DenoisingProcess
   /// How many of a chunk's actions count in its log-probability.
-  private let judgedCount: Int
+  private let scoredCount: Int
   private let makeNetwork: () throws -> any ChunkDenoiser
 
   /// - Parameters:
@@ -67,7 +68,7 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
     try exploration.validate()
     let denoising = configuration.denoising
     try ConfigurationError.require(
-      (0...denoising.transitionCount).contains(transitionCount), "fineTunedCount",
+      (0...denoising.transitionCount).contains(transitionCount), "fineTunedSteps",
       transitionCount, "0 to the number of denoising steps, \(denoising.transitionCount)")
     try ConfigurationError.require(
       !exploration.learnsEta || denoising.sampler == .ddim, "learnsEta", "true",
@@ -75,15 +76,15 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
     let makeNetwork = {
       var random = random
       return try configuration.network.makeDenoiser(
-        actionSize: actionSize, predictionCount: configuration.predictionCount,
-        observationSize: observationSize, observationCount: configuration.observationCount,
+        actionSize: actionSize, horizonSteps: configuration.horizonSteps,
+        observationSize: observationSize, observationSteps: configuration.observationSteps,
         random: &random)
     }
     self.makeNetwork = makeNetwork
     self.configuration = configuration
     self.actionSize = actionSize
-    judgedCount =
-      exploration.judgesWholeChunk ? configuration.predictionCount : configuration.executedCount
+    scoredCount =
+      exploration.usesWholeChunkLogProb ? configuration.horizonSteps : configuration.actionSteps
     self.transitionCount = transitionCount
     fineTuned = try makeNetwork()
     if transitionCount > 0 {
@@ -96,20 +97,20 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
       exploration.learnsEta && denoising.sampler == .ddim
       ? LearnedEta(
         size: actionSize,
-        initial: min(max(exploration.eta, exploration.leastEta + 1e-3), 1 - 1e-3),
-        range: exploration.leastEta...1)
+        initial: min(max(exploration.eta, exploration.minEta + 1e-3), 1 - 1e-3),
+        range: exploration.minEta...1)
       : nil
     let eta = learnedEta.map { DDIMSampler.Eta.learned($0) } ?? .fixed(exploration.eta)
     exploring = DenoisingProcess(
       sampler: Self.sampler(denoising, eta: eta),
-      noiseRule: .atLeast(exploration.leastSamplingDeviation), noiseLimit: exploration.noiseLimit,
+      noiseRule: .atLeast(exploration.minSamplingStd), noiseLimit: exploration.noiseLimit,
       finalLimit: exploration.actionLimit,
-      logProbabilityFloor: exploration.leastJudgingDeviation)
+      logProbabilityFloor: exploration.minLogProbStd)
     evaluating = DenoisingProcess(
       sampler: Self.sampler(denoising, eta: .fixed(denoising.ddimEta)),
       noiseRule: denoising.sampler == .ddpm ? .atLeastUntilLast(1e-3) : .own,
       noiseLimit: exploration.noiseLimit, finalLimit: exploration.actionLimit,
-      logProbabilityFloor: exploration.leastJudgingDeviation)
+      logProbabilityFloor: exploration.minLogProbStd)
   }
 
   private static func sampler(
@@ -158,9 +159,9 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
     let process = mode == .exploring ? exploring : evaluating
     var noise = RecordedNoise(
       drawing: process.transitionCount + 1,
-      ofRowShape: [configuration.predictionCount, actionSize], from: streams)
+      ofRowShape: [configuration.horizonSteps, actionSize], from: streams)
     let initial = noise.noise([
-      observations.shape[0], configuration.predictionCount, actionSize,
+      observations.shape[0], configuration.horizonSteps, actionSize,
     ])
     return process.rollout(
       from: initial, keeping: .last(mode == .exploring ? transitionCount : 0),
@@ -176,12 +177,12 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
     return StagedDenoiser(
       frozen: frozen.bound(to: observations, times: Array(times[..<firstTransition])),
       fineTuned: fineTuned.bound(to: observations, times: Array(times[firstTransition...])),
-      fineTunedCount: transitionCount)
+      fineTunedSteps: transitionCount)
   }
 
-  /// Log-densities clamped per element and averaged over the actions that are judged.
+  /// Log-densities clamped per element and averaged over the actions that are evaluated.
   private func reduced(_ logProbabilities: Tensor) -> Tensor {
-    logProbabilities.meanOfExecutedLogProbabilities(executedCount: judgedCount)
+    logProbabilities.meanOfExecutedLogProbabilities(actionSteps: scoredCount)
   }
 
   /// The log-probabilities `[M]` of recorded transitions under the fine-tuned network.

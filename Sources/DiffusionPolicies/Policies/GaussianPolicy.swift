@@ -20,7 +20,7 @@ public final class GaussianPolicy: LikelihoodPolicy {
   ///   - configuration: sizes and network.
   ///   - observationSize: `Do`
   ///   - actionSize: `Da`
-  ///   - noiseLimit: draws stay within that many deviations of the mean.
+  ///   - noiseLimit: draws stay within that many standard deviations of the mean.
   ///   - actionLimit: executed chunks are clamped to +- this.
   ///   - random: draws the first weights.
   /// - Throws: `ConfigurationError` if the configuration cannot make a policy.
@@ -32,26 +32,26 @@ public final class GaussianPolicy: LikelihoodPolicy {
     func make() throws -> GaussianMLP {
       var random = random
       return try configuration.network.makeGaussian(
-        actionSize: actionSize, predictionCount: configuration.predictionCount,
-        observationSize: observationSize, observationCount: configuration.observationCount,
+        actionSize: actionSize, horizonSteps: configuration.horizonSteps,
+        observationSize: observationSize, observationSteps: configuration.observationSteps,
         random: &random)
     }
     network = try make()
     frozen = try make()
     frozen.freeze()
-    chunkShape = [configuration.predictionCount, actionSize]
+    chunkShape = [configuration.horizonSteps, actionSize]
     self.noiseLimit = noiseLimit
     self.actionLimit = actionLimit
   }
 
   /// The network's.
   public var parameters: NamedParameters { network.parameters }
-  /// The deviation belongs to the network.
+  /// The standard deviation belongs to the network.
   public var explorationParameters: NamedParameters? { nil }
 
   /// Draws a chunk for each row, or takes the mean.
   ///
-  /// What is judged later is the draw; what is executed is the draw within the action's limits.
+  /// What is evaluated later is the draw; what is executed is the draw within the action's limits.
   public func decide(
     on observations: Tensor, mode: ActionMode, streams: [RandomStream]
   ) -> ChunkDecisions {
@@ -59,7 +59,7 @@ public final class GaussianPolicy: LikelihoodPolicy {
     let draw = mode == .exploring ? draw(distribution, streams) : distribution.mean
     return ChunkDecisions(
       chunks: draw.clamped(to: -actionLimit, actionLimit), states: states(of: draw),
-      logProbabilities: judged(distribution, draw).expandingDimension(at: 1))
+      logProbabilities: logProbabilities(distribution, draw).expandingDimension(at: 1))
   }
 
   /// Nothing, then the chunk: `[B, 2, Tp, Da]`.
@@ -75,7 +75,7 @@ public final class GaussianPolicy: LikelihoodPolicy {
   }
 
   /// Averaged, then clamped: the reference's order for a Gaussian policy.
-  private func judged(_ distribution: Transition, _ chunks: Tensor) -> Tensor {
+  private func logProbabilities(_ distribution: Transition, _ chunks: Tensor) -> Tensor {
     LogProbabilityReduction.mean(distribution.logProbability(of: chunks))
       .limitedLogProbabilities()
   }
@@ -84,13 +84,13 @@ public final class GaussianPolicy: LikelihoodPolicy {
   public func logProbabilities(
     of transitions: RecordedTransitions, observations: Tensor
   ) -> Tensor {
-    judged(network(observations), transitions.nextStates)
+    logProbabilities(network(observations), transitions.nextStates)
   }
 
-  /// The mean entropy of an element, log(deviation) + (1 + log 2 pi) / 2.
+  /// The mean entropy of an element, log(standard deviation) + (1 + log 2 pi) / 2.
   public func entropy(observations: Tensor) -> Tensor? {
-    guard let deviation = network(observations).standardDeviation else { return nil }
-    return deviation.log().mean() + 1.418_938_5
+    guard let std = network(observations).standardDeviation else { return nil }
+    return std.log().mean() + 1.418_938_5
   }
 
   /// The frozen network's draws.
@@ -101,7 +101,7 @@ public final class GaussianPolicy: LikelihoodPolicy {
   /// The log-probabilities of such draws.
   public func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor {
     let chunks = states.slice(1..<2, along: 1).reshaped(to: [states.shape[0]] + chunkShape)
-    return judged(network(observations), chunks)
+    return logProbabilities(network(observations), chunks)
   }
 
   /// `actor.*` (frozen) and `actor_ft.*`

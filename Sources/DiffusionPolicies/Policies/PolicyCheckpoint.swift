@@ -12,7 +12,7 @@ public struct PolicyCheckpoint: Sendable {
   /// What maps observations and actions to [-1, 1].
   public var normalization: DemonstrationNormalization
   /// K': the denoising steps that were fine-tuned; 0 for a pretrained policy.
-  public var fineTunedCount: Int
+  public var fineTunedSteps: Int
   /// `network.*`, or `actor.*` and `actor_ft.*`; `critic.*` and `eta.*` where there are any.
   public var weights: [String: Tensor]
   /// The critic's network, if there is one.
@@ -25,12 +25,12 @@ public struct PolicyCheckpoint: Sendable {
   /// A checkpoint of these parts.
   public init(
     configuration: PolicyConfiguration, normalization: DemonstrationNormalization,
-    fineTunedCount: Int = 0, weights: [String: Tensor], critic: CriticConfiguration? = nil,
+    fineTunedSteps: Int = 0, weights: [String: Tensor], critic: CriticConfiguration? = nil,
     origin: [String: String] = [:]
   ) {
     self.configuration = configuration
     self.normalization = normalization
-    self.fineTunedCount = fineTunedCount
+    self.fineTunedSteps = fineTunedSteps
     self.weights = weights
     self.critic = critic
     self.origin = origin
@@ -44,7 +44,7 @@ public struct PolicyCheckpoint: Sendable {
   private struct Description: Codable {
     var configuration: PolicyConfiguration
     var normalization: DemonstrationNormalization
-    var fineTunedCount: Int
+    var fineTunedSteps: Int
     var critic: CriticConfiguration?
     var exploration: DiffusionPolicy.Exploration?
     var origin: [String: String]
@@ -63,7 +63,7 @@ public struct PolicyCheckpoint: Sendable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let description = Description(
-      configuration: configuration, normalization: normalization, fineTunedCount: fineTunedCount,
+      configuration: configuration, normalization: normalization, fineTunedSteps: fineTunedSteps,
       critic: critic, exploration: exploration, origin: origin)
     return [Self.key: String(decoding: try encoder.encode(description), as: UTF8.self)]
   }
@@ -87,7 +87,7 @@ public struct PolicyCheckpoint: Sendable {
     }
     configuration = description.configuration
     normalization = description.normalization
-    fineTunedCount = description.fineTunedCount
+    fineTunedSteps = description.fineTunedSteps
     critic = description.critic
     exploration = description.exploration
     origin = description.origin
@@ -136,7 +136,7 @@ public struct PolicyCheckpoint: Sendable {
 
   /// Whether all K steps were fine-tuned: none runs `actor.*`, which a file need not hold then.
   private var hasUnusedWeights: Bool {
-    fineTunedCount == configuration.denoising.transitionCount
+    fineTunedSteps == configuration.denoising.transitionCount
   }
 
   /// The same policy, to be kept in a file, without weights that no step runs.
@@ -151,21 +151,21 @@ public struct PolicyCheckpoint: Sendable {
   /// The policy as another fine-tuning starts from it. Where all steps were fine-tuned, it is one
   /// network, which may do without DPPO's last K' as a pretrained one.
   ///
-  /// - Throws: `ConfigurationError` if only some steps were fine-tuned, and K' is to be another: the
-  ///   steps between would be run by a network that has not learned them.
+  /// - Throws: `ConfigurationError` if only some steps were fine-tuned, and K' is to be another:
+  ///   the steps between would be run by a network that has not learned them.
   func start(ofFineTuning transitionCount: Int) throws(ConfigurationError) -> PolicyCheckpoint {
-    guard fineTunedCount > 0 else { return self }
+    guard fineTunedSteps > 0 else { return self }
     guard hasUnusedWeights else {
       try ConfigurationError.require(
-        transitionCount == fineTunedCount, "fineTunedCount", transitionCount,
-        "\(fineTunedCount), as the checkpoint was fine-tuned with")
+        transitionCount == fineTunedSteps, "fineTunedSteps", transitionCount,
+        "\(fineTunedSteps), as the checkpoint was fine-tuned with")
       return self
     }
     var start = self
     let actors = weights.filter { $0.key.hasPrefix("actor.") || $0.key.hasPrefix("actor_ft.") }
     start.weights = weights.filter { actors[$0.key] == nil }
       .merging(weights.under("actor_ft").prefixed("network")) { first, _ in first }
-    start.fineTunedCount = 0
+    start.fineTunedSteps = 0
     return start
   }
 
@@ -220,7 +220,7 @@ public struct PolicyCheckpoint: Sendable {
       configuration,
       exploration: exploration ?? self.exploration ?? DiffusionPolicy.Exploration(),
       observationSize: observationSize, actionSize: actionSize,
-      transitionCount: transitionCount ?? fineTunedCount, random: Self.replacedWeights)
+      transitionCount: transitionCount ?? fineTunedSteps, random: Self.replacedWeights)
     try policy.load(weights)
     return policy
   }

@@ -40,8 +40,8 @@ public struct PolicyEnvironment: Sendable {
     if let visit { environment = StepVisitor(environment, visit: visit) }
     environment = NormalizedEnvironment(
       environment, observations: normalization.observations, actions: normalization.actions)
-    environment = ObservationHistory(environment, count: configuration.observationCount)
-    return ActionChunks(environment, count: configuration.executedCount)
+    environment = ObservationHistory(environment, count: configuration.observationSteps)
+    return ActionChunks(environment, count: configuration.actionSteps)
   }
 
   /// Several of them, stepped side by side.

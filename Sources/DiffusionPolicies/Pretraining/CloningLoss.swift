@@ -50,9 +50,9 @@ struct LikelihoodLoss: CloningLoss {
     let distribution = network(batch.observations.slice(rows))
     let elementCount = Float(batch.chunks.count)
     var loss = distribution.logProbability(of: chunks).sum() * (-1 / elementCount)
-    if entropyCoefficient != 0, let deviation = distribution.standardDeviation {
-      let share = Float(rows.count) / Float(batch.chunks.shape[0])
-      loss = loss - deviation.log().mean() * (entropyCoefficient * share)
+    if entropyCoefficient != 0, let std = distribution.standardDeviation {
+      let fraction = Float(rows.count) / Float(batch.chunks.shape[0])
+      loss = loss - std.log().mean() * (entropyCoefficient * fraction)
     }
     return loss
   }

@@ -38,7 +38,8 @@ public final class Pretraining {
   ///   - seed: decides weights, batches, time steps and noise.
   ///   - registry: knows the environment.
   ///   - communicator: shares batches among processes.
-  /// - Throws: what reading demonstrations throws, and `ConfigurationError` for settings that do not fit.
+  /// - Throws: what reading demonstrations throws, and `ConfigurationError` for settings that do
+  ///   not fit.
   public init(
     policy: PolicyConfiguration, configuration: PretrainingConfiguration,
     demonstrations: DemonstrationConfiguration, seed: UInt64,
@@ -47,7 +48,7 @@ public final class Pretraining {
   ) throws {
     try policy.validate()
     try configuration.validate()
-    try demonstrations.check(predictionCount: policy.predictionCount)
+    try demonstrations.check(horizonSteps: policy.horizonSteps)
     self.policy = policy
     self.configuration = configuration
     self.communicator = communicator
@@ -58,12 +59,12 @@ public final class Pretraining {
     let padding = ChunkPadding(
       before: demonstrations.paddingBefore, after: demonstrations.paddingAfter)
     let parts = try EpisodeSplit(
-      all, chunkLength: policy.predictionCount, padding: padding,
+      all, chunkLength: policy.horizonSteps, padding: padding,
       validationFraction: demonstrations.validationFraction, random: &splitting)
     func dataset(_ part: Demonstrations) throws -> ChunkDataset {
       try ChunkDataset(
-        part, normalization: normalization, historyLength: policy.observationCount,
-        chunkLength: policy.predictionCount, padding: padding)
+        part, normalization: normalization, historyLength: policy.observationSteps,
+        chunkLength: policy.horizonSteps, padding: padding)
     }
     self.dataset = try dataset(parts.training)
     validation = parts.validation.lengths.isEmpty ? nil : try dataset(parts.validation)
@@ -78,16 +79,16 @@ public final class Pretraining {
     switch policy.network.kind {
     case .gaussian:
       let network = try policy.network.makeGaussian(
-        actionSize: all.actionSize, predictionCount: policy.predictionCount,
-        observationSize: all.stateSize, observationCount: policy.observationCount,
+        actionSize: all.actionSize, horizonSteps: policy.horizonSteps,
+        observationSize: all.stateSize, observationSteps: policy.observationSteps,
         random: &weights)
       loss = LikelihoodLoss(
         network: network, entropyCoefficient: Float(configuration.entropyCoefficient))
       parameters = network.parameters
     case .mlp, .unet:
       let network = try policy.network.makeDenoiser(
-        actionSize: all.actionSize, predictionCount: policy.predictionCount,
-        observationSize: all.stateSize, observationCount: policy.observationCount,
+        actionSize: all.actionSize, horizonSteps: policy.horizonSteps,
+        observationSize: all.stateSize, observationSteps: policy.observationSteps,
         random: &weights)
       loss = NoisePredictionLoss(
         network: network, schedule: .policyCosine(timeStepCount: policy.denoising.stepCount))
@@ -125,7 +126,7 @@ public final class Pretraining {
     let cloning = self.loss
     return try training.step(
       rows: count,
-      shardSize: max(Self.leastShardSize, (count + Self.laneCount - 1) / Self.laneCount),
+      shardSize: max(Self.minShardSize, (count + Self.laneCount - 1) / Self.laneCount),
       laneCount: Self.laneCount, communicator: communicator
     ) { rows in cloning(batch, rows: rows, draws: draws) }
   }
@@ -133,7 +134,7 @@ public final class Pretraining {
   /// Parts of a batch, whatever the number of workers.
   private static let laneCount = 8
   /// Fewer rows leave a matrix product's tiles half empty.
-  private static let leastShardSize = 64
+  private static let minShardSize = 64
   /// Chunks that the validation loss is measured on.
   private static let maxValidationCount = 4096
 
@@ -145,7 +146,7 @@ public final class Pretraining {
     let count = min(validation.count, Self.maxValidationCount)
     let batch = validation.batch((0..<count).map { $0 * validation.count / count })
     let loss = loss
-    let parts = training.withAveragedWeights {
+    let parts = training.withEMAWeights {
       shardedMap(count: count, shardSize: 256) { rows in
         let part = loss(batch, rows: rows, draws: draws).scalar
         return Tensor(repeating: part / Float(rows.count), shape: [rows.count])
@@ -158,7 +159,7 @@ public final class Pretraining {
   public func checkpoint(origin: [String: String] = [:]) -> PolicyCheckpoint {
     PolicyCheckpoint(
       configuration: policy, normalization: normalization,
-      weights: training.averagedWeights.prefixed("network"), origin: origin)
+      weights: training.emaWeights.prefixed("network"), origin: origin)
   }
 
   // MARK: Going on later

@@ -18,11 +18,11 @@ public struct PretrainingConfiguration: Settings {
   /// Gradients are scaled down to this norm; 0 for no limit.
   @Setting(.notNegative) public var gradientNormLimit = 0.0
   /// How much of the moving average each update keeps.
-  @Setting(.fraction) public var averageDecay = 0.995
+  @Setting(.fraction) public var emaDecay = 0.995
   /// Batches between updates of the average.
-  @Setting(.positive) public var averageInterval = 10
+  @Setting(.positive) public var emaInterval = 10
   /// Batches before the average starts; until then it follows the weights.
-  @Setting(.notNegative) public var averageStart = 1000
+  @Setting(.notNegative) public var emaStart = 1000
   /// The weight of a Gaussian policy's entropy.
   @Setting(.finite) public var entropyCoefficient = 0.0
 
@@ -44,9 +44,9 @@ public struct PretrainingConfiguration: Settings {
     options.warmUpSteps = warmUpCount
     options.weightDecay = weightDecay
     options.maxGradientNorm = gradientNormLimit
-    options.emaDecay = averageDecay
-    options.emaInterval = averageInterval
-    options.emaStart = averageStart
+    options.emaDecay = emaDecay
+    options.emaInterval = emaInterval
+    options.emaStart = emaStart
     return options
   }
 }

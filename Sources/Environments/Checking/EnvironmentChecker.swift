@@ -2,7 +2,7 @@
 ///
 /// It plays short episodes with random actions and checks what the protocol promises: spaces that
 /// hold what is shown, trajectories that a seed decides, states that can be saved and taken back,
-/// endings where numbers break, pictures of the size asked for.
+/// endings where numbers break, images of the size asked for.
 public struct EnvironmentChecker {
   /// The result of a check.
   public struct Report: Sendable {
@@ -14,7 +14,7 @@ public struct EnvironmentChecker {
     public var problems: [Problem] = []
 
     /// Whether nothing is wrong.
-    public var isSound: Bool { problems.isEmpty }
+    public var isValid: Bool { problems.isEmpty }
   }
 
   /// Something wrong.
@@ -36,7 +36,7 @@ public struct EnvironmentChecker {
     case independence = "episodes are independent"
     case saving = "saving and restoring"
     case brokenNumbers = "numbers that are not finite"
-    case pictures
+    case images
   }
 
   /// Steps in a test episode.
@@ -58,7 +58,7 @@ public struct EnvironmentChecker {
       let findings = try self.findings(of: check)
       report.problems += findings.map { Problem(check: check, finding: $0) }
       if findings.isEmpty { report.passed.append(check.rawValue) }
-      // The other checks play episodes, which needs sound spaces.
+      // The other checks play episodes, which needs valid spaces.
       if check == .spaces, !findings.isEmpty { break }
     }
     return report
@@ -72,7 +72,7 @@ public struct EnvironmentChecker {
     case .independence: try independenceFindings()
     case .saving: try savingFindings()
     case .brokenNumbers: try brokenNumberFindings(try make())
-    case .pictures: try pictureFindings(try make())
+    case .images: try imageFindings(try make())
     }
   }
 

@@ -49,7 +49,7 @@ extension EnvironmentChecker {
     return []
   }
 
-  func pictureFindings(_ environment: any Environment) throws -> [String] {
+  func imageFindings(_ environment: any Environment) throws -> [String] {
     try environment.reset(seed: seed)
     let actions = RandomActions(space: environment.actionSpace, seed: seed)
     do {
@@ -57,19 +57,19 @@ extension EnvironmentChecker {
       let image = try environment.render(width: 121, height: 96)
       var findings: [String] = []
       if image.width != 121 || image.height != 96 || image.channelCount != 3 {
-        findings.append("a picture of 121x96 came as \(image)")
+        findings.append("an image of 121x96 came as \(image)")
       }
       let isEmpty = (0..<image.height).allSatisfy { y in
         (0..<image.width).allSatisfy { image[$0, y] == image[0, 0] }
       }
-      if isEmpty { findings.append("the picture has one colour only") }
+      if isEmpty { findings.append("the image has one colour only") }
 
       // Looking must not change what is looked at, not even where the observation hides it.
       for step in 0..<min(stepCount, 20) {
         let before = try environment.savedState()
         _ = try environment.render(width: 32, height: 32)
         if try environment.savedState() != before {
-          findings.append("drawing a picture changes the state after \(step) steps")
+          findings.append("drawing an image changes the state after \(step) steps")
           break
         }
         if try environment.step(actions[step]).isFinished { break }

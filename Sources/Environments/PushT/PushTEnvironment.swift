@@ -49,7 +49,7 @@ public final class PushTEnvironment: ReplayedEnvironment {
   private var simulation = PushTSimulation()
   /// The covered share of the goal.
   public private(set) var coverage = 0.0
-  /// The greatest of the benchmark's rewards in the episode; none before its first step.
+  /// The maximum of the benchmark's rewards in the episode; none before its first step.
   private var bestTaskReward = -Double.infinity
   private var isLost = false
 
@@ -159,13 +159,13 @@ public final class PushTEnvironment: ReplayedEnvironment {
     return StepOutcome(reward: isDone ? reward + successReward : reward, isTerminated: isDone)
   }
 
-  private func reward(covering share: Double) -> Double {
-    pow(Self.taskReward(covering: share), rewardExponent)
+  private func reward(covering fraction: Double) -> Double {
+    pow(Self.taskReward(covering: fraction), rewardExponent)
   }
 
   /// The benchmark's reward.
-  private static func taskReward(covering share: Double) -> Double {
-    min(max(share / successCoverage, 0), 1)
+  private static func taskReward(covering fraction: Double) -> Double {
+    min(max(fraction / successCoverage, 0), 1)
   }
 
   /// Writes the state or the keypoints; not-a-number once something was not finite.

@@ -15,7 +15,7 @@ public final class LocomotionEnvironment: Environment {
   public let actionSpace: BoxSpace
 
   private let simulation: MuJoCoSimulation
-  /// Made for the first picture.
+  /// Made for the first image.
   private var renderer: MuJoCoRenderer?
   private var terms = RewardTerms()
   /// Set when the simulator gave up; from then on the observation is not a number.

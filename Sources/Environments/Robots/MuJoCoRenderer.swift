@@ -8,10 +8,10 @@ final class MuJoCoRenderer {
   let width: Int
   let height: Int
   private let environment: String
-  /// A copy: simulations share theirs, and pictures need a floor and a buffer of their own size.
+  /// A copy: simulations share theirs, and images need a floor and a buffer of their own size.
   private let model: MuJoCoModel
   private let context: OSMesaContext
-  /// What OSMesa takes for its window; the picture itself is drawn off screen and antialiased.
+  /// What OSMesa takes for its window; the image itself is drawn off screen and antialiased.
   private let window: UnsafeMutablePointer<UInt8>
   // Allocated, because the library keeps their addresses.
   private let scene = UnsafeMutablePointer<mjvScene>.allocate(capacity: 1)
@@ -23,11 +23,11 @@ final class MuJoCoRenderer {
   /// and the library loads the functions of OpenGL into globals.
   private static let lock = Mutex(())
 
-  /// Makes a renderer for pictures of one size.
+  /// Makes a renderer for images of one size.
   ///
   /// - Throws: `EnvironmentError.renderingUnavailable` if OSMesa gives no context.
   init(model: MuJoCoModel, width: Int, height: Int, environment: String) throws {
-    precondition(width > 0 && height > 0, "a picture of \(width)x\(height) pixels")
+    precondition(width > 0 && height > 0, "an image of \(width)x\(height) pixels")
     self.width = width
     self.height = height
     self.environment = environment
@@ -104,7 +104,7 @@ final class MuJoCoRenderer {
         context, window, UInt32(GL_UNSIGNED_BYTE), Int32(width), Int32(height))
       guard isCurrent != 0 else {
         throw EnvironmentError.renderingUnavailable(
-          environment: environment, reason: "OSMesa refused a \(width)x\(height) picture")
+          environment: environment, reason: "OSMesa refused a \(width)x\(height) image")
       }
       defer { _ = OSMesaMakeCurrent(nil, nil, 0, 0, 0) }
       return body()

@@ -31,7 +31,7 @@ enum RobotScene {
   /// It stands `distance` metres away and `height` metres over what it looks at, which at rest is
   /// `lookingBelow` metres under the torso.
   static func camera(distance: Double, height: Double, lookingBelow drop: Double) -> String {
-    // The picture's up axis leans back by the slope of the view.
+    // The image's up axis leans back by the slope of the view.
     """
     <camera name="track" mode="trackcom" pos="0 \(-distance) \(height - drop)"
       xyaxes="1 0 0 0 \(height / distance) 1"/>

@@ -4,7 +4,7 @@ public struct EpisodeStatistics: Codable, Equatable, Sendable {
   public var totalReward = 0.0
   /// The number of steps.
   public var stepCount = 0
-  /// The greatest reward of a step: the score of tasks such as Push-T, whose own reward it is then
+  /// The maximum reward of a step: the score of tasks such as Push-T, whose own reward it is then
   /// (`bestTaskReward`), whatever an agent is paid.
   public var bestReward = -Double.infinity
   /// Whether the task was done, for tasks that report `isSuccess`.

@@ -3,9 +3,9 @@
 /// A component that never varied is a constant on the way back, whatever is mapped: what a network
 /// says, or explores, cannot move what the data never moved.
 public struct MinMaxNormalization: Equatable, Sendable, Codable {
-  /// The least value of each component, shape `[D]`.
+  /// The minimum value of each component, shape `[D]`.
   public let minimum: [Float]
-  /// The greatest value of each component, shape `[D]`.
+  /// The maximum value of each component, shape `[D]`.
   public let maximum: [Float]
 
   /// Added to every range that an observation is divided by, at least 0: 1e-6 in policies of the
@@ -16,7 +16,7 @@ public struct MinMaxNormalization: Equatable, Sendable, Codable {
 
   /// An observation whose range is below this counts as a constant: it is shifted to 0 and not
   /// scaled, so that noise of the last digit does not become noise of the size of everything else.
-  private static let leastRange: Float = 1e-6
+  private static let minRange: Float = 1e-6
 
   /// Takes the ranges of the components.
   public init(minimum: [Float], maximum: [Float], rangeOffset: Float = 0) {
@@ -93,7 +93,7 @@ public struct MinMaxNormalization: Equatable, Sendable, Codable {
     let offset = rangeOffset
     forEachElement(values) { value, low, range in
       if offset > 0 { return 2 * ((value - low) / (range + offset) - 0.5) }
-      return range < Self.leastRange ? value - low : 2 * (value - low) / range - 1
+      return range < Self.minRange ? value - low : 2 * (value - low) / range - 1
     }
   }
 

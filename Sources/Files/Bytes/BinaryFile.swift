@@ -6,9 +6,9 @@ public enum BinaryFile {
   ///
   /// - Parameters:
   ///   - path: the file.
-  ///   - mostByteCount: how large it may be.
+  ///   - maxByteCount: how large it may be.
   /// - Throws: `FileError` if it cannot be read, is not a regular file or is larger.
-  public static func read(path: String, mostByteCount: Int = .max) throws(FileError) -> [UInt8] {
+  public static func read(path: String, maxByteCount: Int = .max) throws(FileError) -> [UInt8] {
     // A pipe without a writer would block, hence O_NONBLOCK; it has no effect on regular files.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw .system(path: path, action: "opened") }
@@ -19,9 +19,9 @@ public enum BinaryFile {
       throw FileError(.system, path: path, problem: "is not a regular file")
     }
     let count = Int(status.st_size)
-    guard count <= mostByteCount else {
+    guard count <= maxByteCount else {
       throw FileError(
-        .tooLarge, path: path, problem: "has \(count) bytes, expected at most \(mostByteCount)")
+        .tooLarge, path: path, problem: "has \(count) bytes, expected at most \(maxByteCount)")
     }
     var bytes = [UInt8](repeating: 0, count: count)
     var filled = 0

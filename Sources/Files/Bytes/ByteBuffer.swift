@@ -9,7 +9,7 @@ final class ByteBuffer: BytesOwner, @unchecked Sendable {
   /// Allocates uninitialized memory of a size that the program itself decided.
   init(capacity: Int) {
     guard let start = malloc(max(capacity, 1)) else {
-      fatalError("out of memory: a file buffer asked for \(capacity) bytes")
+      fatalError("out of memory: a file buffer requested \(capacity) bytes")
     }
     memory = UnsafeMutableRawBufferPointer(start: start, count: capacity)
   }

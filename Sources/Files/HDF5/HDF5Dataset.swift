@@ -15,6 +15,6 @@ public struct HDF5Dataset: Sendable {
   public let storedByteCount: Int
   /// Why it cannot be read, neither as numbers nor as texts; nil if it can.
   public let problem: String?
-  /// The most bytes of elements that the stored ones can stand for.
-  let mostByteCount: Int
+  /// The maximum number of bytes of elements that the stored ones can stand for.
+  let maxByteCount: Int
 }

@@ -3,9 +3,9 @@ import CHDF5Bridge
 /// An HDF5 file, read by libhdf5 in another process.
 ///
 /// libhdf5 is not safe against damaged or hostile files, hence the process: what crashes or hangs
-/// there is an error here. Opening a file lists it; each read is done by a process of its own, which
-/// writes into memory shared with this one. Those processes are forks of one that the first file
-/// starts: this program again, which goes no further than to `Sources/CHDF5Bridge/Server.c`.
+/// there is an error here. Opening a file lists it; each read is done by a process of its own,
+/// which writes into memory shared with this one. Those processes are forks of one that the first
+/// file starts: this program again, which goes no further than to `Sources/CHDF5Bridge/Server.c`.
 public struct HDF5File: TensorFile {
   /// The path that it was opened by.
   public let path: String
@@ -23,7 +23,7 @@ public struct HDF5File: TensorFile {
   /// Nil for limits that go by the file's size.
   let limits: HDF5Limits?
 
-  private static let leastRecordByteCount = 64 << 20
+  private static let minRecordByteCount = 64 << 20
   static let storageAdvice =
     "store it as plain numbers, uncompressed or with gzip: in Python, or by "
     + "h5repack -f GZIP=4 IN OUT where that knows the filter"
@@ -44,7 +44,7 @@ public struct HDF5File: TensorFile {
     guard HDF5File.isLikely(bytes) else {
       throw FileError(
         .malformed, path: path, problem: "does not begin like an HDF5 file",
-        advice: "the file is damaged or not what its name says")
+        advice: "the file is damaged or not what its name states")
     }
     let capacity = HDF5File.recordCapacity(fileByteCount: bytes.count)
     let memory = try HDF5File.share(capacity, path: path, item: nil)
@@ -121,10 +121,10 @@ public struct HDF5File: TensorFile {
     name.hasPrefix("/") ? String(name.dropFirst()) : name
   }
 
-  /// Bytes for what a child writes of names and texts: what it reads is in the file, but a few texts
-  /// may be referred to many times.
+  /// Bytes for what a child writes of names and texts: what it reads is in the file, but a few
+  /// texts may be referred to many times.
   static func recordCapacity(fileByteCount: Int) -> Int {
-    max(leastRecordByteCount, 2 * fileByteCount)
+    max(minRecordByteCount, 2 * fileByteCount)
   }
 
   static func share(

@@ -13,10 +13,10 @@ struct HDF5Limits {
 
   /// Decompressing on a slow machine gives at least 10 MB a second.
   static func reading(_ selections: [HDF5Selection]) -> HDF5Limits {
-    let most = selections.reduce(0.0) {
+    let limit = selections.reduce(0.0) {
       $0 + Double(max($1.byteCount, $1.dataset.storedByteCount))
     }
-    return HDF5Limits(processorSeconds: 5 + most / 1e7, memoryByteCount: 1 << 30)
+    return HDF5Limits(processorSeconds: 5 + limit / 1e7, memoryByteCount: 1 << 30)
   }
 
   var bridged: AttuneHDF5Limits {

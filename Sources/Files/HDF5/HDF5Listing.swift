@@ -35,7 +35,7 @@ struct HDF5Listing {
     let typeName = try cursor.listedText()
     let shape = try cursor.shape()
     let storedByteCount = try cursor.number(UInt64.self)
-    let mostByteCount = try cursor.number(UInt64.self)
+    let maxByteCount = try cursor.number(UInt64.self)
     var problem = try cursor.listedText()
     let elementType = ElementType(hdf5: AttuneHDF5ElementType(code))
     if problem.isEmpty, let elementType,
@@ -47,7 +47,7 @@ struct HDF5Listing {
       name: name, elementType: elementType,
       isText: AttuneHDF5ElementType(code) == attune_hdf5_text, typeName: typeName, shape: shape,
       storedByteCount: Int(clamping: storedByteCount), problem: problem.isEmpty ? nil : problem,
-      mostByteCount: Int(clamping: mostByteCount))
+      maxByteCount: Int(clamping: maxByteCount))
   }
 
   private static func attribute(_ cursor: inout ByteCursor) throws(FileError) -> HDF5Attribute {

@@ -2,7 +2,7 @@ import CHDF5Bridge
 
 extension HDF5File {
   /// A worker reads that much, unless one dataset alone is larger.
-  private static let mostBatchByteCount = 256 << 20
+  private static let maxBatchByteCount = 256 << 20
   /// Elements start at multiples of it.
   private static let alignment = 64
 
@@ -12,7 +12,7 @@ extension HDF5File {
     var batch: [HDF5Selection] = []
     var byteCount = 0
     for selection in selections {
-      if byteCount + selection.byteCount > HDF5File.mostBatchByteCount, !batch.isEmpty {
+      if byteCount + selection.byteCount > HDF5File.maxBatchByteCount, !batch.isEmpty {
         tensors += try readBatch(batch)
         batch = []
         byteCount = 0

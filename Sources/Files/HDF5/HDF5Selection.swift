@@ -28,7 +28,7 @@ extension HDF5File {
     let shape = rows.map { [$0.count] + dataset.shape.dropFirst() } ?? dataset.shape
     // The whole dataset's size was checked by the listing.
     let byteCount = Checked.byteCount(shape: shape, of: elementType) ?? 0
-    guard byteCount <= dataset.mostByteCount else {
+    guard byteCount <= dataset.maxByteCount else {
       throw FileError(
         .malformed, path: path, item: name,
         problem: "claims \(byteCount) bytes, which the \(dataset.storedByteCount) bytes that it "
@@ -55,7 +55,7 @@ extension HDF5File {
     guard rows.lowerBound >= 0, rows.upperBound <= rowCount else {
       throw FileError(
         .missing, path: path, item: dataset.name,
-        problem: "has \(rowCount) rows, but rows \(rows) are asked for")
+        problem: "has \(rowCount) rows, but rows \(rows) are requested")
     }
     return rows
   }

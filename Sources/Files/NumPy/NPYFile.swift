@@ -2,7 +2,7 @@
 public enum NPYFile {
   /// Reads an array; in row-major order it is a view of the mapped file.
   ///
-  /// - Throws: `FileError` if the file cannot be opened or is not a sound npy file.
+  /// - Throws: `FileError` if the file cannot be opened or is not a valid npy file.
   public static func read(path: String) throws(FileError) -> StoredTensor {
     let bytes = try MappedFile.bytes(path: path)
     let header = try NPYHeader(bytes, path: path, part: "array")

@@ -10,16 +10,17 @@ struct NPYHeader: Sendable {
   let dataStart: Int
 
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
-  /// The most bytes that a header may take, from the magic number on; NumPy itself stops at 10,000.
-  static let mostByteCount = 65_536
-  private static let mostRank = 64
+  /// The maximum number of bytes that a header may take, from the magic number on; NumPy itself
+  /// stops at 10,000.
+  static let maxByteCount = 65_536
+  private static let maxRank = 64
 
   /// Reads a header; `bytes` may end anywhere after it.
   init(_ bytes: Bytes, path: String, part: String) throws(FileError) {
     guard bytes.matches(NPYHeader.magic) else {
       throw FileError(
         .malformed, path: path, item: part, problem: "does not begin like an npy array",
-        advice: "the file is damaged or not what its name says")
+        advice: "the file is damaged or not what its name states")
     }
     var cursor = ByteCursor(bytes, path: path, part: part, position: NPYHeader.magic.count)
     let major = try cursor.number(UInt8.self)
@@ -32,7 +33,7 @@ struct NPYHeader: Sendable {
       throw FileError(
         .unsupported, path: path, item: part, problem: "has npy version \(major), not 1 to 3")
     }
-    guard byteCount <= NPYHeader.mostByteCount - cursor.position else {
+    guard byteCount <= NPYHeader.maxByteCount - cursor.position else {
       throw FileError(
         .tooLarge, path: path, item: part, problem: "claims a header of \(byteCount) bytes",
         advice: "the file is damaged")
@@ -50,10 +51,10 @@ struct NPYHeader: Sendable {
     guard let (elementType, isBigEndian) = ElementType.parsed(npyCode: code) else {
       throw FileError(
         .unsupported, path: path, item: part,
-        problem: "has the type \(code.printable(most: 40)), which Attune does not read",
+        problem: "has the type \(code.printable(limit: 40)), which Attune does not read",
         advice: "save it as one of \(ElementType.npyCodes)")
     }
-    guard shape.count <= NPYHeader.mostRank,
+    guard shape.count <= NPYHeader.maxRank,
       Checked.byteCount(shape: shape, of: elementType) != nil
     else {
       throw FileError(
@@ -110,8 +111,8 @@ extension ElementType {
 
   static let npyCodes = npyTable.map(\.1).joined(separator: " ")
 
-  /// The type that NumPy's code stands for, in either byte order; one-byte types have none, in any of
-  /// the spellings that leave it open.
+  /// The type that NumPy's code stands for, in either byte order; one-byte types have none, in any
+  /// of the spellings that leave it open.
   static func parsed(npyCode code: String) -> (type: ElementType, isBigEndian: Bool)? {
     guard let match = npyTable.first(where: { $0.1.dropFirst() == code.dropFirst() }),
       let order = code.first, "<>".contains(order) || (match.0.byteCount == 1 && order == "|")

@@ -28,7 +28,7 @@ public struct NPZFile: TensorFile {
     var refusals: [String: FileError] = [:]
     for member in archive.members where member.name.hasSuffix(NPZFile.suffix) {
       let name = String(member.name.dropLast(NPZFile.suffix.count))
-      let start = try archive.contents(of: member, most: NPYHeader.mostByteCount)
+      let start = try archive.contents(of: member, limit: NPYHeader.maxByteCount)
       let header: NPYHeader
       do {
         header = try NPYHeader(start, path: path, part: name)
@@ -61,8 +61,8 @@ public struct NPZFile: TensorFile {
 
   /// Reads one array and checks its sum.
   ///
-  /// - Throws: `FileError` if there is no such array, it is of a type that Attune does not read, or it
-  ///   is damaged.
+  /// - Throws: `FileError` if there is no such array, it is of a type that Attune does not read, or
+  ///   it is damaged.
   public func storedTensor(named name: String) throws(FileError) -> StoredTensor {
     if let refusal = refusals[name] { throw refusal }
     guard let member = members[name], let header = headers[name] else { throw missing(name) }

@@ -4,14 +4,14 @@
 /// that is already there copied over and over.
 struct PickleBudget {
   /// Containers and their items.
-  private var itemCount = PickleBudget.mostItemCount
+  private var itemCount = PickleBudget.maxItemCount
   /// Of texts and of what they are encoded to.
   private var byteCount: Int
   private let path: String
 
   /// An operation of an honest pickle makes a container or an item of one, or both; see
-  /// `Unpickler.mostOperationCount`.
-  private static let mostItemCount = 1 << 23
+  /// `Unpickler.maxOperationCount`.
+  private static let maxItemCount = 1 << 23
 
   /// What a pickle may build that has this many bytes: each may be part of a text, and once more
   /// of the bytes that a text stands for.
@@ -28,7 +28,7 @@ struct PickleBudget {
   /// Throws if so many items are too many, and spends none.
   func check(items count: Int) throws(FileError) {
     guard count <= itemCount else {
-      throw tooLarge("builds more than \(PickleBudget.mostItemCount) items")
+      throw tooLarge("builds more than \(PickleBudget.maxItemCount) items")
     }
   }
 

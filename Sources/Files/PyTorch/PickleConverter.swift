@@ -7,10 +7,10 @@ struct PickleConverter {
   /// Objects whose tensors were counted as those of something that is not built.
   private var counted: Set<Int> = []
 
-  private static let mostDepth = 64
+  private static let maxDepth = 64
   /// Of values, shared ones counted every time: a few lists that contain one another twice would
   /// otherwise take for ever to walk through.
-  private static let mostValueCount = 1 << 24
+  private static let maxValueCount = 1 << 24
 
   init(objects: [PickleObject], path: String) {
     self.objects = objects
@@ -48,10 +48,10 @@ struct PickleConverter {
       known[index] = (value, 1)
       return (value, 1)
     }
-    guard depth < PickleConverter.mostDepth else {
+    guard depth < PickleConverter.maxDepth else {
       throw FileError(
         .tooLarge, path: path, item: "data.pkl",
-        problem: "is nested more than \(PickleConverter.mostDepth) deep")
+        problem: "is nested more than \(PickleConverter.maxDepth) deep")
     }
     guard pending.insert(index).inserted else {
       throw FileError(
@@ -64,10 +64,10 @@ struct PickleConverter {
     for item in objects[index].items {
       let part = try value(item, depth: depth + 1)
       count += part.count
-      guard count <= PickleConverter.mostValueCount else {
+      guard count <= PickleConverter.maxValueCount else {
         throw FileError(
           .tooLarge, path: path, item: "data.pkl",
-          problem: "holds more than \(PickleConverter.mostValueCount) values")
+          problem: "holds more than \(PickleConverter.maxValueCount) values")
       }
       values.append(part.value)
     }

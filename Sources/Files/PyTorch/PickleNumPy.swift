@@ -26,10 +26,10 @@ extension Unpickler {
     guard case .text(let code)? = arguments.first else {
       throw malformed("has a NumPy type without a code")
     }
-    // The byte order follows as the type's state; one-byte types have none. Arrays of texts, objects
-    // or records are not built.
+    // The byte order follows as the type's state; one-byte types have none. Arrays of texts,
+    // objects or records are not built.
     guard let type = ElementType.parsed(npyCode: "<" + code)?.type else {
-      return try foreign("numpy.dtype '\(code.printable(most: 20))'", items: [])
+      return try foreign("numpy.dtype '\(code.printable(limit: 20))'", items: [])
     }
     return try add(PickleObject(kind: .numPyType(type, isBigEndian: false)))
   }
@@ -43,7 +43,7 @@ extension Unpickler {
     guard order == "<" || order == ">" || (order == "|" && type.byteCount == 1) else {
       throw FileError(
         .unsupported, path: archive.path, item: "data.pkl",
-        problem: "has a NumPy array of byte order '\(order.printable(most: 4))'",
+        problem: "has a NumPy array of byte order '\(order.printable(limit: 4))'",
         advice: "save it little-endian")
     }
     return order == ">" && type.byteCount > 1

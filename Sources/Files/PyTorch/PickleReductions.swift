@@ -131,12 +131,12 @@ extension Unpickler {
     else { throw malformed("refers to something other than a typed storage") }
     guard let byteCount = archive.storageByteCount(key) else {
       throw FileError(
-        .truncated, path: archive.path, item: "data/\(key.printable(most: 40))",
+        .truncated, path: archive.path, item: "data/\(key.printable(limit: 40))",
         problem: "is used, but is not in the archive", advice: "the file is damaged")
     }
     guard let expected = Checked.product([count, type.byteCount]), expected <= byteCount else {
       throw FileError(
-        .malformed, path: archive.path, item: "data/\(key.printable(most: 40))",
+        .malformed, path: archive.path, item: "data/\(key.printable(limit: 40))",
         problem: "has \(byteCount) bytes, too few for \(count) elements of \(type.rawValue)",
         advice: "the file is damaged")
     }
@@ -148,8 +148,8 @@ extension Unpickler {
     try tensor(arguments, as: nil)
   }
 
-  /// Stands for `_rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, ...)`,
-  /// whose storage is counted in bytes.
+  /// Stands for `_rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype,
+  /// ...)`, whose storage is counted in bytes.
   private mutating func typedTensor(_ arguments: [PickleItem]) throws(FileError) -> PickleItem {
     guard arguments.count >= 7, case .global(.elementType(let name)) = arguments[6] else {
       throw malformed("has a tensor without a type")
@@ -182,7 +182,7 @@ extension Unpickler {
         source: .storage(archive, key: key), offset: offset, sourceCount: count)
     else {
       throw FileError(
-        .malformed, path: archive.path, item: "data/\(key.printable(most: 40))",
+        .malformed, path: archive.path, item: "data/\(key.printable(limit: 40))",
         problem: "has \(count) elements, too few for a tensor of shape \(shape) with strides "
           + "\(strides) from element \(offset)",
         advice: "the file is damaged, or holds a huge expanded tensor: save a clone of it")

@@ -9,7 +9,7 @@ final class PyTorchArchive: Sendable {
   /// Storages whose checksums were found right.
   private let storages = Mutex<[String: Bytes]>([:])
 
-  private static let mostPickleByteCount = 1 << 30
+  private static let maxPickleByteCount = 1 << 30
 
   init(_ archive: ZipArchive) throws(FileError) {
     path = archive.path
@@ -45,7 +45,7 @@ final class PyTorchArchive: Sendable {
   private func checkByteOrder() throws(FileError) {
     // Older versions did not write it, and were little-endian in practice.
     guard let member = members["byteorder"] else { return }
-    let order = try archive.contents(of: member, most: 16).text
+    let order = try archive.contents(of: member, limit: 16).text
     guard order == "little" else {
       throw FileError(
         .unsupported, path: path, item: "byteorder", problem: "is '\(order)', not 'little'",
@@ -56,7 +56,7 @@ final class PyTorchArchive: Sendable {
   func pickle() throws(FileError) -> Bytes {
     // Its presence was checked by the initializer.
     let member = members["data.pkl"]!
-    guard member.byteCount <= PyTorchArchive.mostPickleByteCount else {
+    guard member.byteCount <= PyTorchArchive.maxPickleByteCount else {
       throw FileError(
         .tooLarge, path: path, item: member.name, problem: "has \(member.byteCount) bytes",
         advice: "keep large arrays in tensors")

@@ -19,14 +19,14 @@ public struct PyTorchTensor: Sendable {
 
   /// A view may show elements several times, as `expand` does, but not more of them than this or
   /// than its source has.
-  private static let mostRepeatedCount = 1 << 20
-  private static let mostRank = 64
+  private static let maxRepeatedCount = 1 << 20
+  private static let maxRank = 64
 
   /// Nil unless every element lies within the first `sourceCount` ones of the source.
   init?(view: StridedTensor, source: Source, offset: Int, sourceCount: Int) {
-    guard view.shape.count <= PyTorchTensor.mostRank, offset >= 0, let span = view.span,
+    guard view.shape.count <= PyTorchTensor.maxRank, offset >= 0, let span = view.span,
       let count = view.count, let end = Checked.sum(offset, span), end <= sourceCount,
-      count <= max(sourceCount, PyTorchTensor.mostRepeatedCount)
+      count <= max(sourceCount, PyTorchTensor.maxRepeatedCount)
     else { return nil }
     self.view = view
     self.source = source

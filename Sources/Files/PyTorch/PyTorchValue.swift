@@ -1,7 +1,7 @@
 import Configuration
 
-/// What a PyTorch checkpoint consists of: tensors, numbers, texts, lists and dictionaries, and names of
-/// what was not built.
+/// What a PyTorch checkpoint consists of: tensors, numbers, texts, lists and dictionaries, and
+/// names of what was not built.
 public indirect enum PyTorchValue: Sendable {
   /// `None`.
   case none
@@ -21,8 +21,8 @@ public indirect enum PyTorchValue: Sendable {
   case dictionary([Entry])
   /// A `torch.Tensor`, a parameter, or a NumPy array of numbers.
   case tensor(PyTorchTensor)
-  /// Something of another class, which was not built, such as `argparse.Namespace` or a set, and how
-  /// many tensors were in it.
+  /// Something of another class, which was not built, such as `argparse.Namespace` or a set, and
+  /// how many tensors were in it.
   case object(className: String, tensorCount: Int)
 
   /// One key of a dictionary with its value.
@@ -49,7 +49,7 @@ public indirect enum PyTorchValue: Sendable {
     case .boolean(let value): value ? "True" : "False"
     case .integer(let value): "\(value)"
     case .number(let value): "\(value)"
-    case .text(let text): "'\(text.printable(most: 60))'"
+    case .text(let text): "'\(text.printable(limit: 60))'"
     case .bytes(let bytes): "\(bytes.byteCount) bytes"
     case .list(let values): "list of \(values.count)"
     case .dictionary(let entries): "dictionary of \(entries.count)"
@@ -70,12 +70,12 @@ extension PyTorchValue {
 
   /// The names of leaves may take that many bytes: long keys around shared lists would otherwise
   /// make a small file fill the memory.
-  private static let mostNameByteCount = 1 << 28
+  private static let maxNameByteCount = 1 << 28
 
   /// All values that are not containers, in order; nil if their names are too long to keep.
   var leaves: [Leaf]? {
     var leaves: [Leaf] = []
-    var room = PyTorchValue.mostNameByteCount
+    var room = PyTorchValue.maxNameByteCount
     collectLeaves(into: &leaves, prefix: "", room: &room)
     return room >= 0 ? leaves : nil
   }

@@ -13,7 +13,7 @@ struct Unpickler {
   private var memo: [Int: PickleItem] = [:]
 
   /// A checkpoint of ten thousand tensors takes some hundred thousand.
-  private static let mostOperationCount = 1 << 22
+  private static let maxOperationCount = 1 << 22
 
   init(_ bytes: Bytes, archive: PyTorchArchive) {
     self.archive = archive
@@ -29,7 +29,7 @@ struct Unpickler {
   }
 
   private mutating func run() throws(FileError) -> PickleItem {
-    for _ in 0..<Unpickler.mostOperationCount {
+    for _ in 0..<Unpickler.maxOperationCount {
       let code = try cursor.number(UInt8.self)
       guard let operation = PickleOperation(rawValue: code) else {
         throw malformed("has the unknown operation 0x\(String(code, radix: 16))")
@@ -41,7 +41,7 @@ struct Unpickler {
     }
     throw FileError(
       .tooLarge, path: archive.path, item: "data.pkl",
-      problem: "takes more than \(Unpickler.mostOperationCount) operations",
+      problem: "takes more than \(Unpickler.maxOperationCount) operations",
       advice: "keep large arrays in tensors")
   }
 
@@ -242,7 +242,7 @@ extension Unpickler {
     if let global = PickleGlobal(module: module, name: name) { return global }
     throw FileError(
       .unsupported, path: archive.path,
-      item: "\(module.printable(most: 100)).\(name.printable(most: 100))",
+      item: "\(module.printable(limit: 100)).\(name.printable(limit: 100))",
       problem: "is a function or class that a checkpoint has no use for, and is not called",
       advice: PickleReductions.advice)
   }
@@ -271,7 +271,8 @@ extension Unpickler {
     return count
   }
 
-  /// A signed integer in as few bytes as it needs; a larger one, as random states have, is not built.
+  /// A signed integer in as few bytes as it needs; a larger one, as random states have, is not
+  /// built.
   private mutating func long(_ count: Int) throws(FileError) -> PickleItem {
     let bytes = try cursor.take(count)
     guard count <= 8 else { return try foreign("an integer of more than 64 bits", items: []) }

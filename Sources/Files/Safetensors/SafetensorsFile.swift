@@ -12,7 +12,7 @@ public struct SafetensorsFile: TensorFile {
 
   /// Opens a file and checks its header against its size.
   ///
-  /// - Throws: `FileError` if it cannot be opened or is not a sound safetensors file.
+  /// - Throws: `FileError` if it cannot be opened or is not a valid safetensors file.
   public init(path: String) throws(FileError) {
     let bytes = try MappedFile.bytes(path: path)
     self.path = path

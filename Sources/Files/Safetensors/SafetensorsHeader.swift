@@ -15,14 +15,14 @@ struct SafetensorsHeader: Sendable {
   let dataStart: Int
 
   /// The format's own limit.
-  static let mostHeaderByteCount = 100_000_000
+  static let maxHeaderByteCount = 100_000_000
   private static let metadataKey = "__metadata__"
-  private static let mostRank = 64
+  private static let maxRank = 64
 
   init(_ bytes: Bytes, path: String) throws(FileError) {
     var cursor = ByteCursor(bytes, path: path, part: "header")
     let byteCount = try cursor.number(UInt64.self)
-    guard byteCount <= UInt64(SafetensorsHeader.mostHeaderByteCount) else {
+    guard byteCount <= UInt64(SafetensorsHeader.maxHeaderByteCount) else {
       throw FileError(
         .malformed, path: path, item: "header",
         problem: "claims \(byteCount) bytes, more than the 100,000,000 that the format allows",
@@ -39,7 +39,7 @@ struct SafetensorsHeader: Sendable {
       } else {
         let entry = try SafetensorsHeader.entry(&scanner, name: key, path: path)
         guard entries.updateValue(entry, forKey: key) == nil else {
-          throw scanner.error("the tensor '\(key.printable(most: 100))' appears twice")
+          throw scanner.error("the tensor '\(key.printable(limit: 100))' appears twice")
         }
       }
     }
@@ -75,7 +75,7 @@ struct SafetensorsHeader: Sendable {
     guard let elementType = ElementType(safetensorsCode: code) else {
       throw FileError(
         .unsupported, path: path, item: name,
-        problem: "has the type \(code.printable(most: 20)), which Attune does not read",
+        problem: "has the type \(code.printable(limit: 20)), which Attune does not read",
         advice: "save it as one of \(ElementType.safetensorsCodes)")
     }
     guard offsets[0] <= offsets[1] else {
@@ -95,8 +95,8 @@ struct SafetensorsHeader: Sendable {
   private static func counts(_ scanner: inout JSONScanner) throws(FileError) -> [Int] {
     var counts: [Int] = []
     try scanner.array { scanner throws(FileError) in
-      guard counts.count < mostRank else {
-        throw scanner.error("a shape has more than \(mostRank) dimensions")
+      guard counts.count < maxRank else {
+        throw scanner.error("a shape has more than \(maxRank) dimensions")
       }
       counts.append(try scanner.count())
     }

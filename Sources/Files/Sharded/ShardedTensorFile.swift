@@ -10,15 +10,15 @@ public struct ShardedTensorFile: TensorFile {
   private let fileNames: [String: String]
   private let files: [String: any TensorFile]
 
-  private static let mostIndexByteCount = 100_000_000
-  private static let mostFileCount = 10_000
+  private static let maxIndexByteCount = 100_000_000
+  private static let maxFileCount = 10_000
 
   /// Opens an index and all files that it names, which lie in the same folder.
   ///
   /// - Throws: `FileError` if one of them cannot be opened or lacks a tensor.
   public init(indexPath path: String) throws(FileError) {
     let bytes = try MappedFile.bytes(path: path)
-    guard bytes.count <= ShardedTensorFile.mostIndexByteCount else {
+    guard bytes.count <= ShardedTensorFile.maxIndexByteCount else {
       throw FileError(.tooLarge, path: path, problem: "has more bytes than an index can need")
     }
     let fileNames = try ShardedTensorFile.fileNames(in: bytes, path: path)
@@ -70,8 +70,8 @@ public struct ShardedTensorFile: TensorFile {
         .malformed, path: path, problem: "has no weight_map",
         advice: "name the index of a sharded model")
     }
-    guard Set(fileNames.values).count <= mostFileCount else {
-      throw FileError(.tooLarge, path: path, problem: "names more than \(mostFileCount) files")
+    guard Set(fileNames.values).count <= maxFileCount else {
+      throw FileError(.tooLarge, path: path, problem: "names more than \(maxFileCount) files")
     }
     return fileNames
   }
@@ -84,7 +84,7 @@ public struct ShardedTensorFile: TensorFile {
     guard isPlain, !fileName.isEmpty else {
       throw FileError(
         .malformed, path: path, item: name,
-        problem: "lies in '\(fileName.printable(most: 100))', which is not a plain file name",
+        problem: "lies in '\(fileName.printable(limit: 100))', which is not a plain file name",
         advice: "shards lie beside their index")
     }
   }

@@ -8,16 +8,16 @@ extension ShardedTensorFile {
   ///   - tensors: by name.
   ///   - name: the files' common name, such as `model`.
   ///   - folder: where they go.
-  ///   - mostShardByteCount: a shard has more only if a single tensor has.
+  ///   - maxShardByteCount: a shard has more only if a single tensor has.
   ///   - metadata: texts for each file.
   /// - Throws: `FileError` if the system refuses.
   public static func write(
     _ tensors: [String: StoredTensor], name: String, folder: String,
-    mostShardByteCount: Int = 10_000_000_000, metadata: [String: String] = [:]
+    maxShardByteCount: Int = 10_000_000_000, metadata: [String: String] = [:]
   ) throws(FileError) {
     let single = "\(folder)/\(name).safetensors"
     let index = "\(folder)/\(name).safetensors.index.json"
-    let shards = shards(of: tensors, mostByteCount: mostShardByteCount)
+    let shards = shards(of: tensors, maxByteCount: maxShardByteCount)
     guard shards.count > 1 else {
       try SafetensorsFile.write(tensors, metadata: metadata, to: single)
       unlink(index)
@@ -39,12 +39,12 @@ extension ShardedTensorFile {
 
   /// Names in order, cut wherever the limit would be passed.
   private static func shards(
-    of tensors: [String: StoredTensor], mostByteCount: Int
+    of tensors: [String: StoredTensor], maxByteCount: Int
   ) -> [Set<String>] {
     var shards: [Set<String>] = [[]]
     var byteCount = 0
     for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
-      if byteCount + tensor.byteCount > mostByteCount, !shards[shards.count - 1].isEmpty {
+      if byteCount + tensor.byteCount > maxByteCount, !shards[shards.count - 1].isEmpty {
         shards.append([])
         byteCount = 0
       }

@@ -9,7 +9,7 @@ struct JSONScanner {
   private var position = 0
 
   /// Deeper values are refused.
-  static let mostDepth = 64
+  static let maxDepth = 64
 
   init(_ bytes: Bytes, path: String, part: String) {
     self.bytes = bytes.withUnsafeBytes { Array($0) }
@@ -95,7 +95,7 @@ struct JSONScanner {
   func error(_ problem: String, _ kind: FileError.Kind = .malformed) -> FileError {
     FileError(
       kind, path: path, item: part, problem: "\(problem) (byte \(position))",
-      advice: "the file is damaged or not what its name says")
+      advice: "the file is damaged or not what its name states")
   }
 }
 
@@ -120,7 +120,7 @@ extension JSONScanner {
   }
 
   private mutating func skipValue(depth: Int) throws(FileError) {
-    guard depth < JSONScanner.mostDepth else { throw error("values are nested too deep") }
+    guard depth < JSONScanner.maxDepth else { throw error("values are nested too deep") }
     skipSpace()
     switch peek {
     case UInt8(ascii: "{"):

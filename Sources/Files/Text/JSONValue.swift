@@ -85,7 +85,7 @@ extension JSONValue: ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
 extension JSONScanner {
   /// Reads a value of any type.
   mutating func value(depth: Int = 0) throws(FileError) -> JSONValue {
-    guard depth < JSONScanner.mostDepth else { throw error("values are nested too deep") }
+    guard depth < JSONScanner.maxDepth else { throw error("values are nested too deep") }
     skipSpace()
     switch peek {
     case UInt8(ascii: "{"):

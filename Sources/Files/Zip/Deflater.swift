@@ -2,7 +2,7 @@ import CZlib
 
 /// Raw deflate compression at zlib's usual level.
 enum Deflater {
-  private static let mostStep = 1 << 30
+  private static let maxStep = 1 << 30
 
   /// Compresses pieces as one stream.
   static func deflate(_ pieces: [Bytes], path: String) throws(FileError) -> Bytes {
@@ -22,7 +22,7 @@ enum Deflater {
       try piece.withUnsafeBytes { source throws(FileError) in
         var consumed = 0
         repeat {
-          let input = min(source.count - consumed, mostStep)
+          let input = min(source.count - consumed, maxStep)
           let flush = isLast && consumed + input == source.count ? Z_FINISH : Z_NO_FLUSH
           stream.next_in = UnsafeMutablePointer(
             mutating: source.baseAddress?.advanced(by: consumed)
@@ -49,7 +49,7 @@ enum Deflater {
           throw FileError(.tooLarge, path: path, problem: "does not fit in memory")
         }
       }
-      let output = min(buffer.memory.count - count, mostStep)
+      let output = min(buffer.memory.count - count, maxStep)
       // Bytes of a raw buffer, which nothing else binds to another type.
       stream.next_out = buffer.memory.baseAddress?.advanced(by: count)
         .assumingMemoryBound(to: UInt8.self)

@@ -4,11 +4,11 @@ import CZlib
 enum Inflater {
   private static let firstCapacity = 1 << 16
   /// zlib counts input and output of one call in 32 bits.
-  private static let mostStep = 1 << 30
+  private static let maxStep = 1 << 30
 
-  /// The most bytes that so many compressed ones can stand for: deflate cannot do better than 1032
-  /// to 1, and a stream has a few bits of its own.
-  static func mostByteCount(from compressedByteCount: Int) -> Int {
+  /// The maximum number of bytes that so many compressed ones can stand for: deflate cannot do
+  /// better than 1032 to 1, and a stream has a few bits of its own.
+  static func maxByteCount(from compressedByteCount: Int) -> Int {
     let (product, overflow) = compressedByteCount.multipliedReportingOverflow(by: 1032)
     return overflow ? .max : product
   }
@@ -19,7 +19,7 @@ enum Inflater {
   ) throws(FileError) -> Bytes {
     // One byte more shows a stream that gives more than it should.
     let (bytes, isComplete) = try run(
-      compressed, most: byteCount == .max ? byteCount : byteCount + 1, path: path, part: part)
+      compressed, limit: byteCount == .max ? byteCount : byteCount + 1, path: path, part: part)
     guard isComplete, bytes.count == byteCount else {
       throw FileError(
         .malformed, path: path, item: part,
@@ -35,11 +35,11 @@ enum Inflater {
   static func prefix(
     of compressed: Bytes, byteCount: Int, path: String, part: String
   ) throws(FileError) -> Bytes {
-    try run(compressed, most: byteCount, path: path, part: part).bytes
+    try run(compressed, limit: byteCount, path: path, part: part).bytes
   }
 
   private static func run(
-    _ compressed: Bytes, most: Int, path: String, part: String
+    _ compressed: Bytes, limit: Int, path: String, part: String
   ) throws(FileError) -> (bytes: Bytes, isComplete: Bool) {
     var stream = z_stream()
     // A negative window size means that there is no zlib header.
@@ -49,19 +49,19 @@ enum Inflater {
       throw FileError(.system, path: path, item: part, problem: "zlib does not start (\(status))")
     }
     defer { inflateEnd(&stream) }
-    let buffer = ByteBuffer(capacity: min(most, firstCapacity))
+    let buffer = ByteBuffer(capacity: min(limit, firstCapacity))
     var count = 0
     let isComplete = try compressed.withUnsafeBytes { source throws(FileError) in
       var consumed = 0
-      while count < most {
+      while count < limit {
         if count == buffer.memory.count {
-          guard buffer.grow(to: min(most, buffer.memory.count * 2)) else {
+          guard buffer.grow(to: min(limit, buffer.memory.count * 2)) else {
             throw FileError(
               .tooLarge, path: path, item: part, problem: "inflates to more than fits in memory")
           }
         }
-        let input = min(source.count - consumed, mostStep)
-        let output = min(buffer.memory.count - count, mostStep)
+        let input = min(source.count - consumed, maxStep)
+        let output = min(buffer.memory.count - count, maxStep)
         stream.next_in = UnsafeMutablePointer(
           mutating: source.baseAddress?.advanced(by: consumed)
             // Plain bytes; zlib does not write to its input, although its interface does not say

@@ -49,8 +49,8 @@ struct ZipArchive: Sendable {
   }
 
   /// The first bytes of a member's contents, unchecked.
-  func contents(of member: Member, most: Int) throws(FileError) -> Bytes {
-    let count = min(most, member.byteCount)
+  func contents(of member: Member, limit: Int) throws(FileError) -> Bytes {
+    let count = min(limit, member.byteCount)
     switch member.compression {
     case .stored: return bytes[member.range][0..<count]
     case .deflated:

@@ -14,7 +14,7 @@ struct ZipDirectory {
 
   private static let endByteCount = 22
   private static let locatorByteCount = 20
-  private static let mostMemberCount = 1 << 20
+  private static let maxMemberCount = 1 << 20
   private static let isEncrypted: UInt16 = 1
 
   init(_ bytes: Bytes, path: String) {
@@ -36,7 +36,7 @@ struct ZipDirectory {
       guard names.insert(member.name).inserted else {
         throw malformed("has two members of this name", item: member.name)
       }
-      guard members.count < ZipDirectory.mostMemberCount else {
+      guard members.count < ZipDirectory.maxMemberCount else {
         throw FileError(.tooLarge, path: path, problem: "has more than a million members")
       }
       members.append(member)
@@ -182,10 +182,10 @@ extension ZipDirectory {
     guard compressedByteCount <= directoryStart - start else {
       throw malformed("claims \(compressedByteCount) bytes, more than the file holds", item: name)
     }
-    let most =
+    let limit =
       compression == .stored
-      ? compressedByteCount : Inflater.mostByteCount(from: compressedByteCount)
-    guard byteCount <= most, compression == .deflated || byteCount == compressedByteCount else {
+      ? compressedByteCount : Inflater.maxByteCount(from: compressedByteCount)
+    guard byteCount <= limit, compression == .deflated || byteCount == compressedByteCount else {
       throw malformed(
         "claims \(byteCount) bytes, which \(compressedByteCount) cannot stand for", item: name)
     }
@@ -216,7 +216,7 @@ extension ZipDirectory {
     var cursor = ByteCursor(
       bytes[0..<directoryStart], path: path, part: name, position: localStart)
     guard try cursor.number(UInt32.self) == Signature.local else {
-      throw malformed("is not where the zip directory says", item: name)
+      throw malformed("is not where the zip directory states", item: name)
     }
     try cursor.advance(22)
     let nameByteCount = Int(try cursor.number(UInt16.self))

@@ -23,26 +23,27 @@ public struct MediaScores: Sendable {
   /// Another reward.
   public static func reward(_ reward: any Reward, name: String) -> MediaScores {
     MediaScores(names: [name]) { media, prompt in
-      let judged = try reward.judged(
+      let scored = try reward.scored(
         media, prompts: [String](repeating: prompt, count: media.count))
-      return [judged.values.map { $0.map(Double.init) }]
+      return [scored.values.map { $0.map(Double.init) }]
     }
   }
 
-  /// The classifier, whose numbers of a clip are means over its frames: `attributeAccuracy`, the share of what the prompt asks for, and
+  /// The classifier, whose numbers of a clip are means over its frames: `attributeAccuracy`, the
+  /// share of what the prompt asks for, and
   /// `allAttributes`, 1 where nothing is missing. No numbers if the prompt asks for nothing it
   /// knows.
   public static func classifier(_ classifier: AttributeClassifier) -> MediaScores {
     let parser = PromptParser(phrases: classifier.classes.slots)
     return MediaScores(names: ["attributeAccuracy", "allAttributes"]) { media, prompt in
       let wanted = parser.attributes(in: prompt)
-      let shares = classifier.seen(in: media.flatMap(\.frames)).map { $0.share(of: wanted) }
-      let isWhole = shares.map { share -> Double? in share.map { $0 == 1 ? 1 : 0 } }
-      return [media.meansOverFrames(shares), media.meansOverFrames(isWhole)]
+      let fractions = classifier.seen(in: media.flatMap(\.frames)).map { $0.fraction(of: wanted) }
+      let isWhole = fractions.map { fraction -> Double? in fraction.map { $0 == 1 ? 1 : 0 } }
+      return [media.meansOverFrames(fractions), media.meansOverFrames(isWhole)]
     }
   }
 
-  /// The comparison with the layers that a picture was made of: `layersRight`, 1 where every item
+  /// The comparison with the layers that an image was made of: `layersRight`, 1 where every item
   /// of the top layers that the prompt asks for is there. No numbers if it asks for none.
   public static func layers(_ composer: DollComposer) -> MediaScores {
     let comparison = LayerComparison(composer)
@@ -58,12 +59,12 @@ public struct MediaScores: Sendable {
   }
 }
 
-/// How different pictures are from one another.
+/// How different images are from one another.
 public enum Diversity {
-  /// The mean distance, 1 - cosine, between two pictures' features `[B, P]`, rows of unit length;
-  /// nil for fewer than two pictures.
+  /// The mean distance, 1 - cosine, between two images' features `[B, P]`, rows of unit length;
+  /// nil for fewer than two images.
   ///
-  /// A mean over pairs: its standard error is twice that of the mean of each picture's own mean
+  /// A mean over pairs: its standard error is twice that of the mean of each image's own mean
   /// distance to the others (Hoeffding 1948, for U-statistics of two arguments).
   public static func estimate(ofFeatures features: Tensor) -> ScoreEstimate? {
     let count = features.shape[0]

@@ -11,13 +11,13 @@ public struct PlainNoise: Sendable, Equatable {
   public let prompt: String
   /// What guidance led away from.
   public let negativePrompt: String
-  /// Pictures of each way.
+  /// Images of each way.
   public let count: Int
-  /// Of the first picture.
+  /// Of the first image.
   public let seed: UInt64
   /// N of best-of-N.
   public let bestOf: Int
-  /// The plain pictures' scores by name.
+  /// The plain images' scores by name.
   public internal(set) var scores: [String: ScoreEstimate] = [:]
   /// Those of the best of N.
   public internal(set) var bestScores: [String: ScoreEstimate] = [:]
@@ -25,30 +25,30 @@ public struct PlainNoise: Sendable, Equatable {
 
 /// A prior beside plain noise and beside best-of-N, by several scores.
 public struct NoiseComparison: Sendable, Equatable {
-  /// One score of the three ways to make pictures.
+  /// One score of the three ways to make images.
   public struct Score: Codable, Sendable, Equatable {
     /// N(0, I).
     public var plain: ScoreEstimate?
     /// The prior.
     public var prior: ScoreEstimate?
-    /// The best of N plain pictures by the optimized reward.
+    /// The best of N plain images by the optimized reward.
     public var bestOfN: ScoreEstimate?
   }
 
   /// What was drawn.
   public var prompt: String
-  /// Pictures of each way.
+  /// Images of each way.
   public var count: Int
-  /// N: as many plain pictures for each as the prior cost, learning included.
+  /// N: as many plain images for each as the prior cost, learning included.
   public var bestOf: Int
   /// `reward`, `diversity` and the names of the other scores.
   public var scores: [String: Score]
 }
 
 /// Compares a prior with plain noise on fresh seeds, and with best-of-N re-ranking at an equal
-/// number of pictures.
+/// number of images.
 public struct NoiseEvaluation: Sendable {
-  /// Makes the pictures.
+  /// Makes the images.
   public let model: any GenerativeModel
   /// How.
   public let settings: GenerationSettings
@@ -56,7 +56,7 @@ public struct NoiseEvaluation: Sendable {
   public let reward: any Reward
   /// What else is looked at.
   public let others: [MediaScores]
-  /// Sees how different pictures are; no diversity without it.
+  /// Sees how different images are; no diversity without it.
   public let features: ImageTextModel?
 
   /// An evaluation of these parts.
@@ -71,27 +71,27 @@ public struct NoiseEvaluation: Sendable {
     self.features = features
   }
 
-  /// Pictures with the rewards of those who made them.
+  /// Images with the rewards of those who made them.
   private struct Arm {
     var media: [Media]
     var rewards: [Float?]
   }
 
-  /// How many plain pictures stand against one of the prior's, when a prior that cost `imageCount`
-  /// pictures makes `count` more: rounded up, in favor of the plain ones.
+  /// How many plain images stand against one of the prior's, when a prior that cost `imageCount`
+  /// images makes `count` more: rounded up, in favor of the plain ones.
   public static func bestOf(imageCount: Int, count: Int) -> Int {
     1 + (max(0, imageCount) + count - 1) / count
   }
 
-  /// Draws and scores plain pictures, and the best of N of others.
+  /// Draws and scores plain images, and the best of N of others.
   ///
   /// - Parameters:
   ///   - prompt: what to draw.
   ///   - negativePrompt: what guidance leads away from.
-  ///   - imageCount: pictures that a prior cost to learn, which best-of-N may spend too.
-  ///   - count: pictures of each way.
-  ///   - seed: of the first picture; none that a prior was learned from.
-  ///   - progress: called with the pictures drawn.
+  ///   - imageCount: images that a prior cost to learn, which best-of-N may spend too.
+  ///   - count: images of each way.
+  ///   - seed: of the first image; none that a prior was learned from.
+  ///   - progress: called with the images drawn.
   /// - Throws: `GenerationError`, `RewardError` or `FileError`.
   public func plain(
     prompt: String, negativePrompt: String, imageCount: Int, count: Int, seed: UInt64,
@@ -102,14 +102,14 @@ public struct NoiseEvaluation: Sendable {
       bestOf: Self.bestOf(imageCount: imageCount, count: count))
     plain.scores = try scores(
       of: arm(nil, plain, count: count, progress: progress), prompt: prompt)
-    // Seeds apart from those of the plain pictures.
+    // Seeds apart from those of the plain images.
     let many = try arm(
       nil, plain, count: count * plain.bestOf, offset: count, progress: { progress(count + $0) })
     plain.bestScores = try scores(of: Self.best(of: many, groupSize: plain.bestOf), prompt: prompt)
     return plain
   }
 
-  /// Draws and scores the pictures of a prior, of the same seeds as the plain ones.
+  /// Draws and scores the images of a prior, of the same seeds as the plain ones.
   ///
   /// - Throws: `GenerationError`, `RewardError` or `FileError`.
   public func compare(
@@ -128,7 +128,7 @@ public struct NoiseEvaluation: Sendable {
         }))
   }
 
-  /// What the pictures of one way are worth; a score of which there is no number is left out.
+  /// What the images of one way are worth; a score of which there is no number is left out.
   private func scores(of arm: Arm, prompt: String) throws -> [String: ScoreEstimate] {
     var scores: [String: ScoreEstimate] = [:]
     scores["reward"] = ScoreEstimate(arm.rewards.compactMap { $0.map(Double.init) })
@@ -154,7 +154,7 @@ public struct NoiseEvaluation: Sendable {
       let media = try model.generate(
         prompts: [plain.prompt], negativePrompts: [plain.negativePrompt], seeds: batch,
         settings: settings, prior: prior)
-      arm.rewards += try reward.judged(
+      arm.rewards += try reward.scored(
         media, prompts: [String](repeating: plain.prompt, count: media.count)
       ).values
       arm.media += media

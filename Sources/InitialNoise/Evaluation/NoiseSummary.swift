@@ -9,7 +9,7 @@ public struct NoiseSummary: Codable, Sendable, Equatable {
     public var plain: ScoreEstimate
     /// The priors.
     public var prior: ScoreEstimate
-    /// The best of N plain pictures by the optimized reward.
+    /// The best of N plain images by the optimized reward.
     public var bestOfN: ScoreEstimate
     /// What priors have more than plain noise.
     public var gain: ScoreEstimate

@@ -26,8 +26,8 @@ public final class FIND: Trainer {
   public let settings: GenerationSettings
   /// What is optimized.
   public let reward: any Reward
-  /// Whether a state must come from a reward of the same name: those that are read from files may be
-  /// named by where these lie.
+  /// Whether a state must come from a reward of the same name: those that are read from files may
+  /// be named by where these lie.
   public var comparesRewards = true
   private let learners: [PriorLearner]
   private let fingerprint: String
@@ -40,8 +40,8 @@ public final class FIND: Trainer {
   ///   - reward: scores it.
   ///   - configuration: how priors are learned.
   ///   - seed: decides the noise.
-  /// - Throws: `ConfigurationError` for settings that cannot be used; what the model throws if it cannot
-  ///   generate so.
+  /// - Throws: `ConfigurationError` for settings that cannot be used; what the model throws if it
+  ///   cannot generate so.
   public init(
     _ model: any GenerativeModel, prompts: [String], negativePrompt: String = "",
     settings: GenerationSettings = GenerationSettings(), reward: any Reward,
@@ -72,7 +72,7 @@ public final class FIND: Trainer {
   public var isFinished: Bool { learners.allSatisfy(\.isFinished) }
 
   /// Fewer than the configuration says once every prompt's reward has settled.
-  public var iterations: Int { isFinished ? iteration : configuration.iterationCount }
+  public var iterations: Int { isFinished ? iteration : configuration.iterations }
 
   /// Images or clips that were generated.
   public var step: Int { learners.reduce(0) { $0 + $1.imageCount } }
@@ -114,8 +114,8 @@ public final class FIND: Trainer {
     }
 
     // Score.
-    let rewards = try metrics.measure("judge") {
-      try reward.judged(media, prompts: drawnFor).values
+    let rewards = try metrics.measure("score") {
+      try reward.scored(media, prompts: drawnFor).values
     }
 
     // Learn: each prompt from its own.
@@ -147,7 +147,7 @@ public final class FIND: Trainer {
     metrics["droppedCount"] = mean { Double($0.droppedCount) } * count
     metrics["klDivergence"] = mean(\.divergence)
     metrics["shift"] = mean(\.shift)
-    metrics["meanDeviation"] = mean(\.meanDeviation)
+    metrics["meanStd"] = mean(\.meanStd)
     metrics["loss"] = mean(\.loss)
     metrics["clipFraction"] = mean(\.clipFraction)
     metrics["gradientNorm"] = mean(\.gradientNorm)
@@ -156,8 +156,8 @@ public final class FIND: Trainer {
     }
   }
 
-  /// What the model makes of a prompt, before or after: from plain noise, or from the prior as it is
-  /// now; the same seeds give an image and its counterpart.
+  /// What the model makes of a prompt, before or after: from plain noise, or from the prior as it
+  /// is now; the same seeds give an image and its counterpart.
   ///
   /// - Parameters:
   ///   - prompt: which of the prompts.
@@ -190,8 +190,8 @@ public final class FIND: Trainer {
 
   /// Goes on from a saved state.
   ///
-  /// - Throws: `ConfigurationError` if it is of another model, prompt or reward; `ParameterError` if it is
-  ///   of another configuration.
+  /// - Throws: `ConfigurationError` if it is of another model, prompt or reward; `ParameterError`
+  ///   if it is of another configuration.
   public func restore(_ state: TrainingState) throws {
     try requireSame("model", fingerprint, as: state)
     try requireSame("prompts", prompts.joined(separator: "\n"), as: state)

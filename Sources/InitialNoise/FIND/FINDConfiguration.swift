@@ -3,7 +3,7 @@ import Diffusion
 
 /// How a noise prior is learned.
 ///
-/// The defaults are what worked best for a few hundred pictures a prompt (docs/ablations.md); the
+/// The defaults are what worked best for a few hundred images a prompt (docs/ablations.md); the
 /// paper's own numbers are in `released`.
 public struct FINDConfiguration: Settings {
   /// Whose update is made.
@@ -17,7 +17,7 @@ public struct FINDConfiguration: Settings {
 
   /// What rewards are compared with: dynamic reward calibration, r* = r - g (section 3.3).
   public enum Baseline: String, Codable, CaseIterable, Sendable {
-    /// The mean of the other pictures of the same iteration.
+    /// The mean of the other images of the same iteration.
     case group
     /// A network of the distribution and the prompt, refitted at every iteration.
     case learned
@@ -28,8 +28,8 @@ public struct FINDConfiguration: Settings {
   /// How calibrated rewards are scaled.
   public enum RewardScaling: String, Codable, CaseIterable, Sendable {
     /// By the standard deviation of the rewards in the history.
-    case deviation
-    /// By their ranks among the iteration's pictures, which no outlier can spoil.
+    case std
+    /// By their ranks among the iteration's images, which no outlier can spoil.
     case ranks
     /// Not at all.
     case none
@@ -45,9 +45,9 @@ public struct FINDConfiguration: Settings {
 
   /// Whose update is made.
   public var reproduction = Reproduction.paper
-  /// The most iterations.
-  @Setting(1...100_000) public var iterationCount = 16
-  /// Pictures of a prompt in an iteration; 1 in the released code.
+  /// The maximum number of iterations.
+  @Setting(1...100_000) public var iterations = 16
+  /// Images of a prompt in an iteration; 1 in the released code.
   @Setting(1...100_000) public var imageCount = 16
   /// Whether every noise comes with its mirror image about the mean, which halves what the
   /// estimate's even part adds to its error.
@@ -55,11 +55,11 @@ public struct FINDConfiguration: Settings {
   /// What rewards are compared with.
   public var baseline = Baseline.group
   /// How they are scaled then.
-  public var rewardScaling = RewardScaling.deviation
+  public var rewardScaling = RewardScaling.std
   /// The iterations whose noise is used, the present one included.
   @Setting(1...100_000) public var historyLength = 4
   /// Updates an iteration, each on all of the history.
-  @Setting(1...100_000) public var epochCount = 1
+  @Setting(1...100_000) public var epochs = 1
   /// The ratio of densities is clipped to 1 +- this.
   @Setting(.notNegative) public var clipRange = 0.2
   /// How the log-density of a noise becomes one number. `sum` is the true density, whose ratio
@@ -71,24 +71,24 @@ public struct FINDConfiguration: Settings {
   public var priorPenalty = PriorPenalty.divergence
   /// The factor of that penalty.
   @Setting(.notNegative) public var priorPenaltyWeight = 0.01
-  /// The step along the natural gradient: a picture moves the mean by this, times its scaled
+  /// The step along the natural gradient: an image moves the mean by this, times its scaled
   /// reward, over `imageCount`, times its own distance from the mean.
   @Setting(.notNegative) public var stepSize = 0.45
   /// Whether sigma is learned too.
-  public var learnsDeviation = false
+  public var learnsStd = false
   /// Whether sigma is scaled down after each update so that the noise keeps the mean square length
   /// of N(0, I), |mu|^2 + sum sigma^2 = dimensions: the only length that the model has seen.
   public var keepsLength = false
-  /// The share of the lowest frequencies that mu is made of, in space and, in clips, in time; above 0
-  /// and up to 1, which is all.
-  @Setting(.positiveFraction) public var frequencyShare = 1.0
+  /// The share of the lowest frequencies that mu is made of, in space and, in clips, in time; above
+  /// 0 and up to 1, which is all.
+  @Setting(.positiveFraction) public var frequencyFraction = 1.0
   /// Iterations without progress after which the reward has settled; 0 for never.
   @Setting(0...100_000) public var patience = 0
-  /// Pictures without a finite reward, as a share of an iteration's, that stop the run.
-  @Setting(.fraction) public var droppedShareLimit = 0.5
+  /// Images without a finite reward, as a share of an iteration's, that stop the run.
+  @Setting(.fraction) public var maxDroppedFraction = 0.5
   /// The learning rate of AdamW for mu and sigma in the released code.
   @Setting(.notNegative) public var releasedLearningRate = 1e-3
-  /// The pictures that the released code's buffer holds: 1,000 transitions of 50 steps each.
+  /// The images that the released code's buffer holds: 1,000 transitions of 50 steps each.
   @Setting(1...100_000) public var releasedBufferCount = 20
   /// The learning rate of AdamW for the network of the learned baseline.
   @Setting(.notNegative) public var baselineLearningRate = 1e-4
@@ -98,8 +98,8 @@ public struct FINDConfiguration: Settings {
   /// The defaults.
   public init() {}
 
-  /// The least standard deviation, 1e-4 in the released code.
-  static let leastDeviation: Float = 1e-4
+  /// The minimum standard deviation, 1e-4 in the released code.
+  static let minStd: Float = 1e-4
 
   /// Some ways to compare images need more than one of them.
   public func checkRelations() throws {
@@ -119,11 +119,11 @@ public struct FINDConfiguration: Settings {
     }
   }
 
-  /// The numbers of the released code: one picture an iteration, 300 of them.
+  /// The numbers of the released code: one image an iteration, 300 of them.
   public static var released: FINDConfiguration {
     var configuration = FINDConfiguration()
     configuration.reproduction = .released
-    configuration.iterationCount = 300
+    configuration.iterations = 300
     configuration.imageCount = 1
     configuration.isAntithetic = false
     configuration.baseline = .learned
@@ -131,7 +131,7 @@ public struct FINDConfiguration: Settings {
     configuration.rewardWeight = 10
     configuration.priorPenalty = .squared
     configuration.priorPenaltyWeight = 0.01
-    configuration.learnsDeviation = true
+    configuration.learnsStd = true
     return configuration
   }
 }

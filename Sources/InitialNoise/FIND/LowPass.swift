@@ -1,9 +1,9 @@
 import Foundation
 import Tensors
 
-/// Keeps the lowest frequencies of each channel: the orthogonal projection on the first functions of
-/// the discrete cosine transform along every axis but the last, rows and columns of an image, frames
-/// too of a clip.
+/// Keeps the lowest frequencies of each channel: the orthogonal projection on the first functions
+/// of the discrete cosine transform along every axis but the last, rows and columns of an image,
+/// frames too of a clip.
 struct LowPass: Sendable {
   /// `[n, n]` for each of those axes.
   private let projections: [Tensor]
@@ -12,12 +12,12 @@ struct LowPass: Sendable {
   ///   - shape: of a field, channels last.
   ///   - share: of the frequencies that are kept, above 0 and up to 1.
   /// - Returns: nil where everything is kept.
-  init?(shape: [Int], share: Double) {
-    guard share < 1 else { return nil }
+  init?(shape: [Int], fraction: Double) {
+    guard fraction < 1 else { return nil }
     precondition(shape.count > 1, "a field of shape \(shape) has no axis besides its channels")
     let sides = shape.dropLast()
-    let sideShare = pow(share, 1 / Double(sides.count))
-    projections = sides.map { Self.projection(size: $0, share: sideShare) }
+    let sideShare = pow(fraction, 1 / Double(sides.count))
+    projections = sides.map { Self.projection(size: $0, fraction: sideShare) }
   }
 
   /// The low frequencies of a field `[..., C]`.
@@ -31,8 +31,8 @@ struct LowPass: Sendable {
   }
 
   /// `C^T C` for the first rows of the orthonormal transform C (DCT-II), `[n, n]`.
-  private static func projection(size: Int, share: Double) -> Tensor {
-    let kept = max(1, Int((Double(size) * share).rounded()))
+  private static func projection(size: Int, fraction: Double) -> Tensor {
+    let kept = max(1, Int((Double(size) * fraction).rounded()))
     let basis = (0..<kept).map { frequency in
       (0..<size).map { position -> Double in
         let norm = ((frequency == 0 ? 1 : 2) / Double(size)).squareRoot()

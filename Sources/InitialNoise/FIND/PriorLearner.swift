@@ -6,7 +6,7 @@ import Tensors
 
 /// Why a prior cannot be learned.
 public enum FINDError: Error, Equatable, CustomStringConvertible {
-  /// Too many pictures have no finite reward.
+  /// Too many images have no finite reward.
   case rewards(missing: Int, of: Int)
 
   /// What happened, and what to do.
@@ -14,8 +14,8 @@ public enum FINDError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .rewards(let missing, let count):
       """
-      the reward gave no finite number for \(missing) of \(count) pictures; correct it, or allow \
-      more with droppedShareLimit
+      the reward gave no finite number for \(missing) of \(count) images; correct it, or allow \
+      more with maxDroppedFraction
       """
     }
   }
@@ -62,7 +62,7 @@ final class PriorLearner {
     /// The length of mu after it.
     var shift: Double
     /// The mean of sigma after it.
-    var meanDeviation: Double
+    var meanStd: Double
     /// The objective, negated, of the last epoch.
     var loss: Double
     /// The share of noises whose ratio left the clip range in the last epoch.
@@ -86,8 +86,8 @@ final class PriorLearner {
   ) throws {
     try configuration.validate()
     try ConfigurationError.require(
-      configuration.frequencyShare == 1 || shape.count > 1, "frequencyShare",
-      configuration.frequencyShare, "1, because noise of shape \(shape) has no frequencies")
+      configuration.frequencyFraction == 1 || shape.count > 1, "frequencyFraction",
+      configuration.frequencyFraction, "1, because noise of shape \(shape) has no frequencies")
     self.configuration = configuration
     self.process = process
     self.seed = seed
@@ -95,7 +95,7 @@ final class PriorLearner {
     purpose = "initial noise of prompt \(promptIndex)"
     let isReleased = configuration.reproduction == .released
     parameters = LearnedPrior(
-      shape: shape, learnsDeviation: configuration.learnsDeviation || isReleased)
+      shape: shape, learnsStd: configuration.learnsStd || isReleased)
     update = PriorUpdate(process: process, shape: shape, configuration: configuration)
     history = NoiseHistory(length: configuration.historyLength)
     if configuration.baseline == .learned || isReleased {
@@ -116,7 +116,7 @@ final class PriorLearner {
   var prior: NoisePrior { parameters.prior }
 
   /// Whether there is nothing left to do.
-  var isFinished: Bool { hasSettled || iteration >= configuration.iterationCount }
+  var isFinished: Bool { hasSettled || iteration >= configuration.iterations }
 
   /// The parameters of the learned baseline, for goldens.
   var baselineParameters: NamedParameters? { baseline?.parameters }
@@ -135,8 +135,8 @@ final class PriorLearner {
     return process.withPrior(prior).firstAction(drawn.shape, noise: &noise)
   }
 
-  /// The seeds of what the next iteration's noise becomes, `N` of them, for samplers that draw noise
-  /// on their way. No two of a run are the same, whichever prompts have settled.
+  /// The seeds of what the next iteration's noise becomes, `N` of them, for samplers that draw
+  /// noise on their way. No two of a run are the same, whichever prompts have settled.
   ///
   /// - Parameter promptCount: all prompts that are learned with this seed, settled ones too.
   func imageSeeds(promptCount: Int) -> [UInt64] {
@@ -158,16 +158,16 @@ final class PriorLearner {
     let kept = rewards.indices.filter { rewards[$0]?.isFinite ?? false }
     let dropped = rewards.count - kept.count
     guard !kept.isEmpty,
-      Double(dropped) <= configuration.droppedShareLimit * Double(rewards.count)
+      Double(dropped) <= configuration.maxDroppedFraction * Double(rewards.count)
     else { throw FINDError.rewards(missing: dropped, of: rewards.count) }
     let finite = kept.compactMap { rewards[$0] }
     let mean = finite.reduce(0.0) { $0 + Double($1) } / Double(finite.count)
     var report = Report(
       reward: mean,
-      rewardStandardError: Double(RewardCalibration.deviation(of: finite) ?? 0)
+      rewardStandardError: Double(RewardCalibration.std(of: finite) ?? 0)
         / Double(finite.count).squareRoot(),
       bestReward: Double(finite.max() ?? 0), droppedCount: dropped, divergence: 0, shift: 0,
-      meanDeviation: 0, loss: 0, clipFraction: 0, gradientNorm: 0)
+      meanStd: 0, loss: 0, clipFraction: 0, gradientNorm: 0)
     if let released {
       let (loss, ratio, norm) = released.step(noise: noise, reward: finite[0])
       report.loss = loss
@@ -175,7 +175,7 @@ final class PriorLearner {
       report.clipFraction = abs(ratio - 1) > configuration.clipRange ? 1 : 0
     } else {
       remember(dropped == 0 ? noise : noise.gather(kept), finite)
-      for _ in 0..<configuration.epochCount {
+      for _ in 0..<configuration.epochs {
         let result = update.step(parameters, history.entries)
         report.loss = result.loss
         report.gradientNorm = result.gradientNorm
@@ -185,7 +185,7 @@ final class PriorLearner {
     let prior = prior
     report.divergence = prior.divergence
     report.shift = prior.shift
-    report.meanDeviation = Double(prior.standardDeviation.mean().scalar)
+    report.meanStd = Double(prior.standardDeviation.mean().scalar)
     iteration += 1
     imageCount += rewards.count
     meanRewards.append(mean)
@@ -212,10 +212,10 @@ final class PriorLearner {
     switch configuration.rewardScaling {
     case .none: break
     case .ranks: advantages = RewardCalibration.ranks(rewards)
-    case .deviation:
+    case .std:
       // Rewards that are all equal say nothing about the noise.
-      let deviation = RewardCalibration.deviation(of: history.rewards)
-      advantages = advantages.map { value in deviation.map { value / $0 } ?? 0 }
+      let std = RewardCalibration.std(of: history.rewards)
+      advantages = advantages.map { value in std.map { value / $0 } ?? 0 }
     }
     history.calibrateLast(advantages)
   }

@@ -13,7 +13,7 @@ struct PriorUpdate {
   init(process: DenoisingProcess, shape: [Int], configuration: FINDConfiguration) {
     self.process = process
     self.configuration = configuration
-    lowPass = LowPass(shape: shape, share: configuration.frequencyShare)
+    lowPass = LowPass(shape: shape, fraction: configuration.frequencyFraction)
   }
 
   /// What a step brought.
@@ -54,11 +54,11 @@ struct PriorUpdate {
       return result.loss
     }
     // The Fisher information of a Gaussian is 1 / sigma^2 for its mean and 2 / sigma^2 for its
-    // deviation. A reduction by the mean divides gradients by the number of elements, which is put
-    // right here.
+    // standard deviation. A reduction by the mean divides gradients by the number of elements,
+    // which is put right here.
     let elementCount = Float(parameters.mean.value.count)
     let scale = configuration.reduction == .sum ? 1 : elementCount
-    let variance = parameters.deviation.value.squared()
+    let variance = parameters.std.value.squared()
     let length = Float(configuration.stepSize) * scale
     var squaredNorm = 0.0
     if let gradient = gradients[parameters.mean.leaf] {
@@ -67,10 +67,10 @@ struct PriorUpdate {
       let step = variance * gradient
       parameters.mean.value = parameters.mean.value - (lowPass.map { $0(step) } ?? step) * length
     }
-    if let gradient = gradients[parameters.deviation.leaf] {
+    if let gradient = gradients[parameters.std.leaf] {
       squaredNorm += gradient.squaredNorm()
-      parameters.deviation.value = parameters.deviation.value - variance * gradient * (length / 2)
-      parameters.holdDeviation()
+      parameters.std.value = parameters.std.value - variance * gradient * (length / 2)
+      parameters.clampStd()
     }
     if configuration.keepsLength { parameters.keepLength() }
     return Result(
@@ -92,48 +92,48 @@ struct PriorUpdate {
 /// The moments of a prior as parameters: `mean`, `std`.
 final class LearnedPrior: Module {
   let mean: Parameter
-  let deviation: Parameter
+  let std: Parameter
 
-  init(shape: [Int], learnsDeviation: Bool) {
+  init(shape: [Int], learnsStd: Bool) {
     mean = Parameter(.zeros(shape))
-    deviation = Parameter(.ones(shape))
-    deviation.isTrainable = learnsDeviation
+    std = Parameter(.ones(shape))
+    std.isTrainable = learnsStd
   }
 
   /// The distribution, tracked if gradients are being recorded.
   var tracked: NoisePrior {
-    NoisePrior(mean: mean.tensor, standardDeviation: deviation.tensor)
+    NoisePrior(mean: mean.tensor, standardDeviation: std.tensor)
   }
 
   /// The distribution as it is now.
   var prior: NoisePrior {
-    get { NoisePrior(mean: mean.value, standardDeviation: deviation.value) }
+    get { NoisePrior(mean: mean.value, standardDeviation: std.value) }
     set {
       mean.value = newValue.mean
-      deviation.value = newValue.standardDeviation
+      std.value = newValue.standardDeviation
     }
   }
 
   /// Keeps sigma a standard deviation.
-  func holdDeviation() {
-    if deviation.isTrainable {
-      deviation.value = deviation.value.clamped(
-        to: FINDConfiguration.leastDeviation, .greatestFiniteMagnitude)
+  func clampStd() {
+    if std.isTrainable {
+      std.value = std.value.clamped(
+        to: FINDConfiguration.minStd, .greatestFiniteMagnitude)
     }
   }
 
   /// Scales sigma so that the mean square length of the noise is that of N(0, I).
   func keepLength() {
-    let variance = deviation.value.squaredNorm()
+    let variance = std.value.squaredNorm()
     let left = Double(mean.value.count) - mean.value.squaredNorm()
-    deviation.value =
-      (deviation.value * Float((max(0, left) / variance).squareRoot())).clamped(
-        to: FINDConfiguration.leastDeviation, .greatestFiniteMagnitude)
+    std.value =
+      (std.value * Float((max(0, left) / variance).squareRoot())).clamped(
+        to: FINDConfiguration.minStd, .greatestFiniteMagnitude)
   }
 
   func collect(into parameters: inout NamedParameters) {
     parameters.add("mean", mean)
-    parameters.add("std", deviation)
+    parameters.add("std", std)
   }
 }
 
@@ -151,7 +151,7 @@ struct NoiseHistory {
   }
 
   private(set) var entries: [Entry] = []
-  /// The most iterations.
+  /// The maximum number of iterations.
   let length: Int
 
   init(length: Int) { self.length = length }

@@ -50,7 +50,7 @@ final class ReleasedUpdate {
       return reward + penalty * Float(configuration.priorPenaltyWeight)
     }
     optimizer.step(gradients, gradientScale: 1)
-    parameters.holdDeviation()
+    parameters.clampStd()
     return (Double(loss.scalar), ratio, gradients.globalNorm(of: parameters.parameters))
   }
 

@@ -25,12 +25,12 @@ enum RewardCalibration {
   }
 
   /// The standard deviation of rewards; nil if they are too few, or equal as far as can be told.
-  static func deviation(of rewards: [Float]) -> Float? {
+  static func std(of rewards: [Float]) -> Float? {
     guard rewards.count > 1 else { return nil }
     let mean = rewards.reduce(0.0) { $0 + Double($1) } / Double(rewards.count)
     let squares = rewards.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
-    let deviation = (squares / Double(rewards.count - 1)).squareRoot()
-    return deviation > 1e-6 * max(1e-6, abs(mean)) ? Float(deviation) : nil
+    let std = (squares / Double(rewards.count - 1)).squareRoot()
+    return std > 1e-6 * max(1e-6, abs(mean)) ? Float(std) : nil
   }
 }
 

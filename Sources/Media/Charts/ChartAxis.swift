@@ -71,7 +71,7 @@ struct ChartAxis {
     return values.map { Tick(value: $0, label: labels.text($0)) }
   }
 
-  /// The least of 1, 2 and 5 times a power of ten that is not below `size`.
+  /// The minimum of 1, 2 and 5 times a power of ten that is not below `size`.
   private static func roundStep(_ size: Double) -> Double {
     let power = pow(10, log10(size).rounded(.down))
     return [1, 2, 5].map { $0 * power }.first { $0 >= size * (1 - 1e-9) } ?? 10 * power

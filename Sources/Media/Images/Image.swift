@@ -1,4 +1,4 @@
-/// A picture of 8-bit samples: grey, RGB or RGBA, interleaved, rows from top to bottom.
+/// An image of 8-bit samples: grey, RGB or RGBA, interleaved, rows from top to bottom.
 public struct Image: Equatable, Sendable {
   /// Pixels in a row.
   public let width: Int
@@ -172,27 +172,27 @@ extension Image {
     }
   }
 
-  /// Lays `picture` over this RGB image with its upper left corner at column `x` of row `y`; what
+  /// Lays `image` over this RGB image with its upper left corner at column `x` of row `y`; what
   /// falls outside is cut off.
-  public mutating func draw(_ picture: Image, x: Int, y: Int) {
+  public mutating func draw(_ image: Image, x: Int, y: Int) {
     precondition(channelCount == 3, "drawing needs an RGB image to draw on, not a \(self)")
-    let columns = max(0, x)..<max(0, x, min(width, x + picture.width))
-    let rows = max(0, y)..<max(0, y, min(height, y + picture.height))
-    let (width, channelCount) = (width, picture.channelCount)
+    let columns = max(0, x)..<max(0, x, min(width, x + image.width))
+    let rows = max(0, y)..<max(0, y, min(height, y + image.height))
+    let (width, channelCount) = (width, image.channelCount)
     withUnsafeMutableSamples { target in
-      picture.samples.withUnsafeBufferPointer { source in
+      image.samples.withUnsafeBufferPointer { source in
         if channelCount == 3, let to = target.baseAddress, let from = source.baseAddress {
           // Nothing shines through.
           for row in rows {
             (to + (row * width + columns.lowerBound) * 3).update(
-              from: from + ((row - y) * picture.width + columns.lowerBound - x) * 3,
+              from: from + ((row - y) * image.width + columns.lowerBound - x) * 3,
               count: columns.count * 3)
           }
           return
         }
         for row in rows {
           for column in columns {
-            let from = ((row - y) * picture.width + column - x) * channelCount
+            let from = ((row - y) * image.width + column - x) * channelCount
             let to = (row * width + column) * 3
             let alpha = channelCount == 4 ? source[from + 3] : 255
             for channel in 0..<3 {

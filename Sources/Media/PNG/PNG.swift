@@ -89,7 +89,7 @@ extension Image {
       attune_png_encode(
         samples.baseAddress, UInt32(width), UInt32(height), Int32(channelCount), &count, &message)
     }
-    // A picture in memory is always valid, so that only memory can be lacking.
+    // An image in memory is always valid, so that only memory can be lacking.
     guard let encoded else { preconditionFailure("encoding a \(self) as PNG ran out of memory") }
     defer { free(encoded) }
     return Array(UnsafeBufferPointer(start: encoded, count: count))
@@ -103,7 +103,7 @@ extension Image {
   }
 }
 
-/// Why a picture could not be read or written.
+/// Why an image could not be read or written.
 public enum ImageFileError: Error, Equatable {
   /// The file, or the folder around it, cannot be opened.
   case unreadable(file: String, reason: String)
@@ -124,7 +124,7 @@ extension ImageFileError: CustomStringConvertible {
     case .unreadable(let file, let reason):
       "cannot read \(file): \(reason)"
     case .notPNG(let file, let found):
-      "\(file) is not a PNG: \(found); convert it with: ffmpeg -i '\(file)' picture.png"
+      "\(file) is not a PNG: \(found); convert it with: ffmpeg -i '\(file)' image.png"
     case .damaged(let file, let reason):
       "\(file) is a damaged PNG: \(reason); make or copy the file again"
     case .tooLarge(let file, let width, let height):

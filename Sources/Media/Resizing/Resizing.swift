@@ -74,11 +74,11 @@ extension Image {
     width: Int, height: Int, background: Color = .black, method: ResizeMethod = .bicubic
   ) -> Image {
     let scale = min(Double(width) / Double(self.width), Double(height) / Double(self.height))
-    let picture = resized(
+    let image = resized(
       width: min(width, max(1, Int((Double(self.width) * scale).rounded()))),
       height: min(height, max(1, Int((Double(self.height) * scale).rounded()))), method: method)
     var result = Image(width: width, height: height, filledWith: background)
-    result.draw(picture, x: (width - picture.width) / 2, y: (height - picture.height) / 2)
+    result.draw(image, x: (width - image.width) / 2, y: (height - image.height) / 2)
     return result
   }
 
@@ -107,7 +107,7 @@ extension Image {
     }
   }
 
-  /// One direction after the other, which for filters that are products gives the same picture.
+  /// One direction after the other, which for filters that are products gives the same image.
   private func resampled(
     width: Int, height: Int, method: ResizeMethod, columns: Range<Int>, rows: Range<Int>
   ) -> Image {
@@ -238,7 +238,7 @@ extension Image {
 /// For some pixels of a resized row: which old pixels it is made of, and how much of each.
 ///
 /// Weights are whole numbers, a sum of 1 being 2^22, and results are rounded to 8 bits after each
-/// direction. That is what Pillow does, so the same pictures come out, bit for bit.
+/// direction. That is what Pillow does, so the same images come out, bit for bit.
 struct ResampleWeights {
   static let fractionBits: Int32 = 22
 

@@ -86,7 +86,7 @@ final class VideoEncoder {
   func encode(
     _ image: Image, _ body: (UnsafeMutablePointer<AVPacket>) throws(FFmpegError) -> Void
   ) throws(FFmpegError) {
-    // The encoder may still hold the last picture.
+    // The encoder may still hold the last image.
     try FFmpegError.check(av_frame_make_writable(frame), "setting up a frame")
     try converter.convert(image, into: frame)
     frame.pointee.pts = Int64(frameCount)
@@ -229,7 +229,7 @@ final class MP4File {
       context.pointee.flags |= AVFMT_FLAG_BITEXACT
       try FFmpegError.check(
         avio_open(&context.pointee.pb, context.pointee.url, AVIO_FLAG_WRITE), "creating the file")
-      // The index goes before the pictures, so that a browser can start at once.
+      // The index goes before the images, so that a browser can start at once.
       av_opt_set(context.pointee.priv_data, "movflags", "+faststart", 0)
       try FFmpegError.check(avformat_write_header(context, nil), "writing the header")
       self.context = context

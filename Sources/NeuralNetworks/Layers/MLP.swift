@@ -1,6 +1,6 @@
 import Tensors
 
-/// A multi-layer perceptron with the structure and weight names of the DPPO reference:
+/// A multi-layer MLP with the structure and weight names of the DPPO reference:
 /// `moduleList.<i>.linear_1`, and `norm_1` where layers are normalized.
 public final class MLP: Module {
   private final class Block: Module {

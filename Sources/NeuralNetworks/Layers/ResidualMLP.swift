@@ -1,6 +1,6 @@
 import Tensors
 
-/// A perceptron of residual blocks with the structure and weight names of the DPPO reference:
+/// An MLP of residual blocks with the structure and weight names of the DPPO reference:
 /// `layers.0` leads into the hidden width, `layers.<i>.l1/l2` are blocks, the last layer leads out.
 public final class ResidualMLP: Module {
   /// x + l2(act(norm2(l1(act(norm1(x))))))

@@ -17,7 +17,7 @@ public enum Initializers {
     return random.uniform(shape, in: -bound..<bound)
   }
 
-  /// Normal with the given deviation.
+  /// Normal with the given standard deviation.
   public static func normal(
     _ shape: [Int], standardDeviation: Float = 1, random: inout some RandomSource
   ) -> Tensor {

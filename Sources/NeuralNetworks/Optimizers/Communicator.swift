@@ -3,10 +3,11 @@ import Tensors
 
 /// Several processes that train one network together.
 ///
-/// Environments, images and rows of minibatches have global numbers: a rank owns a contiguous range of
-/// them. Rollouts are gathered, so that every rank computes scalers, advantages and minibatches from the
-/// same numbers; a minibatch's lanes are shared out, and summed in the binary tree in which one process
-/// sums them. So any number of ranks gives the same bits, and all that they need of one another is
+/// Environments, images and rows of minibatches have global numbers: a rank owns a contiguous range
+/// of them. Rollouts are gathered, so that every rank computes scalers, advantages and minibatches
+/// from the same numbers; a minibatch's lanes are shared out, and summed in the binary tree in
+/// which one process sums them. So any number of ranks gives the same bits, and all that they need
+/// of one another is
 /// `gather`.
 public protocol Communicator: Sendable {
   /// The number of processes, a power of two.
@@ -36,7 +37,7 @@ public struct SingleProcess: Communicator {
 
 extension Communicator {
   /// The numbers that this rank owns, of `count`: as even a part as can be.
-  public func share(of count: Int) -> Range<Int> {
+  public func fraction(of count: Int) -> Range<Int> {
     count * rank / processCount..<count * (rank + 1) / processCount
   }
 
@@ -80,8 +81,8 @@ extension Communicator {
       parts.map { Tensor(shape: [$0.count / rowSize] + shape, elements: $0) }, along: 0)
   }
 
-  /// The sum of a loss over the shards of a batch that all ranks have, with its gradients: each rank
-  /// works on its own lanes. See `Tensors.shardedValueAndGradients`.
+  /// The sum of a loss over the shards of a batch that all ranks have, with its gradients: each
+  /// rank works on its own lanes. See `Tensors.shardedValueAndGradients`.
   ///
   /// - Parameters:
   ///   - count: the batch size.
@@ -98,7 +99,7 @@ extension Communicator {
       laneCount.isMultiple(of: processCount) && processCount & (processCount - 1) == 0,
       "\(laneCount) lanes cannot be shared among \(processCount) processes")
     let own = Tensors.shardedValueAndGradients(
-      count: count, shardSize: shardSize, laneCount: laneCount, lanes: share(of: laneCount), body)
+      count: count, shardSize: shardSize, laneCount: laneCount, lanes: fraction(of: laneCount), body)
     guard processCount > 1 else { return own }
     let sums = try gatherValues(RankSums(loss: own.loss, sums: own.sums)).summedInTree { $0 += $1 }
     let gradients = try sum(own.gradients, of: parameters)

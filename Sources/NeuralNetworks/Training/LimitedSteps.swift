@@ -6,7 +6,7 @@ extension Optimizer {
   /// - Parameters:
   ///   - gradients: of the loss with respect to the parameters.
   ///   - parameters: what the norm is taken over.
-  ///   - normLimit: the greatest norm; 0 for no limit.
+  ///   - normLimit: the maximum norm; 0 for no limit.
   ///   - loss: what the gradients are of.
   ///   - lossName: what an error calls it.
   /// - Returns: the norm before scaling.

@@ -1,8 +1,8 @@
 import Tensors
 
-/// The loop that all supervised trainings share: AdamW along a schedule of learning rates, gradients
-/// limited by their norm, an exponential moving average (EMA) of the weights, and a state to go on
-/// from with the same bits.
+/// The loop that all supervised trainings share: AdamW along a schedule of learning rates,
+/// gradients limited by their norm, an exponential moving average (EMA) of the weights, and a state
+/// to go on from with the same bits.
 ///
 /// ```swift
 /// var options = SupervisedTraining.Options(schedule: .constant(1e-3))
@@ -31,7 +31,7 @@ public final class SupervisedTraining {
     public var maxGradientNorm = 0.0
     /// How much of the average an update keeps.
     public var emaDecay = 0.999
-    /// Whether the average forgets faster at first, see `MovingAverage`.
+    /// Whether the average forgets faster at first, see `ExponentialMovingAverage`.
     public var emaWarmsUp = false
     /// Steps between updates of the average.
     public var emaInterval = 1
@@ -68,7 +68,7 @@ public final class SupervisedTraining {
 
   private let options: Options
   private let optimizer: Adam
-  private var average: MovingAverage
+  private var average: ExponentialMovingAverage
   private let constrain: () -> Void
 
   /// A training from the present weights.
@@ -76,7 +76,8 @@ public final class SupervisedTraining {
   /// - Parameters:
   ///   - parameters: what is trained.
   ///   - options: how.
-  ///   - constrain: brings weights back to where they may be, after each step and before the average.
+  ///   - constrain: brings weights back to where they may be, after each step and before the
+  ///     average.
   public init(
     _ parameters: NamedParameters, _ options: Options, constrain: @escaping () -> Void = {}
   ) {
@@ -85,7 +86,7 @@ public final class SupervisedTraining {
     self.constrain = constrain
     optimizer = .withDecoupledDecay(
       parameters, beta2: options.beta2, weightDecay: Float(options.weightDecay))
-    average = MovingAverage(
+    average = ExponentialMovingAverage(
       of: parameters, decay: Float(options.emaDecay), warmsUp: options.emaWarmsUp)
   }
 
@@ -125,11 +126,11 @@ public final class SupervisedTraining {
       gradients, of: parameters, normLimit: options.maxGradientNorm, loss: loss)
     constrain()
     stepIndex += 1
-    updateAverage()
+    updateEMA()
     return Report(loss: loss, gradientNorm: norm, learningRate: rate)
   }
 
-  private func updateAverage() {
+  private func updateEMA() {
     guard stepIndex.isMultiple(of: options.emaInterval) else { return }
     if stepIndex <= options.emaStart {
       average.reset(to: parameters)
@@ -139,10 +140,10 @@ public final class SupervisedTraining {
   }
 
   /// The averaged weights by name.
-  public var averagedWeights: [String: Tensor] { average.values }
+  public var emaWeights: [String: Tensor] { average.values }
 
   /// Calls `body` with the averaged weights in the network, which are those to measure and to keep.
-  public func withAveragedWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
+  public func withEMAWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
     let current = parameters.map(\.parameter.value)
     let averages = average.values
     for (name, parameter) in parameters {
@@ -164,7 +165,7 @@ public final class SupervisedTraining {
     state.add(optimizer.state, under: "optimizer")
     state.add(average.values, under: "average")
     state.numbers["batchIndex"] = stepIndex
-    state.numbers["averageUpdates"] = average.updateCount
+    state.numbers["emaUpdates"] = average.updateCount
     return state
   }
 
@@ -175,7 +176,7 @@ public final class SupervisedTraining {
     try parameters.load(state.tensors(under: "weights"))
     try optimizer.restore(state.optimizer(under: "optimizer"))
     try average.restore(
-      state.tensors(under: "average"), updateCount: try state.number("averageUpdates"))
+      state.tensors(under: "average"), updateCount: try state.number("emaUpdates"))
     stepIndex = try state.number("batchIndex")
   }
 }

@@ -2,7 +2,7 @@ import Files
 import Media
 import Runs
 
-/// Curves of several runs in one picture: seeds, ablations.
+/// Curves of several runs in one image: seeds, ablations.
 public struct ComparisonChart: Sendable {
   /// A run and the name of its curves.
   public struct Source: Sendable {

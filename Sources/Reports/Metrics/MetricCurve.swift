@@ -67,9 +67,9 @@ extension MetricCurve {
     for start in stride(from: 0, to: points.count, by: groupSize) {
       let group = start..<min(start + groupSize, points.count)
       let finite = group.filter { points[$0].value.isFinite }
-      let least = finite.min { points[$0].value < points[$1].value }
-      let greatest = finite.max { points[$0].value < points[$1].value }
-      kept += Set([start, least, greatest].compactMap(\.self)).sorted()
+      let minimum = finite.min { points[$0].value < points[$1].value }
+      let maximum = finite.max { points[$0].value < points[$1].value }
+      kept += Set([start, minimum, maximum].compactMap(\.self)).sorted()
     }
     if kept.last != points.count - 1 { kept.append(points.count - 1) }
     return kept.map { points[$0] }

@@ -62,10 +62,10 @@ struct MetricName: Hashable {
   func headlineRank(hasError: Bool) -> Int? {
     guard direction != .none else { return nil }
     if key == "loss" { return 30 }
-    let isJudged = hasError || key.hasPrefix("evaluation") || key.hasPrefix("validation")
+    let isScored = hasError || key.hasPrefix("evaluation") || key.hasPrefix("validation")
     let parts = ["SuccessRate", "Accuracy", "AccuracyHeldOut", "Return", "Reward"]
     let part = parts.firstIndex { key.hasSuffix($0) } ?? parts.count
-    let kind = key.hasSuffix("Loss") ? 20 : isJudged ? 0 : 10
+    let kind = key.hasSuffix("Loss") ? 20 : isScored ? 0 : 10
     return kind + part
   }
 

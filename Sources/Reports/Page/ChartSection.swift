@@ -28,7 +28,7 @@ struct ChartSection {
   let data: Data
 
   private static let size = (width: 400.0, height: 230.0)
-  private static let mostPointCount = 2_000
+  private static let maxPointCount = 2_000
 
   init(_ run: RunContents) {
     let headlines = run.headlines
@@ -88,7 +88,7 @@ struct ChartSection {
   private static func curve(
     _ curve: MetricCurve, _ chart: LineChart, hasOwnSteps: Bool
   ) -> Curve {
-    let points = curve.thinned(toAbout: mostPointCount)
+    let points = curve.thinned(toAbout: maxPointCount)
     let place = chart.placement(width: size.width, height: size.height)
     return Curve(
       name: curve.name.key, x: points.map(\.iteration), s: hasOwnSteps ? points.map(\.step) : nil,

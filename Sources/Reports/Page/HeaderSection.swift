@@ -23,7 +23,7 @@ enum HeaderSection {
     guard let last = run.last else { return "<p class=\"state\">No metrics yet.</p>" }
     let noun = run.kind.iterationNoun
     let steps = run.hasOwnSteps ? ", \(last.step.grouped) steps" : ""
-    guard let count = run.iterationCount, count > 0 else {
+    guard let count = run.iterations, count > 0 else {
       return "<p class=\"state\">\(last.iteration.counting(noun))\(steps)</p>"
     }
     if last.iteration >= count {
@@ -46,8 +46,8 @@ enum HeaderSection {
     }
     if let command = run.kind.command {
       facts.append(("repeat it", code("\(command) --config \(quoted(run.path("config.yaml")))")))
-      if let last = run.last, let count = run.iterationCount, last.iteration < count {
-        facts.append(("go on", code("\(command) --resume \(quoted(run.path.path))")))
+      if let last = run.last, let count = run.iterations, last.iteration < count {
+        facts.append(("continue", code("\(command) --resume \(quoted(run.path.path))")))
       }
     }
     let history = run.history

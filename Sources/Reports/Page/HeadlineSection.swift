@@ -1,6 +1,6 @@
 import Runs
 
-/// The numbers that a run is judged by: first, best and last.
+/// The numbers that a run is evaluated by: first, best and last.
 enum HeadlineSection {
   static func html(_ run: RunContents) -> HTML? {
     let curves = run.headlines

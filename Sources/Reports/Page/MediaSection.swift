@@ -1,10 +1,10 @@
 import Runs
 
-/// Pictures and videos.
+/// Images and videos.
 enum MediaSection {
   /// Before and after, side by side.
   static func pairs(_ run: RunContents) -> HTML? {
-    let pairs = run.pictures.pairs + run.videos.pairs
+    let pairs = run.images.pairs + run.videos.pairs
     guard !pairs.isEmpty else { return nil }
     let rows = pairs.map { pair -> HTML in
       let heading: HTML? = pair.name.isEmpty ? nil : "<h3>\(pair.name)</h3>\n"
@@ -36,14 +36,14 @@ enum MediaSection {
       "<figure>\(element(file, label: word))<figcaption><b>\(word)</b></figcaption></figure>\n"
   }
 
-  /// The newest picture large, the others small.
-  static func pictures(_ run: RunContents) -> HTML? {
-    let files = run.pictures.others
+  /// The newest image large, the others small.
+  static func images(_ run: RunContents) -> HTML? {
+    let files = run.images.others
     guard let newest = files.last else { return nil }
     let figures = files.reversed().map { file -> HTML in
       let isLarge: HTML = file.name == newest.name ? " large" : ""
       return """
-        <figure class="picture\(isLarge)"><button type="button" title="\(label(file))">\
+        <figure class="image\(isLarge)"><button type="button" title="\(label(file))">\
         \(element(file, label: label(file)))</button><figcaption>\(label(file))</figcaption></figure>
 
         """
@@ -53,9 +53,9 @@ enum MediaSection {
       ? "<p class=\"hint\">The newest is large; choose another to enlarge it.</p>" : nil
     return """
       <section>
-      <h2>Pictures</h2>
+      <h2>Images</h2>
       \(hint)
-      <div class="pictures">
+      <div class="images">
       \(figures)</div>
       </section>
       """
@@ -87,8 +87,8 @@ enum MediaSection {
   private static func element(_ file: MediaFile, label: String) -> HTML {
     let uri = HTML(markup: file.uri)
     switch file.kind {
-    case .picture:
-      // Small pictures keep their pixels when they are shown larger.
+    case .image:
+      // Small images keep their pixels when they are shown larger.
       let (width, height) = file.size ?? (0, 0)
       let pixelated: HTML = width < 200 ? " class=\"pixels\"" : ""
       return

@@ -37,7 +37,7 @@ struct ReportPage {
       \(HeadlineSection.html(run))
       \(MediaSection.pairs(run))
       \(charts.html)
-      \(MediaSection.pictures(run))
+      \(MediaSection.images(run))
       \(MediaSection.videos(run))
       \(TimingSection.html(run))
       \(SettingsSection.html(run))

@@ -17,7 +17,7 @@ enum TimingSection {
     let sections = times.sections.map { (name: $0, seconds: times.seconds[$0] ?? 0) }
     let parts = sections.enumerated().map { index, section -> HTML in
       """
-      <div class="part color\(index % 8)" style="flex-grow: \(share(section.seconds, total))" \
+      <div class="part color\(index % 8)" style="flex-grow: \(fraction(section.seconds, total))" \
       title="\(section.name), \(TimeText.precise(section.seconds))"></div>
       """
     }.joined
@@ -25,7 +25,7 @@ enum TimingSection {
       """
       <tr><td><span class="key color\(index % 8)"></span>\(section.name)</td>\
       <td>\(TimeText.precise(section.seconds))</td>\
-      <td>\(share(section.seconds, total))%</td></tr>
+      <td>\(fraction(section.seconds, total))%</td></tr>
 
       """
     }.joined
@@ -50,7 +50,7 @@ enum TimingSection {
       """
   }
 
-  private static func share(_ seconds: Double, _ total: Double) -> String {
+  private static func fraction(_ seconds: Double, _ total: Double) -> String {
     String(format: "%.1f", 100 * seconds / total)
   }
 

@@ -105,11 +105,11 @@ for (const run of document.querySelectorAll("main")) {
     if (!event.target.closest(".chart")) for (const each of charts) each.hide();
   });
 
-  for (const picture of run.querySelectorAll(".picture")) {
-    picture.querySelector("button").addEventListener("click", function () {
-      for (const other of run.querySelectorAll(".picture.large")) other.classList.remove("large");
-      picture.classList.add("large");
-      picture.scrollIntoView({ block: "nearest" });
+  for (const image of run.querySelectorAll(".image")) {
+    image.querySelector("button").addEventListener("click", function () {
+      for (const other of run.querySelectorAll(".image.large")) other.classList.remove("large");
+      image.classList.add("large");
+      image.scrollIntoView({ block: "nearest" });
     });
   }
 }

@@ -2,10 +2,10 @@ import Files
 import Foundation
 import Media
 
-/// A picture or a video of a run, as a page holds it.
+/// An image or a video of a run, as a page holds it.
 struct MediaFile {
   enum Kind: String {
-    case picture = "image/png"
+    case image = "image/png"
     case video = "video/mp4"
   }
 
@@ -20,10 +20,10 @@ struct MediaFile {
   /// Reads a file and checks that a browser can show it.
   ///
   /// - Throws: `FileError`, `ImageFileError`.
-  init(path: String, kind: Kind, mostByteCount: Int) throws {
-    let bytes = try BinaryFile.read(path: path, mostByteCount: mostByteCount)
+  init(path: String, kind: Kind, maxByteCount: Int) throws {
+    let bytes = try BinaryFile.read(path: path, maxByteCount: maxByteCount)
     switch kind {
-    case .picture:
+    case .image:
       let image = try Image(pngBytes: bytes, name: path)
       size = (image.width, image.height)
     case .video:
@@ -42,15 +42,15 @@ struct MediaFile {
 
 /// How much a page may hold.
 public struct ReportLimits: Sendable {
-  /// The largest picture, in bytes.
-  public var pictureByteCount = 8_000_000
-  /// The most pictures; of more, the first and the last and some between are shown.
-  public var pictureCount = 24
+  /// The largest image, in bytes.
+  public var imageByteCount = 8_000_000
+  /// The maximum number of images; of more, the first and the last and some between are shown.
+  public var imageCount = 24
   /// The largest video, in bytes.
   public var videoByteCount = 16_000_000
   /// The most videos, the last ones by name.
   public var videoCount = 8
-  /// All pictures and videos together, in bytes.
+  /// All images and videos together, in bytes.
   public var totalByteCount = 64_000_000
 
   /// The usual limits.

@@ -3,7 +3,7 @@ import Glibc
 import Media
 import Runs
 
-/// The pictures or videos of a run that a page shows: those of before and after, and others.
+/// The images or videos of a run that a page shows: those of before and after, and others.
 struct MediaFolder {
   /// The same thing before and after the run.
   struct Pair {
@@ -21,12 +21,12 @@ struct MediaFolder {
 
   /// - Parameter room: how many bytes the page may still take; what is shown is taken off.
   init(_ folder: String, kind: MediaFile.Kind, limits: ReportLimits, room: inout Int) {
-    let ending = kind == .picture ? ".png" : ".mp4"
+    let ending = kind == .image ? ".png" : ".mp4"
     let names = FolderListing.names(in: folder).filter {
       $0.hasSuffix(ending) && !$0.hasPrefix(".")
     }
     let stems = names.map { String($0.dropLast(ending.count)) }
-    let largest = kind == .picture ? limits.pictureByteCount : limits.videoByteCount
+    let largest = kind == .image ? limits.imageByteCount : limits.videoByteCount
 
     func file(_ stem: String) -> MediaFile? {
       let path = "\(folder)/\(stem)\(ending)"
@@ -38,7 +38,7 @@ struct MediaFolder {
         return nil
       }
       do {
-        let file = try MediaFile(path: path, kind: kind, mostByteCount: largest)
+        let file = try MediaFile(path: path, kind: kind, maxByteCount: largest)
         room -= count
         return file
       } catch {
@@ -58,10 +58,10 @@ struct MediaFolder {
     }
     let rest = Self.byIteration(stems.filter { Self.pairName($0) == nil })
     let chosen =
-      kind == .picture
-      ? Self.spread(rest, count: limits.pictureCount) : Array(rest.suffix(limits.videoCount))
+      kind == .image
+      ? Self.spread(rest, count: limits.imageCount) : Array(rest.suffix(limits.videoCount))
     if chosen.count < rest.count {
-      let noun = kind == .picture ? "pictures" : "videos"
+      let noun = kind == .image ? "images" : "videos"
       notes.append(
         "\(chosen.count) of \(rest.count.grouped) \(noun) in \(folder.printable) are shown")
     }

@@ -15,7 +15,7 @@ struct RunContents {
   /// Whether steps are counted apart from iterations.
   let hasOwnSteps: Bool
   let curves: [MetricCurve]
-  let pictures: MediaFolder
+  let images: MediaFolder
   let videos: MediaFolder
   let history: RunHistory
   /// Problems, a line each.
@@ -60,16 +60,16 @@ struct RunContents {
     curves = MetricCurve.all(of: records)
 
     var room = limits.totalByteCount
-    pictures = MediaFolder(path("images"), kind: .picture, limits: limits, room: &room)
+    images = MediaFolder(path("images"), kind: .image, limits: limits, room: &room)
     videos = MediaFolder(path("videos"), kind: .video, limits: limits, room: &room)
     history = RunHistory(path)
-    self.notes = notes + pictures.notes + videos.notes
+    self.notes = notes + images.notes + videos.notes
   }
 
   /// How many iterations were asked for; nil if the settings do not say.
-  var iterationCount: Int? { settings.flatMap(kind.iterationCount) }
+  var iterations: Int? { settings.flatMap(kind.iterations) }
 
-  /// The metrics by which the run is judged, the most telling first.
+  /// The metrics by which the run is evaluated, the most telling first.
   var headlines: [MetricCurve] {
     let ranked = curves.compactMap { curve -> (rank: Int, curve: MetricCurve)? in
       guard !curve.finitePoints.isEmpty else { return nil }

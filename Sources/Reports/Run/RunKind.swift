@@ -45,7 +45,7 @@ public enum RunKind: CaseIterable, Sendable {
     case .policyFineTuning: "Fine-tuning of a diffusion policy by DPPO"
     case .imageTraining: "Training of a text-to-image model"
     case .imageFineTuning: "Fine-tuning of a text-to-image model by policy gradients"
-    case .rewardTraining: "Training of a judge of pictures"
+    case .rewardTraining: "Training of a reward of images"
     case .noiseOptimization: "Optimization of the initial noise by FIND"
     case .other: "A run"
     }
@@ -83,15 +83,15 @@ public enum RunKind: CaseIterable, Sendable {
       ]
     case .policyFineTuning:
       [
-        ("from", "checkpoint"), ("environments", "training.environmentCount"),
-        ("fine-tuned denoising steps", "training.fineTunedCount"), ("seed", "seed"),
+        ("from", "checkpoint"), ("environments", "training.environments"),
+        ("fine-tuned denoising steps", "training.fineTunedSteps"), ("seed", "seed"),
       ]
     case .imageTraining:
       [
-        ("model", "model.folder"), ("pictures", "data.kind"), ("from", "data.path"),
+        ("model", "model.folder"), ("images", "data.kind"), ("from", "data.path"),
         ("batch size", "training.batchSize"), ("seed", "seed"),
       ]
-    case .rewardTraining: [("kind", "kind"), ("pictures", "dolls.folder"), ("seed", "seed")]
+    case .rewardTraining: [("kind", "kind"), ("images", "dolls.folder"), ("seed", "seed")]
     case .imageFineTuning, .noiseOptimization:
       [("prompts", "prompts"), ("model", "model"), ("reward", "reward"), ("seed", "seed")]
     case .other: [("seed", "seed")]
@@ -99,12 +99,12 @@ public enum RunKind: CaseIterable, Sendable {
   }
 
   /// How many iterations the settings ask for; nil if they do not say.
-  func iterationCount(_ settings: SettingsOutline) -> Int? {
+  func iterations(_ settings: SettingsOutline) -> Int? {
     if self == .rewardTraining {
       return settings["kind"].flatMap { settings["\($0).optimization.stepCount"] }
         .flatMap { Int($0) }
     }
-    let names = ["iterationCount", "iterations", "batchCount"]
+    let names = ["iterations", "iterations", "batchCount"]
     return names.lazy.compactMap { name in
       settings.entries.first { $0.path == name || $0.path.hasSuffix("." + name) }
         .flatMap { Int($0.value) }

@@ -8,7 +8,7 @@ public struct CLIPConfiguration: Sendable, Equatable {
   public var text: CLIPTextConfiguration
   /// The image tower.
   public var vision: CLIPVisionConfiguration
-  /// P, the width of the space in which texts and pictures meet.
+  /// P, the width of the space in which texts and images meet.
   public var projectionSize: Int
   /// The logarithm of the first factor on cosines; that of 1 / 0.07 in CLIP.
   public var initialLogitScale: Float = 2.6592
@@ -78,17 +78,17 @@ public struct CLIPConfiguration: Sendable, Equatable {
 public struct CLIPVisionConfiguration: Sendable, Equatable, Codable {
   /// D, the width.
   public var hiddenSize = 768
-  /// The width between the two layers of a perceptron.
+  /// The width between the two layers of an MLP.
   public var intermediateSize = 3_072
   /// The number of transformer layers.
   public var layerCount = 12
   /// The number of attention heads.
   public var headCount = 12
-  /// Pixels in a row, and rows, of a picture.
+  /// Pixels in a row, and rows, of an image.
   public var imageSize = 224
   /// Pixels in a row, and rows, of a patch.
   public var patchSize = 32
-  /// The perceptrons' activation.
+  /// The MLPs' activation.
   public var activation = Activation.geluQuick
   /// Added to variances.
   public var normEpsilon: Float = 1e-5

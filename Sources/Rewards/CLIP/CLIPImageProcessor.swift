@@ -3,9 +3,9 @@ import Media
 import Tensors
 import TextToImage
 
-/// What happens to a picture before CLIP sees it: transformers' `CLIPImageProcessor`.
+/// What happens to an image before CLIP sees it: transformers' `CLIPImageProcessor`.
 public struct CLIPImageProcessor: Sendable, Equatable {
-  /// To what size a picture is scaled.
+  /// To what size an image is scaled.
   public enum Resizing: Sendable, Equatable {
     /// Not at all.
     case none
@@ -17,7 +17,7 @@ public struct CLIPImageProcessor: Sendable, Equatable {
 
   /// To what size it is scaled, by Pillow's bicubic filter.
   public var resizing: Resizing
-  /// The size that is cut out around the middle, black where there is no picture; nil for all.
+  /// The size that is cut out around the middle, black where there is no image; nil for all.
   public var crop: (width: Int, height: Int)? {
     get { cropSize.map { ($0[0], $0[1]) } }
     set { cropSize = newValue.map { [$0.width, $0.height] } }
@@ -30,13 +30,13 @@ public struct CLIPImageProcessor: Sendable, Equatable {
   /// What they are divided by then.
   public var standardDeviation: [Float] = [0.26862954, 0.26130258, 0.27577711]
 
-  /// CLIP's own treatment, for square pictures of a size.
+  /// CLIP's own treatment, for square images of a size.
   public init(size: Int) {
     resizing = .shortestEdge(size)
     cropSize = [size, size]
   }
 
-  /// A picture as the model sees it, `[H, W, 3]`.
+  /// An image as the model sees it, `[H, W, 3]`.
   public func callAsFunction(_ image: Image) -> Tensor {
     let whole = scaledSize(of: image)
     let (width, height) = crop ?? whole
@@ -46,10 +46,10 @@ public struct CLIPImageProcessor: Sendable, Equatable {
     // Only what is cut out is scaled: of a long strip the whole would not fit into memory.
     let columns = max(0, left)..<min(whole.width, left + width)
     let rows = max(0, top)..<min(whole.height, top + height)
-    let picture = image.rgb().resized(
+    let resized = image.rgb().resized(
       width: whole.width, height: whole.height, method: .bicubic, columns: columns, rows: rows)
     return Tensor(shape: [height, width, 3]) { result in
-      picture.samples.withUnsafeBufferPointer { samples in
+      resized.samples.withUnsafeBufferPointer { samples in
         for y in 0..<height {
           for x in 0..<width {
             let (column, row) = (x + left, y + top)
@@ -67,19 +67,19 @@ public struct CLIPImageProcessor: Sendable, Equatable {
     }
   }
 
-  /// Pictures as the model sees them, `[B, H, W, 3]`.
+  /// Images as the model sees them, `[B, H, W, 3]`.
   public func callAsFunction(_ images: ArraySlice<Image>) -> Tensor {
     Tensor.stacked(images.map { self($0) })
   }
 
-  /// The size of every picture that comes out; nil if it depends on the one that goes in.
+  /// The size of every image that comes out; nil if it depends on the one that goes in.
   var outputSize: (width: Int, height: Int)? {
     if let crop { return crop }
     if case .exact(let width, let height) = resizing { return (width, height) }
     return nil
   }
 
-  /// The size of a picture before it is cut.
+  /// The size of an image before it is cut.
   private func scaledSize(of image: Image) -> (width: Int, height: Int) {
     switch resizing {
     case .none: return (image.width, image.height)

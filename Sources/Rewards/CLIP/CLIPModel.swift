@@ -24,7 +24,7 @@ public final class CLIPModel: Module {
       hasBias: false, random: &random)
   }
 
-  /// Normalized pictures `[B, H, W, 3]` in the common space, `[B, P]`; not of unit length.
+  /// Normalized images `[B, H, W, 3]` in the common space, `[B, P]`; not of unit length.
   public func imageFeatures(_ images: Tensor) -> Tensor { imageProjection(imageEncoder(images)) }
 
   /// Texts of equal length in the common space, `[B, P]`; not of unit length.
@@ -108,12 +108,12 @@ public final class CLIPImageEncoder: Module {
     lastNorm = LayerNorm(size: width, epsilon: configuration.normEpsilon)
   }
 
-  /// Normalized pictures `[B, H, W, 3]` to the class token after the last norm, `[B, D]`.
+  /// Normalized images `[B, H, W, 3]` to the class token after the last norm, `[B, D]`.
   public func callAsFunction(_ images: Tensor) -> Tensor {
     let size = configuration.imageSize
     precondition(
       images.rank == 4 && Array(images.shape.dropFirst()) == [size, size, 3],
-      "pictures of shape \(images.shape) for a tower that takes [B, \(size), \(size), 3]")
+      "images of shape \(images.shape) for a tower that takes [B, \(size), \(size), 3]")
     let states = encoder(firstNorm(embeddings(images)), isCausal: false)  // [B, N + 1, D]
     let first = states.slice(0..<1, along: 1).reshaped(to: [-1, configuration.hiddenSize])
     return lastNorm(first)

@@ -3,14 +3,14 @@ import Media
 import Tensors
 import TextToImage
 
-/// A CLIP model with what it needs to see pictures and read texts: a folder of transformers'
+/// A CLIP model with what it needs to see images and read texts: a folder of transformers'
 /// layout, `config.json model.safetensors preprocessor_config.json vocab.json merges.txt`.
 public struct ImageTextModel: Sendable {
   /// The two towers.
   public let model: CLIPModel
   /// Reads texts.
   public let tokenizer: CLIPTokenizer
-  /// Prepares pictures.
+  /// Prepares images.
   public let processor: CLIPImageProcessor
 
   /// Joins the parts.
@@ -32,7 +32,7 @@ public struct ImageTextModel: Sendable {
     guard let output = processor.outputSize else {
       throw FileError(
         .unsupported, path: processorPath, item: "do_center_crop",
-        problem: "is false, so that pictures keep their proportions",
+        problem: "is false, so that images keep their proportions",
         advice: "the model sees \(size)x\(size) pixels: set it, or the width and height of 'size'")
     }
     guard output == (size, size) else {
@@ -40,7 +40,7 @@ public struct ImageTextModel: Sendable {
         .malformed, path: processorPath, item: processor.crop == nil ? "size" : "crop_size",
         problem: "is not the \(size)x\(size) of config.json", advice: "do they belong together?")
     }
-    guard tokenizer.greatestToken < configuration.text.vocabularySize else {
+    guard tokenizer.maxToken < configuration.text.vocabularySize else {
       throw FileError(
         .malformed, path: "\(folder)/config.json", item: "vocab_size",
         problem: "is \(configuration.text.vocabularySize), less than the vocabulary has tokens",
@@ -60,20 +60,20 @@ public struct ImageTextModel: Sendable {
       try processor.json.write(to: "\(folder)/preprocessor_config.json")
       try tokenizer.write(folder: folder)
       try ComponentWeights(folder: folder, name: "model").write(
-        model, as: elementType, mostShardByteCount: 10_000_000_000)
+        model, as: elementType, maxShardByteCount: 10_000_000_000)
     }
   }
 
-  /// Pictures in the common space as rows of unit length, `[B, P]`.
+  /// Images in the common space as rows of unit length, `[B, P]`.
   public func features(of images: [Image]) -> Tensor {
-    precondition(!images.isEmpty, "features of no pictures")
+    precondition(!images.isEmpty, "features of no images")
     return shardedMap(count: images.count, shardSize: Self.shardSize(images.count)) { rows in
       model.imageFeatures(processor(images[rows])).normalizedRows()
     }
   }
 
-  /// Images or clips in the common space as rows of unit length, `[B, P]`; the direction of a clip is
-  /// the mean of its frames'.
+  /// Images or clips in the common space as rows of unit length, `[B, P]`; the direction of a clip
+  /// is the mean of its frames'.
   public func features(of media: [Media]) -> Tensor {
     let frames = features(of: media.flatMap(\.frames))
     if frames.shape[0] == media.count { return frames }
@@ -99,8 +99,8 @@ public struct ImageTextModel: Sendable {
   /// The tokens of a text, at most as many as the text tower takes.
   func tokens(_ text: String) -> [Int] {
     let tokens = tokenizer.tokens(text)
-    let most = model.configuration.text.maximumLength
-    return tokens.count > most ? tokens.prefix(most - 1) + [tokenizer.endToken] : tokens
+    let limit = model.configuration.text.maximumLength
+    return tokens.count > limit ? tokens.prefix(limit - 1) + [tokenizer.endToken] : tokens
   }
 
   /// Texts filled up to the length of the longest; what follows an end token changes nothing.

@@ -84,24 +84,24 @@ public struct AttributeClasses: Sendable, Equatable {
   }
 }
 
-/// What a classifier sees in a picture.
+/// What a classifier sees in an image.
 public struct SeenAttributes: Sendable, Equatable {
   /// The phrase of each slot that is not empty.
   public let phrases: [DollSlot: String]
 
-  /// Whether a picture has what is asked for.
+  /// Whether an image has what is asked for.
   public func shows(_ attribute: PromptAttribute) -> Bool {
     attribute.slots.contains { phrases[$0] == attribute.phrase }
   }
 
-  /// The share of what is asked for that a picture has; nil if nothing is.
-  public func share(of wanted: PromptAttributes) -> Double? {
+  /// The share of what is asked for that an image has; nil if nothing is.
+  public func fraction(of wanted: PromptAttributes) -> Double? {
     guard !wanted.attributes.isEmpty else { return nil }
     return Double(wanted.attributes.count(where: shows)) / Double(wanted.attributes.count)
   }
 }
 
-/// How likely a classifier finds each phrase in a picture.
+/// How likely a classifier finds each phrase in an image.
 struct AttributeProbabilities {
   private let values: [DollSlot: [String: Float]]
 

@@ -8,12 +8,12 @@ import TextToImage
 
 /// A small convolutional network that says what a doll has in each slot.
 ///
-/// One that judges an outcome is never the one that was optimized (`AttributeReward`): each is
+/// One that scores an outcome is never the one that was optimized (`AttributeReward`): each is
 /// trained from a seed of its own.
 public final class AttributeClassifier: Module {
   /// The sizes.
   public struct Configuration: Sendable, Equatable {
-    /// Pixels in a row, and rows, of a picture; a multiple of 4.
+    /// Pixels in a row, and rows, of an image; a multiple of 4.
     public var imageSize: Int
     /// Channels at full, half and quarter resolution, multiples of 8.
     public var channels: [Int]
@@ -41,7 +41,7 @@ public final class AttributeClassifier: Module {
     precondition(
       channels.count == 3 && channels.allSatisfy { $0 > 0 && $0 % 8 == 0 }
         && configuration.imageSize > 0 && configuration.imageSize % 4 == 0,
-      "channels \(channels) for pictures of \(configuration.imageSize) pixels")
+      "channels \(channels) for images of \(configuration.imageSize) pixels")
     self.configuration = configuration
     self.classes = classes
     let plan = [
@@ -68,12 +68,12 @@ public final class AttributeClassifier: Module {
       inputSize: configuration.hiddenSize, outputSize: classes.count, random: &random)
   }
 
-  /// Pictures `[B, H, W, 3]` in -1...1 to the logits of all slots' classes, `[B, classes]`.
+  /// Images `[B, H, W, 3]` in -1...1 to the logits of all slots' classes, `[B, classes]`.
   public func callAsFunction(_ images: Tensor) -> Tensor {
     let size = configuration.imageSize
     precondition(
       images.rank == 4 && Array(images.shape.dropFirst()) == [size, size, 3],
-      "pictures of shape \(images.shape) for a classifier that takes [B, \(size), \(size), 3]")
+      "images of shape \(images.shape) for a classifier that takes [B, \(size), \(size), 3]")
     var x = images
     for (convolution, norm) in zip(convolutions, norms) {
       x = norm(convolution(x), appliesSiLU: true)
@@ -92,19 +92,19 @@ public final class AttributeClassifier: Module {
 }
 
 extension AttributeClassifier {
-  /// The logits for many pictures `[B, H, W, 3]` in -1...1, on all processors.
+  /// The logits for many images `[B, H, W, 3]` in -1...1, on all processors.
   private func logits(_ images: Tensor) -> Tensor {
     shardedMap(count: images.shape[0], shardSize: 16) { self(images.slice($0)) }
   }
 
-  /// The most likely class of each slot for pictures `[B, H, W, 3]` in -1...1.
+  /// The most likely class of each slot for images `[B, H, W, 3]` in -1...1.
   func labels(_ images: Tensor) -> [[Int]] {
     let logits = logits(images)
     let columns = classes.ranges.map { logits.slice($0, along: 1).argumentsOfMaximum() }
     return (0..<images.shape[0]).map { row in columns.map { $0[row] } }
   }
 
-  /// How likely each phrase is in its slot, for pictures of any size.
+  /// How likely each phrase is in its slot, for images of any size.
   func probabilities(in images: [Image]) -> [AttributeProbabilities] {
     if images.isEmpty { return [] }
     let logits = logits(batch(images))
@@ -121,7 +121,7 @@ extension AttributeClassifier {
     }
   }
 
-  /// What it sees in pictures `[B, H, W, 3]` in -1...1.
+  /// What it sees in images `[B, H, W, 3]` in -1...1.
   public func seen(in images: Tensor) -> [SeenAttributes] {
     labels(images).map { labels in
       var phrases: [DollSlot: String] = [:]
@@ -132,12 +132,12 @@ extension AttributeClassifier {
     }
   }
 
-  /// What it sees in pictures, which are resized to its size.
+  /// What it sees in images, which are resized to its size.
   public func seen(in images: [Image]) -> [SeenAttributes] {
     images.isEmpty ? [] : seen(in: batch(images))
   }
 
-  /// Pictures as `[B, H, W, 3]` in -1...1, resized to its size.
+  /// Images as `[B, H, W, 3]` in -1...1, resized to its size.
   private func batch(_ images: [Image]) -> Tensor {
     let size = configuration.imageSize
     return Tensor.stacked(
@@ -168,7 +168,7 @@ extension AttributeClassifier {
     let hiddenSize = try reader.integer("hidden_size") ?? 256
     guard size % 4 == 0, channels.count == 3, channels.allSatisfy({ $0 % 8 == 0 }) else {
       throw reader.error(
-        "channels", "is \(channels) for pictures of \(size) pixels",
+        "channels", "is \(channels) for images of \(size) pixels",
         advice: "expected three multiples of 8, and an image_size that 4 divides")
     }
     var unset = UnsetWeights()
@@ -191,7 +191,7 @@ extension AttributeClassifier {
         "hidden_size": .number(Double(configuration.hiddenSize)),
       ]).write(to: "\(folder)/config.json")
       try ComponentWeights(folder: folder, name: "model").write(
-        self, as: elementType, mostShardByteCount: 10_000_000_000)
+        self, as: elementType, maxShardByteCount: 10_000_000_000)
     }
   }
 }

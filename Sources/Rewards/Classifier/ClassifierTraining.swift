@@ -25,7 +25,7 @@ public final class ClassifierTraining: RewardTraining {
   ///   - configuration: checked by `validate()`.
   ///   - composer: makes the dolls.
   ///   - pairs: which of them are shown.
-  ///   - validationCount: pictures to measure on.
+  ///   - validationCount: images to measure on.
   ///   - seed: decides weights, dolls and noise.
   /// - Throws: `ConfigurationError` if the layers have no fitting size; `CaptionedDataError` if
   ///   there are no such pairs.
@@ -66,7 +66,7 @@ public final class ClassifierTraining: RewardTraining {
     let count = settings.batchSize
     let first = stepIndex * count
     let batch = DollBatch(source, at: first..<first + count)
-    let images = batch.noisyImages(most: configuration.noise, seed: seed, firstIndex: first)
+    let images = batch.noisyImages(limit: configuration.noise, seed: seed, firstIndex: first)
     let classifier = self.classifier
     let labels = batch.dolls.map(classifier.classes.labels)
     let ranges = classifier.classes.ranges
@@ -82,8 +82,8 @@ public final class ClassifierTraining: RewardTraining {
         sum = sum + Losses.crossEntropy(part, targets: targets)
         rightCount += zip(part.argumentsOfMaximum(), targets).count { $0 == $1 }
       }
-      let share = Float(rows.count) / Float(count) / Float(ranges.count)
-      return ShardResult(loss: sum * share, sums: ["right": Double(rightCount)])
+      let fraction = Float(rows.count) / Float(count) / Float(ranges.count)
+      return ShardResult(loss: sum * fraction, sums: ["right": Double(rightCount)])
     }
     return RewardTrainingReport(
       try training.step(by: gradients, loss: loss),
@@ -91,19 +91,19 @@ public final class ClassifierTraining: RewardTraining {
   }
 
   /// The classifier with averaged weights.
-  public func averagedClassifier() throws -> AttributeClassifier {
+  public func emaClassifier() throws -> AttributeClassifier {
     var unset = UnsetWeights()
     let averaged = AttributeClassifier(
       classifier.configuration, classes: classifier.classes, random: &unset)
-    try averaged.parameters.load(training.averagedWeights)
+    try averaged.parameters.load(training.emaWeights)
     return averaged
   }
 
   /// `attributeAccuracy`: the share of slots that are right on dolls of another seed;
-  /// `pictureAccuracy`: the share of pictures with all slots right; `<slot>Accuracy`; and
+  /// `imageAccuracy`: the share of images with all slots right; `<slot>Accuracy`; and
   /// `attributeAccuracyHeldOut` on held-out pairs, if there are any.
   public func validationMetrics() throws -> [String: Double] {
-    let classifier = try averagedClassifier()
+    let classifier = try emaClassifier()
     var metrics = AttributeAccuracy.measure(classifier, unseen, count: validationCount)
     if unseen.composer.hasHeldOutPairs {
       let heldOut = try DollSource(unseen.composer, seed: unseen.seed, pairs: .heldOut)
@@ -121,13 +121,13 @@ public final class ClassifierTraining: RewardTraining {
 
   /// Writes the classifier's folder, with the averaged weights.
   public func write(folder: String, elementType: ElementType = .float32) throws {
-    try averagedClassifier().write(folder: folder, elementType: elementType)
+    try emaClassifier().write(folder: folder, elementType: elementType)
   }
 }
 
 /// How often a classifier is right about dolls.
 public enum AttributeAccuracy {
-  /// `attributeAccuracy`, `pictureAccuracy` and `<slot>Accuracy`.
+  /// `attributeAccuracy`, `imageAccuracy` and `<slot>Accuracy`.
   public static func measure(
     _ classifier: AttributeClassifier, _ source: DollSource, count: Int
   ) -> [String: Double] {
@@ -137,13 +137,13 @@ public enum AttributeAccuracy {
     var metrics: [String: Double] = [:]
     var sum = 0.0
     for (place, (slot, _)) in classifier.classes.slots.enumerated() {
-      let share =
+      let fraction =
         Double(zip(found, expected).count { $0[place] == $1[place] }) / Double(count)
-      metrics["\(slot.rawValue)Accuracy"] = share
-      sum += share
+      metrics["\(slot.rawValue)Accuracy"] = fraction
+      sum += fraction
     }
     metrics["attributeAccuracy"] = sum / Double(classifier.classes.slots.count)
-    metrics["pictureAccuracy"] = Double(zip(found, expected).count { $0 == $1 }) / Double(count)
+    metrics["imageAccuracy"] = Double(zip(found, expected).count { $0 == $1 }) / Double(count)
     return metrics
   }
 }

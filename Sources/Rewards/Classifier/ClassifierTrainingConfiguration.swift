@@ -6,7 +6,7 @@ public struct ClassifierTrainingConfiguration: Settings {
   @Setting(.channels) public var channels = [32, 64, 128]
   /// The width before the classes.
   @Setting(1...65_536) public var hiddenSize = 256
-  /// The greatest standard deviation of noise on pictures, where black is -1 and white is 1.
+  /// The maximum standard deviation of noise on images, where black is -1 and white is 1.
   @Setting(.fraction) public var noise = 0.3
   /// How weights are changed.
   public var optimization = OptimizationSettings()

@@ -4,20 +4,20 @@ import Glibc
 import Media
 import Programs
 
-/// An external program that judges pictures: `PROGRAM ARGS FOLDER PROMPTS`.
+/// An external program that scores images: `PROGRAM ARGS FOLDER PROMPTS`.
 ///
-/// `FOLDER` has the pictures as `00000.png`, `00001.png` and so on; `PROMPTS` is a JSON file with a
+/// `FOLDER` has the images as `00000.png`, `00001.png` and so on; `PROMPTS` is a JSON file with a
 /// list of as many texts. The program prints a JSON list of as many numbers on standard output;
-/// `null` and `NaN` stand for pictures that it cannot judge. It runs in a process group of its own,
+/// `null` and `NaN` stand for images that it cannot score. It runs in a process group of its own,
 /// without a shell; the group is killed when the program ends or its time is over. Folder and file
 /// are removed afterwards.
 public struct CommandReward: ImageReward {
   /// The program and its arguments.
   public let words: [String]
-  /// The seconds that it may take for one list of pictures.
+  /// The seconds that it may take for one list of images.
   public let timeLimit: Double
 
-  /// A judge that is started anew for each list of pictures.
+  /// A reward that is started anew for each list of images.
   public init(_ words: [String], timeLimit: Double = 600) {
     precondition(!words.isEmpty && timeLimit > 0, "a program needs a name and time")
     self.words = words
@@ -35,21 +35,21 @@ public struct CommandReward: ImageReward {
   /// What the program prints; NaN for `null`.
   public func scores(images: [Image], prompts: [String]) throws -> [Float] {
     precondition(
-      images.count == prompts.count, "\(images.count) pictures for \(prompts.count) prompts")
+      images.count == prompts.count, "\(images.count) images for \(prompts.count) prompts")
     if images.isEmpty { return [] }
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let pictures = "\(folder)/images"
+    let imagesPath = "\(folder)/images"
     try FileManager.default.createDirectory(
-      atPath: pictures, withIntermediateDirectories: false)
+      atPath: imagesPath, withIntermediateDirectories: false)
     for (index, image) in images.enumerated() {
       let digits = String(index)
       let zeros = String(repeating: "0", count: max(0, 5 - digits.count))
-      try image.writePNG(to: "\(pictures)/\(zeros)\(digits).png")
+      try image.writePNG(to: "\(imagesPath)/\(zeros)\(digits).png")
     }
     try JSONValue.array(prompts.map { .string($0) }).write(to: "\(folder)/prompts.json")
     let run = ProgramRun(
-      words: words + [pictures, "\(folder)/prompts.json"], outputPath: "\(folder)/output.json",
+      words: words + [imagesPath, "\(folder)/prompts.json"], outputPath: "\(folder)/output.json",
       errorsPath: "\(folder)/errors", timeLimit: timeLimit)
     try check(run)
     return try numbers(in: run, count: images.count)
@@ -61,7 +61,7 @@ public struct CommandReward: ImageReward {
     var template = Array("\(parent)/attune-reward-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
       throw error(
-        .launch, "has no room for its pictures in \(parent): \(String(cString: strerror(errno)))")
+        .launch, "has no room for its images in \(parent): \(String(cString: strerror(errno)))")
     }
     return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
@@ -87,7 +87,7 @@ public struct CommandReward: ImageReward {
     case .timedOut:
       throw error(
         .timeOut, "did not end within \(timeLimit) s and was killed\(said)",
-        advice: "allow it more time, or judge fewer pictures at once")
+        advice: "allow it more time, or score fewer images at once")
     case .tooMuchOutput:
       throw error(.output, "wrote more than \(run.byteLimit >> 20) MiB and was killed")
     }
@@ -116,7 +116,7 @@ public struct CommandReward: ImageReward {
       case .null: numbers.append(.nan)
       default:
         let text = value.text.split(separator: "\n").joined().prefix(40)
-        throw refusal("'\(text)' for picture \(index + 1)")
+        throw refusal("'\(text)' for image \(index + 1)")
       }
     }
     return numbers

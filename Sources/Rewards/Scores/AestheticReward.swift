@@ -3,7 +3,7 @@ import Media
 import NeuralNetworks
 import Tensors
 
-/// How beautiful pictures are, by a head on CLIP's image features of unit length.
+/// How beautiful images are, by a head on CLIP's image features of unit length.
 ///
 /// The head is LAION's: a linear layer `weight bias`, or a chain `layers.<i>.weight
 /// layers.<i>.bias` without activations between them (what the improved predictor is, its
@@ -55,7 +55,7 @@ public struct AestheticReward: ImageReward {
     }
     guard width == 1 else {
       throw FileError(
-        .malformed, path: path, problem: "ends with \(width) numbers for a picture, expected one")
+        .malformed, path: path, problem: "ends with \(width) numbers for an image, expected one")
     }
     self.layers = layers
   }
@@ -76,7 +76,7 @@ public struct AestheticReward: ImageReward {
     return numbered.sorted { $0.index < $1.index }.map(\.name)
   }
 
-  /// A number for each picture; about 1 to 10 with LAION's heads.
+  /// A number for each image; about 1 to 10 with LAION's heads.
   public func scores(images: [Image], prompts: [String]) -> [Float] {
     if images.isEmpty { return [] }
     return layers.reduce(model.features(of: images)) {

@@ -6,8 +6,8 @@ import Tensors
 /// How surely a classifier sees each attribute that a prompt asks for: the mean over them of ln p,
 /// where p is the classifier's probability of the attribute in its slot.
 ///
-/// The counterpart for paper dolls of the judges that ask a question for each part of a prompt,
-/// such as TIFA (Hu et al., arXiv:2303.11897). Whoever optimizes it judges the outcome by another
+/// The counterpart for paper dolls of the metrics that ask a question for each part of a prompt,
+/// such as TIFA (Hu et al., arXiv:2303.11897). Whoever optimizes it scores the outcome by another
 /// classifier, trained apart from this one.
 public struct AttributeReward: ImageReward {
   /// Sees.
@@ -15,10 +15,10 @@ public struct AttributeReward: ImageReward {
   /// Where it was read.
   private let path: String
   private let parser: PromptParser
-  /// The least ln p that counts: one attribute that is never drawn must not hide all others.
-  static let leastLogProbability: Float = -4
+  /// The minimum ln p that counts: one attribute that is never drawn must not hide all others.
+  static let minLogProbability: Float = -4
 
-  /// Judges by a classifier; `path` is what the reward is called by.
+  /// Scores by a classifier; `path` is what the reward is called by.
   public init(_ classifier: AttributeClassifier, path: String) {
     self.classifier = classifier
     self.path = path
@@ -34,12 +34,12 @@ public struct AttributeReward: ImageReward {
   /// `attributes` with the folder of the classifier.
   public var name: String { "attributes:'\(path)'" }
 
-  /// A number from -4 to 0 for each picture.
+  /// A number from -4 to 0 for each image.
   ///
   /// - Throws: `RewardError` if a prompt asks for nothing that the classifier knows.
   public func scores(images: [Image], prompts: [String]) throws -> [Float] {
     precondition(
-      images.count == prompts.count, "\(images.count) pictures for \(prompts.count) prompts")
+      images.count == prompts.count, "\(images.count) images for \(prompts.count) prompts")
     var known: [String: [PromptAttribute]] = [:]
     for prompt in Set(prompts) {
       let wanted = parser.attributes(in: prompt).attributes
@@ -47,7 +47,7 @@ public struct AttributeReward: ImageReward {
         throw RewardError(
           reward: name, problem: "finds nothing in '\(prompt)' that its classifier knows",
           advice:
-            "name what a picture should have in the classifier's words (see \(path)/config.json)")
+            "name what an image should have in the classifier's words (see \(path)/config.json)")
       }
       known[prompt] = wanted
     }
@@ -56,7 +56,7 @@ public struct AttributeReward: ImageReward {
       let sum = wanted.reduce(Float(0)) { sum, attribute in
         // Open slots: wherever it is seen best.
         let best = attribute.slots.map { seen.probability(of: attribute.phrase, in: $0) }.max() ?? 0
-        return sum + max(log(best), Self.leastLogProbability)
+        return sum + max(log(best), Self.minLogProbability)
       }
       return sum / Float(wanted.count)
     }

@@ -1,15 +1,15 @@
 import Media
 import Tensors
 
-/// How well pictures fit a text: 100 times the cosine of their CLIP features (Hessel et al.,
-/// arXiv:2104.08718, without the cut at zero, which would hide which of two bad pictures is worse).
+/// How well images fit a text: 100 times the cosine of their CLIP features (Hessel et al.,
+/// arXiv:2104.08718, without the cut at zero, which would hide which of two bad images is worse).
 public struct CLIPReward: ImageReward {
   /// Sees and reads.
   public let model: ImageTextModel
-  /// What pictures should fit; nil for their own prompts.
+  /// What images should fit; nil for their own prompts.
   public let text: String?
 
-  /// Judges by a model, and by a fixed text if one is given.
+  /// Scores by a model, and by a fixed text if one is given.
   public init(_ model: ImageTextModel, text: String? = nil) {
     self.model = model
     self.text = text
@@ -23,10 +23,10 @@ public struct CLIPReward: ImageReward {
   /// `clip`, with the text if it is fixed.
   public var name: String { text.map { "clip:'\($0)'" } ?? "clip" }
 
-  /// A number from -100 to 100 for each picture.
+  /// A number from -100 to 100 for each image.
   public func scores(images: [Image], prompts: [String]) -> [Float] {
     precondition(
-      images.count == prompts.count, "\(images.count) pictures for \(prompts.count) prompts")
+      images.count == prompts.count, "\(images.count) images for \(prompts.count) prompts")
     if images.isEmpty { return [] }
     // Each text is read once.
     let wanted = text.map { [String](repeating: $0, count: images.count) } ?? prompts

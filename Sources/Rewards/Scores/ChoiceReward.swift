@@ -4,12 +4,12 @@ import Media
 import Synchronization
 import Tensors
 
-/// How surely each phrase of a prompt is found in a picture, rather than another in its place: the
+/// How surely each phrase of a prompt is found in an image, rather than another in its place: the
 /// mean over the phrases of ln p, where p is CLIP's zero-shot probability (Radford et al.,
 /// arXiv:2103.00020, section 3.1) of the prompt among its variants with one phrase changed.
 ///
-/// A cosine with the prompt rises with anything that the prompt's pictures have in common. This
-/// rises only with what tells them from pictures of other prompts.
+/// A cosine with the prompt rises with anything that the prompt's images have in common. This
+/// rises only with what tells them from images of other prompts.
 public final class ChoiceReward: ImageReward {
   /// Sees and reads.
   public let model: ImageTextModel
@@ -20,7 +20,7 @@ public final class ChoiceReward: ImageReward {
   /// The features of each prompt's variants, `[T, P]`, choice after choice.
   private let variants = Mutex<[String: Tensor]>([:])
 
-  /// Judges by a model; `path` is what the reward is called by.
+  /// Scores by a model; `path` is what the reward is called by.
   public init(_ model: ImageTextModel, groups: PhraseGroups, path: String) {
     self.model = model
     self.groups = groups
@@ -36,12 +36,12 @@ public final class ChoiceReward: ImageReward {
   /// `clip-choice` with the file of phrases.
   public var name: String { "clip-choice:'\(path)'" }
 
-  /// A number up to 0 for each picture.
+  /// A number up to 0 for each image.
   ///
   /// - Throws: `RewardError` if a prompt has none of the phrases.
   public func scores(images: [Image], prompts: [String]) throws -> [Float] {
     precondition(
-      images.count == prompts.count, "\(images.count) pictures for \(prompts.count) prompts")
+      images.count == prompts.count, "\(images.count) images for \(prompts.count) prompts")
     if images.isEmpty { return [] }
     let features = model.features(of: images)
     let factor = model.model.logitScale.value.exp()
@@ -70,7 +70,7 @@ public final class ChoiceReward: ImageReward {
     return scores
   }
 
-  /// Every text is read once, however often its prompt is judged.
+  /// Every text is read once, however often its prompt is evaluated.
   private func variants(of prompt: String, _ choices: [PhraseGroups.Choice]) -> Tensor {
     if let known = variants.withLock({ $0[prompt] }) { return known }
     let features = model.features(of: choices.flatMap(\.texts))

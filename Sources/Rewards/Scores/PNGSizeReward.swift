@@ -1,6 +1,6 @@
 import Media
 
-/// How many kilobytes pictures take as PNG files; with sign -1, how few.
+/// How many kilobytes images take as PNG files; with sign -1, how few.
 ///
 /// The rewards of DDPO (Black et al., arXiv:2305.13301) with a lossless format in JPEG's place.
 public struct PNGSizeReward: ImageReward {
@@ -29,7 +29,7 @@ public struct PNGSizeReward: ImageReward {
   /// `compressibility` or `incompressibility`.
   public var name: String { direction.rawValue }
 
-  /// Units of 1000 bytes for each picture, negative for compressibility.
+  /// Units of 1000 bytes for each image, negative for compressibility.
   public func scores(images: [Image], prompts: [String]) -> [Float] {
     let sign: Float = direction == .compressibility ? -1 : 1
     return images.map { sign * Float($0.pngBytes().count) / 1000 }

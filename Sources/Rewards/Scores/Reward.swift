@@ -48,22 +48,22 @@ extension Reward {
   }
 
   /// The scores of images or clips with those that are not finite left out.
-  public func judged(_ media: [Media], prompts: [String]) throws -> RewardScores {
+  public func scored(_ media: [Media], prompts: [String]) throws -> RewardScores {
     RewardScores(try scores(media, prompts: prompts))
   }
 
-  /// The scores of pictures `[B, H, W, 3]` in 0...1, as they would be saved.
+  /// The scores of images `[B, H, W, 3]` in 0...1, as they would be saved.
   public func scores(images: Tensor, prompts: [String]) throws -> [Float] {
     try scores(images: Image.batch(images, range: .zeroToOne), prompts: prompts)
   }
 
   /// The scores with those that are not finite left out.
-  public func judged(_ images: [Image], prompts: [String]) throws -> RewardScores {
+  public func scored(_ images: [Image], prompts: [String]) throws -> RewardScores {
     RewardScores(try scores(images: images, prompts: prompts))
   }
 
-  /// The scores of pictures `[B, H, W, 3]` in 0...1 with those that are not finite left out.
-  public func judged(_ images: Tensor, prompts: [String]) throws -> RewardScores {
+  /// The scores of images `[B, H, W, 3]` in 0...1 with those that are not finite left out.
+  public func scored(_ images: Tensor, prompts: [String]) throws -> RewardScores {
     RewardScores(try scores(images: images, prompts: prompts))
   }
 }
@@ -97,12 +97,12 @@ public struct RewardScores: Sendable, Equatable {
   ///
   /// - Throws: `RewardError` saying how many are missing.
   public func requiring(
-    share: Double, of reward: String
+    fraction: Double, of reward: String
   ) throws(RewardError) -> RewardScores {
-    guard Double(values.count - droppedCount) >= share * Double(values.count) else {
+    guard Double(values.count - droppedCount) >= fraction * Double(values.count) else {
       throw RewardError(
         reward: reward,
-        problem: "gave no finite number for \(droppedCount) of \(values.count) pictures",
+        problem: "gave no finite number for \(droppedCount) of \(values.count) images",
         advice: "correct the reward")
     }
     return self

@@ -21,7 +21,7 @@ public final class CLIPTraining: RewardTraining {
   private let trained: ImageTextModel
   private let training: SupervisedTraining
   /// The logarithm of 100, CLIP's limit.
-  private static let greatestLogitScale: Float = 4.6052
+  private static let maxLogitScale: Float = 4.6052
 
   /// A training from random weights.
   ///
@@ -29,7 +29,7 @@ public final class CLIPTraining: RewardTraining {
   ///   - configuration: checked by `validate()`.
   ///   - composer: makes the dolls.
   ///   - pairs: which of them are shown.
-  ///   - validationCount: pictures to measure on, a multiple of 16.
+  ///   - validationCount: images to measure on, a multiple of 16.
   ///   - seed: decides weights, dolls and noise.
   /// - Throws: `ConfigurationError` if the patches do not fit; `CaptionedDataError` if there are no
   ///   such pairs.
@@ -45,7 +45,7 @@ public final class CLIPTraining: RewardTraining {
     }
     try ConfigurationError.require(
       size % configuration.patchSize == 0, "patchSize", configuration.patchSize,
-      "a divisor of the pictures' size, which is \(size)")
+      "a divisor of the images' size, which is \(size)")
     self.configuration = configuration
     self.seed = seed
     self.validationCount = validationCount
@@ -63,7 +63,7 @@ public final class CLIPTraining: RewardTraining {
     trained = ImageTextModel(model: model, tokenizer: tokenizer, processor: processor)
     let scale = model.logitScale
     training = SupervisedTraining(model.parameters, configuration.optimization.options) {
-      scale.value = scale.value.clamped(to: 0, Self.greatestLogitScale)
+      scale.value = scale.value.clamped(to: 0, Self.maxLogitScale)
     }
   }
 
@@ -93,7 +93,7 @@ public final class CLIPTraining: RewardTraining {
     let settings = configuration.optimization
     let first = stepIndex * settings.batchSize
     let batch = DollBatch(source, at: first..<first + settings.batchSize)
-    let images = batch.noisyImages(most: configuration.noise, seed: seed, firstIndex: first)
+    let images = batch.noisyImages(limit: configuration.noise, seed: seed, firstIndex: first)
     let trained = self.trained
     let questions = ItemQuestions(about: batch.dolls)
     let texts = configuration.itemWeight > 0 ? batch.captions + questions.answers : batch.captions
@@ -124,19 +124,19 @@ public final class CLIPTraining: RewardTraining {
   }
 
   /// The model with averaged weights.
-  public func averagedModel() throws -> ImageTextModel {
+  public func emaModel() throws -> ImageTextModel {
     var unset = UnsetWeights()
     let model = CLIPModel(trained.model.configuration, random: &unset)
-    try model.parameters.load(training.averagedWeights)
+    try model.parameters.load(training.emaWeights)
     return ImageTextModel(
       model: model, tokenizer: trained.tokenizer, processor: trained.processor)
   }
 
-  /// `retrievalAccuracy`: how often the nearest caption among 16 is true of the picture, on dolls
+  /// `retrievalAccuracy`: how often the nearest caption among 16 is true of the image, on dolls
   /// of another seed; `retrievalAccuracyHeldOut`: on held-out pairs, if there are any;
   /// `itemAccuracy`: how often an item's own name is nearer than those of others in its place.
   public func validationMetrics() throws -> [String: Double] {
-    let model = try averagedModel()
+    let model = try emaModel()
     var metrics = [
       "retrievalAccuracy": RetrievalAccuracy.measure(model, unseen, count: validationCount),
       "itemAccuracy": ItemAccuracy.measure(model, unseen, count: validationCount),
@@ -157,6 +157,6 @@ public final class CLIPTraining: RewardTraining {
 
   /// Writes a folder in the layout of transformers' `CLIPModel`, with the averaged weights.
   public func write(folder: String, elementType: ElementType = .float32) throws {
-    try averagedModel().write(folder: folder, elementType: elementType)
+    try emaModel().write(folder: folder, elementType: elementType)
   }
 }

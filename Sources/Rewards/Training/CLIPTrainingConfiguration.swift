@@ -14,18 +14,18 @@ public struct CLIPTrainingConfiguration: Settings {
   @Setting(.positive) public var headCount = 4
   /// Pixels in a row, and rows, of a patch.
   @Setting(1...1_024) public var patchSize = 4
-  /// The most tokens of a text.
+  /// The maximum number of tokens of a text.
   @Setting(3...4_096) public var maximumLength = 64
-  /// The most tokens of the vocabulary, learned from captions; at least 514.
+  /// The maximum number of tokens of the vocabulary, learned from captions; at least 514.
   @Setting(514...1_000_000) public var vocabularySize = 1_024
   /// The width of the common space.
   @Setting(1...8_192) public var projectionSize = 128
-  /// The greatest standard deviation of noise on pictures, where black is -1 and white is 1.
+  /// The maximum standard deviation of noise on images, where black is -1 and white is 1.
   @Setting(.fraction) public var noise = 0.2
   /// The dolls of a batch that are alike, so that every item counts; a size of 1 has each drawn for
   /// itself.
   public var alike = DollGroups()
-  /// The weight of telling each item of a picture from others in its place, beside telling captions
+  /// The weight of telling each item of an image from others in its place, beside telling captions
   /// apart; 0 for captions alone.
   @Setting(.notNegative) public var itemWeight = 1.0
   /// How weights are changed.
@@ -44,7 +44,7 @@ public struct CLIPTrainingConfiguration: Settings {
       "a divisor of optimization.batchSize, which is \(optimization.batchSize)")
   }
 
-  /// The model for pictures of a size and a tokenizer.
+  /// The model for images of a size and a tokenizer.
   func model(imageSize: Int, tokenizer: CLIPTokenizer) -> CLIPConfiguration {
     var text = CLIPTextConfiguration()
     text.vocabularySize = tokenizer.vocabulary.identifiers.count

@@ -4,7 +4,7 @@ import Tensors
 
 /// Dolls, painted and captioned.
 struct DollBatch: Sendable {
-  /// The pictures, `[B, H, W, 3]` in -1...1.
+  /// The images, `[B, H, W, 3]` in -1...1.
   let images: Tensor
   let captions: [String]
   let dolls: [Doll]
@@ -44,18 +44,18 @@ struct DollBatch: Sendable {
     }
   }
 
-  /// The pictures with normal noise, each with a deviation drawn from 0 to `most`, as a model may
-  /// draw them.
-  func noisyImages(most: Double, seed: UInt64, firstIndex: Int) -> Tensor {
-    guard most > 0 else { return images }
+  /// The images with normal noise, each with a standard deviation drawn from 0 to `limit`, as a
+  /// model may draw them.
+  func noisyImages(limit: Double, seed: UInt64, firstIndex: Int) -> Tensor {
+    guard limit > 0 else { return images }
     let shape = Array(images.shape.dropFirst())
     let noise = shardedMap(count: dolls.count, shardSize: 16) { rows in
       Tensor.stacked(
         rows.map { row in
           var random = RandomStream(
             seed: seed, purpose: "noise of reward training", index: firstIndex + row)
-          let deviation = Float(Double.random(in: 0..<most, using: &random))
-          return random.normal(shape, standardDeviation: deviation)
+          let std = Float(Double.random(in: 0..<limit, using: &random))
+          return random.normal(shape, standardDeviation: std)
         })
     }
     return (images + noise).clamped(to: -1, 1)

@@ -1,18 +1,18 @@
 import NeuralNetworks
 import Tensors
 
-/// The gradients of a loss that needs every picture and every text of a large batch at once.
+/// The gradients of a loss that needs every image and every text of a large batch at once.
 ///
 /// Activations should stay in a core's cache all the same. So all rows are embedded first, without
 /// recording; the loss gives the gradient at each row; and shards are embedded again, recorded, and
 /// walked back from there (GradCache, Gao et al., arXiv:2101.06983).
 struct EmbeddingGradients {
-  /// Embeds a range of pictures or texts as rows of unit length, `[S, P]`.
+  /// Embeds a range of images or texts as rows of unit length, `[S, P]`.
   typealias Embedding = @Sendable (Range<Int>) -> Tensor
 
   let loss: Double
   let gradients: Gradients
-  /// The pictures' rows, `[B, P]`.
+  /// The images' rows, `[B, P]`.
   let images: Tensor
   /// The texts' rows, `[T, P]`.
   let texts: Tensor
@@ -22,7 +22,7 @@ struct EmbeddingGradients {
   ///   - textCount: T.
   ///   - shardSize: rows that are embedded together.
   ///   - parameters: what `lossOfRows` depends on besides the rows.
-  ///   - embedImages: some of the pictures.
+  ///   - embedImages: some of the images.
   ///   - embedTexts: some of the texts.
   ///   - lossOfRows: a scalar of all rows.
   init(
@@ -38,7 +38,7 @@ struct EmbeddingGradients {
     // 2. The loss, and the gradient at each row.
     let (value, outer) = valueAndGradients { lossOfRows(images, texts) }
     guard let imageGradient = outer[images], let textGradient = outer[texts] else {
-      preconditionFailure("the loss depends on pictures and texts")
+      preconditionFailure("the loss depends on images and texts")
     }
 
     // 3. Back through the towers: the gradient of <row, its gradient> is the chain rule's.

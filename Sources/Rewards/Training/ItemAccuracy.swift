@@ -1,14 +1,14 @@
 import CaptionedImages
 import Media
 
-/// How often a model knows an item of a picture by its name.
+/// How often a model knows an item of an image by its name.
 public enum ItemAccuracy {
-  /// The share of the items of all pictures whose own name is nearer to the picture than the names
-  /// of all other items in the same place that any of the pictures has.
+  /// The share of the items of all images whose own name is nearer to the image than the names
+  /// of all other items in the same place that any of the images has.
   ///
   /// - Parameters:
-  ///   - model: the judge.
-  ///   - source: makes the pictures.
+  ///   - model: the reward.
+  ///   - source: makes the images.
   ///   - count: how many.
   public static func measure(_ model: ImageTextModel, _ source: DollSource, count: Int) -> Double {
     let batch = DollBatch(source, at: 0..<count)

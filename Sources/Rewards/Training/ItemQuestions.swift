@@ -2,16 +2,16 @@ import CaptionedImages
 import NeuralNetworks
 import Tensors
 
-/// Questions about each item of each picture of a batch: which of the items that some doll of the
+/// Questions about each item of each image of a batch: which of the items that some doll of the
 /// batch has in this place is it?
 ///
 /// Captions alone teach the most conspicuous items and leave the rest to chance, because they are
-/// enough to tell most pictures apart. Here every item of every picture has to be told from others.
+/// enough to tell most images apart. Here every item of every image has to be told from others.
 struct ItemQuestions {
   /// What items are called, each once: the answers to choose from.
   let answers: [String]
-  /// The picture of each question.
-  private let pictures: [Int]
+  /// The image of each question.
+  private let imageIndices: [Int]
   /// The place of its right answer among the answers.
   private let targets: [Int]
   /// `[R, T]`: 0 for possible answers, and a large negative number for items of other places and
@@ -32,14 +32,14 @@ struct ItemQuestions {
       }
       slots[place].insert(item.slot)
     }
-    var pictures: [Int] = []
+    var imageIndices: [Int] = []
     var targets: [Int] = []
     var mask: [Float] = []
-    for (picture, doll) in dolls.enumerated() {
+    for (imageIndex, doll) in dolls.enumerated() {
       let had = Set(doll.items.compactMap { places[$0.phraseWithArticle] })
       for item in doll.items {
         guard let target = places[item.phraseWithArticle] else { continue }
-        pictures.append(picture)
+        imageIndices.append(imageIndex)
         targets.append(target)
         mask += answers.indices.map { answer in
           let isPossible =
@@ -49,7 +49,7 @@ struct ItemQuestions {
       }
     }
     self.answers = answers
-    self.pictures = pictures
+    self.imageIndices = imageIndices
     self.targets = targets
     self.mask = Tensor(shape: [targets.count, answers.count], elements: mask)
   }
@@ -73,10 +73,10 @@ struct ItemQuestions {
 
   /// A row for each question, `[R, T]`.
   private func cosines(images: Tensor, answers: Tensor) -> Tensor {
-    var choice = Tensor.zeros([pictures.count, images.shape[0]])
+    var choice = Tensor.zeros([imageIndices.count, images.shape[0]])
     choice.withUnsafeMutableElements { choice in
-      for (row, picture) in pictures.enumerated() {
-        choice[row * images.shape[0] + picture] = 1
+      for (row, imageIndex) in imageIndices.enumerated() {
+        choice[row * images.shape[0] + imageIndex] = 1
       }
     }
     return choice.matmul(images.matmul(answers.transposed()))

@@ -3,7 +3,7 @@ import NeuralNetworks
 
 /// How weights are changed.
 public struct OptimizationSettings: Settings {
-  /// Pictures in a step.
+  /// Images in a step.
   @Setting(2...65_536) public var batchSize = 128
   /// The number of steps.
   @Setting(1...1_000_000_000) public var stepCount = 10_000
@@ -16,7 +16,7 @@ public struct OptimizationSettings: Settings {
   /// AdamW's.
   @Setting(.properFraction) public var weightDecay = 0.01
   /// How much of the averaged weights a step keeps.
-  @Setting(.properFraction) public var averageDecay = 0.998
+  @Setting(.properFraction) public var emaDecay = 0.998
   /// Gradients are scaled down to this norm; 0 for no limit.
   @Setting(.notNegative) public var gradientNormLimit = 1.0
   /// Rows of a batch that one worker takes at a time; decides the order of sums.
@@ -45,7 +45,7 @@ public struct OptimizationSettings: Settings {
     options.beta2 = 0.98  // as CLIP's
     options.weightDecay = weightDecay
     options.maxGradientNorm = gradientNormLimit
-    options.emaDecay = averageDecay
+    options.emaDecay = emaDecay
     options.emaWarmsUp = true
     return options
   }

@@ -1,7 +1,7 @@
 import Files
 import NeuralNetworks
 
-/// A model of pictures that learns from paper dolls, step by step.
+/// A model of images that learns from paper dolls, step by step.
 public protocol RewardTraining: Trainer {
   /// The number of steps taken.
   var stepIndex: Int { get }
@@ -13,7 +13,7 @@ public protocol RewardTraining: Trainer {
   /// - Throws: `NonFiniteGradient`, before it reaches a weight.
   func step() throws -> RewardTrainingReport
 
-  /// Measures on pictures that training never shows, by the averaged weights.
+  /// Measures on images that training never shows, by the averaged weights.
   func validationMetrics() throws -> [String: Double]
 
   /// Writes the model with its averaged weights.

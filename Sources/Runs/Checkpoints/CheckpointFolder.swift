@@ -22,7 +22,7 @@ public struct CheckpointFolder: Sendable {
     return "\(path)/iteration-\(zeros)\(digits).safetensors"
   }
 
-  /// The iterations that have a checkpoint, sound or not, in ascending order.
+  /// The iterations that have a checkpoint, valid or not, in ascending order.
   public var iterations: [Int] {
     FolderListing.names(in: path).compactMap { name in
       guard let digits = name.wholeMatch(of: #/iteration-(\d{6,})\.safetensors/#)?.output.1,

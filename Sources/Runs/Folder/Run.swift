@@ -58,7 +58,8 @@ public final class Run<Configuration: RunConfiguration> {
       resumed: nil, keptCheckpointCount: keptCheckpointCount, log: log)
   }
 
-  /// Starts a run in a folder, or goes on with the one that is there, by settings that may differ in what
+  /// Starts a run in a folder, or goes on with the one that is there, by settings that may differ
+  /// in what
   /// `Configuration.changeableOnResume` lists.
   ///
   /// - Parameters:
@@ -67,8 +68,8 @@ public final class Run<Configuration: RunConfiguration> {
   ///   - command: what the run is of, as in "policy finetune".
   ///   - keptCheckpointCount: how many of the last checkpoints stay.
   ///   - log: where the run speaks.
-  /// - Throws: `ConfigurationError` for a bad setting; `RunFolderError` if the folder cannot be used, or
-  ///   if another setting was changed; `FileError` if the system refuses.
+  /// - Throws: `ConfigurationError` for a bad setting; `RunFolderError` if the folder cannot be
+  ///   used, or if another setting was changed; `FileError` if the system refuses.
   public static func open(
     at path: String, _ configuration: Configuration, command: String,
     keptCheckpointCount: Int = 2, log: RunLog = RunLog()
@@ -85,14 +86,15 @@ public final class Run<Configuration: RunConfiguration> {
       keptCheckpointCount: keptCheckpointCount, log: log)
   }
 
-  /// Goes on with a run from its newest sound checkpoint, by the settings that the run had there.
+  /// Goes on with a run from its newest valid checkpoint, by the settings that the run had there.
   ///
   /// A run that was stopped before its first checkpoint starts from the beginning, and says so; its
   /// settings may then be any.
   ///
   /// - Parameters:
   ///   - path: the run folder.
-  ///   - command: the command without its flags, which a folder of an earlier version does not tell.
+  ///   - command: the command without its flags, which a folder of an earlier version does not
+  ///     tell.
   ///   - overrides: settings to change, as in a larger iteration count.
   ///   - keptCheckpointCount: how many of the last checkpoints stay.
   ///   - log: where the run speaks.
@@ -123,14 +125,14 @@ public final class Run<Configuration: RunConfiguration> {
       throw RunFolderError.noCheckpoint(path: folder.path)
     }
     if resumed == nil {
-      log.say("\(folder.path.printable) has no checkpoint yet and starts from its beginning")
+      log.info("\(folder.path.printable) has no checkpoint yet and starts from its beginning")
     }
     let changes = try changes(to: configuration, since: resumed, in: folder)
     let known = try RunRecord.read(in: folder.path)
     var record = known ?? RunRecord(command: command)
     if !changes.isEmpty {
       record.add(changes, after: resumed?.iteration ?? 0)
-      for change in changes { log.say("changed: \(change)") }
+      for change in changes { log.info("changed: \(change)") }
     }
     let run = try Run(
       folder: folder, configuration: configuration, record: record, resumed: resumed,
@@ -308,9 +310,9 @@ public final class Run<Configuration: RunConfiguration> {
   /// Says that the run was interrupted and how to go on.
   ///
   /// - Parameter iteration: the last finished iteration, which has a checkpoint.
-  public func sayInterrupted(after iteration: Int) {
-    log.say(
-      "stopped after iteration \(iteration.grouped); go on with: attune \(command) --resume "
+  public func reportInterrupted(after iteration: Int) {
+    log.info(
+      "stopped after iteration \(iteration.grouped); continue with: attune \(command) --resume "
         + folder.path.printable)
   }
 }

@@ -22,7 +22,7 @@ public enum RunFolderError: Error, Sendable, Equatable, CustomStringConvertible 
   public var description: String {
     switch self {
     case .alreadyARun(let path):
-      "\(path.printable): holds a run already; go on with it by --resume \(path.printable), or choose "
+      "\(path.printable): holds a run already; continue with it by --resume \(path.printable), or choose "
         + "another --output"
     case .holdsOtherFiles(let path, let name):
       "\(path.printable): holds \(name.printable), which a run here would replace; choose another "

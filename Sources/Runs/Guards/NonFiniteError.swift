@@ -41,7 +41,7 @@ public struct NonFiniteError: Error, Sendable, Equatable, CustomStringConvertibl
   }
 
   private var advice: String {
-    if isWeight { return "a weight was so before this iteration: start from a sound model" }
+    if isWeight { return "a weight was so before this iteration: start from a valid model" }
     // Nothing has been learned yet.
     if iteration == 1 {
       return

@@ -1,6 +1,6 @@
 import Files
 
-/// Something outside the run folder that a run's weights are learned from or judged by.
+/// Something outside the run folder that a run's weights are learned from or evaluated by.
 public struct RunInput: Sendable, Equatable {
   /// The setting that names it.
   public let key: String

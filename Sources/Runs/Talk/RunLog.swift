@@ -13,7 +13,7 @@ public struct RunLog: Sendable {
   }
 
   /// Says a line, unless the run is quiet.
-  public func say(_ line: String) {
+  public func info(_ line: String) {
     if !isQuiet { write(line) }
   }
 

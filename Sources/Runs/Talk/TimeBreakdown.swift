@@ -39,8 +39,8 @@ public struct TimeBreakdown: Sendable, Codable, Equatable {
     let timeWidth = times.map(\.count).max() ?? 0
     return zip(names, times).map { name, time in
       let part = name == "total" ? total : seconds[name] ?? 0
-      let share = total > 0 ? Int((100 * part / total).rounded()) : 0
-      let percent = "\(share)%"
+      let fraction = total > 0 ? Int((100 * part / total).rounded()) : 0
+      let percent = "\(fraction)%"
       return name + String(repeating: " ", count: width - name.count + 2 + timeWidth - time.count)
         + time + String(repeating: " ", count: 6 - percent.count) + percent
     }.joined(separator: "\n")

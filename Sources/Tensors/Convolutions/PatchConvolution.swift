@@ -49,7 +49,7 @@ enum PatchConvolution {
     let positions = shape.reduce(1, *)
     let patchSize = weight.count / out
     let kept = keptWeight(weight, isTransposed: false)
-    if kept == nil && weight.count > MatrixProducts.greatestTransientCount {
+    if kept == nil && weight.count > MatrixProducts.maxTransientCount {
       return forwardPackingPanels(x, weight: weight, bias: bias, geometry: geometry)
     }
     let packed = kept ?? makePacked(weight, isTransposed: false)
@@ -78,7 +78,7 @@ enum PatchConvolution {
   }
 
   /// About 64 MB of patches, for weights that are larger than that.
-  private static let greatestPatchCount = 1 << 24
+  private static let maxPatchCount = 1 << 24
 
   /// As `forward`, for a weight too large to keep or copy: all patches are gathered first, so that
   /// each panel of the weight is packed once.
@@ -90,7 +90,7 @@ enum PatchConvolution {
     let positions = shape.reduce(1, *)
     let area = geometry.patchArea
     let patchSize = area * channels
-    let block = min(positions, max(blockGranularity, greatestPatchCount / patchSize))
+    let block = min(positions, max(blockGranularity, maxPatchCount / patchSize))
     let sizes = geometry.sizes(x.shape)
     let patches = TensorStorage(count: block * patchSize)
     return Tensor(shape: shape + [out]) { result in

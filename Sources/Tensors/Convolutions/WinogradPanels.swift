@@ -4,7 +4,7 @@ import CKernels
 extension WinogradConvolution {
   /// Tiles whose transforms are kept at once: enough that transforming the weight for them is
   /// little work beside the products.
-  private static let greatestTileCount = 512
+  private static let maxTileCount = 512
 
   /// As `forward`: each worker transforms a panel of the weight, uses it for all tiles and forgets
   /// it.
@@ -12,7 +12,7 @@ extension WinogradConvolution {
     let (height, width, inner) = (x.shape[1], x.shape[2], x.shape[3])
     let columns = weight.shape[0]
     let tiles = tileCount(x.shape)
-    let block = min(tiles, greatestTileCount)
+    let block = min(tiles, maxTileCount)
     let inputStride = positionStride(block * inner)
     let productStride = positionStride(block * columns)
     let inputs = TensorStorage(count: positions * inputStride)

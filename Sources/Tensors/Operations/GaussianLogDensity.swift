@@ -1,8 +1,8 @@
 import CKernels
 
 extension Tensor {
-  /// The logarithm of a normal density at every element: -(x - mean)^2 / (2 deviation^2)
-  /// - ln deviation - ln(2 pi) / 2.
+  /// The logarithm of a normal density at every element: -(x - mean)^2 / (2 standard deviation^2)
+  /// - ln standard deviation - ln(2 pi) / 2.
   ///
   /// - Parameters:
   ///   - mean: broadcast to this tensor's shape.
@@ -27,7 +27,7 @@ extension Tensor {
         }
       }
     }
-    let (meanOperand, deviationOperand) = (
+    let (meanOperand, stdOperand) = (
       GradientOperand(mean), GradientOperand(standardDeviation)
     )
     return result.recorded(from: self, mean, standardDeviation) { [node] up, accumulator in
@@ -67,7 +67,7 @@ extension Tensor {
         gradient { i, count, x, m, s, up, result in
           attune_gaussian_log_density_backward(
             count, x + i, m + i, s + i, up + i, nil, nil, result + i)
-        }, toBroadcast: deviationOperand)
+        }, toBroadcast: stdOperand)
     }
   }
 }

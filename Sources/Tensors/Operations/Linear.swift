@@ -45,7 +45,7 @@ extension Tensor {
           let epilogue = activation.kernel.map {
             MatrixProducts.Epilogue(kernel: $0, result: elements)
           }
-          if kept == nil && w.count > MatrixProducts.greatestTransientCount {
+          if kept == nil && w.count > MatrixProducts.maxTransientCount {
             w.withUnsafeElements { w in
               let right = MatrixProducts.Matrix(w.baseAddress!, width: inner).transposed
               MatrixProducts.multiply(

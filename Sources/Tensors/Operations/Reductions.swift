@@ -47,7 +47,7 @@ extension Tensor {
     sum(along: dimension, keepsDimension: keepsDimension) / Float(size(dimension))
   }
 
-  /// The greatest elements along the last dimension, which disappears. The first of equals gets the
+  /// The maximum elements along the last dimension, which disappears. The first of equals gets the
   /// gradient.
   public func maximumAlongLast() -> Tensor {
     let width = size(-1)
@@ -72,16 +72,16 @@ extension Tensor {
     }
   }
 
-  /// The positions of the greatest elements along the last dimension.
+  /// The positions of the maximum elements along the last dimension.
   public func argumentsOfMaximum() -> [Int] {
     let width = size(-1)
     precondition(width > 0, "the maximum of no elements, shape \(shape)")
     let rows = count / width
     var positions = [Int32](repeating: 0, count: rows)
-    var greatest = [Float](repeating: 0, count: rows)
+    var maximum = [Float](repeating: 0, count: rows)
     withUnsafeElements { source in
       guard rows > 0 else { return }
-      attune_maximum(rows, width, source.baseAddress!, &greatest, &positions)
+      attune_maximum(rows, width, source.baseAddress!, &maximum, &positions)
     }
     return positions.map(Int.init)
   }

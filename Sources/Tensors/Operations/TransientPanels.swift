@@ -5,7 +5,7 @@ import CKernels
 extension MatrixProducts {
   /// Up to this size a packed copy is made for one product; it costs less than reading the left
   /// operand again for each panel.
-  static let greatestTransientCount = 1 << 22
+  static let maxTransientCount = 1 << 22
   /// Elements of panels in the second-level cache.
   private static let cachedCount = 1 << 18
 

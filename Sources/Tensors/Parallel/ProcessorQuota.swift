@@ -3,8 +3,8 @@ import Glibc
 /// How many processors' time the control groups of a process grant it: a container's limit.
 ///
 /// Docker's `--cpus 2` and Kubernetes' `limits.cpu` leave all processors in sight, and stop all
-/// threads of the process for the rest of a period of usually 100 ms once they have used up what the
-/// group has in it.
+/// threads of the process for the rest of a period of usually 100 ms once they have used up what
+/// the group has in it.
 enum ProcessorQuota {
   /// The quota of this process, rounded up to whole processors; nil without one.
   static var ofThisProcess: Int? {
@@ -13,7 +13,7 @@ enum ProcessorQuota {
       groups: groups, mounts: text(ofFile: "/proc/self/mountinfo") ?? "", read: text(ofFile:))
   }
 
-  /// The least quota of a process' groups and all that they lie in, in processors, rounded up.
+  /// The minimum quota of a process' groups and all that they lie in, in processors, rounded up.
   ///
   /// - Parameters:
   ///   - groups: `/proc/self/cgroup`: lines `number:controllers:path`.

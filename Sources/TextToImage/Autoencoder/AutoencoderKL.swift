@@ -18,7 +18,7 @@ public final class AutoencoderKL: Module {
     /// ln of the variances, `[B, h, w, latentChannels]`, within -30 ... 20.
     public var logVariance: Tensor
 
-    /// mean + deviation noise.
+    /// mean + standard deviation noise.
     public func sample(noise: Tensor) -> Tensor { mean + (logVariance * 0.5).exp() * noise }
   }
 

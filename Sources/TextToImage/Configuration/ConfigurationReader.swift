@@ -78,12 +78,12 @@ package struct ConfigurationReader {
     return string
   }
 
-  /// The greatest size that a configuration may ask for: well above any model, low enough that
+  /// The maximum size that a configuration may ask for: well above any model, low enough that
   /// products of sizes stay in range.
-  package static let greatestSize = 1 << 20
+  package static let maxSize = 1 << 20
 
   package mutating func integer(
-    _ key: String, in range: ClosedRange<Int> = 1...greatestSize
+    _ key: String, in range: ClosedRange<Int> = 1...maxSize
   ) throws -> Int? {
     guard let value = value(key) else { return nil }
     return try integer(value, key, range)
@@ -100,7 +100,7 @@ package struct ConfigurationReader {
   }
 
   package mutating func integers(
-    _ key: String, in range: ClosedRange<Int> = 1...greatestSize
+    _ key: String, in range: ClosedRange<Int> = 1...maxSize
   ) throws -> [Int]? {
     guard let value = value(key) else { return nil }
     guard case .array(let values) = value, values.count <= 64 else {
@@ -111,7 +111,7 @@ package struct ConfigurationReader {
 
   /// A number for each of `count` blocks, or one for all.
   package mutating func integers(
-    _ key: String, count: Int, in range: ClosedRange<Int> = 1...greatestSize
+    _ key: String, count: Int, in range: ClosedRange<Int> = 1...maxSize
   ) throws -> [Int]? {
     guard case .array(let values) = members[key] else {
       return try integer(key, in: range).map { [Int](repeating: $0, count: count) }

@@ -60,14 +60,14 @@ package struct ComponentWeights {
   ///
   /// - Throws: `FileError` if the system refuses.
   package func write(
-    _ module: some Module, as elementType: ElementType, mostShardByteCount: Int
+    _ module: some Module, as elementType: ElementType, maxShardByteCount: Int
   ) throws {
     var tensors: [String: StoredTensor] = [:]
     for (name, parameter) in module.parameters {
       tensors[name] = StoredTensor(parameter.value, as: elementType)
     }
     try ShardedTensorFile.write(
-      tensors, name: name, folder: folder, mostShardByteCount: mostShardByteCount,
+      tensors, name: name, folder: folder, maxShardByteCount: maxShardByteCount,
       metadata: ["format": "pt"])
   }
 
@@ -108,7 +108,8 @@ struct WeightFiles {
   private let folder: String
   private let common: String
 
-  /// From the most precise to the least; the empty one is the precision that a model was trained in.
+  /// From the most precise to the least; the empty one is the precision that a model was trained
+  /// in.
   private static let variants = ["", "fp32", "fp16", "bf16"]
 
   /// - Parameters:
@@ -172,8 +173,8 @@ struct WeightFiles {
 }
 
 extension TextToImageModel {
-  /// Which files the weights of a model folder are read from, a sentence for each part whose folder has
-  /// several or only weights of lower precision.
+  /// Which files the weights of a model folder are read from, a sentence for each part whose folder
+  /// has several or only weights of lower precision.
   public static func weightNotes(folder: String) -> [String] {
     [
       ("text_encoder", "model"), ("unet", "diffusion_pytorch_model"),

@@ -72,11 +72,11 @@ extension TextToImageModel {
   /// - Parameters:
   ///   - folder: where it goes; the folder above it must exist.
   ///   - elementType: of the weights; float16 takes half the space.
-  ///   - mostShardByteCount: weights of a part that are more go into several files.
+  ///   - maxShardByteCount: weights of a part that are more go into several files.
   /// - Throws: `FileError` if the system refuses.
   public func write(
     folder: String, elementType: ElementType = .float32,
-    mostShardByteCount: Int = 10_000_000_000
+    maxShardByteCount: Int = 10_000_000_000
   ) throws {
     try AtomicFolder.write(to: folder) { folder in
       var parts = ["tokenizer", "text_encoder", "unet", "scheduler"]
@@ -88,13 +88,13 @@ extension TextToImageModel {
       try unet.configuration.json.write(to: "\(folder)/unet/config.json")
       try scheduler.json.write(to: "\(folder)/scheduler/scheduler_config.json")
       try Self.textWeights(folder).write(
-        textEncoder, as: elementType, mostShardByteCount: mostShardByteCount)
+        textEncoder, as: elementType, maxShardByteCount: maxShardByteCount)
       try Self.unetWeights(folder).write(
-        unet, as: elementType, mostShardByteCount: mostShardByteCount)
+        unet, as: elementType, maxShardByteCount: maxShardByteCount)
       if let autoencoder {
         try autoencoder.configuration.json.write(to: "\(folder)/vae/config.json")
         try Self.autoencoderWeights(folder).write(
-          autoencoder, as: elementType, mostShardByteCount: mostShardByteCount)
+          autoencoder, as: elementType, maxShardByteCount: maxShardByteCount)
       }
     }
   }

@@ -60,7 +60,7 @@ public final class TextToImageModel: Sendable {
         .malformed, path: "\(folder)/\(file)", item: key, problem: problem,
         advice: "do the parts come from the same model?")
     }
-    let token = tokenizer.greatestToken
+    let token = tokenizer.maxToken
     if token >= text.vocabularySize {
       throw fail(
         "text_encoder/config.json", "vocab_size",
@@ -79,7 +79,7 @@ public final class TextToImageModel: Sendable {
     }
     guard unet.classEmbedding == nil else {
       throw fail(
-        "unet/config.json", "class_embed_type", "asks for classes, which prompts do not give")
+        "unet/config.json", "class_embed_type", "requests classes, which prompts do not give")
     }
     guard unet.inputChannels == unet.outputChannels else {
       throw fail(

@@ -9,19 +9,19 @@ public struct CLIPTextConfiguration: Sendable, Equatable {
   public var vocabularySize = 49_408
   /// D, the width.
   public var hiddenSize = 768
-  /// The width between the two layers of a perceptron.
+  /// The width between the two layers of an MLP.
   public var intermediateSize = 3_072
   /// The number of transformer layers.
   public var layerCount = 12
   /// The number of attention heads.
   public var headCount = 12
-  /// The most tokens of a text.
+  /// The maximum number of tokens of a text.
   public var maximumLength = 77
-  /// The perceptrons' activation.
+  /// The MLPs' activation.
   public var activation = Activation.geluQuick
   /// Added to variances.
   public var normEpsilon: Float = 1e-5
-  /// The number of the last token; 2 is wrong in old files and stands for the greatest number.
+  /// The number of the last token; 2 is wrong in old files and stands for the maximum number.
   public var endToken = 49_407
   /// The number of the first token.
   public var startToken = 49_406
@@ -63,9 +63,9 @@ public struct CLIPTextConfiguration: Sendable, Equatable {
     activation = try reader.choice("hidden_act", ActivationName.self)?.activation ?? .geluQuick
     normEpsilon = Float(try reader.number("layer_norm_eps") ?? 1e-5)
     endToken =
-      try reader.integer("eos_token_id", in: 0...ConfigurationReader.greatestSize) ?? 49_407
+      try reader.integer("eos_token_id", in: 0...ConfigurationReader.maxSize) ?? 49_407
     startToken =
-      try reader.integer("bos_token_id", in: 0...ConfigurationReader.greatestSize) ?? 49_406
+      try reader.integer("bos_token_id", in: 0...ConfigurationReader.maxSize) ?? 49_406
     projectionSize = hasProjection ? try reader.integer("projection_dim") ?? 512 : nil
     try reader.require("use_attention_mask", false)
     guard hiddenSize % headCount == 0 else {

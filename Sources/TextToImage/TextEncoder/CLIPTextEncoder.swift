@@ -29,7 +29,7 @@ public final class CLIPTextEncoder: Module {
         count: configuration.vocabularySize, size: configuration.hiddenSize, random: &random)
       positions = Embedding(
         count: configuration.maximumLength, size: configuration.hiddenSize, random: &random)
-      // transformers draws both with a deviation of 0.02.
+      // transformers draws both with a standard deviation of 0.02.
       for table in [tokens, positions] { table.weight.value = table.weight.value * 0.02 }
     }
 

@@ -32,8 +32,8 @@ final class CLIPAttention: Module {
   }
 }
 
-/// The two layers of a CLIP perceptron.
-final class CLIPPerceptron: Module {
+/// The two layers of a CLIP MLP.
+final class CLIPMLP: Module {
   private let first: Linear
   private let second: Linear
   private let activation: Activation
@@ -52,32 +52,32 @@ final class CLIPPerceptron: Module {
   }
 }
 
-/// One layer of a CLIP transformer, normalized before attention and perceptron.
+/// One layer of a CLIP transformer, normalized before attention and MLP.
 final class CLIPLayer: Module {
   private let attention: CLIPAttention
   private let attentionNorm: LayerNorm
-  private let perceptron: CLIPPerceptron
-  private let perceptronNorm: LayerNorm
+  private let mlp: CLIPMLP
+  private let mlpNorm: LayerNorm
 
   init(_ sizes: CLIPTransformer.Sizes, random: inout some RandomSource) {
     attention = CLIPAttention(size: sizes.width, headCount: sizes.headCount, random: &random)
     attentionNorm = LayerNorm(size: sizes.width, epsilon: sizes.normEpsilon)
-    perceptron = CLIPPerceptron(
+    mlp = CLIPMLP(
       size: sizes.width, intermediateSize: sizes.intermediateSize, activation: sizes.activation,
       random: &random)
-    perceptronNorm = LayerNorm(size: sizes.width, epsilon: sizes.normEpsilon)
+    mlpNorm = LayerNorm(size: sizes.width, epsilon: sizes.normEpsilon)
   }
 
   func callAsFunction(_ x: Tensor, isCausal: Bool) -> Tensor {
     let attended = x + attention(attentionNorm(x), isCausal: isCausal)
-    return attended + perceptron(perceptronNorm(attended))
+    return attended + mlp(mlpNorm(attended))
   }
 
   func collect(into parameters: inout NamedParameters) {
     parameters.add("self_attn", attention)
     parameters.add("layer_norm1", attentionNorm)
-    parameters.add("mlp", perceptron)
-    parameters.add("layer_norm2", perceptronNorm)
+    parameters.add("mlp", mlp)
+    parameters.add("layer_norm2", mlpNorm)
   }
 }
 
@@ -88,13 +88,13 @@ public final class CLIPTransformer: Module {
   public struct Sizes: Sendable {
     /// D
     public var width: Int
-    /// The width inside perceptrons.
+    /// The width inside MLPs.
     public var intermediateSize: Int
     /// The number of layers.
     public var layerCount: Int
     /// The number of attention heads.
     public var headCount: Int
-    /// The perceptrons' activation.
+    /// The MLPs' activation.
     public var activation: Activation
     /// Added to variances.
     public var normEpsilon: Float

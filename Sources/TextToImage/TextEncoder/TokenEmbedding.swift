@@ -51,7 +51,8 @@ public struct TokenEmbedding: Sendable {
 
   private static let fileNames = ["learned_embeds.safetensors", "learned_embeds.bin"]
 
-  /// The embedding file that lies in a folder without being part of the model; nil if there is none.
+  /// The embedding file that lies in a folder without being part of the model; nil if there is
+  /// none.
   public static func path(in folder: String) -> String? {
     fileNames.map { "\(folder)/\($0)" }.first(where: FileManager.default.fileExists)
   }
@@ -114,7 +115,7 @@ extension TextToImageModel {
     guard !embeddings.isEmpty else { return self }
     var known = Set(tokenizer.vocabulary.identifiers.keys)
       .union(tokenizer.addedTokens.map(\.text))
-    let first = tokenizer.greatestToken + 1
+    let first = tokenizer.maxToken + 1
     let width = textEncoder.configuration.hiddenSize
     var tokens: [AddedToken] = []
     for embedding in embeddings {

@@ -34,8 +34,8 @@ public struct AddedToken: Sendable, Equatable {
   }
 }
 
-/// Finds added tokens in a text: the leftmost first, of those the longest, as the tokenizers library
-/// does.
+/// Finds added tokens in a text: the leftmost first, of those the longest, as the tokenizers
+/// library does.
 struct AddedTokenMatcher: Sendable {
   private struct Entry: Sendable {
     let scalars: [Unicode.Scalar]
@@ -122,7 +122,8 @@ struct AddedTokenFiles {
   private static let markKeys = ["bos_token", "eos_token", "unk_token", "pad_token"]
   private static let extraKeys = ["additional_special_tokens", "extra_special_tokens"]
 
-  /// - Throws: `FileError` if a file is damaged, or gives a token another number than the next does.
+  /// - Throws: `FileError` if a file is damaged, or gives a token another number than the next
+  ///   does.
   init(folder: String, vocabulary: BytePairVocabulary) throws {
     self.vocabulary = vocabulary
     texts = Dictionary(vocabulary.identifiers.map { ($1, $0) }) { first, _ in first }
@@ -177,10 +178,10 @@ struct AddedTokenFiles {
   /// Special tokens that no file numbers follow the others, as in transformers.
   private mutating func addNumberless(_ extra: [String], path: String) throws {
     for text in extra where paths[text] == nil {
-      let greatest = max(texts.keys.max() ?? -1, tokens.map(\.identifier).max() ?? -1)
+      let maximum = max(texts.keys.max() ?? -1, tokens.map(\.identifier).max() ?? -1)
       try add(
         AddedToken(
-          text, identifier: vocabulary.identifiers[text] ?? greatest + 1, isNormalized: false,
+          text, identifier: vocabulary.identifiers[text] ?? maximum + 1, isNormalized: false,
           isSpecial: true), path: path)
     }
   }

@@ -151,9 +151,9 @@ extension BytePairVocabulary {
   ///
   /// - Parameters:
   ///   - texts: such as the captions of a training set.
-  ///   - size: the most tokens, at least 514: twice the 256 bytes and two markers.
-  ///   - leastFrequency: pairs that are rarer stay apart.
-  public init(trainedOn texts: some Sequence<String>, size: Int, leastFrequency: Int = 2) {
+  ///   - size: the maximum number of tokens, at least 514: twice the 256 bytes and two markers.
+  ///   - minFrequency: pairs that are rarer stay apart.
+  public init(trainedOn texts: some Sequence<String>, size: Int, minFrequency: Int = 2) {
     precondition(size >= 514, "a vocabulary of \(size) tokens has no room for all bytes")
     var counts: [[UInt8]: Int] = [:]
     for text in texts {
@@ -161,7 +161,7 @@ extension BytePairVocabulary {
     }
     var training = VocabularyTraining(counts)
     var merges: [Pair] = []
-    while merges.count < size - 514, let pair = training.mostFrequent(atLeast: leastFrequency) {
+    while merges.count < size - 514, let pair = training.mostFrequent(atLeast: minFrequency) {
       training.merge(pair)
       merges.append(pair)
     }
@@ -188,12 +188,12 @@ private struct VocabularyTraining {
     for index in words.indices { count(index, sign: 1) }
   }
 
-  /// The pair with the greatest count, the first in alphabetical order of those.
-  func mostFrequent(atLeast least: Int) -> BytePairVocabulary.Pair? {
+  /// The pair with the maximum count, the first in alphabetical order of those.
+  func mostFrequent(atLeast minimum: Int) -> BytePairVocabulary.Pair? {
     let best = counts.max {
       ($0.value, $1.key.left, $1.key.right) < ($1.value, $0.key.left, $0.key.right)
     }
-    return best.flatMap { $0.value >= least ? $0.key : nil }
+    return best.flatMap { $0.value >= minimum ? $0.key : nil }
   }
 
   mutating func merge(_ pair: BytePairVocabulary.Pair) {

@@ -3,13 +3,13 @@ import Foundation
 /// Turns prompts into the tokens of a CLIP text encoder, as `CLIPTokenizer` of transformers does.
 ///
 /// Any text has tokens: what the vocabulary has no merges for is spelled in bytes. Added tokens are
-/// found as in the tokenizers library, which transformers 5 has alone; the older tokenizer in Python
-/// does not fold case and spaces. As in diffusers' pipelines, an added token with `TOKEN_1`,
+/// found as in the tokenizers library, which transformers 5 has alone; the older tokenizer in
+/// Python does not fold case and spaces. As in diffusers' pipelines, an added token with `TOKEN_1`,
 /// `TOKEN_2` and so on beside it stands for all of them in a row.
 public struct CLIPTokenizer: Sendable {
   /// The tokens and merges.
   public let vocabulary: BytePairVocabulary
-  /// The most tokens of a text, the first and last included; 77 in CLIP.
+  /// The maximum number of tokens of a text, the first and last included; 77 in CLIP.
   public let maximumLength: Int
   /// The text of the token that fills up short texts: the end marker in Stable Diffusion 1, `!` in
   /// 2.
@@ -91,8 +91,8 @@ public struct CLIPTokenizer: Sendable {
     return followers
   }
 
-  /// The greatest number of a token.
-  package var greatestToken: Int {
+  /// The maximum number of a token.
+  package var maxToken: Int {
     max(vocabulary.identifiers.values.max() ?? 0, addedTokens.last?.identifier ?? 0)
   }
 

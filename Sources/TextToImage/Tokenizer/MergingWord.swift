@@ -62,19 +62,19 @@ struct MergingWord {
   }
 
   private mutating func popLeast() -> Candidate? {
-    guard let least = heap.first, let last = heap.popLast() else { return nil }
-    guard !heap.isEmpty else { return least }
+    guard let minimum = heap.first, let last = heap.popLast() else { return nil }
+    guard !heap.isEmpty else { return minimum }
     heap[0] = last
     var index = 0
     while true {
-      var least = index
+      var minimum = index
       for child in [2 * index + 1, 2 * index + 2] where child < heap.count {
-        if heap[child] < heap[least] { least = child }
+        if heap[child] < heap[minimum] { minimum = child }
       }
-      if least == index { break }
-      heap.swapAt(index, least)
-      index = least
+      if minimum == index { break }
+      heap.swapAt(index, minimum)
+      index = minimum
     }
-    return least
+    return minimum
   }
 }

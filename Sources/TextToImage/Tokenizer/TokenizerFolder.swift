@@ -72,7 +72,7 @@ extension CLIPTokenizer {
 private struct TokenizerSettings {
   var padding = BytePairVocabulary.endOfText
   var maximumLength = 77
-  private static let mostTokens = 1 << 16
+  private static let maxTokens = 1 << 16
 
   init(folder: String) throws {
     // The later file wins.
@@ -86,10 +86,10 @@ private struct TokenizerSettings {
       if let text = Self.token(members["pad_token"]) { padding = text }
       // transformers writes 1e30 where there is no limit.
       if case .number(let length) = members["model_max_length"], length < 1e9 {
-        guard let count = Int(exactly: length), (2...Self.mostTokens).contains(count) else {
+        guard let count = Int(exactly: length), (2...Self.maxTokens).contains(count) else {
           throw FileError(
             .malformed, path: path, item: "model_max_length",
-            problem: "is \(length), not a number of tokens from 2 to \(Self.mostTokens)")
+            problem: "is \(length), not a number of tokens from 2 to \(Self.maxTokens)")
         }
         maximumLength = count
       }

@@ -1,7 +1,7 @@
 import Diffusion
 import Tensors
 
-/// The squared error of what the network says about noised pictures (Ho et al., arXiv:2006.11239,
+/// The squared error of what the network says about noised images (Ho et al., arXiv:2006.11239,
 /// equation 14), for the prediction and the noise levels of the model's scheduler.
 struct DenoisingLoss: Sendable {
   let model: TextToImageModel
@@ -10,7 +10,7 @@ struct DenoisingLoss: Sendable {
   private let weights: [Float]
   private let emptyPrompt: [Int]
 
-  /// Pictures and what they show.
+  /// Images and what they show.
   struct Batch: Sendable {
     /// `[B, H, W, 3]` in -1 ... 1
     let images: Tensor
@@ -62,8 +62,8 @@ struct DenoisingLoss: Sendable {
     let noise = Self.noise(samples.shape, streams: &streams)
     let errors = squaredErrors(
       samples: samples, noise: noise, timeSteps: timeSteps, prompts: prompts)
-    let share = Float(samples.count / rows.count * batch.prompts.count)
-    return (errors * Tensor(timeSteps.map { weights[$0] / share })).sum()
+    let fraction = Float(samples.count / rows.count * batch.prompts.count)
+    return (errors * Tensor(timeSteps.map { weights[$0] / fraction })).sum()
   }
 
   /// Each row's squared error, summed over its elements: `[B]`.

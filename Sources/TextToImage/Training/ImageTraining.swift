@@ -7,14 +7,14 @@ import NeuralNetworks
 import Tensors
 
 /// Trains a text-to-image model: its U-Net, and its text encoder if wanted, learn to denoise
-/// captioned pictures, or their latents where the model has an autoencoder.
+/// captioned images, or their latents where the model has an autoencoder.
 ///
 /// Batch n is a function of the seed and n, so that a restored training goes on exactly. Only the
 /// training's owner may use the model while it goes on.
 public final class ImageTraining {
   /// How it learns.
   public let configuration: ImageTrainingConfiguration
-  /// What is learned; outside `withAveragedWeights` it has the weights of the last batch.
+  /// What is learned; outside `withEMAWeights` it has the weights of the last batch.
   public let model: TextToImageModel
   /// What it is learned from.
   public let source: any CaptionedImageSource
@@ -47,11 +47,11 @@ public final class ImageTraining {
   /// - Parameters:
   ///   - model: what is learned, with its first weights; the other parts of it are frozen.
   ///   - configuration: how.
-  ///   - source: pictures and captions.
+  ///   - source: images and captions.
   ///   - seed: decides batches, time steps, noise and dropped prompts.
   ///   - communicator: shares batches among processes.
-  /// - Throws: `ConfigurationError` for settings that do not fit, `FileError` if the model is not one of
-  ///   denoising steps.
+  /// - Throws: `ConfigurationError` for settings that do not fit, `FileError` if the model is not
+  ///   one of denoising steps.
   public init(
     model: TextToImageModel, configuration: ImageTrainingConfiguration,
     source: any CaptionedImageSource, seed: UInt64,
@@ -113,7 +113,7 @@ public final class ImageTraining {
   /// Parts of a batch, whatever the number of workers.
   private static let laneCount = 16
 
-  /// Pictures that are worked on together: half a megabyte of the finest block's activations, and
+  /// Images that are worked on together: half a megabyte of the finest block's activations, and
   /// not so many that a usual batch leaves workers without any.
   private static func shardSize(
     _ model: TextToImageModel, _ source: any CaptionedImageSource
@@ -124,10 +124,10 @@ public final class ImageTraining {
   }
 
   /// Calls `body` with the averaged weights in the model, which are those to sample and to keep.
-  public func withAveragedWeights<Result>(
+  public func withEMAWeights<Result>(
     _ body: (TextToImageModel) throws -> Result
   ) rethrows -> Result {
-    try training.withAveragedWeights { try body(model) }
+    try training.withEMAWeights { try body(model) }
   }
 
   // MARK: Going on later

@@ -11,13 +11,13 @@ public struct ImageTrainingConfiguration: Settings {
     case cosine
   }
 
-  /// Pictures in a batch.
+  /// Images in a batch.
   @Setting(1...65_536) public var batchSize = 32
   /// Batches to train on.
   @Setting(.positive) public var batchCount = 20_000
   /// Whether the text encoder learns too, or the U-Net alone.
   public var trainsTextEncoder = true
-  /// The probability that a picture's prompt is replaced by the empty one, which guidance needs.
+  /// The probability that an image's prompt is replaced by the empty one, which guidance needs.
   @Setting(.fraction) public var promptDropout = 0.1
   /// gamma of min-SNR weighting (Hang et al., arXiv:2303.09556); 0 for equal weights.
   @Setting(.notNegative) public var minimumSNRGamma = 0.0
@@ -34,7 +34,7 @@ public struct ImageTrainingConfiguration: Settings {
   /// Gradients are scaled down to this norm; 0 for no limit.
   @Setting(.notNegative) public var gradientNormLimit = 1.0
   /// How much of the moving average each batch keeps, once it has warmed up.
-  @Setting(.fraction) public var averageDecay = 0.999
+  @Setting(.fraction) public var emaDecay = 0.999
 
   /// Numbers for a small model on pixels.
   public init() {}
@@ -51,7 +51,7 @@ public struct ImageTrainingConfiguration: Settings {
     options.warmUpSteps = warmUpCount
     options.weightDecay = weightDecay
     options.maxGradientNorm = gradientNormLimit
-    options.emaDecay = averageDecay
+    options.emaDecay = emaDecay
     options.emaWarmsUp = true
     return options
   }

@@ -3,15 +3,15 @@ import NeuralNetworks
 import Tensors
 
 extension NewModelConfiguration {
-  /// The number that must divide the sides of pictures.
+  /// The number that must divide the sides of images.
   public var sideFactor: Int { unet.pixelBlock << (unet.channels.count - 1) }
 
   /// A model with random weights.
   ///
   /// - Parameters:
   ///   - vocabulary: such as one that is trained on the captions.
-  ///   - width: of the pictures.
-  ///   - height: of the pictures.
+  ///   - width: of the images.
+  ///   - height: of the images.
   ///   - seed: decides the weights.
   /// - Throws: `ConfigurationError` for settings that do not fit.
   public func makeModel(
@@ -73,7 +73,7 @@ extension NewModelConfiguration {
       case .scaledLinear: .scaledLinear(first: 0.00085, last: 0.012)
       }
     // Clamping, diffusers' habit for pixels, clamps the estimate of the sample and not the noise
-    // that goes with it: with guidance above 1 what is left over stays in the picture.
+    // that goes with it: with guidance above 1 what is left over stays in the image.
     return try SchedulerConfiguration(
       betas: betas, predictionType: noise.predictionType, timeStepCount: noise.timeStepCount,
       clampsEstimates: false, hasZeroTerminalSNR: noise.hasZeroTerminalSNR)

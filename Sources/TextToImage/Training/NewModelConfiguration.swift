@@ -3,13 +3,14 @@ import Diffusion
 
 /// A text-to-image model on pixels that is trained from nothing: what its parts are made of.
 ///
-/// The defaults are a small one for pictures of 32 x 32 pixels.
+/// The defaults are a small one for images of 32 x 32 pixels.
 public struct NewModelConfiguration: Settings {
   /// The text encoder, in the architecture of CLIP's.
   public struct Text: Settings {
-    /// The most tokens of the vocabulary that is learned from the captions; at least 514.
+    /// The maximum number of tokens of the vocabulary that is learned from the captions; at least
+    /// 514.
     @Setting(514...65_536) public var vocabularySize = 1_200
-    /// L, the most tokens of a prompt, markers included.
+    /// L, the maximum number of tokens of a prompt, markers included.
     @Setting(3...1_024) public var tokenCount = 40
     /// D, the width.
     @Setting(1...4_096) public var width = 128

@@ -1,7 +1,7 @@
 import NeuralNetworks
 import Tensors
 
-/// Attention to the image, attention to the prompt and a gated perceptron; `BasicTransformerBlock`
+/// Attention to the image, attention to the prompt and a gated MLP; `BasicTransformerBlock`
 /// in diffusers.
 final class TransformerBlock: Module {
   private let firstNorm: LayerNorm
@@ -9,7 +9,7 @@ final class TransformerBlock: Module {
   private let secondNorm: LayerNorm
   let promptAttention: Attention
   private let thirdNorm: LayerNorm
-  private let perceptron: GatedPerceptron
+  private let mlp: GatedMLP
   private let onlyCrossAttention: Bool
 
   init(
@@ -26,7 +26,7 @@ final class TransformerBlock: Module {
       size: size, contextSize: promptSize, headCount: headCount, headSize: headSize,
       random: &random)
     thirdNorm = LayerNorm(size: size)
-    perceptron = GatedPerceptron(size: size, random: &random)
+    mlp = GatedMLP(size: size, random: &random)
     self.onlyCrossAttention = onlyCrossAttention
   }
 
@@ -44,7 +44,7 @@ final class TransformerBlock: Module {
       + (onlyCrossAttention
         ? firstAttention(normed, to: prompt(firstAttention)) : firstAttention(normed))
     x = x + promptAttention(secondNorm(x), to: prompt(promptAttention))
-    return x + perceptron(thirdNorm(x))
+    return x + mlp(thirdNorm(x))
   }
 
   func collect(into parameters: inout NamedParameters) {
@@ -53,12 +53,12 @@ final class TransformerBlock: Module {
     parameters.add("norm2", secondNorm)
     parameters.add("attn2", promptAttention)
     parameters.add("norm3", thirdNorm)
-    parameters.add("ff", perceptron)
+    parameters.add("ff", mlp)
   }
 }
 
-/// A perceptron whose hidden layer is gated by GELU (Shazeer, arXiv:2002.05202): GEGLU.
-final class GatedPerceptron: Module {
+/// An MLP whose hidden layer is gated by GELU (Shazeer, arXiv:2002.05202): GEGLU.
+final class GatedMLP: Module {
   private let first: Linear
   private let second: Linear
   private let hiddenSize: Int

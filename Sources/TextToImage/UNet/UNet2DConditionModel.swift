@@ -75,7 +75,7 @@ public final class UNet2DConditionModel: Module {
   ///   - classes: for networks with a class embedding.
   /// - Returns: `[B, H, W, outputChannels]`
   public func callAsFunction(
-    _ sample: Tensor, timeSteps: Rowwise<Float>, context: PromptContext,
+    _ sample: Tensor, timeSteps: Broadcast<Float>, context: PromptContext,
     classes: ClassCondition? = nil
   ) -> Tensor {
     precondition(
@@ -109,7 +109,7 @@ public final class UNet2DConditionModel: Module {
   /// What residual blocks see of the time: `[1, T]` if the batch shares it, else `[B, T]`;
   /// activated.
   private func embeddedTime(
-    _ timeSteps: Rowwise<Float>, count: Int, classes: ClassCondition?
+    _ timeSteps: Broadcast<Float>, count: Int, classes: ClassCondition?
   ) -> Tensor {
     precondition(
       (classes == nil) == (classEmbedder == nil),
@@ -210,7 +210,7 @@ extension UNet2DConditionModel {
   ///
   /// Where there are too few rows for the workers, the operations themselves are split.
   func sharded(
-    _ sample: Tensor, timeSteps: Rowwise<Float>, context: PromptContext
+    _ sample: Tensor, timeSteps: Broadcast<Float>, context: PromptContext
   ) -> Tensor {
     let count = sample.shape[0]
     let workers = WorkerPool.shared.threadCount
@@ -222,7 +222,7 @@ extension UNet2DConditionModel {
     let fairShare = (count + workers - 1) / workers
     let shardSize = min(fairShare, max(1, (1 << 18) / rowSize))
     return shardedMap(count: count, shardSize: shardSize) { rows in
-      let times: Rowwise<Float> =
+      let times: Broadcast<Float> =
         switch timeSteps {
         case .shared: timeSteps
         case .perRow(let values): .perRow(Array(values[rows]))

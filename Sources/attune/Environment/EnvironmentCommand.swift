@@ -103,7 +103,7 @@ struct EnvironmentCheckCommand: ParsableCommand {
     abstract: "Looks for what is wrong with an environment.",
     discussion: """
       Plays short episodes of random actions and checks spaces, seeds, saving and restoring, broken \
-      numbers and pictures. Exits with 1 if anything is wrong.
+      numbers and images. Exits with 1 if anything is wrong.
 
       Example:
         attune environment check push-t observation=keypoints
@@ -114,7 +114,7 @@ struct EnvironmentCheckCommand: ParsableCommand {
   @Option(help: "Steps in a test episode.")
   var steps = 60
 
-  @Flag(help: "Print one JSON object: environment, isSound, passed, problems [{check, finding}].")
+  @Flag(help: "Print one JSON object: environment, isValid, passed, problems [{check, finding}].")
   var json = false
 
   private struct Report: Encodable {
@@ -123,7 +123,7 @@ struct EnvironmentCheckCommand: ParsableCommand {
       var finding: String
     }
     var environment: String
-    var isSound: Bool
+    var isValid: Bool
     var passed: [String]
     var problems: [Problem]
   }
@@ -140,15 +140,15 @@ struct EnvironmentCheckCommand: ParsableCommand {
     let report = try checker.run()
     if json {
       let output = Report(
-        environment: report.environment, isSound: report.isSound, passed: report.passed,
+        environment: report.environment, isValid: report.isValid, passed: report.passed,
         problems: report.problems.map {
           Report.Problem(check: $0.check.rawValue, finding: $0.finding)
         })
       print(try output.jsonLine)
     } else {
       for check in report.passed { print("sound  \(check)") }
-      for problem in report.problems { print("WRONG  \(problem)") }
+      for problem in report.problems { print("FAIL  \(problem)") }
     }
-    if !report.isSound { throw ExitCode.failure }
+    if !report.isValid { throw ExitCode.failure }
   }
 }

@@ -28,13 +28,13 @@ struct EnvironmentRenderCommand: ParsableCommand {
   @Option(help: "The number of episodes.")
   var episodes = 1
 
-  @Option(help: "The width of a picture in pixels.")
+  @Option(help: "The width of an image in pixels.")
   var width = 480
 
-  @Option(help: "The height of a picture in pixels.")
+  @Option(help: "The height of an image in pixels.")
   var height = 480
 
-  @Option(help: "The most pictures in a second of simulated time.")
+  @Option(help: "The maximum number of images in a second of simulated time.")
   var frameRate = 50.0
 
   @Flag(help: "Say nothing but errors.")
@@ -44,7 +44,7 @@ struct EnvironmentRenderCommand: ParsableCommand {
     try validateOutput(output, ending: ".mp4")
     try validateRange("episodes", episodes, 1...10_000)
     guard (16...4096).contains(width), (16...4096).contains(height) else {
-      throw ValidationError("a picture of \(width)x\(height) pixels; both must be 16 to 4096")
+      throw ValidationError("an image of \(width)x\(height) pixels; both must be 16 to 4096")
     }
     guard (0.01...1000).contains(frameRate) else {
       throw ValidationError("--frame-rate is \(frameRate), expected 0.01 to 1000")
@@ -55,7 +55,7 @@ struct EnvironmentRenderCommand: ParsableCommand {
     RunLog().takeEnvironmentWarnings(isQuiet: quiet)
     let environment = try selection.make()
     let actor = try policy.map { try BehaviourPolicy(path: $0) }
-    let film = try EpisodeVideo(
+    let video = try EpisodeVideo(
       path: output, of: environment, width: width, height: height, frameRate: frameRate)
     for episode in 0..<episodes {
       let seed = selection.seed &+ UInt64(episode)
@@ -65,7 +65,7 @@ struct EnvironmentRenderCommand: ParsableCommand {
         ?? { _, step in random[step] }
       let statistics = try environment.playEpisode(from: .seed(seed), policy: act) {
         step, outcome in
-        try film.visit(environment, step: step, outcome: outcome)
+        try video.visit(environment, step: step, outcome: outcome)
       }
       if !quiet {
         StandardError.write(
@@ -73,7 +73,7 @@ struct EnvironmentRenderCommand: ParsableCommand {
             + statistics.stepCount.counting("step"))
       }
     }
-    let frameCount = try film.finish()
+    let frameCount = try video.finish()
     if !quiet {
       StandardError.write("wrote \(output): \(frameCount.counting("frame"))")
     }

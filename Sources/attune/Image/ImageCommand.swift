@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `attune image`: work with pictures.
+/// `attune image`: work with images.
 struct ImageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "image",
@@ -18,7 +18,7 @@ struct ImageCommand: ParsableCommand {
     ])
 }
 
-/// What is wrong with the pictures named, in a sentence.
+/// What is wrong with the images named, in a sentence.
 struct ImageCommandError: Error, CustomStringConvertible {
   var description: String
 }

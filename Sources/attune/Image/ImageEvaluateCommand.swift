@@ -14,12 +14,12 @@ import TextToImage
 struct ImageEvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "Says how often a model of paper dolls draws what the prompts ask for.",
+    abstract: "States how often a model of paper dolls draws what the prompts request.",
     discussion: """
-      Draws one picture of each of many random captions, from the distribution that the model was \
+      Draws one image of each of many random captions, from the distribution that the model was \
       trained on or with a held-out pair of items in each, and asks a classifier for every item \
       mentioned. The items of the top layers are also compared with the layers themselves. With \
-      --prompt or --prompts, draws several pictures of each of these prompts instead, and reports \
+      --prompt or --prompts, draws several images of each of these prompts instead, and reports \
       on each: how a prompt is found that the model often misses, but not always.
 
       Examples:
@@ -40,7 +40,7 @@ struct ImageEvaluateCommand: ParsableCommand {
   @Option(help: "The folder of the classifier.", completion: .directory)
   var classifier: String
 
-  @Option(help: "Pictures: 500, or 32 of each prompt that is given, unless given.")
+  @Option(help: "Images: 500, or 32 of each prompt that is given, unless given.")
   var count: Int?
 
   @Flag(help: "Put a held-out pair of items in each random caption.")
@@ -74,7 +74,7 @@ struct ImageEvaluateCommand: ParsableCommand {
 
   @OptionGroup var drawing: DrawingOptions
 
-  @Option(help: "The most pictures at a time.")
+  @Option(help: "The maximum number of images at a time.")
   var batch = 16
 
   @OptionGroup var threads: ThreadOptions
@@ -120,17 +120,17 @@ struct ImageEvaluateCommand: ParsableCommand {
           of: composer.doll(seed: seed, index: index, pairs: heldOut ? .heldOut : .training),
           seed: seed, index: index)
       }
-      var progress = ProgressBar("evaluate", total: count, unit: "picture", isQuiet: quiet)
-      let accuracy = try judged(captions, pipeline, unused) { progress.update($0) }
+      var progress = ProgressBar("evaluate", total: count, unit: "image", isQuiet: quiet)
+      let accuracy = try accuracy(captions, pipeline, unused) { progress.update($0) }
       let report = ImageReport(accuracy, count: count, isHeldOut: heldOut)
       print(json ? try report.jsonLine : report.table)
     } else {
       let count = count ?? 32
       var progress = ProgressBar(
-        "evaluate", total: prompts.count * count, unit: "picture", isQuiet: quiet)
+        "evaluate", total: prompts.count * count, unit: "image", isQuiet: quiet)
       let reports = try prompts.enumerated().map { index, prompt in
         let copies = [String](repeating: prompt, count: count)
-        let accuracy = try judged(copies, pipeline, unused) { progress.update(index * count + $0) }
+        let accuracy = try accuracy(copies, pipeline, unused) { progress.update(index * count + $0) }
         return PromptReport(prompt, accuracy)
       }
       let report = PromptReports(count: count, prompts: reports)
@@ -148,8 +148,8 @@ struct ImageEvaluateCommand: ParsableCommand {
     return settings
   }
 
-  /// Draws a picture of each prompt, with the seeds that follow `seed`, and looks at it.
-  private func judged(
+  /// Draws an image of each prompt, with the seeds that follow `seed`, and looks at it.
+  private func accuracy(
     _ prompts: [String], _ pipeline: TextToImagePipeline, _ unused: PromptAccuracy,
     progress: (Int) -> Void
   ) throws -> PromptAccuracy {
@@ -172,11 +172,11 @@ struct ImageEvaluateCommand: ParsableCommand {
 struct ImageReport: Encodable {
   let count: Int
   let isHeldOut: Bool
-  /// The share of the items asked for that are as asked for, a mean over pictures.
+  /// The share of the items asked for that are as asked for, a mean over images.
   let attributeAccuracy: ScoreEstimate?
-  /// The share of pictures in which all are.
+  /// The share of images in which all are.
   let allAttributes: ScoreEstimate?
-  /// Pictures whose items of the top layers are the layers asked for.
+  /// Images whose items of the top layers are the layers asked for.
   let layersRight: ScoreEstimate?
   /// The accuracy of each slot.
   let slots: [String: ScoreEstimate]
@@ -184,8 +184,8 @@ struct ImageReport: Encodable {
   init(_ accuracy: PromptAccuracy, count: Int, isHeldOut: Bool) {
     self.count = count
     self.isHeldOut = isHeldOut
-    attributeAccuracy = ScoreEstimate(accuracy.shares)
-    allAttributes = ScoreEstimate(accuracy.wholePictures)
+    attributeAccuracy = ScoreEstimate(accuracy.fractions)
+    allAttributes = ScoreEstimate(accuracy.completeImages)
     layersRight = ScoreEstimate(accuracy.layers)
     slots = Dictionary(
       uniqueKeysWithValues: accuracy.bySlot.compactMap { slot, values in
@@ -197,7 +197,7 @@ struct ImageReport: Encodable {
   var table: String {
     let rows =
       [
-        ("items as asked for", attributeAccuracy), ("pictures with all of them", allAttributes),
+        ("items as requested", attributeAccuracy), ("images with all of them", allAttributes),
         ("top layers exactly", layersRight),
       ] + slots.sorted { $0.key < $1.key }.map { ("  \($0.key)", Optional($0.value)) }
     return alignedColumns(rows.map { name, estimate in [name, estimate.percent] })
@@ -206,7 +206,7 @@ struct ImageReport: Encodable {
 
 /// What `attune image evaluate` prints of prompts that were given.
 struct PromptReports: Encodable {
-  /// Pictures of each.
+  /// Images of each.
   let count: Int
   let prompts: [PromptReport]
 
@@ -219,17 +219,17 @@ struct PromptReports: Encodable {
 /// How often a model draws what one prompt asks for.
 struct PromptReport: Encodable {
   let prompt: String
-  /// The share of the items asked for that are as asked for, a mean over pictures.
+  /// The share of the items asked for that are as asked for, a mean over images.
   let attributeAccuracy: ScoreEstimate?
-  /// The share of pictures in which all are.
+  /// The share of images in which all are.
   let allAttributes: ScoreEstimate?
-  /// Pictures whose items of the top layers are the layers asked for.
+  /// Images whose items of the top layers are the layers asked for.
   let layersRight: ScoreEstimate?
 
   init(_ prompt: String, _ accuracy: PromptAccuracy) {
     self.prompt = prompt
-    attributeAccuracy = ScoreEstimate(accuracy.shares)
-    allAttributes = ScoreEstimate(accuracy.wholePictures)
+    attributeAccuracy = ScoreEstimate(accuracy.fractions)
+    allAttributes = ScoreEstimate(accuracy.completeImages)
     layersRight = ScoreEstimate(accuracy.layers)
   }
 

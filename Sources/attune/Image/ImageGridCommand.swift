@@ -16,7 +16,7 @@ struct ImageGridCommand: ParsableCommand {
   @Argument(help: "The PNG files, row by row.", completion: .file(extensions: ["png"]))
   var images: [String]
 
-  @Option(help: "Pictures in a row; as many as make the grid about square if not given.")
+  @Option(help: "Images in a row; as many as make the grid about square if not given.")
   var columns: Int?
 
   @Option(
@@ -25,19 +25,19 @@ struct ImageGridCommand: ParsableCommand {
 
   @Option(
     parsing: .upToNextOption,
-    help: "A text under each picture, in their order; put it after the files.")
+    help: "A text under each image, in their order; put it after the files.")
   var captions: [String] = []
 
   @Option(help: "A line above the grid.")
   var title: String?
 
-  @Option(help: "Pixels between pictures.")
+  @Option(help: "Pixels between images.")
   var padding = 8
 
   @Option(help: "Show every pixel as a square of this many pixels.")
   var magnify = 1
 
-  @Option(help: "The color between pictures, RRGGBB.")
+  @Option(help: "The color between images, RRGGBB.")
   var background = "ffffff"
 
   @Flag(help: "Say nothing when all is well.")
@@ -76,7 +76,7 @@ struct ImageGridCommand: ParsableCommand {
     guard size.width * size.height <= Image.pixelCountLimit else {
       throw ImageCommandError(
         description:
-          "the grid would have \(size.width)x\(size.height) pixels; use fewer or smaller pictures")
+          "the grid would have \(size.width)x\(size.height) pixels; use fewer or smaller images")
     }
     try grid.rendered().writePNG(to: output)
     if !quiet {

@@ -13,9 +13,9 @@ import TextToImage
 struct ImageSampleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sample",
-    abstract: "Draws pictures of prompts with a text-to-image model.",
+    abstract: "Draws images of prompts with a text-to-image model.",
     discussion: """
-      Pictures of one prompt have the seeds that follow --seed; the same seeds give diffusers' \
+      Images of one prompt have the seeds that follow --seed; the same seeds give diffusers' \
       latents. An output that ends in .png is a grid; any other is a folder of PNG files with their \
       prompts in metadata.jsonl.
 
@@ -24,7 +24,7 @@ struct ImageSampleCommand: ParsableCommand {
           --prompt "an elf in a red robe" --output elves.png
         attune image sample --model checkpoints/dolls \\
           --prompt "a grey orc in a white shirt" --prompt "a human in a blue robe" \\
-          --count 64 --guidance 3 --output pictures
+          --count 64 --guidance 3 --output images
         attune image sample --model checkpoints/dolls \\
           --prompt "an elf in a red robe" \\
           --prior runs/elf/prior.safetensors --output elves.png
@@ -44,10 +44,10 @@ struct ImageSampleCommand: ParsableCommand {
   @Option(help: "What to lead away from; the prior's own unless given.")
   var negativePrompt: String?
 
-  @Option(help: "Pictures of each prompt.")
+  @Option(help: "Images of each prompt.")
   var count = 16
 
-  @Option(help: "The seed of the first picture of each prompt; -1 for a random one.")
+  @Option(help: "The seed of the first image of each prompt; -1 for a random one.")
   var seed: UInt64 = 0
 
   @Option(help: "Denoising steps; those of the prior, or 20, unless given.")
@@ -66,16 +66,16 @@ struct ImageSampleCommand: ParsableCommand {
 
   @OptionGroup var drawing: DrawingOptions
 
-  @Option(help: "The most pictures at a time: more are faster and take more memory.")
+  @Option(help: "The maximum number of images at a time: more are faster and take more memory.")
   var batch = 16
 
-  @Option(help: "Pixels in a row of each picture; the model's own unless given.")
+  @Option(help: "Pixels in a row of each image; the model's own unless given.")
   var width: Int?
 
-  @Option(help: "Rows of each picture; the model's own unless given.")
+  @Option(help: "Rows of each image; the model's own unless given.")
   var height: Int?
 
-  @Option(help: "Show every pixel of a grid as a square of this many; small pictures grow.")
+  @Option(help: "Show every pixel of a grid as a square of this many; small images grow.")
   var magnify: Int?
 
   @Flag(inversion: .prefixedNo, help: "Write prompts on the grid.")
@@ -139,17 +139,17 @@ struct ImageSampleCommand: ParsableCommand {
       prompts: request.imagePrompts, negativePrompts: [negativePrompt],
       seeds: request.imageSeeds, settings: settings, prior: priorFile?.prior
     ) { done, _ in progress.update(done) }
-    let pictures = media.map(\.still)
+    let drawn = media.map(\.still)
     if isGrid {
-      try request.grid(pictures, magnification: magnify, hasCaptions: captions).rendered()
+      try request.grid(drawn, magnification: magnify, hasCaptions: captions).rendered()
         .writePNG(to: output)
     } else {
-      try SampleFolder(path: output).write(pictures, of: request)
+      try SampleFolder(path: output).write(drawn, of: request)
     }
     if !quiet {
       StandardError.write(
-        "wrote \(output.printable): \(pictures.count.counting("picture")) of "
-          + "\(pictures[0].width)x\(pictures[0].height), seeds from \(seed)")
+        "wrote \(output.printable): \(drawn.count.counting("image")) of "
+          + "\(drawn[0].width)x\(drawn[0].height), seeds from \(seed)")
     }
   }
 
@@ -218,14 +218,14 @@ struct SampleFolder {
     }
   }
 
-  /// Writes the pictures of a request.
-  func write(_ pictures: [Image], of request: SampleRequest) throws {
+  /// Writes the images of a request.
+  func write(_ drawn: [Image], of request: SampleRequest) throws {
     let (prompts, seeds) = (request.imagePrompts, request.imageSeeds)
     var lines = ""
-    for (index, picture) in pictures.enumerated() {
+    for (index, image) in drawn.enumerated() {
       let digits = String(index)
       let name = String(repeating: "0", count: max(0, 5 - digits.count)) + digits + ".png"
-      try picture.writePNG(to: "\(path)/\(name)")
+      try image.writePNG(to: "\(path)/\(name)")
       let row = Row(fileName: name, text: prompts[index], seed: seeds[index])
       lines += try row.jsonLine + "\n"
     }

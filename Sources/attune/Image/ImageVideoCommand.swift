@@ -26,7 +26,7 @@ struct ImageVideoCommand: ParsableCommand {
   @Option(help: "Fit every frame into WIDTHxHEIGHT, with its proportions kept.")
   var size: FrameSize?
 
-  @Option(help: "How pictures are scaled: \(ResizeMethod.names).")
+  @Option(help: "How images are scaled: \(ResizeMethod.names).")
   var resize = ResizeMethod.bicubic
 
   @Option(help: "The constant rate factor, 1 (best) to 51.")

@@ -9,8 +9,8 @@ struct FileListing {
   /// What a folder holds; nil for a file.
   let line: String?
 
-  private static let mostDepth = 8
-  private static let mostOtherCount = 20
+  private static let maxDepth = 8
+  private static let maxOtherCount = 20
 
   init(path: String) throws(FileError) {
     var isFolder: ObjCBool = false
@@ -40,7 +40,7 @@ struct FileListing {
   private static func collect(
     _ folder: String, depth: Int, into files: inout [String]
   ) throws(FileError) {
-    guard depth < mostDepth else { return }
+    guard depth < maxDepth else { return }
     let names: [String]
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: folder)
@@ -63,7 +63,7 @@ struct FileListing {
   private static func line(_ root: String, tensorFileCount: Int, others: [String]) -> String {
     var line = "\(root.printable): folder, \(tensorFileCount.counting("tensor file"))"
     guard !others.isEmpty else { return line }
-    let shown = others.prefix(mostOtherCount).map { path in
+    let shown = others.prefix(maxOtherCount).map { path in
       let name = String(path.dropFirst(root.count)).drop { $0 == "/" }
       return "\(String(name).printable) (\(byteCount(path).counting("byte")))"
     }

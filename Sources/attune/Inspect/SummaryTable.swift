@@ -5,11 +5,11 @@ import Runs
 struct SummaryTable {
   let text: String
 
-  private static let mostItemCount = 100
-  private static let mostValueLength = 200
+  private static let maxItemCount = 100
+  private static let maxValueLength = 200
 
   init(_ summary: FileSummary) {
-    let shown = summary.items.prefix(SummaryTable.mostItemCount)
+    let shown = summary.items.prefix(SummaryTable.maxItemCount)
     let cut = summary.items.count - shown.count
     let lines =
       ["\(summary.path.printable): \(summary.kind.rawValue)"]
@@ -21,7 +21,7 @@ struct SummaryTable {
   }
 
   private static func cut(_ value: String) -> String {
-    value.count > mostValueLength ? "\(value.prefix(mostValueLength))..." : value
+    value.count > maxValueLength ? "\(value.prefix(maxValueLength))..." : value
   }
 
   /// Columns as wide as their widest cell.

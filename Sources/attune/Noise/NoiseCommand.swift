@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `attune noise`: learn where a model's pictures should start from.
+/// `attune noise`: learn where a model's images should start from.
 struct NoiseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "noise",

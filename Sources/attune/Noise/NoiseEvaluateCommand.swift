@@ -14,11 +14,11 @@ import TextToImage
 struct NoiseEvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "Compares priors with plain noise, and with best-of-N at as many pictures.",
+    abstract: "Compares priors with plain noise, and with best-of-N at as many images.",
     discussion: """
-      All pictures are of fresh seeds. best-of-N takes the best of N plain pictures by the reward, \
-      with as many pictures as the prior cost to learn and to use. Diversity is the mean of \
-      1 - cosine between the CLIP features of two pictures. Several priors are averaged at the end, \
+      All images are of fresh seeds. best-of-N takes the best of N plain images by the reward, \
+      with as many images as the prior cost to learn and to use. Diversity is the mean of \
+      1 - cosine between the CLIP features of two images. Several priors are averaged at the end, \
       those of one prompt first; the errors there are of the mean over prompts.
 
       Examples:
@@ -55,7 +55,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
   var clip: String?
 
   @Option(
-    help: "The folder of a classifier, for the share of what the prompt asks for.",
+    help: "The folder of a classifier, for the share of what the prompt requests.",
     completion: .directory)
   var classifier: String?
 
@@ -63,10 +63,10 @@ struct NoiseEvaluateCommand: ParsableCommand {
     help: "The folder of doll layers, for the exact comparison with them.", completion: .directory)
   var dolls: String?
 
-  @Option(help: "Pictures of each way.")
+  @Option(help: "Images of each way.")
   var count = 64
 
-  @Option(help: "The seed of the first picture; -1 for a random one.")
+  @Option(help: "The seed of the first image; -1 for a random one.")
   var seed: UInt64 = 2_000_000
 
   @Option(help: "Denoising steps; the prior's own unless given.")
@@ -84,7 +84,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
 
   @OptionGroup var drawing: DrawingOptions
 
-  @Option(help: "The most pictures at a time.")
+  @Option(help: "The maximum number of images at a time.")
   var batch = 16
 
   @Option(help: "The seconds that an external program may take.")
@@ -132,7 +132,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
       return (group, prompt, try settings(of: group, prompt: prompt, pipeline, fingerprint))
     }
     var progress = ProgressBar(
-      "evaluate", total: groups.reduce(0) { $0 + $1.0.pictureCount(count) }, unit: "picture",
+      "evaluate", total: groups.reduce(0) { $0 + $1.0.imageCount(count) }, unit: "image",
       isQuiet: quiet)
     var done = 0
     var reports: [NoiseReport] = []
@@ -144,7 +144,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
         prompt: prompt, negativePrompt: group.origin.negativePrompt,
         imageCount: group.origin.imageCount, count: count, seed: seed
       ) { progress.update(done + $0) }
-      done += group.pictureCount(count) - count * group.members.count
+      done += group.imageCount(count) - count * group.members.count
       for (path, file) in group.members {
         let comparison = try evaluation.compare(file.prior, with: plain) {
           progress.update(done + $0)
@@ -182,7 +182,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
 }
 
 /// Priors of one origin, learned from several seeds perhaps, which stand beside the same plain
-/// pictures.
+/// images.
 struct PriorGroup {
   /// What all of them were learned for.
   let origin: PriorOrigin
@@ -205,8 +205,8 @@ struct PriorGroup {
     return groups
   }
 
-  /// How many pictures a comparison draws, with `count` of each way.
-  func pictureCount(_ count: Int) -> Int {
+  /// How many images a comparison draws, with `count` of each way.
+  func imageCount(_ count: Int) -> Int {
     let bestOf = NoiseEvaluation.bestOf(imageCount: origin.imageCount, count: count)
     return count * (1 + bestOf + members.count)
   }

@@ -19,7 +19,7 @@ struct NoiseOptimizeCommand: ParsableCommand {
           --clip checkpoints/dolls-clip --prompt "a kobold in a yellow robe"
         attune noise optimize --model checkpoints/dolls --iterations 32 \\
           --prompt "an elf in a red robe" --output runs/elf \\
-          --reward command:'python3 judge.py' find.stepSize=0.2
+          --reward command:'python3 score.py' find.stepSize=0.2
         attune noise optimize --config samples/find/find.yaml \\
           --prompt "an orc with a helmet" --output runs/orc
         attune noise optimize --resume runs/orc
@@ -30,7 +30,7 @@ struct NoiseOptimizeCommand: ParsableCommand {
 
   @OptionGroup var rewarded: RewardedModelOptions
 
-  @Option(help: "The most iterations; 16 unless given, of 16 pictures each.")
+  @Option(help: "The maximum number of iterations; 16 unless given, of 16 images each.")
   var iterations: Int?
 
   @Option(help: "How to denoise: \(SamplerKind.names); as in the settings unless given.")
@@ -44,7 +44,7 @@ struct NoiseOptimizeCommand: ParsableCommand {
     var options = options
     options.overrides += rewarded.overrides + drawing.overrides
     if let sampler { options.overrides.append("sampling.sampler=\(sampler.rawValue)") }
-    if let iterations { options.overrides.append("find.iterationCount=\(iterations)") }
+    if let iterations { options.overrides.append("find.iterations=\(iterations)") }
     let run = try options.open(
       NoiseOptimizationSettings.self, command: "noise optimize", named: "noise",
       needsFile: rewarded.model == nil)

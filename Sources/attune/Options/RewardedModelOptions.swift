@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// What is improved, and by what: the options of the commands that improve pictures by a reward.
+/// What is improved, and by what: the options of the commands that improve images by a reward.
 struct RewardedModelOptions: ParsableArguments {
   @Option(
     help: "The model folder, in the layout of diffusers, in place of that of the settings.",

@@ -18,7 +18,7 @@ struct TrainingOptions: ParsableArguments {
   var output: String?
 
   @Option(
-    help: "The folder of a run to go on with, exactly where its last checkpoint was.",
+    help: "The folder of a run to continue with, exactly where its last checkpoint was.",
     completion: .directory)
   var resume: String?
 
@@ -39,7 +39,7 @@ struct TrainingOptions: ParsableArguments {
     }
     if resume != nil, config != nil || output != nil {
       throw ValidationError(
-        "--resume goes on with a run as it was configured, without --config and --output; "
+        "--resume continues with a run as it was configured, without --config and --output; "
           + "key.path=value may follow it")
     }
     if resume != nil, seed != nil || overrides.contains(where: { $0.hasPrefix("seed=") }) {
@@ -59,7 +59,7 @@ struct TrainingOptions: ParsableArguments {
     _ type: Settings.Type, command: String, named name: String, needsFile: Bool = true
   ) throws -> Run<Settings> {
     if needsFile, resume == nil, config == nil {
-      throw ValidationError("give --config FILE.yaml, or --resume RUN to go on with a run")
+      throw ValidationError("give --config FILE.yaml, or --resume RUN to continue with a run")
     }
     threads.apply()
     var overrides = overrides
@@ -96,7 +96,7 @@ extension TrainingOptions {
     let kind = RunKind(try RunRecord.read(in: run), settings)
     guard let found = kind.command, found != "attune \(command)" else { return }
     throw ValidationError(
-      "\(run.printable) is a run of another command; go on with it by: \(found) --resume "
+      "\(run.printable) is a run of another command; continue with it by: \(found) --resume "
         + run.printable)
   }
 }

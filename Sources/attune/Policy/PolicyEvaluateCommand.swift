@@ -100,11 +100,11 @@ struct PolicyEvaluateCommand: ParsableCommand {
       startSeed: evaluated.evaluation.startSeed(ofEpisode:))
     print(json ? try report.jsonLine : report.text)
     if let video {
-      let filmed = min(videoEpisodes, episodes)
+      let recorded = min(videoEpisodes, episodes)
       if let other {
-        try SideBySideVideo(left: other, right: evaluated).write(to: video, episodeCount: filmed)
+        try SideBySideVideo(left: other, right: evaluated).write(to: video, episodeCount: recorded)
       } else {
-        try PolicyVideo(evaluated: evaluated).write(to: video, episodeCount: filmed)
+        try PolicyVideo(evaluated: evaluated).write(to: video, episodeCount: recorded)
       }
     }
   }
@@ -148,7 +148,7 @@ extension EvaluatedPolicy {
     checkpoint.configuration.environment = choice.applied(to: own)
     try self.init(checkpoint, path: path, seed: seed)
     if let differences = try environment.differences(from: own) {
-      log.say("\(path.printable) is played in another environment than its own: \(differences)")
+      log.info("\(path.printable) is played in another environment than its own: \(differences)")
     }
   }
 }

@@ -14,7 +14,7 @@ struct PolicyFinetuneCommand: ParsableCommand {
         attune policy finetune --config samples/push-t/finetune.yaml
         attune policy finetune --config samples/hopper/finetune.yaml \\
           --checkpoint checkpoints/hopper-pretrained.safetensors \\
-          training.fineTunedCount=5
+          training.fineTunedSteps=5
         attune policy finetune --resume runs/finetune-20261122-183000
       """)
 

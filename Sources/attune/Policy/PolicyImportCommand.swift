@@ -11,7 +11,7 @@ struct PolicyImportCommand: ParsableCommand {
     abstract: "Turns a checkpoint of the DPPO reference into a policy for Attune.",
     discussion: """
       The settings are 'policy' as in a pretraining preset, 'normalization' (the path of the \
-      reference's normalization.npz) and, for a fine-tuned policy, 'fineTunedCount'.
+      reference's normalization.npz) and, for a fine-tuned policy, 'fineTunedSteps'.
 
       Example:
         attune policy import state_3000.pt --config samples/hopper/import.yaml \\
@@ -49,12 +49,12 @@ struct PolicyImportCommand: ParsableCommand {
     let checkpoint = try PolicyCheckpoint(
       reference, configuration: settings.policy,
       normalization: try DemonstrationNormalization(ofReference: settings.normalization),
-      fineTunedCount: settings.fineTunedCount, critic: settings.critic, average: average)
+      fineTunedSteps: settings.fineTunedSteps, critic: settings.critic, average: average)
     try checkpoint.write(to: output)
     for note in try reference.notes(average: average) {
-      log.say("\(reference.path): \(note)".printable)
+      log.info("\(reference.path): \(note)".printable)
     }
-    log.say("wrote \(output); judge it with 'attune policy evaluate'")
+    log.info("wrote \(output); evaluate it with 'attune policy evaluate'")
   }
 }
 
@@ -66,7 +66,7 @@ struct ImportSettings: RunConfiguration {
   @Setting(.required("the path of the reference's normalization.npz"))
   var normalization = ""
   /// K' of a fine-tuned policy.
-  var fineTunedCount = 0
+  var fineTunedSteps = 0
   /// What the shapes of weights do not tell of the critic.
   var critic = CriticConfiguration()
 }

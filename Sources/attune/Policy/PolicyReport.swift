@@ -123,9 +123,9 @@ extension EvaluationComparison {
     }
     let returns = words("return", returnGain)
     guard let successGain else { return returns }
-    let share = ScoreEstimate(
+    let fraction = ScoreEstimate(
       mean: successGain.mean * 100, standardError: successGain.standardError * 100)
-    return [words("success", share, " points"), words("best reward", bestRewardGain), returns]
+    return [words("success", fraction, " points"), words("best reward", bestRewardGain), returns]
       .joined(separator: ", ")
   }
 }

@@ -7,7 +7,7 @@ import Runs
 struct ChartCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chart",
-    abstract: "Draws the curves of several runs in one picture.",
+    abstract: "Draws the curves of several runs in one image.",
     discussion: """
       Bands are standard errors, where a metric has them.
 
@@ -36,7 +36,7 @@ struct ChartCommand: ParsableCommand {
   var title: String?
 
   @Option(
-    name: .shortAndLong, help: "The picture to write, .svg or .png.",
+    name: .shortAndLong, help: "The image to write, .svg or .png.",
     completion: .file(extensions: ["svg", "png"]))
   var output: String
 
@@ -69,7 +69,7 @@ struct ChartCommand: ParsableCommand {
     } else {
       try comparison.chart.writePNG(to: output)
     }
-    log.say("wrote \(output): \(comparison.chart.series.count.counting("curve"))")
+    log.info("wrote \(output): \(comparison.chart.series.count.counting("curve"))")
   }
 }
 

@@ -9,7 +9,7 @@ struct ReportCommand: ParsableCommand {
     abstract: "Writes a page about one run or several.",
     discussion: """
       The page is one HTML file that needs no network: what was run, results, learning curves, \
-      pictures, videos, times and settings. The run may still be going on; nothing in its folder is \
+      images, videos, times and settings. The run may still be continuing; nothing in its folder is \
       changed but the page.
 
       Examples:
@@ -28,7 +28,7 @@ struct ReportCommand: ParsableCommand {
     completion: .file(extensions: ["html"]))
   var output: String?
 
-  @Flag(help: "Do not say what could not be shown; the page says it.")
+  @Flag(help: "Do not say what could not be shown; the page states it.")
   var quiet = false
 
   func validate() throws {

@@ -8,12 +8,12 @@ import Runs
 struct RewardScoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "score",
-    abstract: "Judges PNG files by a reward.",
+    abstract: "Scores PNG files by a reward.",
     discussion: """
-      A reward is clip (how well a picture fits its prompt), clip:'another text', \
+      A reward is clip (how well an image fits its prompt), clip:'another text', \
       clip-choice:'PHRASES.txt' (how surely each phrase of the prompt is found rather than another \
       of the same line of the file, where tabs part them), attributes:'FOLDER' (how surely a classifier sees each \
-      attribute that the prompt asks for), aesthetic:'HEAD.safetensors', compressibility, \
+      attribute that the prompt requests), aesthetic:'HEAD.safetensors', compressibility, \
       incompressibility (also png-size, kilobytes of PNG), command:'PROGRAM ARGS', or a sum of these with weights. The program is called with \
       a folder of PNG files and a JSON file of prompts, and prints a JSON list of numbers.
 
@@ -22,14 +22,14 @@ struct RewardScoreCommand: ParsableCommand {
           a.png b.png
         attune reward score --reward "0.7*clip + 0.3*png-size" \\
           --clip runs/clip/model --prompt "an elf" a.png b.png --json
-        attune reward score --reward command:'python3 judge.py' --prompt "an elf" \\
+        attune reward score --reward command:'python3 score.py' --prompt "an elf" \\
           a.png
       """)
 
   @Option(help: "The reward, or a weighted sum of rewards.")
   var reward: String
 
-  @Option(help: "What the pictures were made for; once for all, or once for each.")
+  @Option(help: "What the images were made for; once for all, or once for each.")
   var prompt: [String] = []
 
   @Option(
@@ -62,15 +62,15 @@ struct RewardScoreCommand: ParsableCommand {
 
   func run() throws {
     threads.apply()
-    let judge = try RewardExpression(reward).reward(clipFolder: clip, timeLimit: timeLimit)
-    let pictures = try images.map { try Image(contentsOfFile: $0) }
+    let scorer = try RewardExpression(reward).reward(clipFolder: clip, timeLimit: timeLimit)
+    let loaded = try images.map { try Image(contentsOfFile: $0) }
     let prompts = images.indices.map {
       prompt.isEmpty ? "" : prompt.count == 1 ? prompt[0] : prompt[$0]
     }
-    let scores = try judge.judged(pictures, prompts: prompts)
+    let scores = try scorer.scored(loaded, prompts: prompts)
     if json {
       let report = RewardReport(
-        reward: judge.name,
+        reward: scorer.name,
         scores: zip(images, prompts).enumerated().map { index, pair in
           .init(path: pair.0, prompt: pair.1, score: scores.values[index])
         }, mean: scores.mean, droppedCount: scores.droppedCount)
@@ -82,14 +82,14 @@ struct RewardScoreCommand: ParsableCommand {
     }
     if scores.droppedCount > 0 {
       StandardError.write(
-        "attune: warning: \(scores.droppedCount.counting("picture")) got no finite number")
+        "attune: warning: \(scores.droppedCount.counting("image")) got no finite number")
     }
   }
 }
 
 /// What `attune reward score --json` prints.
 struct RewardReport: Codable, Equatable {
-  /// One picture.
+  /// One image.
   struct Score: Codable, Equatable {
     /// Its file.
     let path: String
@@ -101,10 +101,10 @@ struct RewardReport: Codable, Equatable {
 
   /// The reward's name.
   let reward: String
-  /// One for each picture.
+  /// One for each image.
   let scores: [Score]
   /// The mean of those that there are.
   let mean: Double?
-  /// How many pictures got no finite number.
+  /// How many images got no finite number.
   let droppedCount: Int
 }

@@ -63,9 +63,9 @@ struct FirstOrderSampler: MarkovSampler {
 
   /// x_s = a_s x_0 + b_s e, with the network's noise e and x_0 = (x_t - b_t e) / a_t.
   func transition(
-    from sample: Tensor, prediction: Tensor, at indices: Rowwise<Int>
+    from sample: Tensor, prediction: Tensor, at indices: Broadcast<Int>
   ) -> Transition {
-    let entry = { (table: [Float], at: Rowwise<Int>) in at.entries(of: table, rank: sample.rank) }
+    let entry = { (table: [Float], at: Broadcast<Int>) in at.entries(of: table, rank: sample.rank) }
     let next = indices.map { $0 + 1 }
     let clean = (sample - entry(noises, indices) * prediction) / entry(signals, indices)
     return Transition(mean: entry(signals, next) * clean + entry(noises, next) * prediction)

@@ -11,7 +11,7 @@ import Testing
   /// A call that succeeds quickly, for each command that takes options.
   private static let calls = [
     "policy pretrain": ["--config", "pretrain.yaml", "training.batchCount=5"],
-    "policy finetune": ["--config", "finetune.yaml", "training.iterationCount=1"],
+    "policy finetune": ["--config", "finetune.yaml", "training.iterations=1"],
     "policy evaluate": ["--checkpoint", "policy.safetensors", "--episodes", "1"],
     "policy collect": [
       "--environment", "hopper", "--policy", "actor.safetensors", "--episodes", "1",
@@ -25,7 +25,7 @@ import Testing
       "--model", "model", "--prompt", "elf", "--count", "1", "--steps", "1", "--output", "s.png",
     ],
     "image finetune": [
-      "--model", "model", "--prompt", "elf", "--reward", "png-size", "training.iterationCount=1",
+      "--model", "model", "--prompt", "elf", "--reward", "png-size", "training.iterations=1",
       "training.imagesPerPrompt=2", "training.stepCount=2", "training.rewardMinimumCount=2",
       "evaluation.count=1",
     ],
@@ -65,14 +65,14 @@ import Testing
       atPath: folder.file("run/model"), toPath: folder.file("model"))
     try FileManager.default.createSymbolicLink(
       atPath: folder.file("dolls"), withDestinationPath: TemporaryFolder.dolls)
-    let judging = try Attune.run(
+    let scoring = try Attune.run(
       [
-        "reward", "train", "--config", "reward.yaml", "--kind", "classifier", "--output", "judge",
+        "reward", "train", "--config", "reward.yaml", "--kind", "classifier", "--output", "score",
         "classifier.optimization.stepCount=1", "classifier.optimization.warmUpStepCount=0",
       ], in: folder)
-    #expect(judging.status == 0, "\(judging.output)")
+    #expect(scoring.status == 0, "\(scoring.output)")
     try FileManager.default.moveItem(
-      atPath: folder.file("judge/model"), toPath: folder.file("classifier"))
+      atPath: folder.file("score/model"), toPath: folder.file("classifier"))
     let learning = try Attune.run(
       ["noise", "optimize", "--output", "noise"] + (Self.calls["noise optimize"] ?? []),
       in: folder)
@@ -99,7 +99,7 @@ import Testing
   @Test func filesThatAreMissingOrWrongAreNamed() throws {
     let folder = try TemporaryFolder()
     try folder.writeFinetuning()
-    try folder.write("no picture", to: "text.png")
+    try folder.write("no image", to: "text.png")
     try folder.write([UInt8](repeating: 0xFF, count: 100), to: "noise")
     let calls = [
       ["policy", "pretrain", "--config", "FILE", "--output", "r"],

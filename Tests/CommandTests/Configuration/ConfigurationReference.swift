@@ -16,7 +16,7 @@ struct ConfigurationReference {
       what differs; `key.path=value` on the command line wins over the file. What a run was made with
       lies in its folder as `config.yaml`, every key written out.
 
-      **Resuming.** A run goes on as it was started. `--resume RUN key.path=value` takes another value
+      **Resuming.** A run continues as it was started. `--resume RUN key.path=value` takes another value
       only for keys marked with *resume*; the command prints the change and keeps it in `run.json`.
       Keys marked with *resume: path* may name another place that holds the same content. All else is
       refused with both values, also what was edited in the folder's `config.yaml`. A run without a

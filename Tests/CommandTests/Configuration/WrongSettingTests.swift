@@ -30,7 +30,7 @@ import Testing
       prefix: "policy.network."),
     Start(
       command: "policy finetune", settings: "finetune.yaml",
-      overrides: ["training.iterationCount=1"]),
+      overrides: ["training.iterations=1"]),
     Start(
       command: "image train", settings: "train.yaml", overrides: ["training.batchCount=3"]),
     Start(
@@ -44,7 +44,7 @@ import Testing
 
   /// How long a training lasts: as long as the user likes.
   private static let lengths = [
-    "training.batchCount", "training.iterationCount", "optimization.stepCount",
+    "training.batchCount", "training.iterations", "optimization.stepCount",
   ]
 
   @Test(arguments: starts.indices)

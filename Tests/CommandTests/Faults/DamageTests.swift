@@ -69,7 +69,7 @@ import Testing
     }
   }
 
-  @Test func withoutASoundCheckpointOneIsTold() throws {
+  @Test func withoutAValidCheckpointOneIsTold() throws {
     try copy("lost")
     for iteration in [newest - 1, newest] {
       try folder.write("nothing", to: checkpoint("lost", iteration))

@@ -12,14 +12,14 @@ import Testing
     #expect(whole.status == 0, "\(whole.output)")
     let expected = try training.result(folder.file("whole"))
     let size = try kilobytes(folder.file("whole"))
-    for share in [0.0, 0.3, 0.7, 0.95] {
+    for fraction in [0.0, 0.3, 0.7, 0.95] {
       let disk = try SmallDisk(
-        kilobytes: max(8, Int(Double(size) * share)), for: "full disk under \(training.command)")
+        kilobytes: max(8, Int(Double(size) * fraction)), for: "full disk under \(training.command)")
       guard let disk else { return }
       let run = disk.file("run")
       let stopped = try Attune.run(training.start(run), in: folder)
       // Where only images had no room left, the training ends all the same.
-      if share < 0.5 || stopped.status != 0 {
+      if fraction < 0.5 || stopped.status != 0 {
         expectOneLine(stopped, "No space left on device", "free some space")
       } else {
         #expect(
@@ -32,7 +32,7 @@ import Testing
       let resumed = try Attune.run(
         hasBegun ? training.resume(run) : training.start(run), in: folder)
       #expect(resumed.status == 0 && resumed.output.isEmpty, "\(resumed.output)")
-      #expect(try training.result(run) == expected, "full at \(share) of the space")
+      #expect(try training.result(run) == expected, "full at \(fraction) of the space")
     }
   }
 
@@ -111,7 +111,7 @@ import Testing
         "--episodes", "1", "--output", disk.file("a.npz"),
       ],
       sample + ["--count", "2", "--output", disk.file("a.png")],
-      sample + ["--count", "2", "--output", disk.file("pictures")],
+      sample + ["--count", "2", "--output", disk.file("images")],
       ["image", "grid", "a.png", "a.png", "--output", disk.file("b.png")],
       ["image", "video", "a.png", "a.png", "--output", disk.file("b.mp4")],
       ["environment", "render", "push-t", "--output", disk.file("c.mp4")],
@@ -120,7 +120,7 @@ import Testing
       let quiet = command.contains("grid") || command.contains("video") ? [] : ["--quiet"]
       let outcome = try Attune.run(command + quiet, in: folder)
       expectOneLine(outcome, "No space left on device")
-      #expect(try disk.contents.filter { $0 != "pictures" } == ["filling"], "\(command)")
+      #expect(try disk.contents.filter { $0 != "images" } == ["filling"], "\(command)")
     }
     // What is printed is a result, too.
     for command in ["environment list", "completions bash", "inspect policy.safetensors"] {

@@ -8,7 +8,7 @@ import Testing
   func secondSignalEndsAtOnce(_ signal: Int32) throws {
     let training = TinyTraining.all[1]
     let folder = try training.makeFolder()
-    // Judges the first policy for longer than the test waits.
+    // Scores the first policy for longer than the test waits.
     let process = try Attune.start(
       training.start("run") + ["evaluation.episodes=100000"], in: folder)
     try process.wait { folder.holds("run/metrics.jsonl") }
@@ -46,7 +46,7 @@ import Testing
     guard outcome.status != 0 else { return }
     #expect(outcome.status == 130, "\(outcome.output)")
     #expect(
-      outcome.standardError.contains("go on with: attune \(training.command) --resume run"),
+      outcome.standardError.contains("continue with: attune \(training.command) --resume run"),
       "\(outcome.output)")
     let run = folder.file("run")
     #expect(TinyTraining.checkpoints(run).last == TinyTraining.recordedIterationCount(run))

@@ -22,7 +22,7 @@ extension TemporaryFolder {
     policy.denoising.stepCount = 4
     var random = RandomStream(seed: 5)
     let network = try policy.network.makeDenoiser(
-      actionSize: 2, predictionCount: 4, observationSize: 5, observationCount: 1,
+      actionSize: 2, horizonSteps: 4, observationSize: 5, observationSteps: 1,
       random: &random)
     var weights: [String: Tensor] = [:]
     for (name, value) in network.parameters.values { weights["network.\(name)"] = value }
@@ -38,14 +38,14 @@ extension TemporaryFolder {
       """
       checkpoint: policy.safetensors
       training:
-        iterationCount: 10
-        environmentCount: 4
-        decisionCount: 6
-        fineTunedCount: 2
-        epochCount: 2
+        iterations: 10
+        environments: 4
+        rolloutSteps: 6
+        fineTunedSteps: 2
+        epochs: 2
         batchSize: 24
         critic: {hiddenSizes: [16, 16, 16]}
-      evaluation: {interval: 4, episodes: 3, filmedEpisodes: 0}
+      evaluation: {interval: 4, episodes: 3, videoEpisodes: 0}
       checkpointInterval: 1
       """, to: "finetune.yaml")
   }
@@ -67,8 +67,8 @@ extension TemporaryFolder {
         network: {hiddenSizes: [16, 16, 16]}
         denoising: {stepCount: 4}
       demonstrations: {path: demonstrations.npz, validationFraction: 0.5}
-      training: {batchSize: 16, batchCount: 40, averageStart: 10}
-      evaluation: {interval: 20, episodes: 2, filmedEpisodes: 0}
+      training: {batchSize: 16, batchCount: 40, emaStart: 10}
+      evaluation: {interval: 20, episodes: 2, videoEpisodes: 0}
       reportInterval: 5
       checkpointInterval: 10
       """, to: "pretrain.yaml")
@@ -105,8 +105,8 @@ extension TemporaryFolder {
   /// What the model of `writeImageModel` has words for.
   static let imagePrompts = ["a red square", "a \"blue\" square: 50% off"]
 
-  /// `model`, a text-to-image model that has learned nothing, and `judge.sh`, which tells any two
-  /// pictures apart, however small they are: 0 to 99 for each.
+  /// `model`, a text-to-image model that has learned nothing, and `scorer.sh`, which tells any two
+  /// images apart, however small they are: 0 to 99 for each.
   func writeImageModel() throws {
     var configuration = NewModelConfiguration()
     configuration.text.vocabularySize = 600
@@ -130,7 +130,7 @@ extension TemporaryFolder {
         separator=', '
       done
       echo ']'
-      """, to: "judge.sh")
+      """, to: "score.sh")
   }
 
   /// The model of `writeImageModel`, `find.yaml` to learn its noise and `weights.yaml` to improve
@@ -139,27 +139,27 @@ extension TemporaryFolder {
     try writeImageModel()
     let common = """
       model: model
-      reward: "command:'sh \(file("judge.sh"))'"
+      reward: "command:'sh \(file("score.sh"))'"
       prompts: [a red square]
       """
     try write(
       """
       \(common)
       sampling: {stepCount: 2}
-      find: {imageCount: 4, iterationCount: 6}
+      find: {imageCount: 4, iterations: 6}
       gridCount: 2
       checkpointInterval: 1
       """, to: "find.yaml")
     try write(
       """
       \(common)
-      training: {iterationCount: 6, imagesPerPrompt: 4, stepCount: 2, rewardMinimumCount: 2}
+      training: {iterations: 6, imagesPerPrompt: 4, stepCount: 2, rewardMinimumCount: 2}
       evaluation: {count: 2, interval: 3}
       checkpointInterval: 1
       """, to: "weights.yaml")
   }
 
-  /// `reward.yaml`, for judges of paper dolls.
+  /// `reward.yaml`, for scores of paper dolls.
   func writeRewardTraining() throws {
     try write(
       """

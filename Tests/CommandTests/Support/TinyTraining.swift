@@ -23,7 +23,7 @@ struct TinyTraining: CustomTestStringConvertible, Sendable {
       ], product: "policy.safetensors", prepare: { try $0.writePretraining() }),
     TinyTraining(
       command: "policy finetune", settings: "finetune.yaml",
-      overrides: ["training.iterationCount=6"], product: "policy.safetensors",
+      overrides: ["training.iterations=6"], product: "policy.safetensors",
       prepare: { try $0.writeFinetuning() }),
     TinyTraining(
       command: "image train", settings: "train.yaml",

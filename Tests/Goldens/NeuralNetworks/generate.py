@@ -185,7 +185,7 @@ def operations():
     record(goldens, "maximum", torch.maximum, {"a": torch.randn(40), "b": torch.randn(40)})
     record(goldens, "minimum", torch.minimum, {"a": torch.randn(40), "b": torch.randn(40)})
     record(goldens, "gaussian-log-density",
-           lambda x, mean, deviation: torch.distributions.Normal(mean, deviation).log_prob(x),
+           lambda x, mean, std: torch.distributions.Normal(mean, deviation).log_prob(x),
            {"x": torch.randn(6, 5), "mean": torch.randn(5), "deviation": torch.rand(6, 5) + 0.1})
 
     def loss(name, function, **inputs):

@@ -26,7 +26,7 @@ enum TinyModels {
     return try TextToImageModel(folder: model)
   }
 
-  /// A model of pictures of 8 x 8 pixels that has learned nothing.
+  /// A model of images of 8 x 8 pixels that has learned nothing.
   static func pixels(seed: UInt64 = 3) throws -> TextToImageModel {
     var configuration = NewModelConfiguration()
     configuration.text.vocabularySize = 600
@@ -45,7 +45,7 @@ enum TinyModels {
   /// Few steps and images.
   static var settings: ImageFineTuningConfiguration {
     var settings = ImageFineTuningConfiguration()
-    settings.iterationCount = 4
+    settings.iterations = 4
     settings.imagesPerPrompt = 6
     settings.samplingBatchSize = 5
     settings.stepCount = 5
@@ -67,7 +67,7 @@ enum TinyModels {
   }
 }
 
-/// The mean of all samples, 0 to 1; not a number for the first few pictures, if wanted.
+/// The mean of all samples, 0 to 1; not a number for the first few images, if wanted.
 struct Brightness: ImageReward {
   var missingCount = 0
   var name: String { "brightness" }

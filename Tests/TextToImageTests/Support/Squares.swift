@@ -3,13 +3,13 @@ import Tensors
 
 @testable import TextToImage
 
-/// Pictures of 8 x 8 pixels in one of two colors, with a gradient from left to right.
+/// Images of 8 x 8 pixels in one of two colors, with a gradient from left to right.
 struct Squares: CaptionedImageSource {
   static let names = ["a red square", "a blue square"]
   let count: Int? = 6
   let width = 8
   let height = 8
-  /// Said of every picture instead of its color.
+  /// Said of every image instead of its color.
   var caption: String?
 
   func batch(at indices: [Int]) -> CaptionedImages {
@@ -47,7 +47,7 @@ struct Squares: CaptionedImageSource {
     settings.batchCount = 400
     settings.learningRate = 2e-3
     settings.warmUpCount = 3
-    settings.averageDecay = 0.98
+    settings.emaDecay = 0.98
     settings.minimumSNRGamma = 5
     return settings
   }

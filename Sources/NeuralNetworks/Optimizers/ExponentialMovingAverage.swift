@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 
 /// An exponential moving average of a network's parameters.
-public struct MovingAverage: Sendable {
+public struct ExponentialMovingAverage: Sendable {
   /// How much of the average each update keeps.
   public let decay: Float
   /// Whether the decay starts low, min(decay, (1 + n) / (10 + n)) at update n, so that the first

@@ -4,14 +4,14 @@ import Tensors
 ///
 /// Sampling runs a whole batch at one time step; training on recorded transitions mixes time steps
 /// in one batch. Every sampler takes both.
-public enum Rowwise<Value: Sendable>: Sendable {
+public enum Broadcast<Value: Sendable>: Sendable {
   /// The same value for every row.
   case shared(Value)
   /// One value a row.
   case perRow([Value])
 
   /// Transforms the value or values.
-  public func map<Result: Sendable>(_ transform: (Value) -> Result) -> Rowwise<Result> {
+  public func map<Result: Sendable>(_ transform: (Value) -> Result) -> Broadcast<Result> {
     switch self {
     case .shared(let value): .shared(transform(value))
     case .perRow(let values): .perRow(values.map(transform))
@@ -37,7 +37,7 @@ public enum Rowwise<Value: Sendable>: Sendable {
   }
 }
 
-extension Rowwise where Value == Float {
+extension Broadcast where Value == Float {
   /// A tensor that broadcasts along a batch of the given rank: `[]`, or `[B, 1, ...]`.
   public func tensor(rank: Int) -> Tensor {
     switch self {
@@ -49,7 +49,7 @@ extension Rowwise where Value == Float {
   }
 }
 
-extension Rowwise where Value == Int {
+extension Broadcast where Value == Int {
   /// The entries of a table at these indices, ready to be multiplied with a batch of the given
   /// rank.
   func entries(of table: [Float], rank: Int) -> Tensor {

@@ -2,7 +2,7 @@ import COpenBLAS
 import Tensors
 
 /// The machine's own rate of single-precision matrix products: OpenBLAS on all processors.
-enum Yardstick {
+enum Baseline {
   private static let size = 1024
 
   static var benchmark: BenchmarkCase {

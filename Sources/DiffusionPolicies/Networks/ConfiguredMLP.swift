@@ -1,8 +1,8 @@
 import NeuralNetworks
 import Tensors
 
-/// A plain or a residual perceptron, as configurations choose.
-enum Perceptron: Sendable {
+/// A plain or a residual MLP, as configurations choose.
+enum ConfiguredMLP: Sendable {
   case plain(MLP)
   case residual(ResidualMLP)
 

@@ -4,7 +4,7 @@ import Tensors
 /// A place where one episode of an evaluation is played after the other.
 ///
 /// Unchecked sendable: in a step each slot is touched by one worker.
-final class EpisodeSlot: @unchecked Sendable {
+final class EnvironmentWorker: @unchecked Sendable {
   /// The number of the episode being played.
   private(set) var episode: Int
   /// Whether it has ended.
