@@ -75,26 +75,26 @@ static const float half_log_two_pi = 0.918938533204672742f;
 
 AUTO_VECTORIZED
 void attune_gaussian_log_density(
-    long count, const float *x, const float *mean, const float *deviation, float *result) {
+    long count, const float *x, const float *mean, const float *std, float *result) {
   INDEPENDENT for (long i = 0; i < count; i++) {
-    const float z = (x[i] - mean[i]) / deviation[i];
-    result[i] = -0.5f * z * z - log_of(deviation[i]) - half_log_two_pi;
+    const float z = (x[i] - mean[i]) / std[i];
+    result[i] = -0.5f * z * z - log_of(std[i]) - half_log_two_pi;
   }
 }
 
 AUTO_VECTORIZED
 void attune_gaussian_log_density_backward(
-    long count, const float *x, const float *mean, const float *deviation,
-    const float *upstream, float *x_gradient, float *mean_gradient, float *deviation_gradient) {
+    long count, const float *x, const float *mean, const float *std,
+    const float *upstream, float *x_gradient, float *mean_gradient, float *std_gradient) {
   if (x_gradient)
     INDEPENDENT for (long i = 0; i < count; i++)
-      x_gradient[i] = upstream[i] * (mean[i] - x[i]) / (deviation[i] * deviation[i]);
+      x_gradient[i] = upstream[i] * (mean[i] - x[i]) / (std[i] * std[i]);
   if (mean_gradient)
     INDEPENDENT for (long i = 0; i < count; i++)
-      mean_gradient[i] = upstream[i] * (x[i] - mean[i]) / (deviation[i] * deviation[i]);
-  if (deviation_gradient)
+      mean_gradient[i] = upstream[i] * (x[i] - mean[i]) / (std[i] * std[i]);
+  if (std_gradient)
     INDEPENDENT for (long i = 0; i < count; i++) {
-      const float z = (x[i] - mean[i]) / deviation[i];
-      deviation_gradient[i] = upstream[i] * (z * z - 1.0f) / deviation[i];
+      const float z = (x[i] - mean[i]) / std[i];
+      std_gradient[i] = upstream[i] * (z * z - 1.0f) / std[i];
     }
 }

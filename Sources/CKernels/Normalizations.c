@@ -99,13 +99,13 @@ void attune_log_softmax_backward(
 AUTO_VECTORIZED
 void attune_layer_norm(
     long rows, long columns, const float *x, const float *weight, const float *bias,
-    float epsilon, float *means, float *inverse_deviations, float *result) {
+    float epsilon, float *means, float *inverse_stds, float *result) {
   for (long i = 0; i < rows; i++, x += columns, result += columns) {
     const float mean = row_sum(columns, x) / (float)columns;
     const float variance = row_spread(columns, x, mean) / (float)columns;
     const float inverse = 1.0f / __builtin_elementwise_sqrt(variance + epsilon);
     means[i] = mean;
-    inverse_deviations[i] = inverse;
+    inverse_stds[i] = inverse;
     if (weight && bias)
       for (long j = 0; j < columns; j++)
         result[j] = (x[j] - mean) * inverse * weight[j] + bias[j];
@@ -118,10 +118,10 @@ void attune_layer_norm(
 AUTO_VECTORIZED
 void attune_layer_norm_backward(
     long rows, long columns, const float *x, const float *weight, const float *means,
-    const float *inverse_deviations, const float *upstream, float *x_gradient,
+    const float *inverse_stds, const float *upstream, float *x_gradient,
     float *weight_gradient, float *bias_gradient) {
   for (long i = 0; i < rows; i++, x += columns, upstream += columns, x_gradient += columns) {
-    const float mean = means[i], inverse = inverse_deviations[i];
+    const float mean = means[i], inverse = inverse_stds[i];
     // With xhat = (x - mean) inverse and g = upstream weight:
     // dx = inverse (g - mean(g) - xhat mean(g xhat)).
     for (long j = 0; j < columns; j++)
@@ -171,11 +171,11 @@ enum { position_block = 64, channel_block = 128 };
 /// Spreads group statistics to channels as y = x scale + shift.
 ALWAYS_INLINE void channel_scales(
     long channels, long groups, const float *weight, const float *bias, const float *means,
-    const float *inverse_deviations, float *scales, float *shifts) {
+    const float *inverse_stds, float *scales, float *shifts) {
   const long width = channels / groups;
   for (long g = 0; g < groups; g++)
     for (long j = g * width; j < (g + 1) * width; j++) {
-      const float scale = inverse_deviations[g] * (weight ? weight[j] : 1.0f);
+      const float scale = inverse_stds[g] * (weight ? weight[j] : 1.0f);
       scales[j] = scale;
       shifts[j] = (bias ? bias[j] : 0.0f) - means[g] * scale;
     }
@@ -217,7 +217,7 @@ static void channel_totals(
 void attune_group_norm(
     long positions, long channels, long groups, const float *x, const float *weight,
     const float *bias, float epsilon, bool applies_silu, float *means,
-    float *inverse_deviations, float *result) {
+    float *inverse_stds, float *result) {
   const long width = channels / groups;
   const double count = (double)positions * (double)width;
   double *const totals = malloc((size_t)channels * (sizeof(double) + 3 * sizeof(float)));
@@ -231,10 +231,10 @@ void attune_group_norm(
   channel_totals(positions, channels, x, centers, totals);
   for (long g = 0; g < groups; g++) {
     const double variance = group_total(totals, g * width, width) / count;
-    inverse_deviations[g] = (float)(1.0 / __builtin_sqrt(variance + epsilon));
+    inverse_stds[g] = (float)(1.0 / __builtin_sqrt(variance + epsilon));
   }
   channel_scales(
-      channels, groups, weight, bias, means, inverse_deviations, scales, shifts);
+      channels, groups, weight, bias, means, inverse_stds, scales, shifts);
   if (channels < 16)
     scale_narrow_channels(
         positions, channels, x, scales, shifts, applies_silu, result);
@@ -253,7 +253,7 @@ ALWAYS_INLINE float before_silu(float upstream, float y, bool applies_silu) {
 AUTO_VECTORIZED
 void attune_group_norm_backward(
     long positions, long channels, long groups, const float *x, const float *weight,
-    const float *bias, const float *means, const float *inverse_deviations, bool applies_silu,
+    const float *bias, const float *means, const float *inverse_stds, bool applies_silu,
     const float *upstream, float *x_gradient, float *weight_gradient, float *bias_gradient) {
   const long width = channels / groups;
   const float count = (float)positions * (float)width;
@@ -263,7 +263,7 @@ void attune_group_norm_backward(
   float *const shifts = scales + channels;
   float *const slopes = shifts + channels, *const offsets = slopes + channels;
   channel_scales(
-      channels, groups, weight, bias, means, inverse_deviations, scales, shifts);
+      channels, groups, weight, bias, means, inverse_stds, scales, shifts);
   for (long i = 0; i < positions; i++) {
     const float *row = x + i * channels, *up = upstream + i * channels;
     float *out = x_gradient + i * channels;
@@ -278,7 +278,7 @@ void attune_group_norm_backward(
       dots, const float *row = x_gradient + i * channels; const float *in = x + i * channels,
       row[j] * in[j]);
   for (long g = 0; g < groups; g++) {
-    const float mean = means[g], inverse = inverse_deviations[g];
+    const float mean = means[g], inverse = inverse_stds[g];
     // As for a layer norm, with sums over the group; dots become those with x - mean.
     double sum = 0, dot = 0;
     for (long j = g * width; j < (g + 1) * width; j++) {

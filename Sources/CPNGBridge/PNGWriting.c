@@ -24,7 +24,7 @@ static void append_bytes(png_structp png, png_bytep source, size_t count) {
 
 static void flush_nothing(png_structp png) { (void)png; }
 
-static int write_picture(
+static int write_image(
     png_structp png, png_infop info, growing_buffer *buffer, const uint8_t *pixels,
     uint32_t width, uint32_t height, int channel_count) {
   int color_type = channel_count == 1 ? PNG_COLOR_TYPE_GRAY
@@ -52,7 +52,7 @@ uint8_t *attune_png_encode(
       PNG_LIBPNG_VER_STRING, message, attune_png_fail, attune_png_ignore_warning);
   png_infop info = png == NULL ? NULL : png_create_info_struct(png);
   int succeeded = info != NULL
-      && write_picture(png, info, &buffer, pixels, width, height, channel_count);
+      && write_image(png, info, &buffer, pixels, width, height, channel_count);
   png_destroy_write_struct(&png, &info);
   if (!succeeded) {
     free(buffer.bytes);

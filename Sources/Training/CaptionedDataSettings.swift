@@ -31,6 +31,7 @@ public struct CaptionedDataSettings: Settings {
   /// The defaults.
   public init() {}
 
+  /// Checks settings that depend on one another.
   public func checkRelations() throws {
     try ConfigurationError.require(
       !path.isEmpty, "path", "nothing", "the path of the \(kind.rawValue)")

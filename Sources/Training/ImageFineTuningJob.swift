@@ -33,6 +33,7 @@ public struct ImageFineTuningSettings: RunConfiguration {
   /// Iterations between checkpoints.
   @Setting(.positive) public var checkpointInterval = 5
 
+  /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(
     keys: [
       "training.iterations", "training.learningRate", "training.gradientNormLimit",
@@ -43,6 +44,7 @@ public struct ImageFineTuningSettings: RunConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Checks settings that depend on one another.
   public func checkRelations() throws {
     try ConfigurationError.require(
       training.promptsPerIteration <= prompts.count, "training.promptsPerIteration",
@@ -79,9 +81,9 @@ public struct ImageEvaluationSettings: Settings {
     _ training: ImageFineTuning, reward: any Reward
   ) throws -> (grid: ImageGrid, scores: RewardScores) {
     let request = SampleRequest(prompts: training.prompts, count: count, seed: seed)
-    let images = try TextToImagePipeline(training.model).images(
+    let drawn = try TextToImagePipeline(training.model).images(
       prompts: request.imagePrompts, seeds: request.imageSeeds, settings: training.settings)
-    let images = Image.batch(images, range: .zeroToOne)
+    let images = Image.batch(drawn, range: .zeroToOne)
     return (
       request.grid(images, magnification: nil),
       try reward.scored(images, prompts: request.imagePrompts)
@@ -92,6 +94,7 @@ public struct ImageEvaluationSettings: Settings {
 /// The fine-tuning of a text-to-image model by a reward: iterations, evaluations on fresh seeds and
 /// the model folder.
 public struct ImageFineTuningJob: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<ImageFineTuningSettings>
   /// What learns.
   public let training: ImageFineTuning
@@ -131,13 +134,19 @@ public struct ImageFineTuningJob: TrainingJob {
     rewardBefore = run.resumed?.metadata[Self.beforeKey]
   }
 
+  /// What learns.
   public var trainer: any Trainer { training }
+  /// Iterations between checkpoints.
   public var checkpointInterval: Int { run.configuration.checkpointInterval }
+  /// The setting that states how many iterations there are to be.
   public var iterationsKey: String { "training.iterations" }
+  /// What it is all for.
   public var resultNoun: String { "model" }
+  /// Where the result is.
   public var resultPaths: [String] { [modelFolder] }
   private var modelFolder: String { "\(run.folder.path)/model" }
 
+  /// Looks at what there is before the first iteration.
   public mutating func begin() throws {
     let (grid, scores) = try evaluation()
     run.drawStart { try run.write(png: Data(grid.rendered().pngBytes()), name: "before") }
@@ -145,6 +154,7 @@ public struct ImageFineTuningJob: TrainingJob {
     run.log.info("reward on fresh seeds: \(scores.words)")
   }
 
+  /// Adds evaluations that are due to a line of metrics.
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
     let iteration = training.iteration
     let dropped = Int(record["droppedImages"] ?? 0)
@@ -162,6 +172,7 @@ public struct ImageFineTuningJob: TrainingJob {
       "iteration \(iteration.grouped): reward on fresh seeds \(scores.words)\(before)")
   }
 
+  /// A few words of a line of metrics, for the line of progress.
   public func words(for record: MetricsRecord) -> String {
     func short(_ name: String) -> String { (record[name] ?? .nan).short }
     return "reward \(short("reward")) +- \(short("rewardStandardError")), KL "
@@ -172,8 +183,10 @@ public struct ImageFineTuningJob: TrainingJob {
     training.isFinished || run.configuration.evaluation.isDue(after: training.iteration)
   }
 
+  /// Images and videos that show the present iteration, by their paths.
   public var images: [String] { isEvaluated ? [run.imagePath("after")] : [] }
 
+  /// Draws them, after the iteration's checkpoint.
   public mutating func drawImages() throws {
     var grid = evaluated?.iteration == training.iteration ? evaluated?.grid : nil
     evaluated = nil
@@ -188,6 +201,7 @@ public struct ImageFineTuningJob: TrainingJob {
     }
   }
 
+  /// All that is needed to continue from here.
   public func checkpoint() throws -> Checkpoint {
     var checkpoint = Checkpoint(iteration: training.iteration)
     checkpoint.add(try training.trainingState())
@@ -195,6 +209,7 @@ public struct ImageFineTuningJob: TrainingJob {
     return checkpoint
   }
 
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {
     try run.times.measure("write the model") {
       try training.model.write(

@@ -25,6 +25,7 @@ public struct ImageTrainingSettings: RunConfiguration {
   /// Batches between checkpoints, a multiple of `reportInterval`.
   @Setting(.positive) public var checkpointInterval = 500
 
+  /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(
     keys: [
       "training.batchCount", "training.learningRate", "training.finalLearningRate",
@@ -35,6 +36,7 @@ public struct ImageTrainingSettings: RunConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Checks settings that depend on one another.
   public func checkRelations() throws {
     try requireMultiples(
       of: ("reportInterval", reportInterval),
@@ -56,6 +58,7 @@ public struct ImageModelSettings: Settings {
 
 /// The training of a text-to-image model: batches, grids of samples and the model folder.
 public struct ImageTrainingJob: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<ImageTrainingSettings>
   /// What learns.
   public let training: ImageTraining
@@ -83,21 +86,30 @@ public struct ImageTrainingJob: TrainingJob {
     prompts = try settings.samples.chosenPrompts(source)
   }
 
+  /// What learns.
   public var trainer: any Trainer { training }
+  /// What an iteration is called.
   public var unit: String { "batch" }
+  /// Iterations between lines of metrics.
   public var reportInterval: Int { run.configuration.reportInterval }
+  /// Iterations between checkpoints.
   public var checkpointInterval: Int { run.configuration.checkpointInterval }
+  /// The setting that states how many iterations there are to be.
   public var iterationsKey: String { "training.batchCount" }
+  /// What it is all for.
   public var resultNoun: String { "model" }
+  /// Where the result is.
   public var resultPaths: [String] { [modelFolder] }
   private var modelFolder: String { "\(run.folder.path)/model" }
 
+  /// Tries what later iterations and their images will need; nothing is written.
   public func check() throws {
     let source = training.source
     try run.configuration.samples.check(
       training.model, width: source.width, height: source.height)
   }
 
+  /// Images and videos that show the present iteration, by their paths.
   public var images: [String] {
     guard
       run.configuration.samples.isDue(after: training.iteration, isLast: training.isFinished)
@@ -105,6 +117,7 @@ public struct ImageTrainingJob: TrainingJob {
     return [run.imagePath("samples", iteration: training.iteration)]
   }
 
+  /// Draws them, after the iteration's checkpoint.
   public func drawImages() throws {
     let source = training.source
     let grid = try run.times.measure("sample") {
@@ -117,6 +130,7 @@ public struct ImageTrainingJob: TrainingJob {
       png: Data(grid.rendered().pngBytes()), name: "samples", iteration: training.iteration)
   }
 
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {
     let elementType = run.configuration.weightType.elementType
     try run.times.measure("write the model") {

@@ -42,6 +42,7 @@ public struct NoiseOptimizationSettings: RunConfiguration {
   /// Iterations between checkpoints.
   @Setting(.positive) public var checkpointInterval = 1
 
+  /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(
     keys: ["find.iterations", "rewardTimeLimit", "checkpointInterval"],
     paths: ["model", "reward", "clip"])
@@ -49,6 +50,7 @@ public struct NoiseOptimizationSettings: RunConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Checks settings that depend on one another.
   public func checkRelations() throws {
     try ConfigurationError.require(
       try !RewardExpression(reward).needsCLIP || clip != nil, "clip", "nothing",
@@ -99,6 +101,7 @@ public struct SamplingSettings: Settings {
 
 /// The optimization of initial noise (FIND): a prior of each prompt, and grids before and after.
 public struct NoiseOptimizationJob: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<NoiseOptimizationSettings>
   private let find: FIND
 
@@ -129,7 +132,7 @@ public struct NoiseOptimizationJob: TrainingJob {
       "\(settings.prompts.count.counting("prompt")), "
         + "\(settings.find.imageCount.counting("image")) of each in an iteration, run folder "
         + run.folder.path.printable)
-    find = try settings.checking("find") {
+    find = try ConfigurationError.within("find") {
       try FIND(
         pipeline, prompts: settings.prompts, negativePrompt: settings.negativePrompt,
         settings: settings.sampling.generation, reward: reward, configuration: settings.find,
@@ -141,17 +144,24 @@ public struct NoiseOptimizationJob: TrainingJob {
     self.run = run
   }
 
+  /// What learns.
   public var trainer: any Trainer { find }
+  /// Iterations between checkpoints.
   public var checkpointInterval: Int { settings.checkpointInterval }
+  /// The setting that states how many iterations there are to be.
   public var iterationsKey: String { "find.iterations" }
+  /// What it is all for.
   public var resultNoun: String { "prior" }
+  /// Where the result is.
   public var resultPaths: [String] { settings.prompts.indices.map(priorPath) }
 
+  /// Looks at what there is before the first iteration.
   public mutating func begin() throws {
     let grid = try grid("before", usesPriors: false)
     run.drawStart { try write(grid, "before") }
   }
 
+  /// Adds evaluations that are due to a line of metrics.
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
     let dropped = Int(record["droppedCount"] ?? 0)
     guard dropped > 0 else { return }
@@ -160,14 +170,17 @@ public struct NoiseOptimizationJob: TrainingJob {
         + "\(dropped.counting("image")), left out")
   }
 
+  /// A few words of a line of metrics, for the line of progress.
   public func words(for record: MetricsRecord) -> String {
     "reward \(record["reward"]?.short ?? "none")"
   }
 
+  /// Images and videos that show the present iteration, by their paths.
   public var images: [String] {
     find.isFinished ? [run.imagePath("after"), run.imagePath("reward")] : []
   }
 
+  /// Draws them, after the iteration's checkpoint.
   public mutating func drawImages() throws {
     try write(grid("after", usesPriors: true), "after")
     try drawCurve()
@@ -178,6 +191,7 @@ public struct NoiseOptimizationJob: TrainingJob {
     return "\(run.folder.path)/prior\(suffix).safetensors"
   }
 
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {
     for (file, path) in zip(find.priorFiles, resultPaths) { try file.write(to: path) }
   }
@@ -197,7 +211,8 @@ public struct NoiseOptimizationJob: TrainingJob {
       }
       images += media.map(\.still)
       lines.append("\(prompt) (\(name), reward \(scores.mean.map(\.short) ?? "none"))")
-      run.log.info("\(name): reward \(scores.mean.map(\.short) ?? "none") on fresh seeds, \(prompt)")
+      run.log.info(
+        "\(name): reward \(scores.mean.map(\.short) ?? "none") on fresh seeds, \(prompt)")
     }
     let request = SampleRequest(
       prompts: lines, count: settings.gridCount, seed: settings.gridSeed)

@@ -24,6 +24,7 @@ public struct PolicyFineTuningSettings: RunConfiguration {
   /// Iterations between checkpoints.
   @Setting(.positive) public var checkpointInterval = 5
 
+  /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(keys: [
     "training.iterations", "training.policyLearningRate", "training.criticLearningRate",
     "training.etaLearningRate", "training.gradientNormLimit", "evaluation.interval",
@@ -73,6 +74,7 @@ public struct PolicyChanges: Settings {
 /// The fine-tuning of a policy by reinforcement learning: iterations, evaluations and the best
 /// policy.
 public struct PolicyFineTuningJob: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<PolicyFineTuningSettings>
   /// What learns.
   public let training: any PolicyTrainer
@@ -107,7 +109,9 @@ public struct PolicyFineTuningJob: TrainingJob {
     let training =
       try run.resumed == nil
       ? algorithms.trainer(start, algorithm: settings.algorithm)
-      : ConfigurationError.within("training") { try algorithms.trainer(start, algorithm: settings.algorithm) }
+      : ConfigurationError.within("training") {
+        try algorithms.trainer(start, algorithm: settings.algorithm)
+      }
     for note in training.notes { run.log.info(note.printable) }
     run.log.info(
       "\(training.policy.parameters.elementCount.counting("weight")) in "
@@ -118,12 +122,18 @@ public struct PolicyFineTuningJob: TrainingJob {
     best = BestPolicy(run.folder.path, resumed: run.resumed)
   }
 
+  /// What learns.
   public var trainer: any Trainer { training }
+  /// Iterations between checkpoints.
   public var checkpointInterval: Int { run.configuration.checkpointInterval }
+  /// The setting that states how many iterations there are to be.
   public var iterationsKey: String { "training.iterations" }
+  /// What it is all for.
   public var resultNoun: String { "policy" }
+  /// Where the result is.
   public var resultPaths: [String] { [best.path] }
 
+  /// Looks at what there is before the first iteration.
   public mutating func begin() throws {
     guard run.configuration.evaluation.interval > 0 else { return }
     var record = MetricsRecord(iteration: 0, step: 0)
@@ -132,6 +142,7 @@ public struct PolicyFineTuningJob: TrainingJob {
     video("before", policy)
   }
 
+  /// Adds evaluations that are due to a line of metrics.
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
     guard run.configuration.evaluation.isDue(after: training.iteration, isLast: isLast) else {
       return
@@ -150,6 +161,7 @@ public struct PolicyFineTuningJob: TrainingJob {
       policy.withoutUnusedWeights, score: summary.score, iteration: training.iteration)
   }
 
+  /// A few words of a line of metrics, for the line of progress.
   public func words(for record: MetricsRecord) -> String {
     let clipped = "clipped \(((record["clipFraction"] ?? 0) * 100).short)%"
     let episodes = training.finishedEpisodes
@@ -157,10 +169,12 @@ public struct PolicyFineTuningJob: TrainingJob {
     return EvaluationSummary(environment: "", episodes).words + ", " + clipped
   }
 
+  /// Images and videos that show the present iteration, by their paths.
   public var images: [String] {
     training.isFinished ? run.configuration.evaluation.videoPaths("after", of: run) : []
   }
 
+  /// Draws them, after the iteration's checkpoint.
   public mutating func drawImages() throws { video("after", try PolicyCheckpoint(path: best.path)) }
 
   private func video(_ name: String, _ policy: PolicyCheckpoint) {
@@ -174,10 +188,12 @@ public struct PolicyFineTuningJob: TrainingJob {
     return policy
   }
 
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {
     try best.offer(unscored: policy.withoutUnusedWeights, iteration: training.iteration)
   }
 
+  /// All that is needed to continue from here.
   public func checkpoint() throws -> Checkpoint {
     var state = try training.trainingState()
     state.tensors = state.tensors.filter { !$0.key.hasPrefix("weights.") }

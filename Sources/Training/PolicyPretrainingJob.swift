@@ -22,6 +22,7 @@ public struct PolicyPretrainingSettings: RunConfiguration {
   /// Batches between checkpoints, a multiple of `reportInterval`.
   @Setting(.positive) public var checkpointInterval = 1000
 
+  /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(
     keys: [
       "training.batchCount", "training.learningRate", "training.finalLearningRate",
@@ -32,6 +33,7 @@ public struct PolicyPretrainingSettings: RunConfiguration {
   /// The defaults.
   public init() {}
 
+  /// Checks settings that depend on one another.
   public func checkRelations() throws {
     try ConfigurationError.within("policy.environment", policy.environment.checkParameters)
     try ConfigurationError.within("demonstrations") {
@@ -45,6 +47,7 @@ public struct PolicyPretrainingSettings: RunConfiguration {
 
 /// The pretraining of a policy: batches, evaluations on the way and the best policy.
 public struct PolicyPretrainingJob: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<PolicyPretrainingSettings>
   /// What learns.
   public let training: Pretraining
@@ -81,14 +84,22 @@ public struct PolicyPretrainingJob: TrainingJob {
     best = BestPolicy(run.folder.path, resumed: run.resumed)
   }
 
+  /// What learns.
   public var trainer: any Trainer { training }
+  /// What an iteration is called.
   public var unit: String { "batch" }
+  /// Iterations between lines of metrics.
   public var reportInterval: Int { run.configuration.reportInterval }
+  /// Iterations between checkpoints.
   public var checkpointInterval: Int { run.configuration.checkpointInterval }
+  /// The setting that states how many iterations there are to be.
   public var iterationsKey: String { "training.batchCount" }
+  /// What it is all for.
   public var resultNoun: String { "policy" }
+  /// Where the result is.
   public var resultPaths: [String] { [best.path] }
 
+  /// Adds evaluations that are due to a line of metrics.
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
     guard evaluator.isDue(after: training.iteration, isLast: isLast) else { return }
     let policy = training.checkpoint()
@@ -102,25 +113,30 @@ public struct PolicyPretrainingJob: TrainingJob {
     try best.offer(policy, score: score.value, of: score.measure, iteration: training.iteration)
   }
 
+  /// A few words of a line of metrics, for the line of progress.
   public func words(for record: MetricsRecord) -> String {
     let loss = "loss \(record["loss"]?.short ?? "none")"
     return record["validationLoss"].map { "\(loss), validation loss \($0.short)" } ?? loss
   }
 
+  /// Images and videos that show the present iteration, by their paths.
   public var images: [String] {
     guard evaluator.hasEnvironment, training.isFinished else { return [] }
     return run.configuration.evaluation.videoPaths("after", of: run)
   }
 
+  /// Draws them, after the iteration's checkpoint.
   public mutating func drawImages() throws {
     let policy = try PolicyCheckpoint(path: best.path)
     run.times.measure("video") { run.configuration.evaluation.video(policy, "after", of: run) }
   }
 
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {
     try best.offer(unscored: training.checkpoint(), iteration: training.iteration)
   }
 
+  /// All that is needed to continue from here.
   public func checkpoint() throws -> Checkpoint {
     var checkpoint = try Checkpoint(
       iteration: training.iteration, training.checkpoint(), training.trainingState())

@@ -58,6 +58,7 @@ public struct RewardTrainingSettings: RunConfiguration {
   /// Steps between checkpoints, a multiple of `reportInterval`.
   @Setting(.positive) public var checkpointInterval = 500
 
+  /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(
     keys: ["clip", "classifier"].flatMap { kind in
       ["stepCount", "learningRate", "finalLearningRate", "gradientNormLimit"].map {
@@ -74,6 +75,7 @@ public struct RewardTrainingSettings: RunConfiguration {
     kind == .clip ? clip.optimization : classifier.optimization
   }
 
+  /// Checks settings that depend on one another.
   public func checkRelations() throws {
     try requireMultiples(
       of: ("reportInterval", reportInterval),
@@ -98,6 +100,7 @@ public struct RewardTrainingSettings: RunConfiguration {
 
 /// The training of a model that scores images: steps, validations and the model folder.
 public struct RewardTrainingJob: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<RewardTrainingSettings>
   /// What learns.
   public let training: any RewardTraining
@@ -128,15 +131,23 @@ public struct RewardTrainingJob: TrainingJob {
     "attributeAccuracyHeldOut", "imageAccuracy",
   ]
 
+  /// What learns.
   public var trainer: any Trainer { training }
+  /// What an iteration is called.
   public var unit: String { "step" }
+  /// Iterations between lines of metrics.
   public var reportInterval: Int { run.configuration.reportInterval }
+  /// Iterations between checkpoints.
   public var checkpointInterval: Int { run.configuration.checkpointInterval }
+  /// The setting that states how many iterations there are to be.
   public var iterationsKey: String { "\(run.configuration.kind.rawValue).optimization.stepCount" }
+  /// What it is all for.
   public var resultNoun: String { "model" }
+  /// Where the result is.
   public var resultPaths: [String] { [modelFolder] }
   private var modelFolder: String { "\(run.folder.path)/model" }
 
+  /// Adds evaluations that are due to a line of metrics.
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
     let interval = run.configuration.validation.interval
     guard isLast || interval > 0 && training.iteration.isMultiple(of: interval) else { return }
@@ -148,6 +159,7 @@ public struct RewardTrainingJob: TrainingJob {
     run.log.info("step \(training.iteration.grouped): \(words.joined(separator: ", "))")
   }
 
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {
     try training.write(
       folder: modelFolder, elementType: run.configuration.weightType.elementType)

@@ -80,6 +80,7 @@ extension RunLog {
 public enum WeightType: String, Codable, CaseIterable, Sendable {
   case float16, float32
 
+  /// The type of a stored element.
   public var elementType: ElementType { self == .float16 ? .float16 : .float32 }
 }
 

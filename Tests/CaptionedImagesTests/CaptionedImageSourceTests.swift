@@ -75,7 +75,7 @@ import Testing
     #expect((0..<20).allSatisfy { again.doll(at: $0) == source.doll(at: $0) })
   }
 
-  @Test func foldersGiveTheirPicturesInThreeForms() throws {
+  @Test func foldersGiveTheirImagesInThreeForms() throws {
     let folder = try TemporaryFolder()
     for index in 0..<4 {
       try image(index, width: index == 1 ? 16 : 8).writePNG(to: folder.file("\(index).png"))
@@ -106,7 +106,7 @@ import Testing
     expect(try source().batch(at: [1, 0]), shows: [3, 1], size: 8)
   }
 
-  @Test func picturesKeepTheirProportions() throws {
+  @Test func imagesKeepTheirProportions() throws {
     let folder = try TemporaryFolder()
     var wide = Image(width: 16, height: 8, filledWith: .black)
     wide.draw(Image(width: 8, height: 8, filledWith: .white), x: 4, y: 0)
@@ -156,14 +156,14 @@ import Testing
     #expect(message().contains("0.png is not a PNG"))
   }
 
-  @Test func arraysGiveTheirPictures() throws {
+  @Test func arraysGiveTheirImages() throws {
     let folder = try TemporaryFolder()
     let images = (0..<3).map { image($0) }
-    let images = StoredTensor(shape: [3, 8, 8, 3], uint8s: images.flatMap(\.samples))
+    let stored = StoredTensor(shape: [3, 8, 8, 3], uint8s: images.flatMap(\.samples))
     let texts: [UInt8] = (0..<3).flatMap { Array("image \($0)\0\0".utf8) }
     let path = folder.file("images.npz")
     try NPZFile.write(
-      ["images": images, "captions": StoredTensor(shape: [3, 11], uint8s: texts)], to: path)
+      ["images": stored, "captions": StoredTensor(shape: [3, 9], uint8s: texts)], to: path)
     #expect(try ImageArraySource(path: path).count == 3)
     expect(try ImageArraySource(path: path).batch(at: [2, 0]), shows: [2, 0], size: 8)
     expect(
@@ -185,7 +185,7 @@ import Testing
       try ImageArraySource(path: numPy).batch(at: [2, 1, 0]).captions == ["three", "", "one"])
 
     let bare = folder.file("bare.npz")
-    try NPZFile.write(["images": images], to: bare)
+    try NPZFile.write(["images": stored], to: bare)
     #expect { try ImageArraySource(path: bare) } throws: { "\($0)".contains("bare.txt") }
     let wrong = folder.file("wrong.npz")
     try NPZFile.write(

@@ -206,7 +206,7 @@ import Testing
     }
   }
 
-  @Test func picturesWithoutARewardAreLeftOut() throws {
+  @Test func imagesWithoutARewardAreLeftOut() throws {
     // As many numbers as images, the first of them none; and none at all.
     let some = try scorer(
       "some",

@@ -44,7 +44,7 @@ import TestSupport
   ) -> DPPOConfiguration {
     var tuning = DPPOConfiguration()
     tuning.iterations = 4
-    tuning.environmentCount = 6
+    tuning.environments = 6
     tuning.rolloutSteps = 10
     tuning.fineTunedSteps = 3
     tuning.epochs = 2
@@ -352,12 +352,16 @@ import TestSupport
     #expect(try trainer(nil, gaussian) is GaussianPPO)
     #expect(try trainer("ppo", gaussian) is GaussianPPO)
     #expect(
-      throws: ConfigurationError.badValue(key: "algorithm", found: "'ppo' for a policy of kind 'mlp'", expected: "dppo")
+      throws: ConfigurationError.badValue(
+        key: "algorithm", found: "'ppo' for a policy of kind 'mlp'", expected: "dppo")
     ) { try trainer("ppo", start()) }
     #expect(
-      throws: ConfigurationError.badValue(key: "algorithm", found: "'dppo' for a policy of kind 'gaussian'", expected: "ppo")
+      throws: ConfigurationError.badValue(
+        key: "algorithm", found: "'dppo' for a policy of kind 'gaussian'", expected: "ppo")
     ) { try trainer("dppo", gaussian) }
-    #expect(throws: ConfigurationError.badValue(key: "algorithm", found: "'sac'", expected: "dppo or ppo")) {
+    #expect(
+      throws: ConfigurationError.badValue(key: "algorithm", found: "'sac'", expected: "dppo or ppo")
+    ) {
       try trainer("sac", start())
     }
   }
@@ -372,7 +376,7 @@ import TestSupport
       let training = try make(
         checkpoint,
         tuning {
-          $0.environmentCount = 32
+          $0.environments = 32
           $0.rolloutSteps = 24
           $0.epochs = 5
           $0.batchSize = 500

@@ -124,7 +124,7 @@ import Testing
     }
   }
 
-  @Test func picturelessEnvironmentsSaySo() {
+  @Test func imagelessEnvironmentsSaySo() {
     #expect {
       try CountingEnvironment().render(width: 8, height: 8)
     } throws: { error in

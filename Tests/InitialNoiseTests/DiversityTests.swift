@@ -12,7 +12,7 @@ import Testing
     #expect(abs(estimate.standardError - 2 / 12.0.squareRoot() / 3.0.squareRoot()) < 1e-6)
   }
 
-  @Test func onePictureHasNone() {
+  @Test func oneImageHasNone() {
     #expect(Diversity.estimate(ofFeatures: Tensor(shape: [1, 2], elements: [1, 0])) == nil)
   }
 

@@ -46,7 +46,7 @@ struct NoiseEvaluationTests {
 
   /// N(0, I) as a prior gives the plain images; one that is moved and narrow gives others, of
   /// which the scores are those of its own images.
-  @Test func priorsAreComparedByTheirOwnPictures() throws {
+  @Test func priorsAreComparedByTheirOwnImages() throws {
     let evaluation = try evaluation()
     let plain = try evaluation.plain(
       prompt: prompt, negativePrompt: "", imageCount: 4, count: 4, seed: 7)

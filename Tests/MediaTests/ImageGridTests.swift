@@ -2,7 +2,7 @@ import Testing
 
 @testable import Media
 
-@Test func gridsOfEqualPicturesArePlacedExactly() {
+@Test func gridsOfEqualImagesArePlacedExactly() {
   let images = (0..<5).map { randomImage(width: 6, height: 4, channelCount: 3, seed: UInt64($0)) }
   var grid = ImageGrid(images, columnCount: 3)
   grid.padding = 2
@@ -20,7 +20,7 @@ import Testing
   #expect(Array(drawn[20, 9]) == [0x12, 0x34, 0x56])  // the empty sixth place
 }
 
-@Test func picturesOfOtherSizesAreCentered() {
+@Test func imagesOfOtherSizesAreCentered() {
   let wide = Image(width: 11, height: 3, filledWith: .black)
   let tall = Image(width: 5, height: 9, filledWith: .black)
   var grid = ImageGrid([wide, tall, tall], columnCount: 2)

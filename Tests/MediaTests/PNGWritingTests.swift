@@ -69,7 +69,7 @@ func pngsReadBackAsTheyWere(channelCount: Int, size: (Int, Int)) throws {
 }
 
 /// FilesTests have more about links, devices and what a killed process leaves.
-@Test func picturesAreWrittenThroughLinksAndNotToPipes() throws {
+@Test func imagesAreWrittenThroughLinksAndNotToPipes() throws {
   let folder = try TemporaryFolder()
   let link = folder.file("link.png")
   try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "image.png")
@@ -84,5 +84,5 @@ func pngsReadBackAsTheyWere(channelCount: Int, size: (Int, Int)) throws {
   #expect(throws: ImageFileError.unwritable(file: pipe, reason: reason)) {
     try image.writePNG(to: pipe)
   }
-  #expect(try folder.contents == ["link.png", "image.png", "pipe"])
+  #expect(try folder.contents == ["image.png", "link.png", "pipe"])
 }

@@ -74,7 +74,7 @@ import Testing
     #expect(try huge.report().html.contains("gap never a finite number"))
   }
 
-  @Test func picturesAndVideosThatCannotBeShown() throws {
+  @Test func imagesAndVideosThatCannotBeShown() throws {
     let run = try SyntheticRun()
     try run.writeImage("good-000001")
     try run.write("not an image", to: "images/bad-000002.png")

@@ -114,7 +114,7 @@ import Testing
     #expect(halfHTML.contains("not there yet") && halfHTML.contains("<h3>hands</h3>"))
   }
 
-  @Test func newestPictureIsLarge() throws {
+  @Test func newestImageIsLarge() throws {
     let html = try fullRun().report().html
     let large = try #require(
       html.firstMatch(of: #/<figure class="image large">.*?<figcaption>(.*?)</#)

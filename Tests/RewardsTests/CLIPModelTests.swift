@@ -57,7 +57,7 @@ import TextToImage
     print("greatest difference of \(cases.count) CLIP models: \(maximum)")
   }
 
-  @Test func picturesArePreparedAsByPillow() throws {
+  @Test func imagesArePreparedAsByPillow() throws {
     let root = try JSONValue(path: "\(Goldens.folder)/clip.json")
     let processors = try #require(root.members["processors"]).members
     let goldens = try SafetensorsFile(path: "\(Goldens.folder)/clip.safetensors")
@@ -70,11 +70,11 @@ import TextToImage
       #expect(try CLIPImageProcessor(path: folder.file("written.json")) == processor, "\(name)")
       let std = Tensor(processor.standardDeviation)
       for index in 0..<4 {
-        let stored = try goldens.storedTensor(named: "image \(index)")
+        let stored = try goldens.storedTensor(named: "picture \(index)")
         let image = Image(
           width: stored.shape[1], height: stored.shape[0], channelCount: 3,
           samples: Tensor(stored).elements.map { UInt8($0) })
-        let expected = try goldens.tensor(named: "image \(index)/\(name)")
+        let expected = try goldens.tensor(named: "picture \(index)/\(name)")
         // In units of samples, 0 to 1.
         let difference = maxDifference(processor(image) * std, expected * std)
         #expect(difference <= 2 / 255, "\(name), image \(index): \(difference * 255) / 255")
@@ -172,13 +172,13 @@ import TextToImage
     let model = Self.tinyModel()
     let (images, texts) = try Goldens.images(21)
     let together = model.features(of: texts)
-    let images = model.features(of: images)
+    let features = model.features(of: images)
     for index in [0, 7, 20] {
       #expect(
         model.features(of: [texts[index]]).elements
           == together.slice(index..<index + 1).elements)
       #expect(
-        model.features(of: [images[index]]).elements == images.slice(index..<index + 1).elements)
+        model.features(of: [images[index]]).elements == features.slice(index..<index + 1).elements)
     }
   }
 

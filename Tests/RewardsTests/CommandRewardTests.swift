@@ -26,7 +26,7 @@ import Testing
     return error
   }
 
-  @Test func programsSeePicturesAndPrompts() throws {
+  @Test func programsSeeImagesAndPrompts() throws {
     let folder = try TemporaryFolder()
     let (images, texts) = try Goldens.images(3)
     let script = """

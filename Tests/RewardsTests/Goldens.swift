@@ -14,8 +14,7 @@ enum Goldens {
   }
 
   /// Painted dolls with their captions.
-  static func images(_ count: Int, seed: UInt64 = 5) throws -> (images: [Image], texts: [String])
-  {
+  static func images(_ count: Int, seed: UInt64 = 5) throws -> (images: [Image], texts: [String]) {
     let composer = try composer()
     let dolls = (0..<count).map { composer.doll(seed: seed, index: $0) }
     return (dolls.map(composer.image), dolls.map { $0.caption() })

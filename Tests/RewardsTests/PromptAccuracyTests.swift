@@ -8,7 +8,7 @@ import Testing
 @Suite struct PromptAccuracyTests {
   /// Every image counts alike, however much its prompt asks for, and not at all if it asks for
   /// nothing.
-  @Test func sharesAreThoseOfPictures() throws {
+  @Test func sharesAreThoseOfImages() throws {
     let composer = try Goldens.composer()
     var random = RandomStream(seed: 4, purpose: "weights")
     let classifier = AttributeClassifier(

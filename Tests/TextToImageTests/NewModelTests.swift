@@ -74,10 +74,12 @@ import TestSupport
     configuration.warmUpCount = 10
     configuration.learningRate = 1
     configuration.finalLearningRate = 0
-    #expect(configuration.learningRate(at: 0) == 0.1)
-    #expect(abs(configuration.learningRate(at: 50) - 0.5) < 1e-9)
-    #expect(configuration.learningRate(at: 99) < 1e-3)
+    #expect(configuration.options.learningRate(atStep: 0) == 0.1)
+    #expect(abs(configuration.options.learningRate(atStep: 50) - 0.5) < 1e-9)
+    #expect(configuration.options.learningRate(atStep: 99) < 1e-3)
     configuration.rateShape = .constant
-    #expect(configuration.learningRate(at: 4) == 0.5 && configuration.learningRate(at: 99) == 1)
+    #expect(
+      configuration.options.learningRate(atStep: 4) == 0.5
+        && configuration.options.learningRate(atStep: 99) == 1)
   }
 }

@@ -34,7 +34,7 @@ import Training
   private func optimize(
     _ model: String, _ path: String, change: (inout NoiseOptimizationSettings) -> Void
   ) throws {
-    var settings = NoiseOptimizationSettings.defaults
+    var settings = NoiseOptimizationSettings()
     settings.model = model
     settings.prompts = ["an elf in a red robe"]
     settings.reward = "png-size"

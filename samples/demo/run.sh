@@ -11,7 +11,7 @@ say() { printf '\n== %s\n' "$*"; }
 say "1 of 3: DPPO teaches a Hopper that falls to hop"
 "$attune" policy finetune --config samples/demo/hopper.yaml --output "$folder/hopper"
 # The last policy, not the best of several evaluations: what was learned, without luck.
-cp "$folder/hopper/checkpoints/iteration-000014.safetensors" "$folder/hopper/finetuned.safetensors"
+cp "$folder/hopper/checkpoints/iteration-000015.safetensors" "$folder/hopper/finetuned.safetensors"
 say "Before and after, on 100 starts that the training never saw"
 "$attune" policy evaluate --checkpoint "$folder/hopper/finetuned.safetensors" \
   --against checkpoints/hopper-pretrained.safetensors --episodes 100 --seed 2000000 \

@@ -35,11 +35,11 @@ void attune_select(
 /// result = a > b ? 1 : a == b ? tie : 0
 void attune_is_greater(long count, const float *a, const float *b, float tie, float *result);
 
-/// ln of the density of N(mean, deviation) at x, element by element.
+/// ln of the density of N(mean, std) at x, element by element.
 void attune_gaussian_log_density(
-    long count, const float *x, const float *mean, const float *deviation, float *result);
+    long count, const float *x, const float *mean, const float *std, float *result);
 
 /// The derivatives of the above times `upstream`, each pointer null if it is not wanted.
 void attune_gaussian_log_density_backward(
-    long count, const float *x, const float *mean, const float *deviation,
-    const float *upstream, float *x_gradient, float *mean_gradient, float *deviation_gradient);
+    long count, const float *x, const float *mean, const float *std,
+    const float *upstream, float *x_gradient, float *mean_gradient, float *std_gradient);

@@ -77,7 +77,8 @@ public struct PolicyEvaluation: Sendable {
     _ policy: any ActingPolicy, episode: Int,
     visit: @escaping (any Environment, StepOutcome?) throws -> Void
   ) throws {
-    let slot = try EnvironmentWorker(try environment.make(visit: visit), episode: episode, seed: seed)
+    let slot = try EnvironmentWorker(
+      try environment.make(visit: visit), episode: episode, seed: seed)
     while !slot.isFinished { try step([slot], policy, .evaluating) }
   }
 

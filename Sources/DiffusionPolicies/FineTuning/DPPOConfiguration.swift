@@ -1,4 +1,5 @@
 import Configuration
+import NeuralNetworks
 import ReinforcementLearning
 
 /// How DPPO improves a policy; the names in parentheses are the reference's.

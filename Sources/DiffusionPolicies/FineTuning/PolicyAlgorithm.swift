@@ -126,15 +126,18 @@ public struct PolicyAlgorithmRegistry: Sendable {
     let fitting = algorithms.filter { $0.networks.contains(kind) }
     let names = fitting.map(\.name).joined(separator: " or ")
     guard let name = name ?? fitting.first?.name else {
-      throw ConfigurationError.badValue(key: "algorithm", found: "none that improves a policy of kind '\(kind.rawValue)'",
+      throw ConfigurationError.badValue(
+        key: "algorithm", found: "none that improves a policy of kind '\(kind.rawValue)'",
         expected: "a policy of another kind")
     }
     guard let algorithm = algorithms.first(where: { $0.name == name }) else {
-      throw ConfigurationError.badValue(key: "algorithm", found: "'\(name)'",
+      throw ConfigurationError.badValue(
+        key: "algorithm", found: "'\(name)'",
         expected: algorithms.map(\.name).joined(separator: " or "))
     }
     guard algorithm.networks.contains(kind) else {
-      throw ConfigurationError.badValue(key: "algorithm", found: "'\(name)' for a policy of kind '\(kind.rawValue)'",
+      throw ConfigurationError.badValue(
+        key: "algorithm", found: "'\(name)' for a policy of kind '\(kind.rawValue)'",
         expected: names)
     }
     var start = start

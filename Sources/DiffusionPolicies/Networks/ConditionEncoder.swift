@@ -33,7 +33,8 @@ final class ConditionEncoder: Module {
   ///   - timeSize: the width of the time embedding.
   /// - Returns: a function of the time embedding, `[1, timeSize]` or `[B, timeSize]`.
   func bound(to observations: Tensor, timeSize: Int) -> (Tensor) -> Tensor {
-    let contribution = layers[0].contribution(ofInputsFrom: timeSize, entering(observations))  // [B, outputSize]
+    // [B, outputSize]
+    let contribution = layers[0].contribution(ofInputsFrom: timeSize, entering(observations))
     let timeWeight = layers[0].weight(forInputs: 0..<timeSize)
     return { [self] time in
       continuing(fromFirstSum: contribution + entering(time).linear(weight: timeWeight))

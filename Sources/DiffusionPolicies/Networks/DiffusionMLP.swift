@@ -54,7 +54,8 @@ public final class DiffusionMLP: ChunkDenoiser {
   public func bound(to observations: Tensor, times: [Float]) -> Denoiser {
     let first = mean.firstLinear
     let conditionStart = chunkSize + timeEmbedding.size
-    let conditionContribution = first.contribution(ofInputsFrom: conditionStart, encoded(observations))  // [B, H]
+    let conditionContribution = first.contribution(
+      ofInputsFrom: conditionStart, encoded(observations))  // [B, H]
     let chunkWeight = first.weight(forInputs: 0..<chunkSize)
     let timeWeight = first.weight(forInputs: chunkSize..<conditionStart)
     let timeContributions = timeEmbedding.bound(to: times) { $0.linear(weight: timeWeight) }

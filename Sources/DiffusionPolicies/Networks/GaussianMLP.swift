@@ -6,7 +6,7 @@ import Tensors
 /// A network that gives a normal distribution over whole action chunks in one step.
 public protocol GaussianPolicyNetwork: Module {
   /// The distribution of chunks `[B, Tp, Da]` after observations `[B, To, Do]`; its standard
-  /// deviation broadcasts to the mean.
+  /// standard deviation broadcasts to the mean.
   func callAsFunction(_ observations: Tensor) -> Transition
 }
 

@@ -99,7 +99,8 @@ extension Communicator {
       laneCount.isMultiple(of: processCount) && processCount & (processCount - 1) == 0,
       "\(laneCount) lanes cannot be shared among \(processCount) processes")
     let own = Tensors.shardedValueAndGradients(
-      count: count, shardSize: shardSize, laneCount: laneCount, lanes: fraction(of: laneCount), body)
+      count: count, shardSize: shardSize, laneCount: laneCount, lanes: fraction(of: laneCount), body
+    )
     guard processCount > 1 else { return own }
     let sums = try gatherValues(RankSums(loss: own.loss, sums: own.sums)).summedInTree { $0 += $1 }
     let gradients = try sum(own.gradients, of: parameters)

@@ -40,6 +40,12 @@ public final class SupervisedTraining {
 
     /// PyTorch's AdamW along a schedule.
     public init(schedule: LearningRateSchedule) { self.schedule = schedule }
+
+    /// The rate of a step: that of the schedule, less while it warms up.
+    public func learningRate(atStep step: Int) -> Double {
+      let rate = schedule.rate(atStep: step)
+      return step < warmUpSteps ? rate * Double(step + 1) / Double(warmUpSteps) : rate
+    }
   }
 
   /// What a step brought.
@@ -91,11 +97,7 @@ public final class SupervisedTraining {
   }
 
   /// The rate of the next step.
-  public var learningRate: Double {
-    let rate = options.schedule.rate(atStep: stepIndex)
-    guard stepIndex < options.warmUpSteps else { return rate }
-    return rate * Double(stepIndex + 1) / Double(options.warmUpSteps)
-  }
+  public var learningRate: Double { options.learningRate(atStep: stepIndex) }
 
   /// Learns from a batch that all workers, and all ranks, work on.
   ///

@@ -109,7 +109,8 @@ private struct SamplerRequest {
       || ![.ddim, .ddpm].contains(kind)
     guard isPredictable else {
       throw reader.error(
-        "prediction_type", "is epsilon, which states nothing of pure noise (rescale_betas_zero_snr)")
+        "prediction_type", "is epsilon, which states nothing of pure noise (rescale_betas_zero_snr)"
+      )
     }
   }
 

@@ -130,7 +130,9 @@ struct ImageEvaluateCommand: ParsableCommand {
         "evaluate", total: prompts.count * count, unit: "image", isQuiet: quiet)
       let reports = try prompts.enumerated().map { index, prompt in
         let copies = [String](repeating: prompt, count: count)
-        let accuracy = try accuracy(copies, pipeline, unused) { progress.update(index * count + $0) }
+        let accuracy = try accuracy(copies, pipeline, unused) {
+          progress.update(index * count + $0)
+        }
         return PromptReport(prompt, accuracy)
       }
       let report = PromptReports(count: count, prompts: reports)

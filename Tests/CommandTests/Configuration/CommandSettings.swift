@@ -10,11 +10,16 @@ struct CommandSettings: Sendable {
   let command: String
   /// What its YAML file is decoded to.
   let type: any RunConfiguration.Type
+  private let describe: @Sendable () throws -> [SettingDescription]
+
+  private init<Described: RunConfiguration>(command: String, type: Described.Type) {
+    self.command = command
+    self.type = type
+    describe = { try SettingDescription.all(of: Described()) }
+  }
 
   /// Its settings, one by one.
-  var descriptions: [SettingDescription] {
-    get throws { try SettingDescription.all(of: type.init()) }
-  }
+  var descriptions: [SettingDescription] { get throws { try describe() } }
 
   static let all = [
     CommandSettings(command: "policy pretrain", type: PolicyPretrainingSettings.self),
