@@ -87,6 +87,11 @@ import Testing
     #expect(statistics.stepCount == 4 && statistics.totalReward == 6)
   }
 
+  private struct CountingParameters: EnvironmentParameters {
+    @Setting(1...1000, "steps until an episode is truncated") var timeLimit = 9
+    @Setting("of no use") var spare = true
+  }
+
   /// Environments that are found by their names, not registered one by one.
   @Test func namesWithAPrefixAreResolved() throws {
     var registry = EnvironmentRegistry.standard
@@ -97,17 +102,16 @@ import Testing
           throw EnvironmentError.unknownEnvironment(
             name: "count:\(rest)", nearest: nil, known: ["count:NUMBER"])
         }
-        return .init(
-          name: "count:\(rest)", summary: "", timeLimit: 9,
-          parameters: [EnvironmentParameterDescription("spare", default: true, "of no use")]
-        ) { _ in CountingEnvironment(lastStep: last) }
+        return .init(name: "count:\(rest)", summary: "", parameters: CountingParameters()) { _ in
+          CountingEnvironment(lastStep: last)
+        }
       })
-    func length(_ name: String, _ parameters: [String: EnvironmentParameter] = [:]) throws -> Int {
+    func length(_ name: String, _ parameters: [String: String] = [:]) throws -> Int {
       try registry.make(name, parameters)
         .playEpisode(from: .seed(0), policy: { _, _ in [1] }).stepCount
     }
     #expect(try length("count:4") == 4 && length("count:40") == 9)
-    #expect(try length("count:40", ["timeLimit": 12]) == 12)
+    #expect(try length("count:40", ["timeLimit": "12"]) == 12)
     #expect(try registry.parameters(of: "count:4") == ["spare": "true", "timeLimit": "9"])
     #expect(registry.knows("count:4") && registry.knows("hopper") && !registry.knows("cuont:4"))
     for (name, words) in [
