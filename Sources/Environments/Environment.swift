@@ -9,8 +9,11 @@ public protocol Environment: AnyObject {
   /// The name it is registered under, such as `hopper`.
   var name: String { get }
 
-  /// What `observe` writes.
+  /// What `observe` writes: the state, numbers that an agent sees.
   var observationSpace: BoxSpace { get }
+
+  /// Whose images belong to an observation besides its state; none unless an environment has some.
+  var cameras: [Camera] { get }
 
   /// What `step` reads.
   var actionSpace: BoxSpace { get }
@@ -45,6 +48,12 @@ public protocol Environment: AnyObject {
   /// Writes the observation that the last reset or step brought, which has as many elements as the
   /// observation space.
   func observe(into observation: UnsafeMutableBufferPointer<Float>)
+
+  /// The images that belong to the current observation, by camera; oldest first where there is a
+  /// history, otherwise one of each.
+  ///
+  /// - Throws: what drawing them throws.
+  func observeImages() throws -> [[Image]]
 
   /// Appends everything that the future of the episode depends on.
   ///
@@ -96,6 +105,15 @@ public struct StepOutcome: Equatable, Sendable {
 extension Environment {
   /// Most environments have nothing to say beyond their observation.
   public var info: [String: Double] { [:] }
+
+  /// No cameras, unless an environment has some.
+  public var cameras: [Camera] { [] }
+
+  /// No images, where there are no cameras.
+  public func observeImages() throws -> [[Image]] {
+    precondition(cameras.isEmpty, "\(name) has cameras and gives no images")
+    return []
+  }
 
   /// Seeds only, unless an environment says otherwise.
   public var startingStateNames: [String] { [] }

@@ -42,6 +42,15 @@ public struct EnvironmentState: Equatable, Sendable, Codable {
     words.append(contentsOf: values.lazy.map { UInt64($0.bitPattern) })
   }
 
+  /// Appends bytes and their count, eight in a word.
+  public mutating func append(contentsOf bytes: [UInt8]) {
+    append(bytes.count)
+    for start in stride(from: 0, to: bytes.count, by: 8) {
+      let part = bytes[start..<min(start + 8, bytes.count)]
+      words.append(part.reversed().reduce(0) { $0 << 8 | UInt64($1) })
+    }
+  }
+
   /// FNV-1a, 64 bits.
   private static func hash(of text: String) -> UInt64 {
     text.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
@@ -102,6 +111,18 @@ public struct EnvironmentState: Equatable, Sendable, Codable {
         guard let pattern = UInt32(exactly: word) else { throw mismatch() }
         return Float(bitPattern: pattern)
       }
+    }
+
+    /// Reads bytes; `expectedCount` is their number.
+    public mutating func readBytes(expectedCount: Int) throws -> [UInt8] {
+      guard try readInteger() == expectedCount else { throw mismatch() }
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(expectedCount + 7)
+      for _ in 0..<(expectedCount + 7) / 8 {
+        let word = try readWord()
+        for place in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: word >> (8 * place))) }
+      }
+      return Array(bytes.prefix(expectedCount))
     }
 
     /// Checks that nothing is left.

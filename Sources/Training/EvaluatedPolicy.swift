@@ -15,7 +15,9 @@ package struct EvaluatedPolicy {
     self.path = path
     policy = try checkpoint.makePolicy()
     evaluation = PolicyEvaluation(
-      try PolicyEnvironment(checkpoint.configuration, normalization: checkpoint.normalization),
+      try PolicyEnvironment(
+        checkpoint.configuration, normalization: checkpoint.normalization,
+        cameras: checkpoint.cameras),
       seed: seed)
   }
 

@@ -46,7 +46,8 @@ public struct EvaluationSettings: Settings {
   /// Plays the policy of a checkpoint.
   func evaluate(_ checkpoint: PolicyCheckpoint) throws -> EvaluationSummary {
     let environment = try PolicyEnvironment(
-      checkpoint.configuration, normalization: checkpoint.normalization)
+      checkpoint.configuration, normalization: checkpoint.normalization,
+      cameras: checkpoint.cameras)
     let episodes = try PolicyEvaluation(environment, seed: seed)
       .play(try checkpoint.makePolicy(), episodeCount: episodes)
     return EvaluationSummary(environment: checkpoint.configuration.environment.name, episodes)

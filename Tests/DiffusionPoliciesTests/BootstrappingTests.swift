@@ -14,7 +14,7 @@ import Testing
   private let configuration: DPPOConfiguration
   private let rollout: Rollout
   private let estimates: AdvantageEstimates
-  private let critic: Critic
+  private let critic: ObservingCritic
 
   init() throws {
     var policy = PolicyConfiguration()
@@ -33,10 +33,11 @@ import Testing
     configuration.exploration.minSamplingStd = 1
     self.configuration = configuration
     var random = RandomStream(seed: 7)
-    critic = try configuration.critic.makeCritic(
-      observationSize: 1, observationSteps: 2, random: &random)
+    critic = try policy.makeCritic(
+      configuration.critic, ObservationLayout(stepCount: 2, stateSize: 1), random: &random)
     let diffusion = try DiffusionPolicy(
-      policy, exploration: configuration.exploration, observationSize: 1, actionSize: 1,
+      policy, exploration: configuration.exploration,
+      layout: ObservationLayout(stepCount: 2, stateSize: 1), actionSize: 1,
       transitionCount: 4, random: RandomStream(seed: 5))
     let environment = try PolicyEnvironment(
       policy,
@@ -65,7 +66,7 @@ import Testing
 
   private func replay(row: Int, stepsBefore: Int) -> Replay {
     var replay = Replay()
-    let seen = rollout.observations.slice(row..<row + 1).elements
+    let seen = rollout.observations.slice(row..<row + 1).state.elements
     var (previous, x) = (Double(seen[0]) * 2, Double(seen[1]) * 2)
     let chunk = rollout.states.slice(row..<row + 1).elements.suffix(4)
     for (step, action) in chunk.prefix(Self.actionSteps).enumerated() {
@@ -100,7 +101,9 @@ import Testing
         terminations += replay.isTerminated ? 1 : 0
         timeOuts += replay.isTimeOut ? 1 : 0
         let value = critic(rollout.observations.slice(row..<row + 1)).scalar
-        let next = critic(Tensor(shape: [1, 2, 1], elements: replay.reached)).scalar
+        let next = critic(
+          Observations(Tensor(shape: [1, 2, 1], elements: replay.reached))
+        ).scalar
         let change = replay.reward + (replay.isTerminated ? 0 : gamma * next) - value
         let isFinished = replay.isTerminated || replay.isTimeOut
         advantage = change + (isFinished ? 0 : gamma * decay * advantage)

@@ -26,8 +26,8 @@ import Testing
     let (states, actions) = (
       try golden.tensor(named: "\(name)-states"), try golden.tensor(named: "\(name)-actions")
     )
-    #expect(batch.observations.shape == states.shape && batch.chunks.shape == actions.shape)
-    #expect(batch.observations.elements == states.elements)
+    #expect(batch.observations.state.shape == states.shape && batch.chunks.shape == actions.shape)
+    #expect(batch.observations.state.elements == states.elements)
     #expect(batch.chunks.elements == actions.elements)
   }
 
@@ -42,7 +42,8 @@ import Testing
     )
     let (a, b) = (raw.batch([4, 9, 4]), normalized.batch([4, 9, 4]))
     #expect(
-      b.observations.elements == normalization.observations.normalized(a.observations.elements))
+      b.observations.state.elements
+        == normalization.observations.normalized(a.observations.state.elements))
     #expect(b.chunks.elements == normalization.actions.normalized(a.chunks.elements))
     #expect(b.chunks.elements.allSatisfy { abs($0) <= 1 })
   }
@@ -72,7 +73,7 @@ import Testing
     }
     #expect(dataset.chunkCounts == counts && dataset.count == counts.reduce(0, +))
     let batch = dataset.batch(Array(0..<dataset.count))
-    #expect(batch.observations.elements == histories && batch.chunks.elements == chunks)
+    #expect(batch.observations.state.elements == histories && batch.chunks.elements == chunks)
     #expect(dataset.position(of: 0) == (episode: 0, step: -before))
   }
 
@@ -111,8 +112,8 @@ import Testing
     #expect(dataset.count == 25_650 - 206 * 8)
     var order = try BatchOrder(dataset, batchSize: 256, random: RandomStream(seed: 0))
     let batch = dataset.batch(order.next())
-    #expect(batch.observations.shape == [256, 2, 5] && batch.chunks.shape == [256, 16, 2])
-    let values = batch.observations.elements + batch.chunks.elements
+    #expect(batch.observations.state.shape == [256, 2, 5] && batch.chunks.shape == [256, 16, 2])
+    let values = batch.observations.state.elements + batch.chunks.elements
     #expect(values.allSatisfy { abs($0) <= 1 })
   }
 }

@@ -112,7 +112,7 @@ import Testing
     #expect(normalization.observations.normalized([7, 7.5]) == [0, 0.5])
     let dataset = try ChunkDataset(
       constant, normalization: normalization, historyLength: 1, chunkLength: 1)
-    #expect(dataset.batch([0, 1, 2]).observations.elements == [0, 0, 0])
+    #expect(dataset.batch([0, 1, 2]).observations.state.elements == [0, 0, 0])
     #expect(dataset.batch([0, 1, 2]).chunks.elements == [-1, 0, 1])
   }
 

@@ -1,3 +1,4 @@
+import Environments
 import Foundation
 import Tensors
 import Testing
@@ -6,12 +7,12 @@ import Testing
 
 /// The noise of training and of evaluation.
 struct ExplorationTests {
-  private let observations: Tensor
+  private let observations: Observations
   private let streams = (0..<8).map { RandomStream(seed: 3, purpose: "test", index: $0) }
 
   init() {
     var random = RandomStream(seed: 6)
-    observations = random.normal([8, 2, 1])
+    observations = Observations(random.normal([8, 2, 1]))
   }
 
   private func decisions(
@@ -21,7 +22,8 @@ struct ExplorationTests {
     var exploration = DiffusionPolicy.Exploration()
     change(&exploration)
     let policy = try DiffusionPolicy(
-      configuration, exploration: exploration, observationSize: 1, actionSize: 1,
+      configuration, exploration: exploration,
+      layout: ObservationLayout(stepCount: 2, stateSize: 1), actionSize: 1,
       transitionCount: 1, random: RandomStream(seed: 5))
     return policy.decide(on: observations, mode: mode, streams: streams)
   }
@@ -47,7 +49,8 @@ struct ExplorationTests {
   /// What is executed keeps to the limit, what is scored is the draw.
   @Test func gaussianActionsKeepToTheirLimit() throws {
     let policy = try GaussianPolicy(
-      TargetTraining.policy { $0.network.kind = .gaussian }, observationSize: 1, actionSize: 1,
+      TargetTraining.policy { $0.network.kind = .gaussian },
+      layout: ObservationLayout(stepCount: 2, stateSize: 1), actionSize: 1,
       actionLimit: 0.01, random: RandomStream(seed: 5))
     let decisions = policy.decide(on: observations, mode: .exploring, streams: streams)
     let draws = decisions.states.slice(1..<2, along: 1).elements

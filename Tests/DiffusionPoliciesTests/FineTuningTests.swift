@@ -29,10 +29,10 @@ import TestSupport
     let network: any Module =
       policy.network.kind == .gaussian
       ? try policy.network.makeGaussian(
-        actionSize: 1, horizonSteps: 4, observationSize: 1, observationSteps: 2,
+        actionSize: 1, horizonSteps: 4, conditionSize: 2,
         random: &random)
       : try policy.network.makeDenoiser(
-        actionSize: 1, horizonSteps: 4, observationSize: 1, observationSteps: 2,
+        actionSize: 1, horizonSteps: 4, conditionSize: 2,
         random: &random)
     return PolicyCheckpoint(
       configuration: policy, normalization: normalization,
@@ -137,7 +137,7 @@ import TestSupport
   /// Who plays a policy with the noise of its training need not know what that was.
   @Test func policiesKeepTheNoiseOfTheirTraining() throws {
     var random = RandomStream(seed: 2)
-    let observation = random.uniform([1, 2, 1])
+    let observation = Observations(random.uniform([1, 2, 1]))
     func chunk(minStd: Float) throws -> [Float] {
       let training = try make(
         nil, tuning { $0.exploration.minSamplingStd = minStd })
@@ -221,7 +221,8 @@ import TestSupport
         checkpoint.configuration, normalization: checkpoint.normalization,
         registry: TargetEnvironment.registry), count: 6, seed: 3)
     let policy = try DiffusionPolicy(
-      checkpoint.configuration, observationSize: 1, actionSize: 1, transitionCount: 3,
+      checkpoint.configuration, layout: ObservationLayout(stepCount: 2, stateSize: 1),
+      actionSize: 1, transitionCount: 3,
       random: RandomStream(seed: 5))
     var starts: Set<[Float]> = []
     for iteration in 0..<3 {
@@ -230,7 +231,7 @@ import TestSupport
       let rollout = try collector.collect(
         policy, rolloutSteps: 1, iteration: iteration, &metrics)
       #expect(rollout.isFirst.allSatisfy { $0 })
-      #expect(starts.insert(rollout.observations.elements).inserted)
+      #expect(starts.insert(rollout.observations.state.elements).inserted)
     }
   }
 
@@ -243,10 +244,11 @@ import TestSupport
       var exploration = DiffusionPolicy.Exploration()
       exploration.usesWholeChunkLogProb = whole
       let policy = try DiffusionPolicy(
-        configuration, exploration: exploration, observationSize: 1, actionSize: 1,
+        configuration, exploration: exploration,
+        layout: ObservationLayout(stepCount: 2, stateSize: 1), actionSize: 1,
         transitionCount: 3, random: RandomStream(seed: 5))
       var random = RandomStream(seed: 6)
-      let observations = random.normal([4, 2, 1])
+      let observations = Observations(random.normal([4, 2, 1]))
       return policy.decide(
         on: observations, mode: .exploring, streams: (0..<4).map { RandomStream(seed: $0) }
       ).logProbabilities.elements

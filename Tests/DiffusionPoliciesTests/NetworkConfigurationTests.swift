@@ -44,7 +44,7 @@ import Testing
     change(&configuration)
     let error = #expect(throws: ConfigurationError.self) {
       try configuration.makeDenoiser(
-        actionSize: 2, horizonSteps: 4, observationSize: 3, observationSteps: 1,
+        actionSize: 2, horizonSteps: 4, conditionSize: 3,
         random: &random)
     }
     #expect(error?.key == field)

@@ -51,25 +51,25 @@ import Testing
     print("\(name): greatest relative error \(worst)")
   }
 
-  /// Also compares the network bound to its observations, and in shards.
+  /// Also compares the network bound to its condition, and in shards.
   private func checkDenoiser(
     _ name: String, _ network: any ChunkDenoiser, relative: Float = 1e-5
   ) throws {
     let times = Broadcast.perRow(try goldens["\(name)/input.times"].elements)
     try check(
       name, network, inputs: ["chunks", "observations"], outputs: ["output"], relative: relative
-    ) { [network($0[0], timeSteps: times, observations: $0[1])] }
+    ) { [network($0[0], timeSteps: times, condition: $0[1].flattened(from: 1))] }
     let chunks = try goldens["\(name)/input.chunks"]
-    let observations = try goldens["\(name)/input.observations"]
+    let condition = try goldens["\(name)/input.observations"].flattened(from: 1)
     let (output, shared) = (try goldens["\(name)/output"], try goldens["\(name)/shared-output"])
     for known in [[], [19, 7, 0], [5]] as [[Float]] {
-      let bound = network.bound(to: observations, times: known)
+      let bound = network.bound(to: condition, times: known)
       expectClose(bound(chunks, times), output, relative: relative, "\(name) bound, mixed times")
       expectClose(
         bound(chunks, .shared(7)), shared, relative: relative, "\(name) bound to \(known)")
     }
     expectClose(
-      network(chunks, timeSteps: .shared(7), observations: observations), shared,
+      network(chunks, timeSteps: .shared(7), condition: condition), shared,
       relative: relative, "\(name), one time")
     try checkShards(name, network, relative: relative)
   }
@@ -80,12 +80,12 @@ import Testing
   ) throws {
     let times = try goldens["\(name)/input.times"].elements
     let chunks = try goldens["\(name)/input.chunks"]
-    let observations = try goldens["\(name)/input.observations"]
+    let condition = try goldens["\(name)/input.observations"].flattened(from: 1)
     let upstream = try goldens["\(name)/upstream"]
     let step = shardedValueAndGradients(count: times.count, shardSize: 2) { range in
       let output = network(
         chunks.slice(range), timeSteps: .perRow(Array(times[range])),
-        observations: observations.slice(range))
+        condition: condition.slice(range))
       return ShardResult(loss: (output * upstream.slice(range)).sum())
     }
     for (key, parameter) in network.parameters {
@@ -100,7 +100,7 @@ import Testing
       var configuration = NetworkConfiguration()
       change(&configuration)
       return try configuration.makeDenoiser(
-        actionSize: 2, horizonSteps: 4, observationSize: 3, observationSteps: 2,
+        actionSize: 2, horizonSteps: 4, conditionSize: 6,
         random: &random)
     }
     try checkDenoiser("mlp-residual", network { $0.hiddenSizes = [8, 8, 8] })
@@ -144,7 +144,7 @@ import Testing
       configuration.timeEmbeddingSize = 8
       change(&configuration)
       return try configuration.makeDenoiser(
-        actionSize: 2, horizonSteps: horizonSteps, observationSize: 3, observationSteps: 2,
+        actionSize: 2, horizonSteps: horizonSteps, conditionSize: 6,
         random: &random)
     }
     try checkDenoiser(
@@ -187,10 +187,10 @@ import Testing
       configuration.kind = .gaussian
       change(&configuration)
       let network = try configuration.makeGaussian(
-        actionSize: 2, horizonSteps: 4, observationSize: 3, observationSteps: 2,
+        actionSize: 2, horizonSteps: 4, conditionSize: 6,
         random: &random)
       try self.check(name, network, inputs: ["observations"], outputs: outputs) { inputs in
-        let distribution = network(inputs[0])
+        let distribution = network(inputs[0].flattened(from: 1))
         return [distribution.mean, distribution.standardDeviation ?? Tensor(0)]
       }
     }
@@ -220,8 +220,8 @@ import Testing
     var fixed = NetworkConfiguration()
     fixed.kind = .gaussian
     let network = try fixed.makeGaussian(
-      actionSize: 2, horizonSteps: 4, observationSize: 3, observationSteps: 2, random: &random)
-    let std = network(.zeros([5, 2, 3])).standardDeviation
+      actionSize: 2, horizonSteps: 4, conditionSize: 6, random: &random)
+    let std = network(.zeros([5, 6])).standardDeviation
     expectClose(
       std?.broadcast(to: [5, 4, 2]), try goldens["gaussian-fixed/fixed-deviation"],
       "fixed standard deviation")
@@ -232,9 +232,9 @@ import Testing
       var configuration = CriticConfiguration()
       change(&configuration)
       let critic = try configuration.makeCritic(
-        observationSize: 3, observationSteps: 2, random: &random)
+        conditionSize: 6, random: &random)
       try self.check(name, critic, inputs: ["observations"], outputs: ["output"]) {
-        [critic($0[0])]
+        [critic($0[0].flattened(from: 1))]
       }
     }
     try check("critic") { $0.hiddenSizes = [16, 16, 16] }

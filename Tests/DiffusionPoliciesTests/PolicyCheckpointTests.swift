@@ -15,7 +15,7 @@ import Testing
     policy.denoising.stepCount = 4
     var random = RandomStream(seed: 5)
     let network = try policy.network.makeDenoiser(
-      actionSize: 2, horizonSteps: 4, observationSize: 5, observationSteps: 1,
+      actionSize: 2, horizonSteps: 4, conditionSize: 5,
       random: &random)
     return PolicyCheckpoint(
       configuration: policy,
@@ -119,7 +119,7 @@ import Testing
   /// Going on with another K' must not change what the policy does before it learns.
   @Test func anotherFineTuningStartsWhereTheFirstEnded() throws {
     var random = RandomStream(seed: 2)
-    let observation = random.uniform([1, 1, 5])
+    let observation = Observations(random.uniform([1, 1, 5]))
     func chunk(_ policy: any LikelihoodPolicy) -> [Float] {
       policy.decide(on: observation, mode: .evaluating, streams: [RandomStream(seed: 3)])
         .chunks.elements
@@ -144,7 +144,7 @@ import Testing
     #expect(small.weights.keys.contains { $0.hasPrefix("actor.") } == (fineTunedSteps < 4))
     #expect(small.weights.keys.contains { $0.hasPrefix("actor_ft.") })
     var random = RandomStream(seed: 2)
-    let observation = random.uniform([1, 1, 5])
+    let observation = Observations(random.uniform([1, 1, 5]))
     func chunk(_ weights: [String: Tensor]) throws -> [Float] {
       try PolicyCheckpoint(path: "small", weights: weights, metadata: checkpoint.metadata())
         .makePolicy().decide(
@@ -164,7 +164,7 @@ import Testing
     checkpoint.configuration.denoising.sampler = .ddim
     checkpoint.configuration.denoising.ddimStepCount = 4
     var random = RandomStream(seed: 2)
-    let observation = random.uniform([1, 1, 5])
+    let observation = Observations(random.uniform([1, 1, 5]))
     func chunk(eta: Float, seed: UInt64) throws -> [Float] {
       checkpoint.configuration.denoising.ddimEta = eta
       return try checkpoint.makePolicy().decide(

@@ -26,7 +26,7 @@ struct PolicyEvaluationTests {
     var starts: Set<[Float]> = []
     for episode in 0..<4 {
       let slot = try EnvironmentWorker(try environment.make(), episode: episode, seed: 9)
-      starts.insert(slot.observation.elements)
+      starts.insert(try slot.observations.state.elements)
     }
     #expect(starts.count == 4)
     let slot = try EnvironmentWorker(try environment.make(), episode: 0, seed: 9)

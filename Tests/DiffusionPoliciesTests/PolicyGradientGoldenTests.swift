@@ -19,7 +19,7 @@ import Testing
     configuration.hiddenSizes = [16, 16, 16]
     configuration.timeEmbeddingSize = 8
     return try configuration.makeDenoiser(
-      actionSize: 2, horizonSteps: 4, observationSize: 5, observationSteps: 2, random: &random)
+      actionSize: 2, horizonSteps: 4, conditionSize: 10, random: &random)
   }
 
   private func load(_ module: any Module, _ group: String, _ role: String) throws {
@@ -75,6 +75,7 @@ import Testing
     let batch = RecordedTransitions(
       stackedStates: chains, firstIndex: process.transitionCount - stepCount, transitions: pairs)
     let observations = try goldens["\(group)/observations"].gather(batch.sampleRows)
+      .flattened(from: 1)
     let old = try goldens["\(group)/old-log-probabilities"]
       .reshaped(to: [-1, 4, 2]).gather(Array(pairs))
     let advantages = try goldens["\(group)/advantages"].gather(batch.sampleRows).elements
@@ -85,7 +86,7 @@ import Testing
     var parts: [Tensor] = []
     let (loss, gradients) = valueAndGradients {
       let new = process.logProbabilities(of: batch) {
-        actor($0, timeSteps: $1, observations: observations)
+        actor($0, timeSteps: $1, condition: observations)
       }
       let policy = policyLoss(
         new: new.meanOfExecutedLogProbabilities(actionSteps: 3),
@@ -135,10 +136,10 @@ import Testing
     configuration.maxStd = 0.2
     let (group, variant) = ("gaussian-learned", "gaussian-learned/default")
     let network = try configuration.makeGaussian(
-      actionSize: 2, horizonSteps: 4, observationSize: 5, observationSteps: 2, random: &random)
+      actionSize: 2, horizonSteps: 4, conditionSize: 10, random: &random)
     try load(network, group, "before.actor_ft")
     let rows = Array(try goldens.integers("\(group)/minibatches").prefix(16))
-    let observations = try goldens["\(group)/observations"].gather(rows)
+    let observations = try goldens["\(group)/observations"].gather(rows).flattened(from: 1)
     let actions = try goldens["\(group)/actions"].gather(rows)
     // Averaged first and clamped then, the other way round than in the diffusion loss.
     let old = try goldens["\(group)/old-log-probabilities"].gather(rows).clamped(to: -5, 2)
@@ -171,7 +172,8 @@ import Testing
       let noisy = schedule.noisySample(actions[step], noise: noises[step], at: timeSteps)
       let (loss, gradients) = valueAndGradients {
         let prediction = network(
-          noisy, timeSteps: timeSteps.map { Float($0) }, observations: observations[step])
+          noisy, timeSteps: timeSteps.map { Float($0) },
+          condition: observations[step].flattened(from: 1))
         return (prediction - noises[step]).squared().mean()
       }
       expectClose(loss, Tensor(expected[step]), "loss of step \(step)")

@@ -25,7 +25,7 @@ import Testing
     let imported = try checkpoint.network(for: part, completing: configuration)
     #expect(imported.conditionSize == 10 && imported.chunkSize ?? 8 == 8)
     let network = try imported.configuration.makeDenoiser(
-      actionSize: 2, horizonSteps: 4, observationSize: 5, observationSteps: 2, random: &random)
+      actionSize: 2, horizonSteps: 4, conditionSize: 10, random: &random)
     try checkpoint.load(part, average: average, into: network)
     return network
   }
@@ -61,7 +61,7 @@ import Testing
   @Test mutating func pretrained() throws {
     let checkpoint = try checkpoint("pretrained.pt")
     #expect(checkpoint.hasEMA && checkpoint.step == 3000 && checkpoint.parts == [.pretrained])
-    let observations = try goldens["observations"]
+    let observations = try goldens["observations"].flattened(from: 1)
     let process = ddpm(.atLeastUntilLast(1e-3))
     for (name, average) in [("model", false), ("ema", true), ("ema", nil)] {
       let network = try denoiser(checkpoint, .pretrained, average: average)
@@ -81,7 +81,9 @@ import Testing
     try check(
       "unet-ddim", ddim(.fixed(0)),
       StagedDenoiser(
-        network.bound(to: try goldens["observations"], times: ddim(.fixed(0)).sampler.timeSteps)))
+        network.bound(
+          to: try goldens["observations"].flattened(from: 1),
+          times: ddim(.fixed(0)).sampler.timeSteps)))
     #expect(try checkpoint.network(for: .pretrained).actionSize == 2)
   }
 
@@ -89,7 +91,7 @@ import Testing
     let checkpoint = try checkpoint("finetuned.pt")
     #expect(!checkpoint.hasEMA && checkpoint.step == 200)
     #expect(checkpoint.parts == [.pretrained, .fineTuned, .critic])
-    let observations = try goldens["observations"]
+    let observations = try goldens["observations"].flattened(from: 1)
     let times = ddpm(.own).sampler.timeSteps
     let networks = StagedDenoiser(
       frozen: try denoiser(checkpoint, .pretrained).bound(to: observations, times: times),
@@ -100,14 +102,14 @@ import Testing
     let (configuration, conditionSize) = try checkpoint.critic()
     #expect(conditionSize == 10 && configuration.hiddenSizes == [16, 16, 16])
     let critic = try configuration.makeCritic(
-      observationSize: 5, observationSteps: 2, random: &random)
+      conditionSize: 10, random: &random)
     try checkpoint.load(.critic, into: critic)
     expectClose(critic(observations), try goldens["finetuned/values"], "values")
   }
 
   @Test mutating func fineTunedWithLearnedEta() throws {
     let checkpoint = try checkpoint("finetuned-ddim.pt")
-    let observations = try goldens["observations"]
+    let observations = try goldens["observations"].flattened(from: 1)
     let times = ddim(.fixed(0)).sampler.timeSteps
     let networks = StagedDenoiser(
       frozen: try denoiser(checkpoint, .pretrained).bound(to: observations, times: times),
@@ -128,10 +130,10 @@ import Testing
       #expect(imported.configuration.stdKind == .learned && imported.actionSize == 2)
       #expect(abs(imported.configuration.minStd - 0.01) < 1e-6)
       let network = try imported.configuration.makeGaussian(
-        actionSize: 2, horizonSteps: 4, observationSize: 5, observationSteps: 2,
+        actionSize: 2, horizonSteps: 4, conditionSize: 10,
         random: &random)
       try checkpoint.load(part, into: network)
-      let distribution = network(try goldens["observations"])
+      let distribution = network(try goldens["observations"].flattened(from: 1))
       expectClose(distribution.mean, try goldens["gaussian-\(name)/mean"], "mean of \(name)")
       expectClose(
         distribution.standardDeviation?.broadcast(to: [5, 4, 2]),

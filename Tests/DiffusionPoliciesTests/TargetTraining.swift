@@ -33,10 +33,10 @@ enum TargetTraining {
     let network: any Module =
       policy.network.kind == .gaussian
       ? try policy.network.makeGaussian(
-        actionSize: 1, horizonSteps: 4, observationSize: 1, observationSteps: 2,
+        actionSize: 1, horizonSteps: 4, conditionSize: 2,
         random: &random)
       : try policy.network.makeDenoiser(
-        actionSize: 1, horizonSteps: 4, observationSize: 1, observationSteps: 2,
+        actionSize: 1, horizonSteps: 4, conditionSize: 2,
         random: &random)
     return PolicyCheckpoint(
       configuration: policy, normalization: normalization,

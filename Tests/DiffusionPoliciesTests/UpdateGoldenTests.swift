@@ -1,3 +1,4 @@
+import Environments
 import Foundation
 import NeuralNetworks
 import ReinforcementLearning
@@ -9,6 +10,7 @@ import Testing
 
 /// Twenty updates of policy, critic and eta as fine-tuning makes them, against the reference's.
 @Suite struct UpdateGoldenTests {
+  private let layout = ObservationLayout(stepCount: 2, stateSize: 5)
   private let goldens: GoldenTensors
 
   init() throws { goldens = try GoldenTensors("DiffusionPolicies/dppo-update.safetensors") }
@@ -97,9 +99,9 @@ import Testing
     let policy: any LikelihoodPolicy =
       configuration.network.kind == .gaussian
       ? try GaussianPolicy(
-        configuration, observationSize: 5, actionSize: 2, random: random)
+        configuration, layout: layout, actionSize: 2, random: random)
       : try DiffusionPolicy(
-        configuration, exploration: tuning.exploration, observationSize: 5, actionSize: 2,
+        configuration, exploration: tuning.exploration, layout: layout, actionSize: 2,
         transitionCount: tuning.fineTunedSteps, random: random)
     var weights: [String: Tensor] = [:]
     for role in ["actor", "actor_ft", "eta"] {
@@ -115,8 +117,8 @@ import Testing
   private func rollout(
     _ group: String
   ) throws -> (Rollout, AdvantageEstimates) {
-    let observations = try goldens["\(group)/observations"]
-    let count = observations.shape[0]
+    let observations = Observations(try goldens["\(group)/observations"])
+    let count = observations.count
     let isGaussian = group.hasPrefix("gaussian")
     let states: Tensor
     let logProbabilities: Tensor
@@ -153,7 +155,9 @@ import Testing
   ) throws {
     let (group, name) = (variant.group, "\(variant.group)/\(variant.name)")
     var random = RandomStream(seed: 2)
-    let critic = Critic(conditionSize: 10, hiddenSizes: [16, 16, 16], random: &random)
+    let critic = ObservingCritic(
+      FlatteningEncoder(layout),
+      Critic(conditionSize: 10, hiddenSizes: [16, 16, 16], random: &random))
     try critic.parameters.load(try goldens.tensors(of: group, role: "before.critic"))
     let (rollout, estimates) = try rollout(group)
     let loss = DPPOLoss(

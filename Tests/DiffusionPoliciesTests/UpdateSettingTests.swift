@@ -1,3 +1,4 @@
+import Environments
 import Diffusion
 import NeuralNetworks
 import ReinforcementLearning
@@ -45,13 +46,14 @@ struct UpdateSettingTests {
     configuration.gaeLambda = 0.5
     change(&configuration)
     var random = RandomStream(seed: 1)
-    let critic = try configuration.critic.makeCritic(
-      observationSize: 1, observationSteps: 2, random: &random)
+    let critic = try TargetTraining.policy().makeCritic(
+      configuration.critic, ObservationLayout(stepCount: 2, stateSize: 1), random: &random)
     for (_, parameter) in critic.parameters { parameter.value = .zeros(parameter.value.shape) }
     let rollout = Rollout(
-      observations: .zeros([2, 2, 1]), states: .zeros([2, 4, 4, 1]),
+      observations: Observations(.zeros([2, 2, 1])), states: .zeros([2, 4, 4, 1]),
       logProbabilities: Array(repeating: 0, count: 6), rewards: [1, 2],
-      finalObservations: .zeros([1, 2, 1]), finalRows: [nil, 0], isTerminated: [false, true],
+      finalObservations: Observations(.zeros([1, 2, 1])), finalRows: [nil, 0],
+      isTerminated: [false, true],
       isFinished: [false, true], isFirst: [true, true], environmentCount: 1)
     let estimates = AdvantageEstimates(
       rollout, critic: critic, configuration: configuration, scaler: &scaler)

@@ -78,7 +78,7 @@ private final class ProgramLine: ReplayedEnvironment {
     func play(_ vector: any VectorEnvironment, _ steps: Range<Int>) throws -> [[Float]] {
       try steps.map { step in
         try vector.step(Tensor([Float(step % 7), 1, -3]).reshaped(to: [3, 1]))
-        return Array(vector.observations) + vector.outcomes.map(\.reward)
+        return vector.observations.state.elements + vector.outcomes.map(\.reward)
       }
     }
     let first = try vector()

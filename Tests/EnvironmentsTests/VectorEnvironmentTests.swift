@@ -1,7 +1,17 @@
+import Media
 import Tensors
 import Testing
 
 @testable import Environments
+
+extension VectorEnvironment {
+  /// The states that the next actions are chosen from, row by row.
+  fileprivate var seen: [Float] { observations.state.elements }
+  /// The states that the last actions led to, row by row.
+  fileprivate var reached: [Float] {
+    finalObservations(of: Array(0..<count)).state.elements
+  }
+}
 
 @Suite(.serialized) struct VectorEnvironmentTests {
   @Test(arguments: ["hopper", "push-t"])
@@ -46,14 +56,14 @@ import Testing
       try EnvironmentRegistry.standard.make(name)
     }
     var result = Result()
-    result.observations.append(vector.observations.map(\.bitPattern))
+    result.observations.append(vector.seen.map(\.bitPattern))
     for step in 0..<stepCount {
       // Each environment's actions depend on its index alone.
       let actions = (0..<count).flatMap {
         RandomActions(space: vector.actionSpace, seed: UInt64(firstNumber + $0))[step]
       }
       try vector.step(Tensor(shape: [count] + vector.actionSpace.shape, elements: actions))
-      result.observations.append(vector.observations.map(\.bitPattern))
+      result.observations.append(vector.seen.map(\.bitPattern))
       result.finished += vector.finishedEpisodes
     }
     return result
@@ -63,16 +73,16 @@ import Testing
     let vector = try LocalVectorEnvironment(count: 2, seed: 0) {
       ActionChunks(TimeLimit(CountingEnvironment(lastStep: 5), stepLimit: 4), count: 3)
     }
-    #expect(vector.finalObservations.elementsEqual(vector.observations))
-    let starts = Array(vector.observations)
+    #expect(vector.reached == vector.seen)
+    let starts = vector.seen
     #expect(starts[0] == 0 && starts[1] != starts[3])
     try vector.step(Tensor(repeating: 1, shape: [2, 3, 1]))
     #expect(vector.outcomes.allSatisfy { $0 == StepOutcome(reward: 3) })
-    #expect(Array(vector.observations) == [3, 1, 3, 1] && vector.finishedEpisodes.isEmpty)
+    #expect(vector.seen == [3, 1, 3, 1] && vector.finishedEpisodes.isEmpty)
     try vector.step(Tensor(repeating: 2, shape: [2, 3, 1]))
     #expect(vector.outcomes.allSatisfy { $0 == StepOutcome(reward: 2, isTruncated: true) })
-    #expect(Array(vector.finalObservations) == [4, 2, 4, 2])
-    #expect(vector.observations[0] == 0 && vector.observations[1] != starts[1])
+    #expect(vector.reached == [4, 2, 4, 2])
+    #expect(vector.seen[0] == 0 && vector.seen[1] != starts[1])
     #expect(vector.finishedEpisodes.map(\.environment) == [0, 1])
     #expect(vector.finishedEpisodes.map(\.episode) == [0, 0])
     #expect(vector.finishedEpisodes[0].statistics.totalReward == 5)
@@ -84,18 +94,18 @@ import Testing
     let vector = try LocalVectorEnvironment(count: 8, seed: 0) {
       try EnvironmentRegistry.standard.make("push-t")
     }
-    var seen = Set([Array(vector.observations)])
+    var seen = Set([vector.seen])
     for _ in 0..<3 {
       try vector.startNextEpisodes()
-      #expect(seen.insert(Array(vector.observations)).inserted)
-      #expect(vector.finalObservations.elementsEqual(vector.observations))
+      #expect(seen.insert(vector.seen).inserted)
+      #expect(vector.reached == vector.seen)
     }
     // The same as those that come by themselves.
     let other = try LocalVectorEnvironment(count: 8, seed: 0) {
       TimeLimit(try EnvironmentRegistry.standard.make("push-t"), stepLimit: 1)
     }
     for _ in 0..<3 { try other.step(Tensor(repeating: 256, shape: [8, 2])) }
-    #expect(other.observations.elementsEqual(vector.observations))
+    #expect(other.seen == vector.seen)
   }
 
   @Test func aSavedVectorGoesOnBitByBit() throws {
@@ -111,7 +121,7 @@ import Testing
           RandomActions(space: vector.actionSpace, seed: UInt64($0))[step]
         }
         try vector.step(Tensor(shape: [4, 4, 6], elements: actions))
-        return vector.observations.map(\.bitPattern) + vector.outcomes.map(\.reward.bitPattern)
+        return vector.seen.map(\.bitPattern) + vector.outcomes.map(\.reward.bitPattern)
           + vector.finishedEpisodes.map { UInt32($0.statistics.stepCount) }
       }
     }
@@ -124,7 +134,7 @@ import Testing
     #expect(try play(resumed, 15..<40) == first)
     let other = try make(seed: 6)
     #expect(throws: EnvironmentError.self) { try other.restore(saved) }
-    #expect(vector.observationTensor.shape == [4, 2, 17])
+    #expect(vector.observations.state.shape == [4, 2, 17])
   }
 
   @Test func brokenNumbersNeverReachTheObservations() throws {
@@ -135,8 +145,8 @@ import Testing
     }
     for step in 0..<6 {
       try vector.step(Tensor(repeating: Float(step), shape: [3, 1]))
-      #expect(vector.observations.allSatisfy { $0.isFinite })
-      #expect(vector.finalObservations.allSatisfy { $0.isFinite })
+      #expect(vector.seen.allSatisfy { $0.isFinite })
+      #expect(vector.reached.allSatisfy { $0.isFinite })
       #expect(
         vector.outcomes.allSatisfy { $0.reward.isFinite && $0.isTerminated == (step % 2 == 1) })
     }
@@ -174,5 +184,70 @@ import Testing
     #expect(
       "\(try #require(error))" == "environment mortal failed while it was to step: number 2 is dead"
     )
+  }
+
+  /// A camera on a line: one bright pixel at the point's place.
+  private final class Filmed: EnvironmentWrapper {
+    let base: any Environment = LineEnvironment()
+    let cameras = [Camera(name: "above", width: 16, height: 2, channelCount: 1)]
+
+    func observeImages() throws -> [[Image]] {
+      let column = min(max(Int(8 * (1 + observation[0])), 0), 15)
+      return [
+        [
+          Image(width: 16, height: 2, channelCount: 1) { samples in
+            samples.update(repeating: 0)
+            samples[column] = 255
+          }
+        ]
+      ]
+    }
+  }
+
+  @Test func imagesBelongToTheirObservations() throws {
+    let report = try EnvironmentChecker { Filmed() }.run()
+    #expect(report.problems.isEmpty, "\(report.problems)")
+
+    func make() throws -> LocalVectorEnvironment {
+      try LocalVectorEnvironment(count: 3, seed: 1) {
+        ActionChunks(
+          ObservationHistory(
+            NormalizedEnvironment(Filmed(), observations: nil, actions: nil), count: 2),
+          count: 3)
+      }
+    }
+    func check(_ observations: Observations) throws {
+      let images = try #require(observations.images["above"])
+      #expect(observations.state.shape == [3, 2, 2] && images.shape == [3, 2, 2, 16, 1])
+      let pixels = images.scaled()
+      #expect(pixels.shape == images.shape)
+      for row in 0..<3 {
+        for step in 0..<2 {
+          let place = observations.state[row][step][0].scalar
+          let bright = pixels[row][step].elements.firstIndex(of: 1)
+          #expect(bright == min(max(Int(8 * (1 + place)), 0), 15))
+        }
+      }
+    }
+    let vector = try make()
+    try check(vector.observations)
+    let actions = Tensor((0..<9).map { Float($0 % 3) - 1 }).reshaped(to: [3, 3, 1])
+    for _ in 0..<6 {
+      try vector.step(actions)
+      try check(vector.observations)
+      try check(vector.finalObservations(of: [0, 1, 2]))
+    }
+    let saved = try vector.savedState()
+    try vector.step(actions)
+    let resumed = try make()
+    try resumed.restore(saved)
+    try check(resumed.observations)
+    try resumed.step(actions)
+    let (first, second) = (vector.observations, resumed.observations)
+    #expect(first.images["above"]?.scaled().elements == second.images["above"]?.scaled().elements)
+    let joined = Observations.concatenated([first, second]).gather([5, 0])
+    #expect(
+      joined.images["above"]?.scaled().elements.prefix(64)
+        == first.slice(2..<3).images["above"]?.scaled().elements.prefix(64))
   }
 }

@@ -19,7 +19,7 @@ enum DPPOHopper {
           maximum: [1.7, 0.2, 0.1, 0.1, 0.8, 4, 3, 4, 8, 8, 8]),
         actions: MinMaxNormalization(minimum: [-1, -1, -1], maximum: [1, 1, 1])),
       weights: try DiffusionPolicy(
-        policy, observationSize: 11, actionSize: 3,
+        policy, layout: ObservationLayout(stepCount: 1, stateSize: 11), actionSize: 3,
         random: RandomStream(seed: seed, purpose: "weights")
       ).weights)
   }
@@ -39,7 +39,7 @@ extension BenchmarkCase {
             fineTuning: DPPOHopper.configuration.fineTunedSteps)
         else { preconditionFailure("DPPO's numbers make no policy") }
         return { random in
-          let observations = random.normal([40, 1, 11])
+          let observations = Observations(random.normal([40, 1, 11]))
           let streams = (0..<40).map { random.split($0) }
           return {
             let decisions = policy.decideInParallel(

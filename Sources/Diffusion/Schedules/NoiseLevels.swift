@@ -82,7 +82,7 @@ extension NoiseLevels {
   }
 
   /// The maximum level where the first time step is the noisiest of all; otherwise the standard
-  /// standard deviation of y at that level.
+  /// deviation of y at that level.
   func initialNoiseScale(_ spacing: TimeStepSpacing) -> Float {
     let maximum = sigmas.max() ?? 1
     switch spacing {

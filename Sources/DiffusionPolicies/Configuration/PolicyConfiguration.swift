@@ -1,4 +1,5 @@
 import Configuration
+import Tensors
 
 /// What a policy acts in, sees, gives and is made of; kept in its checkpoints.
 public struct PolicyConfiguration: Settings {
@@ -10,6 +11,8 @@ public struct PolicyConfiguration: Settings {
   @Setting(1...1000) public var horizonSteps = 4
   /// Ta: the actions of them that are executed before the next decision.
   @Setting(1...1000) public var actionSteps = 4
+  /// What reads the observations for the network: `flatten` for the states one after another.
+  public var encoder = "flatten"
   /// The network.
   public var network = NetworkConfiguration()
   /// How chunks are denoised; without meaning for a Gaussian policy.
@@ -26,6 +29,50 @@ public struct PolicyConfiguration: Settings {
     try ConfigurationError.within("network") {
       try network.check(horizonSteps: horizonSteps)
     }
+  }
+}
+
+extension PolicyConfiguration {
+  /// A diffusion policy's network behind its encoder.
+  ///
+  /// - Throws: `ConfigurationError` if the configuration cannot make one.
+  public func makeDenoiser(
+    _ layout: ObservationLayout, actionSize: Int,
+    encoders: ObservationEncoderRegistry = .standard, random: inout RandomStream
+  ) throws -> ObservingDenoiser {
+    let encoder = try encoders.make(encoder, layout, random: &random)
+    return ObservingDenoiser(
+      encoder,
+      try network.makeDenoiser(
+        actionSize: actionSize, horizonSteps: horizonSteps,
+        conditionSize: encoder.encodingSize, random: &random))
+  }
+
+  /// A Gaussian policy's network behind its encoder.
+  ///
+  /// - Throws: `ConfigurationError` if the configuration cannot make one.
+  public func makeGaussian(
+    _ layout: ObservationLayout, actionSize: Int,
+    encoders: ObservationEncoderRegistry = .standard, random: inout RandomStream
+  ) throws -> ObservingGaussian {
+    let encoder = try encoders.make(encoder, layout, random: &random)
+    return ObservingGaussian(
+      encoder,
+      try network.makeGaussian(
+        actionSize: actionSize, horizonSteps: horizonSteps,
+        conditionSize: encoder.encodingSize, random: &random))
+  }
+
+  /// A critic behind an encoder of the same kind.
+  ///
+  /// - Throws: `ConfigurationError` if the configurations cannot make one.
+  public func makeCritic(
+    _ critic: CriticConfiguration, _ layout: ObservationLayout,
+    encoders: ObservationEncoderRegistry = .standard, random: inout RandomStream
+  ) throws -> ObservingCritic {
+    let encoder = try encoders.make(encoder, layout, random: &random)
+    return ObservingCritic(
+      encoder, try critic.makeCritic(conditionSize: encoder.encodingSize, random: &random))
   }
 }
 

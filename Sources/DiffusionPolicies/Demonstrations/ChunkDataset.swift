@@ -1,3 +1,4 @@
+import Environments
 import Tensors
 
 /// How far chunks may reach beyond their episode; what lies there repeats the nearest step.
@@ -130,7 +131,8 @@ public struct ChunkDataset: Sendable {
       }
     }
     return ChunkBatch(
-      observations: gather(states, starts: stateStarts, length: historyLength, width: stateSize),
+      observations: Observations(
+        gather(states, starts: stateStarts, length: historyLength, width: stateSize)),
       chunks: gather(actions, starts: actionStarts, length: chunkLength, width: actionSize))
   }
 
@@ -179,8 +181,8 @@ public struct ChunkDataset: Sendable {
 
 /// Chunks to learn from.
 public struct ChunkBatch: Sendable {
-  /// `[B, To, Do]`, the present one last.
-  public let observations: Tensor
+  /// The latest ones of each chunk, `B` rows.
+  public let observations: Observations
   /// `[B, Tp, Da]`
   public let chunks: Tensor
 }

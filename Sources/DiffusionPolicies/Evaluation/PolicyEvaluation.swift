@@ -1,5 +1,4 @@
 import Environments
-import Foundation
 import Tensors
 
 /// Plays a policy on fixed seeds.
@@ -85,7 +84,7 @@ public struct PolicyEvaluation: Sendable {
   private func step(
     _ slots: [EnvironmentWorker], _ policy: any ActingPolicy, _ mode: ActionMode
   ) throws {
-    let observations = Tensor.stacked(slots.map(\.observation))  // [B, To, Do]
+    let observations = Observations.concatenated(try slots.map { try $0.observations })
     let decisions = policy.decideInParallel(
       on: observations, mode: mode, streams: slots.map(\.stream))
     let executed = decisions.chunks.slice(
@@ -93,5 +92,53 @@ public struct PolicyEvaluation: Sendable {
     // A single one stays on this thread, where it may be drawing.
     if slots.count == 1 { return try slots[0].step(executed[0]) }
     try WorkerPool.shared.tryForEach(slots.count) { try slots[$0].step(executed[$0]) }
+  }
+}
+
+/// A place where one episode of an evaluation is played after the other.
+///
+/// Unchecked sendable: in a step each slot is touched by one worker.
+final class EnvironmentWorker: @unchecked Sendable {
+  /// The number of the episode being played.
+  private(set) var episode: Int
+  /// Whether it has ended.
+  private(set) var isFinished = false
+  private let environment: any Environment
+  private let recorder: EpisodeRecorder?
+  private let seed: UInt64
+  private var decision = 0
+
+  init(_ environment: any Environment, episode: Int, seed: UInt64) throws {
+    self.environment = environment
+    recorder = environment.layer(EpisodeRecorder.self)
+    self.seed = seed
+    self.episode = episode
+    try start(episode: episode)
+  }
+
+  func start(episode: Int) throws {
+    self.episode = episode
+    isFinished = false
+    decision = 0
+    try environment.reset(seed: PolicyEvaluation.startSeed(ofEpisode: episode, seed: seed))
+  }
+
+  /// The noise of the next decision.
+  var stream: RandomStream {
+    RandomStream(seed: seed, purpose: "evaluation actions", index: episode).split(decision)
+  }
+
+  /// One row.
+  var observations: Observations {
+    get throws { try environment.observations(ofSteps: environment.observationSpace.shape[0]) }
+  }
+
+  /// In single steps and rewards of the inner environment.
+  var statistics: EpisodeStatistics { recorder?.statistics ?? EpisodeStatistics() }
+
+  /// Executes a chunk `[Ta, Da]`.
+  func step(_ chunk: Tensor) throws {
+    isFinished = try chunk.withUnsafeElements { try environment.step($0).isFinished }
+    decision += 1
   }
 }

@@ -9,7 +9,7 @@ import Tensors
 /// reward scaling and environments; saved and restored together.
 final class ActorCritic<Policy: LikelihoodPolicy> {
   let policy: Policy
-  let critic: Critic
+  let critic: ObservingCritic
   let collector: RolloutCollector
   var scaler: RewardScaler
   /// The checkpoint that the training started from, or goes on with.
@@ -27,9 +27,8 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
     self.configuration = configuration
     self.policy = policy
     var random = RandomStream(seed: start.seed, purpose: "critic")
-    critic = try configuration.critic.makeCritic(
-      observationSize: checkpoint.observationSize,
-      observationSteps: checkpoint.configuration.observationSteps, random: &random)
+    critic = try checkpoint.configuration.makeCritic(
+      configuration.critic, checkpoint.layout, encoders: start.encoders, random: &random)
     let known = checkpoint.weights.under("critic")
     if checkpoint.critic == configuration.critic, !known.isEmpty {
       try critic.parameters.load(known)
@@ -37,7 +36,7 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
     collector = try RolloutCollector(
       try PolicyEnvironment(
         checkpoint.configuration, normalization: checkpoint.normalization,
-        registry: start.registry),
+        cameras: checkpoint.cameras, registry: start.registry),
       count: configuration.environments, seed: start.seed,
       communicator: start.communicator)
     func optimizer(_ parameters: NamedParameters) -> Adam {

@@ -208,13 +208,13 @@ struct AdvantageEstimates {
 
 extension AdvantageEstimates {
   /// Takes the rewards into the scaler, as the reference does: they are divided by the running
-  /// standard standard deviation of returns.
+  /// standard deviation of returns.
   init(
-    _ rollout: Rollout, critic: Critic, configuration: DPPOConfiguration,
+    _ rollout: Rollout, critic: ObservingCritic, configuration: DPPOConfiguration,
     scaler: inout RewardScaler
   ) {
-    func value(_ observations: Tensor) -> [Float] {
-      shardedMap(count: observations.shape[0], shardSize: 512) {
+    func value(_ observations: Observations) -> [Float] {
+      shardedMap(count: observations.count, shardSize: 512) {
         critic(observations.slice($0))
       }.elements
     }
@@ -237,13 +237,18 @@ extension AdvantageEstimates {
   }
 }
 
+extension Observations: RowSliceable {
+  /// Rows in a range.
+  public func rows(_ range: Range<Int>) -> Observations { slice(range) }
+}
+
 /// The decisions of a minibatch, each once, for the critic.
 ///
 /// A minibatch has the same decision at several denoising steps. The critic sees no more than the
 /// observation, so that one evaluation, weighted by their number, is the same as all of them.
 struct CriticBatch: Sendable {
-  /// `[N, To, Do]`
-  var observations: Tensor
+  /// `N` of them.
+  var observations: Observations
   /// `[N]`
   var returns: Tensor
   /// Before the update, `[N]`.
@@ -271,7 +276,7 @@ struct CriticBatch: Sendable {
 /// The policy's terms and the critic's share no parameters, so each is differentiated on its own.
 struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
   let policy: Policy
-  let critic: Critic
+  let critic: ObservingCritic
   let configuration: DPPOConfiguration
   let communicator: any Communicator
 
@@ -283,7 +288,7 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
   /// minibatch, then weighted by gamma_denoise^(K' - 1 - k); the clip range widens with k.
   func batch(
     _ rollout: Rollout, advantages: [Float], _ pairs: ArraySlice<Int>
-  ) -> TransitionBatch<Tensor> {
+  ) -> TransitionBatch<Observations> {
     let count = policy.transitionCount
     let transitions = RecordedTransitions(
       stackedStates: rollout.states, firstIndex: policy.firstTransition, transitions: pairs)
@@ -305,8 +310,8 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
   ///     a cloning coefficient only.
   /// - Returns: `policyLoss`, `entropy`, `bcLoss` and the sums of `ProximalPolicyLoss.Statistics`.
   func policyGradients(
-    _ batch: TransitionBatch<Tensor>,
-    frozenStates: @Sendable (_ rows: Range<Int>, _ observations: Tensor) -> Tensor
+    _ batch: TransitionBatch<Observations>,
+    frozenStates: @Sendable (_ rows: Range<Int>, _ observations: Observations) -> Tensor
   ) throws -> (sums: NamedSums, gradients: Gradients) {
     let scale = 1 / Float(batch.count)
     let entropyCoefficient = Float(configuration.entropyCoefficient)
@@ -343,7 +348,7 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
     let range = configuration.valueClipRange
     let coefficient = Float(configuration.valueCoefficient)
     let result = try communicator.shardedValueAndGradients(
-      count: batch.observations.shape[0], shardSize: Self.shardSize, of: critic.parameters
+      count: batch.observations.count, shardSize: Self.shardSize, of: critic.parameters
     ) { rows in
       let errors = valueErrors(
         values: critic(batch.observations.slice(rows)), returns: batch.returns.slice(rows),

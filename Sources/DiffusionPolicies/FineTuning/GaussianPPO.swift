@@ -7,7 +7,7 @@ extension PolicyAlgorithm {
   /// PPO, for Gaussian policies.
   public static let ppo = PolicyAlgorithm(name: "ppo", networks: [.gaussian]) { start in
     let policy = try start.checkpoint.makeGaussianPolicy(
-      exploration: start.configuration.exploration)
+      exploration: start.configuration.exploration, encoders: start.encoders)
     return try GaussianPPO(start, policy: policy)
   }
 }

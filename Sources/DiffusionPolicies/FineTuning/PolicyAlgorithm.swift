@@ -60,6 +60,8 @@ public struct PolicyTrainingStart: Sendable {
   public var seed: UInt64
   /// Knows the environment.
   public var registry: EnvironmentRegistry
+  /// Know what reads the observations.
+  public var encoders: ObservationEncoderRegistry
   /// Shares the work among processes.
   public var communicator: any Communicator
   /// What a training with these settings had come to; nil for one that begins.
@@ -68,13 +70,15 @@ public struct PolicyTrainingStart: Sendable {
   /// The start of a training in the environments of Attune, in one process, unless told otherwise.
   public init(
     _ checkpoint: PolicyCheckpoint, configuration: DPPOConfiguration, seed: UInt64,
-    registry: EnvironmentRegistry = .standard, communicator: any Communicator = SingleProcess(),
-    state: TrainingState? = nil
+    registry: EnvironmentRegistry = .standard,
+    encoders: ObservationEncoderRegistry = .standard,
+    communicator: any Communicator = SingleProcess(), state: TrainingState? = nil
   ) {
     self.checkpoint = checkpoint
     self.configuration = configuration
     self.seed = seed
     self.registry = registry
+    self.encoders = encoders
     self.communicator = communicator
     self.state = state
   }
@@ -154,7 +158,7 @@ extension PolicyAlgorithm {
   public static let dppo = PolicyAlgorithm(name: "dppo", networks: [.mlp, .unet]) { start in
     let policy = try start.checkpoint.makeDiffusionPolicy(
       exploration: start.configuration.exploration,
-      fineTuning: start.configuration.fineTunedSteps)
+      fineTuning: start.configuration.fineTunedSteps, encoders: start.encoders)
     return try DPPO(start, policy: policy)
   }
 }

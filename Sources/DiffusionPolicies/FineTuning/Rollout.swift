@@ -5,16 +5,16 @@ import Tensors
 
 /// What `T` decisions in `B` environments brought; row t B + b is decision t of environment b.
 struct Rollout {
-  /// `[T B, To, Do]`
-  var observations: Tensor
+  /// `T B` of them.
+  var observations: Observations
   /// The states around the improved transitions, `[T B, K' + 1, Tp, Da]`.
   var states: Tensor
   /// Of each improved transition under the policy that made it, row-major `[T B, K']`.
   var logProbabilities: [Float]
   /// As the environments gave them, `[T B]`.
   var rewards: [Float]
-  /// The observations that episodes ended with, and those after the last decisions, `[E, To, Do]`.
-  var finalObservations: Tensor
+  /// The observations that episodes ended with, and those after the last decisions, `E` of them.
+  var finalObservations: Observations
   /// For each row, the row of `finalObservations` that it led to; nil where it led to row t + 1.
   var finalRows: [Int?]
   /// Whether the task itself ended.
@@ -54,6 +54,16 @@ extension Rollout {
         shape: [rolloutSteps * owned.reduce(0, +)] + tensor.shape.dropFirst(),
         elements: joined(try communicator.gatherNumbers(tensor.elements)))
     }
+    func gather(_ observations: Observations) throws -> Observations {
+      Observations(
+        try gather(observations.state),
+        images: try observations.images.inOrder { images in
+          CameraImages(
+            images.camera, stepCount: images.stepCount,
+            bytes: joined(try communicator.gatherNumbers(images.bytes.map { Float($0) }))
+              .map { UInt8($0) })
+        })
+    }
     func gather(_ flags: [Bool]) throws -> [Bool] {
       joined(try communicator.gatherNumbers(flags.map { $0 ? 1 : 0 })).map { $0 == 1 }
     }
@@ -79,19 +89,43 @@ extension Rollout {
   /// The final observations of all ranks, by decision, then by environment.
   private func gatherFinal(
     _ hasFinal: [Bool], _ owned: [Int], over communicator: any Communicator
-  ) throws -> Tensor {
-    let shape = Array(finalObservations.shape.dropFirst())
-    let size = shape.reduce(1, *)
-    let parts = try communicator.gatherNumbers(finalObservations.elements)
+  ) throws -> Observations {
     let ranks = owned.enumerated().flatMap { [Int](repeating: $0, count: $1) }
-    var next = [Int](repeating: 0, count: owned.count)
-    var elements: [Float] = []
-    for (row, hasFinal) in hasFinal.enumerated() where hasFinal {
-      let rank = ranks[row % ranks.count]
-      elements += parts[rank][next[rank]..<next[rank] + size]
-      next[rank] += size
+    func gather(_ numbers: [Float], size: Int) throws -> [Float] {
+      let parts = try communicator.gatherNumbers(numbers)
+      var next = [Int](repeating: 0, count: owned.count)
+      var result: [Float] = []
+      for (row, hasFinal) in hasFinal.enumerated() where hasFinal {
+        let rank = ranks[row % ranks.count]
+        result += parts[rank][next[rank]..<next[rank] + size]
+        next[rank] += size
+      }
+      return result
     }
-    return Tensor(shape: [elements.count / size] + shape, elements: elements)
+    let shape = Array(finalObservations.state.shape.dropFirst())
+    let state = try gather(finalObservations.state.elements, size: shape.reduce(1, *))
+    return Observations(
+      Tensor(shape: [state.count / shape.reduce(1, *)] + shape, elements: state),
+      images: try finalObservations.images.inOrder { images in
+        CameraImages(
+          images.camera, stepCount: images.stepCount,
+          bytes: try gather(
+            images.bytes.map { Float($0) }, size: images.shape.dropFirst().reduce(1, *)
+          ).map { UInt8($0) })
+      })
+  }
+}
+
+extension [String: CameraImages] {
+  /// The images of every camera, in the order of their names, in which all ranks take them.
+  fileprivate func inOrder(
+    _ transform: (CameraImages) throws -> CameraImages
+  ) rethrows -> Self {
+    var result: Self = [:]
+    for (name, images) in sorted(by: { $0.key < $1.key }) {
+      result[name] = try transform(images)
+    }
+    return result
   }
 }
 
@@ -151,15 +185,16 @@ final class RolloutCollector {
     let noise = own.map {
       RandomStream(seed: seed, purpose: "actions", index: $0).split(iteration)
     }
-    var observations: [Tensor] = []
+    var observations: [Observations] = []
     var states: [Tensor] = []
-    var finalObservations: [Tensor] = []
+    var finalObservations: [Observations] = []
     var rollout = Rollout(
-      observations: Tensor(0), states: Tensor(0), logProbabilities: [], rewards: [],
-      finalObservations: Tensor(0), finalRows: [], isTerminated: [], isFinished: [], isFirst: [],
+      observations: environments.observations, states: Tensor(0), logProbabilities: [],
+      rewards: [], finalObservations: environments.observations, finalRows: [], isTerminated: [],
+      isFinished: [], isFirst: [],
       environmentCount: own.count)
     for decision in 0..<rolloutSteps {
-      let observed = environments.observationTensor  // [B, To, Do]
+      let observed = environments.observations
       let decisions = metrics.measure("sample") {
         policy.decideInParallel(
           on: observed, mode: .exploring, streams: noise.map { $0.split(decision) })
@@ -179,24 +214,17 @@ final class RolloutCollector {
         isFirst[index] = outcome.isFinished
         if outcome.isFinished || isLast {
           rollout.finalRows.append(finalObservations.count)
-          finalObservations.append(reachedObservation(index))
+          finalObservations.append(environments.finalObservations(of: [index]))
         } else {
           rollout.finalRows.append(nil)
         }
       }
       rollout.episodes.append(environments.finishedEpisodes.map(\.statistics))
     }
-    rollout.observations = .concatenated(observations, along: 0)
+    rollout.observations = .concatenated(observations)
     rollout.states = .concatenated(states, along: 0)
-    rollout.finalObservations = .stacked(finalObservations)
+    rollout.finalObservations = .concatenated(finalObservations)
     return try rollout.gathered(over: communicator)
-  }
-
-  /// What the last decision of an environment led to, before any new episode, `[To, Do]`.
-  private func reachedObservation(_ index: Int) -> Tensor {
-    let space = environments.observationSpace
-    let range = index * space.count..<(index + 1) * space.count
-    return Tensor(shape: space.shape, elements: environments.finalObservations[range])
   }
 
   /// The environments' states and where their episodes stand.

@@ -1,12 +1,48 @@
+import Configuration
+import Environments
 import NeuralNetworks
 import Tensors
 
-/// The value of a state from its observations alone; weights are named as in the DPPO reference.
+/// The choices that make a critic, as presets and checkpoints keep them.
+public struct CriticConfiguration: Settings {
+  /// The hidden layers; of one width and of odd number if residual.
+  public var hiddenSizes = [256, 256, 256]
+  /// Between layers.
+  public var activation = Activation.mish
+  /// Whether hidden layers are residual blocks.
+  public var isResidual = true
+  /// Whether hidden layers are normalized.
+  public var usesLayerNorm = false
+
+  /// DPPO's critic: a residual MLP of 256^3 with Mish.
+  public init() {}
+
+  /// Layers have a size, and make blocks.
+  public func checkRelations() throws {
+    try NetworkConfiguration.validateMLP(
+      hiddenSizes, blockSizes: isResidual ? hiddenSizes : nil, field: "hiddenSizes")
+  }
+
+  /// A critic, which sees an encoding `[B, Dc]`.
+  ///
+  /// - Throws: `ConfigurationError` if the numbers cannot make one.
+  public func makeCritic(
+    conditionSize: Int, random: inout some RandomSource
+  ) throws -> Critic {
+    try validate()
+    return Critic(
+      conditionSize: conditionSize, hiddenSizes: hiddenSizes, activation: activation,
+      isResidual: isResidual, usesLayerNorm: usesLayerNorm, random: &random)
+  }
+}
+
+/// The value of a state from its encoded observations alone; weights are named as in the DPPO
+/// reference.
 public final class Critic: Module {
   private let network: ConfiguredMLP
 
   /// - Parameters:
-  ///   - conditionSize: `To Do`
+  ///   - conditionSize: `Dc`
   ///   - hiddenSizes: the hidden layers.
   ///   - activation: between layers.
   ///   - isResidual: whether hidden layers are residual blocks.
@@ -21,13 +57,38 @@ public final class Critic: Module {
       isResidual: isResidual, usesLayerNorm: usesLayerNorm, random: &random)
   }
 
-  /// `[B, To, Do]` to `[B]`.
-  public func callAsFunction(_ observations: Tensor) -> Tensor {
-    network(observations.flattened(from: 1)).reshaped(to: [observations.shape[0]])
+  /// `[B, Dc]` to `[B]`.
+  public func callAsFunction(_ condition: Tensor) -> Tensor {
+    network(condition).reshaped(to: [condition.shape[0]])
   }
 
   /// `Q1.*`
   public func collect(into parameters: inout NamedParameters) {
     parameters.add("Q1", network.module)
+  }
+}
+
+/// A critic that sees observations, by an encoder of its own.
+public final class ObservingCritic: Module {
+  /// Reads the observations.
+  public let encoder: any ObservationEncoder
+  /// Sees their encoding.
+  public let critic: Critic
+
+  /// A critic behind an encoder.
+  public init(_ encoder: any ObservationEncoder, _ critic: Critic) {
+    self.encoder = encoder
+    self.critic = critic
+  }
+
+  /// The values of `B` observations, `[B]`.
+  public func callAsFunction(_ observations: Observations) -> Tensor {
+    critic(encoder(observations))
+  }
+
+  /// The critic's, and `encoder.*`.
+  public func collect(into parameters: inout NamedParameters) {
+    critic.collect(into: &parameters)
+    parameters.add("encoder", encoder)
   }
 }

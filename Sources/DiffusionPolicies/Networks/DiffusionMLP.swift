@@ -13,7 +13,7 @@ public final class DiffusionMLP: ChunkDenoiser {
   /// - Parameters:
   ///   - actionSize: `Da`
   ///   - horizonSteps: `Tp`
-  ///   - conditionSize: `To Do`
+  ///   - conditionSize: `Dc`
   ///   - hiddenSizes: the hidden layers; of one width and of odd number if residual.
   ///   - activation: between layers.
   ///   - isResidual: whether hidden layers are residual blocks.
@@ -41,9 +41,9 @@ public final class DiffusionMLP: ChunkDenoiser {
 
   /// `[B, Tp, Da]` to the same shape.
   public func callAsFunction(
-    _ chunks: Tensor, timeSteps: Broadcast<Float>, observations: Tensor
+    _ chunks: Tensor, timeSteps: Broadcast<Float>, condition: Tensor
   ) -> Tensor {
-    let condition = encoded(observations)  // [B, Dc]
+    let condition = encoded(condition)
     let times = timeEmbedding.rows(of: timeSteps)
       .broadcast(to: [chunks.shape[0], timeEmbedding.size])
     let input = Tensor.concatenated([chunks.flattened(from: 1), times, condition], along: 1)
@@ -51,11 +51,11 @@ public final class DiffusionMLP: ChunkDenoiser {
   }
 
   /// The shares of observations and times in the first layer are computed once.
-  public func bound(to observations: Tensor, times: [Float]) -> Denoiser {
+  public func bound(to condition: Tensor, times: [Float]) -> Denoiser {
     let first = mean.firstLinear
     let conditionStart = chunkSize + timeEmbedding.size
     let conditionContribution = first.contribution(
-      ofInputsFrom: conditionStart, encoded(observations))  // [B, H]
+      ofInputsFrom: conditionStart, encoded(condition))  // [B, H]
     let chunkWeight = first.weight(forInputs: 0..<chunkSize)
     let timeWeight = first.weight(forInputs: chunkSize..<conditionStart)
     let timeContributions = timeEmbedding.bound(to: times) { $0.linear(weight: timeWeight) }
@@ -69,9 +69,8 @@ public final class DiffusionMLP: ChunkDenoiser {
     }
   }
 
-  private func encoded(_ observations: Tensor) -> Tensor {
-    let flat = observations.flattened(from: 1)  // [B, To Do]
-    return observationEncoder.map { $0(flat) } ?? flat
+  private func encoded(_ condition: Tensor) -> Tensor {
+    observationEncoder.map { $0(condition) } ?? condition
   }
 
   /// `time_embedding.*`, `cond_mlp.*` and `mlp_mean.*`

@@ -1,13 +1,14 @@
 import Diffusion
+import Environments
 import Foundation
 import NeuralNetworks
 import Tensors
 
 /// A network that gives a normal distribution over whole action chunks in one step.
 public protocol GaussianPolicyNetwork: Module {
-  /// The distribution of chunks `[B, Tp, Da]` after observations `[B, To, Do]`; its standard
-  /// standard deviation broadcasts to the mean.
-  func callAsFunction(_ observations: Tensor) -> Transition
+  /// The distribution of chunks `[B, Tp, Da]` after observations encoded as `[B, Dc]`; its standard
+  /// deviation broadcasts to the mean.
+  func callAsFunction(_ condition: Tensor) -> Transition
 }
 
 /// The Gaussian MLP policy that DPPO is compared with; weights are named as in the
@@ -36,7 +37,7 @@ public final class GaussianMLP: GaussianPolicyNetwork {
   /// - Parameters:
   ///   - actionSize: `Da`
   ///   - horizonSteps: `Tp`
-  ///   - conditionSize: `To Do`
+  ///   - conditionSize: `Dc`
   ///   - hiddenSizes: the hidden layers.
   ///   - activation: between layers.
   ///   - isResidual: whether hidden layers are residual blocks.
@@ -84,10 +85,9 @@ public final class GaussianMLP: GaussianPolicyNetwork {
   }
 
   /// The distribution of chunks `[B, Tp, Da]`.
-  public func callAsFunction(_ observations: Tensor) -> Transition {
-    let flat = observations.flattened(from: 1)  // [B, To Do]
-    let features = base.map { $0(flat) } ?? flat
-    let shape = [observations.shape[0]] + chunkShape
+  public func callAsFunction(_ condition: Tensor) -> Transition {
+    let features = base.map { $0(condition) } ?? condition
+    let shape = [condition.shape[0]] + chunkShape
     let raw = mean(features).reshaped(to: shape)
     return Transition(
       mean: squashesMean ? raw.tanh() : raw, standardDeviation: std(features, shape))
@@ -118,5 +118,30 @@ public final class GaussianMLP: GaussianPolicyNetwork {
     parameters.add("mlp_base", base?.module)
     parameters.add("mlp_mean", mean.module)
     parameters.add("mlp_logvar", predictedLogVariance)
+  }
+}
+
+/// A Gaussian policy's network that sees observations.
+public final class ObservingGaussian: Module {
+  /// Reads the observations.
+  public let encoder: any ObservationEncoder
+  /// Sees their encoding.
+  public let network: GaussianMLP
+
+  /// A network behind an encoder.
+  public init(_ encoder: any ObservationEncoder, _ network: GaussianMLP) {
+    self.encoder = encoder
+    self.network = network
+  }
+
+  /// The distribution of chunks `[B, Tp, Da]` after `B` observations.
+  public func callAsFunction(_ observations: Observations) -> Transition {
+    network(encoder(observations))
+  }
+
+  /// The network's, and `encoder.*`.
+  public func collect(into parameters: inout NamedParameters) {
+    network.collect(into: &parameters)
+    parameters.add("encoder", encoder)
   }
 }

@@ -68,15 +68,13 @@ public struct NetworkConfiguration: Settings {
   /// DPPO's network for Gym: a residual MLP of 512^3 with ReLU.
   public init() {}
 
-  /// A diffusion policy's network.
+  /// A diffusion policy's network, which sees an encoding `[B, Dc]`.
   ///
   /// - Throws: `ConfigurationError` if the numbers cannot make one.
   public func makeDenoiser(
-    actionSize: Int, horizonSteps: Int, observationSize: Int, observationSteps: Int,
-    random: inout some RandomSource
+    actionSize: Int, horizonSteps: Int, conditionSize: Int, random: inout some RandomSource
   ) throws -> any ChunkDenoiser {
     try check(horizonSteps: horizonSteps)
-    let conditionSize = observationSize * observationSteps
     switch kind {
     case .mlp:
       return DiffusionMLP(
@@ -94,12 +92,11 @@ public struct NetworkConfiguration: Settings {
     }
   }
 
-  /// A Gaussian policy's network.
+  /// A Gaussian policy's network, which sees an encoding `[B, Dc]`.
   ///
   /// - Throws: `ConfigurationError` if the numbers cannot make one.
   public func makeGaussian(
-    actionSize: Int, horizonSteps: Int, observationSize: Int, observationSteps: Int,
-    random: inout some RandomSource
+    actionSize: Int, horizonSteps: Int, conditionSize: Int, random: inout some RandomSource
   ) throws -> GaussianMLP {
     try check(horizonSteps: horizonSteps)
     guard kind == .gaussian else {
@@ -114,7 +111,7 @@ public struct NetworkConfiguration: Settings {
       }
     return GaussianMLP(
       actionSize: actionSize, horizonSteps: horizonSteps,
-      conditionSize: observationSize * observationSteps, hiddenSizes: hiddenSizes,
+      conditionSize: conditionSize, hiddenSizes: hiddenSizes,
       activation: activation, isResidual: isResidual, usesLayerNorm: usesLayerNorm,
       std: std, stdRange: minStd...maxStd,
       squashesMean: squashesMean, random: &random)

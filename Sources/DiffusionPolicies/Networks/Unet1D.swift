@@ -64,7 +64,7 @@ public final class Unet1D: ChunkDenoiser {
 
   /// - Parameters:
   ///   - actionSize: `Da`
-  ///   - conditionSize: `To Do`
+  ///   - conditionSize: `Dc`
   ///   - options: widths and kinds of layers.
   ///   - random: draws the first weights.
   public init(
@@ -123,19 +123,19 @@ public final class Unet1D: ChunkDenoiser {
 
   /// `[B, Tp, Da]` to the same shape.
   public func callAsFunction(
-    _ chunks: Tensor, timeSteps: Broadcast<Float>, observations: Tensor
+    _ chunks: Tensor, timeSteps: Broadcast<Float>, condition: Tensor
   ) -> Tensor {
     let times = timeEmbedding.rows(of: timeSteps)
       .broadcast(to: [chunks.shape[0], timeEmbedding.size])
-    let condition = Tensor.concatenated([times, encoded(observations)], along: 1)
+    let condition = Tensor.concatenated([times, encoded(condition)], along: 1)
     return denoised(chunks, modulations: blocks.map { $0.conditionEncoder(condition) })
   }
 
   /// The observations' share of every block's condition is computed once, and all embeddings.
-  public func bound(to observations: Tensor, times: [Float]) -> Denoiser {
-    let observations = encoded(observations)
+  public func bound(to condition: Tensor, times: [Float]) -> Denoiser {
+    let condition = encoded(condition)
     let encoders = blocks.map {
-      $0.conditionEncoder.bound(to: observations, timeSize: timeEmbedding.size)
+      $0.conditionEncoder.bound(to: condition, timeSize: timeEmbedding.size)
     }
     let embeddings = timeEmbedding.bound(to: times)
     return { [self] chunks, timeSteps in
@@ -172,9 +172,8 @@ public final class Unet1D: ChunkDenoiser {
     return output(finalBlock(x))
   }
 
-  private func encoded(_ observations: Tensor) -> Tensor {
-    let flat = observations.flattened(from: 1)  // [B, To Do]
-    return observationEncoder.map { $0(flat) } ?? flat
+  private func encoded(_ condition: Tensor) -> Tensor {
+    observationEncoder.map { $0(condition) } ?? condition
   }
 
   /// `time_mlp.*`, `cond_mlp.*`, `mid_modules.*`, `down_modules.*`, `up_modules.*`, `final_conv.*`

@@ -1,4 +1,5 @@
 import Diffusion
+import Environments
 import NeuralNetworks
 import Tensors
 
@@ -22,9 +23,9 @@ public struct ChunkDecisions: Sendable {
 
 /// A policy over action chunks that acts.
 public protocol ActingPolicy: AnyObject, Sendable {
-  /// Acts on observations `[B, To, Do]`; each row draws its noise from its own stream.
+  /// Acts on `B` observations; each row draws its noise from its own stream.
   func decide(
-    on observations: Tensor, mode: ActionMode, streams: [RandomStream]
+    on observations: Observations, mode: ActionMode, streams: [RandomStream]
   ) -> ChunkDecisions
 }
 
@@ -44,21 +45,21 @@ public protocol LikelihoodPolicy: ActingPolicy {
   ///
   /// - Parameters:
   ///   - transitions: `M` of them.
-  ///   - observations: those of each transition, `[M, To, Do]`.
-  func logProbabilities(of transitions: RecordedTransitions, observations: Tensor) -> Tensor
+  ///   - observations: those of each transition, `M` of them.
+  func logProbabilities(of transitions: RecordedTransitions, observations: Observations) -> Tensor
 
   /// A scalar to be kept high with PPO's entropy coefficient, differentiable; nil where it is
   /// constant.
-  func entropy(observations: Tensor) -> Tensor?
+  func entropy(observations: Observations) -> Tensor?
 
-  /// What the policy before fine-tuning does on observations `[M, To, Do]`: the states around the
+  /// What the policy before fine-tuning does on `M` observations: the states around the
   /// transitions `[M, K' + 1, Tp, Da]`. Not recorded.
-  func frozenStates(on observations: Tensor, streams: [RandomStream]) -> Tensor
+  func frozenStates(on observations: Observations, streams: [RandomStream]) -> Tensor
 
   /// The log-probabilities `[M]` of such states under this policy, averaged over transitions,
   /// differentiable: the behaviour-cloning term of the DPPO reference (arXiv:2403.03949, equation
   /// 2).
-  func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor
+  func cloningLogProbabilities(of states: Tensor, observations: Observations) -> Tensor
 
   /// Lets what has been learned run all but the last `count` transitions from now on: K' annealed.
   ///
@@ -96,9 +97,9 @@ extension ActingPolicy {
   ///
   /// Rows do not depend on one another, so that neither the shares nor the workers matter.
   public func decideInParallel(
-    on observations: Tensor, mode: ActionMode, streams: [RandomStream]
+    on observations: Observations, mode: ActionMode, streams: [RandomStream]
   ) -> ChunkDecisions {
-    let count = observations.shape[0]
+    let count = observations.count
     precondition(count > 0 && streams.count == count, "\(streams.count) streams for \(count) rows")
     let workers = min(count, WorkerPool.shared.threadCount)
     let bounds = (0...workers).map { count * $0 / workers }

@@ -1,5 +1,6 @@
 import Configuration
 import Diffusion
+import Environments
 import NeuralNetworks
 import Tensors
 
@@ -37,9 +38,9 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
   }
 
   /// The pretrained network.
-  public private(set) var frozen: any ChunkDenoiser
+  public private(set) var frozen: ObservingDenoiser
   /// The network being improved; the frozen one if nothing is.
-  public let fineTuned: any ChunkDenoiser
+  public let fineTuned: ObservingDenoiser
   /// K'
   public private(set) var transitionCount: Int
   /// The learned eta, if it is.
@@ -50,19 +51,21 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
   private let evaluating: DenoisingProcess
   /// How many of a chunk's actions count in its log-probability.
   private let scoredCount: Int
-  private let makeNetwork: () throws -> any ChunkDenoiser
+  private let makeNetwork: () throws -> ObservingDenoiser
 
   /// - Parameters:
   ///   - configuration: sizes and denoising.
   ///   - exploration: the noise of training.
-  ///   - observationSize: `Do`
+  ///   - layout: what observations consist of.
   ///   - actionSize: `Da`
   ///   - transitionCount: K', from 0 to the number of denoising steps.
+  ///   - encoders: know what reads the observations.
   ///   - random: draws the first weights.
   /// - Throws: `ConfigurationError` if the configuration cannot make a policy.
   public init(
     _ configuration: PolicyConfiguration, exploration: Exploration = Exploration(),
-    observationSize: Int, actionSize: Int, transitionCount: Int = 0, random: RandomStream
+    layout: ObservationLayout, actionSize: Int, transitionCount: Int = 0,
+    encoders: ObservationEncoderRegistry = .standard, random: RandomStream
   ) throws {
     try configuration.validate()
     try exploration.validate()
@@ -75,10 +78,8 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
       "false unless the sampler is ddim")
     let makeNetwork = {
       var random = random
-      return try configuration.network.makeDenoiser(
-        actionSize: actionSize, horizonSteps: configuration.horizonSteps,
-        observationSize: observationSize, observationSteps: configuration.observationSteps,
-        random: &random)
+      return try configuration.makeDenoiser(
+        layout, actionSize: actionSize, encoders: encoders, random: &random)
     }
     self.makeNetwork = makeNetwork
     self.configuration = configuration
@@ -138,7 +139,7 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
 
   /// Denoises a chunk for each row.
   public func decide(
-    on observations: Tensor, mode: ActionMode, streams: [RandomStream]
+    on observations: Observations, mode: ActionMode, streams: [RandomStream]
   ) -> ChunkDecisions {
     let chain = self.chain(
       on: observations, mode: mode, keepsLogProbabilities: mode == .exploring, streams: streams,
@@ -149,11 +150,11 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
     return ChunkDecisions(
       chunks: chain.sample, states: chain.stackedStates,
       logProbabilities: logProbabilities.isEmpty
-        ? .zeros([observations.shape[0], 0]) : .concatenated(logProbabilities, along: 1))
+        ? .zeros([observations.count, 0]) : .concatenated(logProbabilities, along: 1))
   }
 
   private func chain(
-    on observations: Tensor, mode: ActionMode, keepsLogProbabilities: Bool,
+    on observations: Observations, mode: ActionMode, keepsLogProbabilities: Bool,
     streams: [RandomStream], denoiser: StagedDenoiser
   ) -> DenoisingChain {
     let process = mode == .exploring ? exploring : evaluating
@@ -161,14 +162,14 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
       drawing: process.transitionCount + 1,
       ofRowShape: [configuration.horizonSteps, actionSize], from: streams)
     let initial = noise.noise([
-      observations.shape[0], configuration.horizonSteps, actionSize,
+      observations.count, configuration.horizonSteps, actionSize,
     ])
     return process.rollout(
       from: initial, keeping: .last(mode == .exploring ? transitionCount : 0),
       keepsLogProbabilities: keepsLogProbabilities, noise: &noise, denoiser: denoiser)
   }
 
-  private func denoiser(_ observations: Tensor) -> StagedDenoiser {
+  private func denoiser(_ observations: Observations) -> StagedDenoiser {
     // Exploring and evaluating differ in their noise, not in their times.
     let times = exploring.sampler.timeSteps
     guard transitionCount > 0, transitionCount < exploring.transitionCount else {
@@ -187,7 +188,7 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
 
   /// The log-probabilities `[M]` of recorded transitions under the fine-tuned network.
   public func logProbabilities(
-    of transitions: RecordedTransitions, observations: Tensor
+    of transitions: RecordedTransitions, observations: Observations
   ) -> Tensor {
     reduced(
       exploring.logProbabilities(of: transitions) { [fineTuned] chunks, timeSteps in
@@ -196,10 +197,10 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
   }
 
   /// The learned eta; transitions have no other entropy that could change.
-  public func entropy(observations: Tensor) -> Tensor? { learnedEta?.value.mean() }
+  public func entropy(observations: Observations) -> Tensor? { learnedEta?.value.mean() }
 
   /// The last K' transitions of the frozen network's chains, with the noise of training.
-  public func frozenStates(on observations: Tensor, streams: [RandomStream]) -> Tensor {
+  public func frozenStates(on observations: Observations, streams: [RandomStream]) -> Tensor {
     withoutRecording {
       chain(
         on: observations, mode: .exploring, keepsLogProbabilities: false, streams: streams,
@@ -211,7 +212,7 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
 
   /// Log-densities clamped per element and averaged over the whole chunk, as in the reference: not
   /// only over what is executed.
-  public func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor {
+  public func cloningLogProbabilities(of states: Tensor, observations: Observations) -> Tensor {
     let chain = DenoisingChain(
       states: (0..<states.shape[1]).map {
         states.slice($0..<($0 + 1), along: 1).reshaped(to: [states.shape[0]] + states.shape[2...])

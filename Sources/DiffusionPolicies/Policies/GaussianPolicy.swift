@@ -1,5 +1,6 @@
 import Configuration
 import Diffusion
+import Environments
 import NeuralNetworks
 import Tensors
 
@@ -10,31 +11,31 @@ public final class GaussianPolicy: LikelihoodPolicy {
   /// Always 0.
   public let firstTransition = 0
   /// The network being improved.
-  public let network: GaussianMLP
-  private let frozen: GaussianMLP
+  public let network: ObservingGaussian
+  private let frozen: ObservingGaussian
   private let chunkShape: [Int]
   private let noiseLimit: Float
   private let actionLimit: Float
 
   /// - Parameters:
   ///   - configuration: sizes and network.
-  ///   - observationSize: `Do`
+  ///   - layout: what observations consist of.
   ///   - actionSize: `Da`
   ///   - noiseLimit: draws stay within that many standard deviations of the mean.
   ///   - actionLimit: executed chunks are clamped to +- this.
+  ///   - encoders: know what reads the observations.
   ///   - random: draws the first weights.
   /// - Throws: `ConfigurationError` if the configuration cannot make a policy.
   public init(
-    _ configuration: PolicyConfiguration, observationSize: Int, actionSize: Int,
-    noiseLimit: Float = 3, actionLimit: Float = 1, random: RandomStream
+    _ configuration: PolicyConfiguration, layout: ObservationLayout, actionSize: Int,
+    noiseLimit: Float = 3, actionLimit: Float = 1,
+    encoders: ObservationEncoderRegistry = .standard, random: RandomStream
   ) throws {
     try configuration.validate()
-    func make() throws -> GaussianMLP {
+    func make() throws -> ObservingGaussian {
       var random = random
-      return try configuration.network.makeGaussian(
-        actionSize: actionSize, horizonSteps: configuration.horizonSteps,
-        observationSize: observationSize, observationSteps: configuration.observationSteps,
-        random: &random)
+      return try configuration.makeGaussian(
+        layout, actionSize: actionSize, encoders: encoders, random: &random)
     }
     network = try make()
     frozen = try make()
@@ -53,7 +54,7 @@ public final class GaussianPolicy: LikelihoodPolicy {
   ///
   /// What is evaluated later is the draw; what is executed is the draw within the action's limits.
   public func decide(
-    on observations: Tensor, mode: ActionMode, streams: [RandomStream]
+    on observations: Observations, mode: ActionMode, streams: [RandomStream]
   ) -> ChunkDecisions {
     let distribution = network(observations)
     let draw = mode == .exploring ? draw(distribution, streams) : distribution.mean
@@ -82,24 +83,24 @@ public final class GaussianPolicy: LikelihoodPolicy {
 
   /// The log-probabilities `[M]` of recorded chunks.
   public func logProbabilities(
-    of transitions: RecordedTransitions, observations: Tensor
+    of transitions: RecordedTransitions, observations: Observations
   ) -> Tensor {
     logProbabilities(network(observations), transitions.nextStates)
   }
 
   /// The mean entropy of an element, log(standard deviation) + (1 + log 2 pi) / 2.
-  public func entropy(observations: Tensor) -> Tensor? {
+  public func entropy(observations: Observations) -> Tensor? {
     guard let std = network(observations).standardDeviation else { return nil }
     return std.log().mean() + 1.418_938_5
   }
 
   /// The frozen network's draws.
-  public func frozenStates(on observations: Tensor, streams: [RandomStream]) -> Tensor {
+  public func frozenStates(on observations: Observations, streams: [RandomStream]) -> Tensor {
     withoutRecording { states(of: draw(frozen(observations), streams)) }
   }
 
   /// The log-probabilities of such draws.
-  public func cloningLogProbabilities(of states: Tensor, observations: Tensor) -> Tensor {
+  public func cloningLogProbabilities(of states: Tensor, observations: Observations) -> Tensor {
     let chunks = states.slice(1..<2, along: 1).reshaped(to: [states.shape[0]] + chunkShape)
     return logProbabilities(network(observations), chunks)
   }

@@ -1,4 +1,5 @@
 import Configuration
+import Environments
 import Files
 import Foundation
 import NeuralNetworks
@@ -19,6 +20,8 @@ public struct PolicyCheckpoint: Sendable {
   public var critic: CriticConfiguration?
   /// The noise and limits of its fine-tuning; nil before any.
   public var exploration: DiffusionPolicy.Exploration?
+  /// The cameras whose images it sees.
+  public var cameras: [Camera]
   /// Where the policy comes from: free text by name, such as the training's seed and score.
   public var origin: [String: String]
 
@@ -26,18 +29,24 @@ public struct PolicyCheckpoint: Sendable {
   public init(
     configuration: PolicyConfiguration, normalization: DemonstrationNormalization,
     fineTunedSteps: Int = 0, weights: [String: Tensor], critic: CriticConfiguration? = nil,
-    origin: [String: String] = [:]
+    cameras: [Camera] = [], origin: [String: String] = [:]
   ) {
     self.configuration = configuration
     self.normalization = normalization
     self.fineTunedSteps = fineTunedSteps
     self.weights = weights
     self.critic = critic
+    self.cameras = cameras
     self.origin = origin
   }
 
   /// `Do`
   public var observationSize: Int { normalization.observations.size }
+  /// What its observations consist of.
+  public var layout: ObservationLayout {
+    ObservationLayout(
+      stepCount: configuration.observationSteps, stateSize: observationSize, cameras: cameras)
+  }
   /// `Da`
   public var actionSize: Int { normalization.actions.size }
 
@@ -47,6 +56,8 @@ public struct PolicyCheckpoint: Sendable {
     var fineTunedSteps: Int
     var critic: CriticConfiguration?
     var exploration: DiffusionPolicy.Exploration?
+    /// Nil for none.
+    var cameras: [Camera]?
     var origin: [String: String]
   }
 
@@ -64,7 +75,8 @@ public struct PolicyCheckpoint: Sendable {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let description = Description(
       configuration: configuration, normalization: normalization, fineTunedSteps: fineTunedSteps,
-      critic: critic, exploration: exploration, origin: origin)
+      critic: critic, exploration: exploration, cameras: cameras.isEmpty ? nil : cameras,
+      origin: origin)
     return [Self.key: String(decoding: try encoder.encode(description), as: UTF8.self)]
   }
 
@@ -90,6 +102,7 @@ public struct PolicyCheckpoint: Sendable {
     fineTunedSteps = description.fineTunedSteps
     critic = description.critic
     exploration = description.exploration
+    cameras = description.cameras ?? []
     origin = description.origin
     self.weights = weights
     if hasUnusedWeights, weights.under("actor").isEmpty {
@@ -182,15 +195,18 @@ public struct PolicyCheckpoint: Sendable {
   /// - Parameters:
   ///   - exploration: noise and limits, if not the checkpoint's own or, where it has none, DPPO's.
   ///   - transitionCount: K', if not the checkpoint's own.
+  ///   - encoders: know what reads the observations.
   /// - Throws: `ConfigurationError` or `ParameterError` if weights and configuration do not fit.
   public func makePolicy(
     exploration: DiffusionPolicy.Exploration? = nil,
-    fineTuning transitionCount: Int? = nil
+    fineTuning transitionCount: Int? = nil,
+    encoders: ObservationEncoderRegistry = .standard
   ) throws -> any LikelihoodPolicy {
     switch configuration.network.kind {
-    case .gaussian: try makeGaussianPolicy(exploration: exploration)
+    case .gaussian: try makeGaussianPolicy(exploration: exploration, encoders: encoders)
     case .mlp, .unet:
-      try makeDiffusionPolicy(exploration: exploration, fineTuning: transitionCount)
+      try makeDiffusionPolicy(
+        exploration: exploration, fineTuning: transitionCount, encoders: encoders)
     }
   }
 
@@ -198,13 +214,13 @@ public struct PolicyCheckpoint: Sendable {
   ///
   /// - Throws: `ConfigurationError` or `ParameterError` if weights and configuration do not fit.
   public func makeGaussianPolicy(
-    exploration: DiffusionPolicy.Exploration? = nil
+    exploration: DiffusionPolicy.Exploration? = nil,
+    encoders: ObservationEncoderRegistry = .standard
   ) throws -> GaussianPolicy {
     let exploration = exploration ?? self.exploration ?? DiffusionPolicy.Exploration()
     let policy = try GaussianPolicy(
-      configuration, observationSize: observationSize, actionSize: actionSize,
-      noiseLimit: exploration.noiseLimit, actionLimit: exploration.actionLimit,
-      random: Self.replacedWeights)
+      configuration, layout: layout, actionSize: actionSize, noiseLimit: exploration.noiseLimit,
+      actionLimit: exploration.actionLimit, encoders: encoders, random: Self.replacedWeights)
     try policy.load(weights)
     return policy
   }
@@ -214,13 +230,15 @@ public struct PolicyCheckpoint: Sendable {
   /// - Throws: `ConfigurationError` or `ParameterError` if weights and configuration do not fit.
   public func makeDiffusionPolicy(
     exploration: DiffusionPolicy.Exploration? = nil,
-    fineTuning transitionCount: Int? = nil
+    fineTuning transitionCount: Int? = nil,
+    encoders: ObservationEncoderRegistry = .standard
   ) throws -> DiffusionPolicy {
     let policy = try DiffusionPolicy(
       configuration,
       exploration: exploration ?? self.exploration ?? DiffusionPolicy.Exploration(),
-      observationSize: observationSize, actionSize: actionSize,
-      transitionCount: transitionCount ?? fineTunedSteps, random: Self.replacedWeights)
+      layout: layout, actionSize: actionSize,
+      transitionCount: transitionCount ?? fineTunedSteps, encoders: encoders,
+      random: Self.replacedWeights)
     try policy.load(weights)
     return policy
   }

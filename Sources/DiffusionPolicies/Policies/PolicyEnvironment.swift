@@ -11,12 +11,13 @@ public struct PolicyEnvironment: Sendable {
   /// - Parameters:
   ///   - configuration: names the environment.
   ///   - normalization: of the policy.
+  ///   - cameras: whose images the policy sees.
   ///   - registry: knows the environment.
-  /// - Throws: `EnvironmentError` if there is no such environment; `PolicyError.sizes` if it has
-  ///   other sizes than the normalization.
+  /// - Throws: `EnvironmentError` if there is no such environment; `PolicyError` if it has other
+  ///   sizes than the normalization, or other cameras.
   public init(
     _ configuration: PolicyConfiguration, normalization: DemonstrationNormalization,
-    registry: EnvironmentRegistry = .standard
+    cameras: [Camera] = [], registry: EnvironmentRegistry = .standard
   ) throws {
     self.configuration = configuration
     self.normalization = normalization
@@ -29,6 +30,10 @@ public struct PolicyEnvironment: Sendable {
         environment: environment.name, observation: observation, action: action,
         policyObservation: normalization.observations.size,
         policyAction: normalization.actions.size)
+    }
+    guard environment.cameras == cameras else {
+      throw PolicyError.cameras(
+        environment: environment.name, found: environment.cameras, expected: cameras)
     }
   }
 

@@ -1,3 +1,5 @@
+import Environments
+
 /// A policy that cannot be used as asked.
 public enum PolicyError: Error, Equatable, CustomStringConvertible {
   /// The file lacks a layer that every actor has.
@@ -10,6 +12,8 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
   case sizes(
     environment: String, observation: Int, action: Int, policyObservation: Int,
     policyAction: Int)
+  /// The environment has other cameras than the policy was trained with.
+  case cameras(environment: String, found: [Camera], expected: [Camera])
   /// The policy is of a robot that is not simulated, and asked to act.
   case noEnvironment
 
@@ -33,11 +37,22 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
       the policy takes \(taken) observations and gives \(given) actions, but \
       '\(environment)' has \(observation) and \(action): choose the environment it was trained in
       """
+    case .cameras(let environment, let found, let expected):
+      """
+      the policy sees \(Self.names(expected)), but '\(environment)' has \(Self.names(found)): \
+      choose the environment it was trained in
+      """
     case .noEnvironment:
       """
       there is nothing to act in: policy.environment.name is 'none'; name one of 'attune environment \
       list' (to play a policy: policy evaluate --environment NAME)
       """
     }
+  }
+
+  private static func names(_ cameras: [Camera]) -> String {
+    guard !cameras.isEmpty else { return "no cameras" }
+    let sizes = cameras.map { "'\($0.name)' of \($0.width)x\($0.height)x\($0.channelCount)" }
+    return "cameras " + sizes.joined(separator: ", ")
   }
 }

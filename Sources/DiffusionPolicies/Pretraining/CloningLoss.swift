@@ -1,4 +1,5 @@
 import Diffusion
+import Environments
 import NeuralNetworks
 import Tensors
 
@@ -11,7 +12,7 @@ protocol CloningLoss: Sendable {
 /// The error of predicted noise at a random time step of every chunk (Ho et al., arXiv:2006.11239,
 /// equation 14).
 struct NoisePredictionLoss: CloningLoss {
-  let network: any ChunkDenoiser
+  let network: ObservingDenoiser
   let schedule: NoiseSchedule
 
   func callAsFunction(_ batch: ChunkBatch, rows: Range<Int>, draws: RandomStream) -> Tensor {
@@ -30,7 +31,7 @@ struct NoisePredictionLoss: CloningLoss {
 
   /// The same with the time steps and noise given.
   func callAsFunction(
-    chunks: Tensor, observations: Tensor, timeSteps: [Int], noise: Tensor, batchSize: Int
+    chunks: Tensor, observations: Observations, timeSteps: [Int], noise: Tensor, batchSize: Int
   ) -> Tensor {
     let noisy = schedule.noisySample(chunks, noise: noise, at: .perRow(timeSteps))
     let prediction = network(
@@ -42,7 +43,7 @@ struct NoisePredictionLoss: CloningLoss {
 
 /// The negative log-likelihood of chunks under a Gaussian policy, with an entropy bonus.
 struct LikelihoodLoss: CloningLoss {
-  let network: GaussianMLP
+  let network: ObservingGaussian
   let entropyCoefficient: Float
 
   func callAsFunction(_ batch: ChunkBatch, rows: Range<Int>, draws: RandomStream) -> Tensor {

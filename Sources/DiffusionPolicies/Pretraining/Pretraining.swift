@@ -76,20 +76,18 @@ public final class Pretraining {
 
     var weights = RandomStream(seed: seed, purpose: "weights")
     let parameters: NamedParameters
+    let layout = ObservationLayout(
+      stepCount: policy.observationSteps, stateSize: all.stateSize)
     switch policy.network.kind {
     case .gaussian:
-      let network = try policy.network.makeGaussian(
-        actionSize: all.actionSize, horizonSteps: policy.horizonSteps,
-        observationSize: all.stateSize, observationSteps: policy.observationSteps,
-        random: &weights)
+      let network = try policy.makeGaussian(
+        layout, actionSize: all.actionSize, random: &weights)
       loss = LikelihoodLoss(
         network: network, entropyCoefficient: Float(configuration.entropyCoefficient))
       parameters = network.parameters
     case .mlp, .unet:
-      let network = try policy.network.makeDenoiser(
-        actionSize: all.actionSize, horizonSteps: policy.horizonSteps,
-        observationSize: all.stateSize, observationSteps: policy.observationSteps,
-        random: &weights)
+      let network = try policy.makeDenoiser(
+        layout, actionSize: all.actionSize, random: &weights)
       loss = NoisePredictionLoss(
         network: network, schedule: .policyCosine(timeStepCount: policy.denoising.stepCount))
       parameters = network.parameters

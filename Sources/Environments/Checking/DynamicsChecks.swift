@@ -119,7 +119,9 @@ extension EnvironmentChecker {
 extension EnvironmentChecker.Trajectory {
   /// The part that begins with the observation before a step.
   func after(step: Int) -> Self {
-    Self(observations: Array(observations[step...]), outcomes: Array(outcomes[step...]))
+    Self(
+      observations: Array(observations[step...]), images: Array(images.dropFirst(step)),
+      outcomes: Array(outcomes[step...]))
   }
 
   /// Names a step and the place where the difference shows first.

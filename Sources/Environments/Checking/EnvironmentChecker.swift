@@ -1,3 +1,5 @@
+import Media
+
 /// Looks for what is wrong with an environment.
 ///
 /// It plays short episodes with random actions and checks what the protocol promises: spaces that
@@ -84,11 +86,17 @@ public struct EnvironmentChecker {
     visit: (Int) throws -> Void
   ) throws -> Trajectory {
     var trajectory = Trajectory()
-    trajectory.observations.append(environment.observation)
+    func observe() throws {
+      trajectory.observations.append(environment.observation)
+      if !environment.cameras.isEmpty {
+        trajectory.images.append(try environment.observeImages())
+      }
+    }
+    try observe()
     for step in steps {
       try visit(step)
       trajectory.outcomes.append(try environment.step(actions[step]))
-      trajectory.observations.append(environment.observation)
+      try observe()
       if trajectory.outcomes.last?.isFinished ?? false { break }
     }
     return trajectory
@@ -103,6 +111,7 @@ public struct EnvironmentChecker {
   /// What happened in an episode.
   struct Trajectory: Equatable {
     var observations: [[Float]] = []
+    var images: [[[Image]]] = []
     var outcomes: [StepOutcome] = []
 
     /// The first step after which two trajectories differ in a bit, or nil.
@@ -113,6 +122,9 @@ public struct EnvironmentChecker {
         let isSame = zip(observations[index], other.observations[index])
           .allSatisfy { $0.bitPattern == $1.bitPattern }
         guard isSame, observations[index].count == other.observations[index].count else {
+          return true
+        }
+        if index < images.count, index < other.images.count, images[index] != other.images[index] {
           return true
         }
         guard index > 0 else { return false }

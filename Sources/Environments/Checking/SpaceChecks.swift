@@ -46,7 +46,24 @@ extension EnvironmentChecker {
     if let step = trajectory.outcomes.firstIndex(where: { !$0.reward.isFinite }) {
       return ["the reward of step \(step) is \(trajectory.outcomes[step].reward)"]
     }
-    return []
+    return try cameraFindings(environment)
+  }
+
+  private func cameraFindings(_ environment: any Environment) throws -> [String] {
+    let cameras = environment.cameras
+    if Set(cameras.map(\.name)).count != cameras.count {
+      return ["two cameras have the same name"]
+    }
+    let images = try environment.observeImages()
+    guard images.count == cameras.count else {
+      return ["\(cameras.count) cameras gave images of \(images.count)"]
+    }
+    return zip(cameras, images).flatMap { camera, images in
+      images.compactMap { image in
+        [image.height, image.width, image.channelCount] == camera.shape
+          ? nil : "camera '\(camera.name)' of \(camera.shape) gave an image \(image)"
+      } + (images.isEmpty ? ["camera '\(camera.name)' gave no image"] : [])
+    }
   }
 
   func imageFindings(_ environment: any Environment) throws -> [String] {

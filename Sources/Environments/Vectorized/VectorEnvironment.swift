@@ -1,3 +1,4 @@
+import Media
 import Tensors
 
 /// Several environments of one kind, stepped side by side.
@@ -6,20 +7,23 @@ import Tensors
 /// environment `i` starts from a seed made of (seed, i, e), so a trajectory depends on that and on
 /// its actions alone, not on what the others do.
 ///
-/// The results of a step stay in place until the next one. After a call that throws, they have no
-/// meaning: the vector has to be restored or made again.
+/// After a call that throws, the results of the last step have no meaning: the vector has to be
+/// restored or made again.
 public protocol VectorEnvironment: AnyObject {
   /// The number of environments, `B`.
   var count: Int { get }
-  /// What one environment shows.
+  /// The state that one environment shows: `[Do]`, or `[To, Do]` with a history.
   var observationSpace: BoxSpace { get }
+  /// The cameras of one environment.
+  var cameras: [Camera] { get }
   /// What one environment takes.
   var actionSpace: BoxSpace { get }
 
-  /// What the next actions are chosen from: `[B, Do]`, of new episodes where old ones ended.
-  var observations: UnsafeBufferPointer<Float> { get }
-  /// What the last actions led to: `[B, Do]`, an episode's final observation where it ended.
-  var finalObservations: UnsafeBufferPointer<Float> { get }
+  /// What the next actions are chosen from, `B` rows, of new episodes where old ones ended; copied.
+  var observations: Observations { get }
+  /// What the last actions led to in some environments, a row each: an episode's final observation
+  /// where it ended; copied.
+  func finalObservations(of environments: [Int]) -> Observations
   /// The outcome of the last step in each environment, `[B]`.
   var outcomes: UnsafeBufferPointer<StepOutcome> { get }
   /// The episodes that ended in the last step, by environment.
@@ -75,11 +79,6 @@ extension VectorEnvironment {
         + "\(actions.shape)")
     try actions.withUnsafeElements { try step($0) }
   }
-
-  /// What the next actions are chosen from, copied: `[B, Do]` or `[B, To, Do]`.
-  public var observationTensor: Tensor {
-    Tensor(shape: [count] + observationSpace.shape, elements: observations)
-  }
 }
 
 /// Environments in this process, stepped by the worker pool; results do not depend on the number of
@@ -89,6 +88,8 @@ public final class LocalVectorEnvironment: VectorEnvironment {
   public let count: Int
   /// What one environment shows.
   public let observationSpace: BoxSpace
+  /// The cameras of one environment.
+  public let cameras: [Camera]
   /// What one environment takes.
   public let actionSpace: BoxSpace
   /// The seed of all episodes.
@@ -97,10 +98,6 @@ public final class LocalVectorEnvironment: VectorEnvironment {
   /// The environments, for questions that a vector of them does not answer; do not step them.
   public let environments: [any Environment]
 
-  /// What the next actions are chosen from: `[B, Do]`, of new episodes where old ones ended.
-  public var observations: UnsafeBufferPointer<Float> { UnsafeBufferPointer(observed) }
-  /// What the last actions led to: `[B, Do]`, an episode's final observation where it ended.
-  public var finalObservations: UnsafeBufferPointer<Float> { UnsafeBufferPointer(reached) }
   /// The outcome of the last step in each environment, `[B]`.
   public var outcomes: UnsafeBufferPointer<StepOutcome> { UnsafeBufferPointer(stepOutcomes) }
   /// The episodes that ended in the last step, by environment.
@@ -108,8 +105,10 @@ public final class LocalVectorEnvironment: VectorEnvironment {
 
   private let firstNumber: Int
   private let recorders: [EpisodeRecorder]
-  private let observed: UnsafeMutableBufferPointer<Float>
-  private let reached: UnsafeMutableBufferPointer<Float>
+  /// What the next actions are chosen from.
+  private let observed: Rows
+  /// What the last actions led to.
+  private let reached: Rows
   private let stepOutcomes: UnsafeMutableBufferPointer<StepOutcome>
   private let lastStatistics: UnsafeMutableBufferPointer<EpisodeStatistics>
   private let episodes: UnsafeMutableBufferPointer<Int>
@@ -149,18 +148,18 @@ public final class LocalVectorEnvironment: VectorEnvironment {
     self.recorders = recorders
     observationSpace = environments[0].observationSpace
     actionSpace = environments[0].actionSpace
+    cameras = environments[0].cameras
     for environment in environments {
       precondition(
-        environment.observationSpace == observationSpace && environment.actionSpace == actionSpace,
+        environment.observationSpace == observationSpace && environment.actionSpace == actionSpace
+          && environment.cameras == cameras,
         "the environments of a vector must share their spaces: \(environment.name) does not")
     }
-    observed = .allocate(capacity: count * observationSpace.count)
-    reached = .allocate(capacity: count * observationSpace.count)
+    observed = Rows(count: count, size: observationSpace.count)
+    reached = Rows(count: count, size: observationSpace.count)
     stepOutcomes = .allocate(capacity: count)
     lastStatistics = .allocate(capacity: count)
     episodes = .allocate(capacity: count)
-    observed.initialize(repeating: 0)
-    reached.initialize(repeating: 0)
     stepOutcomes.initialize(repeating: StepOutcome(reward: 0))
     lastStatistics.initialize(repeating: EpisodeStatistics())
     episodes.initialize(repeating: 0)
@@ -168,8 +167,6 @@ public final class LocalVectorEnvironment: VectorEnvironment {
   }
 
   deinit {
-    observed.deallocate()
-    reached.deallocate()
     stepOutcomes.deallocate()
     lastStatistics.deallocate()
     episodes.deallocate()
@@ -193,14 +190,14 @@ public final class LocalVectorEnvironment: VectorEnvironment {
       let action = UnsafeBufferPointer(rebasing: actions[index * size..<(index + 1) * size])
       let outcome = try environment.step(action)
       stepOutcomes[index] = outcome
-      environment.observe(into: row(index, of: reached))
+      try reached.observe(environment, index)
       if outcome.isFinished {
         lastStatistics[index] = recorders[index].statistics
         episodes[index] += 1
         try environment.reset(seed: episodeSeed(index))
-        environment.observe(into: row(index, of: observed))
+        try observed.observe(environment, index)
       } else {
-        _ = row(index, of: observed).update(fromContentsOf: row(index, of: reached))
+        observed.copy(index, from: reached)
       }
     }
     finishedEpisodes.removeAll(keepingCapacity: true)
@@ -238,10 +235,10 @@ public final class LocalVectorEnvironment: VectorEnvironment {
     for (index, environment) in environments.enumerated() {
       episodes[index] = try reader.readInteger()
       try environment.restore(from: &reader)
-      environment.observe(into: row(index, of: observed))
+      try observed.observe(environment, index)
+      reached.copy(index, from: observed)
     }
     try reader.finish()
-    _ = reached.update(fromContentsOf: observed)
     stepOutcomes.update(repeating: StepOutcome(reward: 0))
     finishedEpisodes.removeAll()
   }
@@ -249,9 +246,9 @@ public final class LocalVectorEnvironment: VectorEnvironment {
   private func startEpisodes() throws {
     try WorkerPool.shared.tryForEach(count) { index in
       try environments[index].reset(seed: episodeSeed(index))
-      environments[index].observe(into: row(index, of: observed))
+      try observed.observe(environments[index], index)
+      reached.copy(index, from: observed)
     }
-    _ = reached.update(fromContentsOf: observed)
     stepOutcomes.update(repeating: StepOutcome(reward: 0))
     finishedEpisodes.removeAll()
   }
@@ -262,10 +259,73 @@ public final class LocalVectorEnvironment: VectorEnvironment {
     return stream.next()
   }
 
-  private func row(
-    _ index: Int, of matrix: UnsafeMutableBufferPointer<Float>
-  ) -> UnsafeMutableBufferPointer<Float> {
-    let size = observationSpace.count
-    return UnsafeMutableBufferPointer(rebasing: matrix[index * size..<(index + 1) * size])
+  /// What the next actions are chosen from, copied.
+  public var observations: Observations { observations(of: Array(0..<count), in: observed) }
+
+  /// What the last actions led to in some environments, copied.
+  public func finalObservations(of environments: [Int]) -> Observations {
+    observations(of: environments, in: reached)
+  }
+
+  private func observations(of environments: [Int], in rows: Rows) -> Observations {
+    let stepCount = observationSpace.shape.count > 1 ? observationSpace.shape[0] : 1
+    let state = Tensor(
+      shape: [environments.count, stepCount, observationSpace.count / stepCount]
+    ) { elements in
+      let size = observationSpace.count
+      for (row, index) in environments.enumerated() {
+        _ = UnsafeMutableBufferPointer(rebasing: elements[row * size..<(row + 1) * size])
+          .update(fromContentsOf: rows[index])
+      }
+    }
+    let images = cameras.enumerated().map { place, camera in
+      (
+        camera.name,
+        CameraImages(
+          camera, stepCount: stepCount, frames: environments.flatMap { rows.images[$0][place] })
+      )
+    }
+    return Observations(state, images: Dictionary(uniqueKeysWithValues: images))
+  }
+
+  /// An observation of each environment, in memory that is written at every step.
+  ///
+  /// Unchecked sendable: in a step each row is written by one worker.
+  private final class Rows: @unchecked Sendable {
+    private let size: Int
+    private let states: UnsafeMutableBufferPointer<Float>
+    /// By environment and camera.
+    let images: UnsafeMutableBufferPointer<[[Image]]>
+
+    init(count: Int, size: Int) {
+      self.size = size
+      states = .allocate(capacity: count * size)
+      states.initialize(repeating: 0)
+      images = .allocate(capacity: count)
+      images.initialize(repeating: [])
+    }
+
+    deinit {
+      states.deallocate()
+      images.deinitialize()
+      images.deallocate()
+    }
+
+    /// The state of an environment.
+    subscript(index: Int) -> UnsafeMutableBufferPointer<Float> {
+      UnsafeMutableBufferPointer(rebasing: states[index * size..<(index + 1) * size])
+    }
+
+    /// Takes an environment's current observation.
+    func observe(_ environment: any Environment, _ index: Int) throws {
+      environment.observe(into: self[index])
+      if !environment.cameras.isEmpty { images[index] = try environment.observeImages() }
+    }
+
+    /// Takes an environment's observation from elsewhere.
+    func copy(_ index: Int, from other: Rows) {
+      _ = self[index].update(fromContentsOf: other[index])
+      images[index] = other.images[index]
+    }
   }
 }

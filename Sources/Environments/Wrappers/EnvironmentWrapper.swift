@@ -13,6 +13,8 @@ extension EnvironmentWrapper {
   public var name: String { base.name }
   /// What the inner environment shows.
   public var observationSpace: BoxSpace { base.observationSpace }
+  /// The inner environment's cameras.
+  public var cameras: [Camera] { base.cameras }
   /// What the inner environment takes.
   public var actionSpace: BoxSpace { base.actionSpace }
   /// The pace of the inner environment.
@@ -31,6 +33,8 @@ extension EnvironmentWrapper {
   public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
     base.observe(into: observation)
   }
+  /// The inner environment's images.
+  public func observeImages() throws -> [[Image]] { try base.observeImages() }
   /// Appends the inner environment's state.
   public func save(to state: inout EnvironmentState) throws { try base.save(to: &state) }
   /// Takes back the inner environment's state.

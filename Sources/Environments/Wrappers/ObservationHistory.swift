@@ -1,4 +1,6 @@
-/// Shows the last `To` observations, oldest first: shape `[To, Do]`.
+import Media
+
+/// Shows the last `To` observations, oldest first: shape `[To, Do]`, and as many images a camera.
 ///
 /// At an episode's start the first observation fills the places of those that were never made.
 public final class ObservationHistory: EnvironmentWrapper {
@@ -7,6 +9,9 @@ public final class ObservationHistory: EnvironmentWrapper {
   /// `To` of the base's observations: `[To, Do]`.
   public let observationSpace: BoxSpace
   private let history: UnsafeMutableBufferPointer<Float>
+  /// The last `To` images of each camera; unused where one is enough, which the base gives.
+  private var images: [[Image]] = []
+  private let count: Int
   /// The size of one observation.
   private let size: Int
 
@@ -14,6 +19,7 @@ public final class ObservationHistory: EnvironmentWrapper {
   public init(_ base: any Environment, count: Int) {
     precondition(count > 0, "a history holds at least one observation, not \(count)")
     self.base = base
+    self.count = count
     size = base.observationSpace.count
     observationSpace = base.observationSpace.stacked(count)
     history = .allocate(capacity: observationSpace.count)
@@ -30,14 +36,30 @@ public final class ObservationHistory: EnvironmentWrapper {
       _ = UnsafeMutableBufferPointer(rebasing: history[start..<start + size])
         .update(fromContentsOf: newest)
     }
+    guard keepsImages else { return }
+    images = try base.observeImages().map { newest in (0..<count).flatMap { _ in newest } }
   }
+
+  /// Images are drawn at every step only where more than the last one is seen.
+  private var keepsImages: Bool { count > 1 && !base.cameras.isEmpty }
 
   /// Steps the base and drops the oldest observation for the new one.
   public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
     let outcome = try base.step(action)
     for index in 0..<history.count - size { history[index] = history[index + size] }
     base.observe(into: newest)
+    if keepsImages {
+      for (camera, newest) in try base.observeImages().enumerated() {
+        images[camera].removeFirst()
+        images[camera] += newest
+      }
+    }
     return outcome
+  }
+
+  /// The last `To` images of each camera, oldest first.
+  public func observeImages() throws -> [[Image]] {
+    keepsImages ? images : try base.observeImages()
   }
 
   /// Writes the history, oldest observation first.
@@ -49,6 +71,7 @@ public final class ObservationHistory: EnvironmentWrapper {
   public func save(to state: inout EnvironmentState) throws {
     state.appendTag("observation history")
     state.append(contentsOf: history)
+    for image in images.joined() { state.append(contentsOf: image.samples) }
     try base.save(to: &state)
   }
 
@@ -56,6 +79,15 @@ public final class ObservationHistory: EnvironmentWrapper {
   public func restore(from reader: inout EnvironmentState.Reader) throws {
     try reader.readTag("observation history")
     let values = try reader.readFloats(expectedCount: history.count)
+    if keepsImages {
+      images = try base.cameras.map { camera in
+        try (0..<count).map { _ in
+          Image(
+            width: camera.width, height: camera.height, channelCount: camera.channelCount,
+            samples: try reader.readBytes(expectedCount: camera.shape.reduce(1, *)))
+        }
+      }
+    }
     try base.restore(from: &reader)
     _ = history.update(fromContentsOf: values)
   }

@@ -22,7 +22,7 @@ extension TemporaryFolder {
     policy.denoising.stepCount = 4
     var random = RandomStream(seed: 5)
     let network = try policy.network.makeDenoiser(
-      actionSize: 2, horizonSteps: 4, observationSize: 5, observationSteps: 1,
+      actionSize: 2, horizonSteps: 4, conditionSize: 5,
       random: &random)
     var weights: [String: Tensor] = [:]
     for (name, value) in network.parameters.values { weights["network.\(name)"] = value }
