@@ -18,6 +18,7 @@ import Testing
     var settings = DemonstrationConfiguration()
     settings.path = path
     change(&settings)
+    try settings.validate()
     try settings.check(horizonSteps: 4)
     return try settings.read(for: EnvironmentConfiguration())
   }

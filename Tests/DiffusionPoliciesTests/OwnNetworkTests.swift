@@ -1,4 +1,5 @@
 import Diffusion
+import Environments
 import NeuralNetworks
 import Tensors
 import Testing
@@ -9,14 +10,14 @@ import Testing
 private final class LinearDenoiser: ChunkDenoiser {
   private let layer: Linear
 
-  init(actionSize: Int, observationSize: Int, random: inout some RandomSource) {
+  init(actionSize: Int, encodingSize: Int, random: inout some RandomSource) {
     layer = Linear(
-      inputSize: actionSize + observationSize + 1, outputSize: actionSize, random: &random)
+      inputSize: actionSize + encodingSize + 1, outputSize: actionSize, random: &random)
   }
 
-  /// Each action for itself, from the last observation and the time.
+  /// Each action for itself, from the encoded observations and the time.
   func callAsFunction(
-    _ chunks: Tensor, timeSteps: Broadcast<Float>, observations: Tensor
+    _ chunks: Tensor, timeSteps: Broadcast<Float>, condition: Tensor
   ) -> Tensor {
     let (batch, steps) = (chunks.shape[0], chunks.shape[1])
     let times: [Float] =
@@ -24,12 +25,12 @@ private final class LinearDenoiser: ChunkDenoiser {
       case .shared(let time): Array(repeating: time, count: batch)
       case .perRow(let times): times
       }
-    let last = observations.slice((observations.shape[1] - 1)..<observations.shape[1], along: 1)
-    let condition = Tensor.concatenated(
-      [last, Tensor(shape: [batch, 1, 1], elements: times.map { $0 / 10 })], along: 2)
+    let known = Tensor.concatenated(
+      [condition, Tensor(shape: [batch, 1], elements: times.map { $0 / 10 })], along: 1
+    ).expandingDimension(at: 1)  // [B, 1, Dc + 1]
     return layer(
       Tensor.concatenated(
-        [chunks, .concatenated(Array(repeating: condition, count: steps), along: 1)], along: 2))
+        [chunks, .concatenated(Array(repeating: known, count: steps), along: 1)], along: 2))
   }
 
   func collect(into parameters: inout NamedParameters) { parameters.add("layer", layer) }
@@ -39,11 +40,13 @@ private final class LinearDenoiser: ChunkDenoiser {
 struct OwnNetworkTests {
   @Test func learnsAndSamples() throws {
     var random = RandomStream(seed: 1)
-    let network = LinearDenoiser(actionSize: 2, observationSize: 3, random: &random)
+    let network = ObservingDenoiser(
+      FlatteningEncoder(ObservationLayout(stepCount: 1, stateSize: 3)),
+      LinearDenoiser(actionSize: 2, encodingSize: 3, random: &random))
     let schedule = NoiseSchedule.policyCosine(timeStepCount: 4)
     let loss = NoisePredictionLoss(network: network, schedule: schedule)
     let batch = ChunkBatch(
-      observations: random.normal([16, 1, 3]), chunks: .zeros([16, 5, 2]))
+      observations: Observations(random.normal([16, 1, 3])), chunks: .zeros([16, 5, 2]))
 
     // It learns by the loop that all networks learn by.
     var options = SupervisedTraining.Options(schedule: .constant(0.05))
@@ -60,7 +63,7 @@ struct OwnNetworkTests {
     #expect(last < 0.5 * first, "\(losses)")
 
     // Bound to observations it is the same function.
-    let observations = random.normal([2, 1, 3])
+    let observations = Observations(random.normal([2, 1, 3]))
     let chunks = random.normal([2, 5, 2])
     let bound = network.bound(to: observations, times: [1, 0])
     for times in [Broadcast<Float>.shared(1), .perRow([0, 3])] {

@@ -92,7 +92,7 @@ import Testing
   }
 
   @Test func gaussianLogDensity() throws {
-    try check("gaussian-log-density", inputs: ["x", "mean", "standard deviation"]) {
+    try check("gaussian-log-density", inputs: ["x", "mean", "deviation"]) {
       $0[0].gaussianLogDensity(mean: $0[1], standardDeviation: $0[2])
     }
   }

@@ -70,10 +70,3 @@ public final class ObservingDenoiser: Module {
     parameters.add("encoder", encoder)
   }
 }
-
-extension ChunkDenoiser {
-  /// The network as it is, with nothing computed ahead: a new network needs its function alone.
-  public func bound(to observations: Tensor, times: [Float]) -> Denoiser {
-    { chunks, timeSteps in self(chunks, timeSteps: timeSteps, observations: observations) }
-  }
-}
