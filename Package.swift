@@ -186,6 +186,12 @@ let package = Package(
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]),
     .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "DiffusionPolicies", "Environments", "Files", "NeuralNetworks", "Runs", "Tensors",
+        "TestSupport",
+      ]),
+    .testTarget(
       name: "ReportsTests",
       dependencies: ["Reports", "Files", "Media", "Runs", "Training", "attune"]),
     .testTarget(

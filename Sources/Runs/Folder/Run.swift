@@ -57,6 +57,33 @@ public final class Run<Configuration: RunConfiguration> {
       resumed: nil, keptCheckpointCount: keptCheckpointCount, log: log)
   }
 
+  /// Starts a run in a folder, or goes on with the one that is there, by settings that may differ in what
+  /// `Configuration.changeableOnResume` lists.
+  ///
+  /// - Parameters:
+  ///   - path: the folder.
+  ///   - configuration: the settings.
+  ///   - command: what the run is of, as in "policy finetune".
+  ///   - keptCheckpointCount: how many of the last checkpoints stay.
+  ///   - log: where the run speaks.
+  /// - Throws: `ConfigurationError` for a bad setting; `RunFolderError` if the folder cannot be used, or
+  ///   if another setting was changed; `FileError` if the system refuses.
+  public static func open(
+    at path: String, _ configuration: Configuration, command: String,
+    keptCheckpointCount: Int = 2, log: RunLog = RunLog()
+  ) throws -> Run {
+    // Checked as if they had been read.
+    let configuration = try Configuration.decode(yaml: configuration.yaml(), file: "the settings")
+    guard RunFolder.isRun(at: path) else {
+      return try start(
+        at: path, configuration: configuration, command: command,
+        keptCheckpointCount: keptCheckpointCount, log: log)
+    }
+    return try resume(
+      RunFolder.resume(at: path), configuration: configuration, command: command,
+      keptCheckpointCount: keptCheckpointCount, log: log)
+  }
+
   /// Goes on with a run from its newest sound checkpoint, by the settings that the run had there.
   ///
   /// A run that was stopped before its first checkpoint starts from the beginning, and says so; its
@@ -78,6 +105,17 @@ public final class Run<Configuration: RunConfiguration> {
     let folder = try RunFolder.resume(at: path)
     let configuration = try Configuration.load(
       from: folder.configurationPath, overrides: overrides)
+    let run = try resume(
+      folder, configuration: configuration, command: command,
+      keptCheckpointCount: keptCheckpointCount, log: log)
+    if !overrides.isEmpty { run.hasNewSettings = true }
+    return run
+  }
+
+  private static func resume(
+    _ folder: RunFolder, configuration: Configuration, command: String,
+    keptCheckpointCount: Int, log: RunLog
+  ) throws -> Run {
     let checkpoints = CheckpointFolder(path: folder.checkpointsPath)
     let resumed = checkpoints.latest(warn: log.warn)
     if resumed == nil, !checkpoints.iterations.isEmpty {
@@ -96,7 +134,7 @@ public final class Run<Configuration: RunConfiguration> {
     let run = try Run(
       folder: folder, configuration: configuration, record: record, resumed: resumed,
       keptCheckpointCount: keptCheckpointCount, log: log)
-    run.hasNewSettings = !overrides.isEmpty || record != known
+    run.hasNewSettings = !changes.isEmpty || record != known
     return run
   }
 
