@@ -27,8 +27,10 @@ public struct CaptionedDataSettings: RunConfiguration {
   /// How dolls are drawn.
   public var dolls = DollDistribution()
 
+  /// What holds where nothing else is set.
   public static let defaults = CaptionedDataSettings()
 
+  /// Checks ranges.
   public func validate() throws {
     if path.isEmpty {
       throw ConfigurationError.badValue(

@@ -14,8 +14,10 @@ public struct EvaluationSettings: RunConfiguration {
   /// Episodes of them that are filmed, before a fine-tuning and after every training; 0 for none.
   public var filmedEpisodes = 1
 
+  /// What holds where nothing else is set.
   public static let defaults = EvaluationSettings()
 
+  /// Checks ranges.
   public func validate() throws {
     if interval < 0 {
       throw ConfigurationError.badValue(

@@ -30,6 +30,7 @@ public struct ImageFineTuningSettings: RunConfiguration {
   /// Iterations between checkpoints.
   public var checkpointInterval = 5
 
+  /// What may be changed when a run is resumed.
   public static let changeableOnResume = ChangeableSettings(
     keys: [
       "training.iterationCount", "training.learningRate", "training.gradientNormLimit",
@@ -37,8 +38,10 @@ public struct ImageFineTuningSettings: RunConfiguration {
       "checkpointInterval",
     ], paths: ["model", "reward", "clip"])
 
+  /// What holds where nothing else is set.
   public static let defaults = ImageFineTuningSettings()
 
+  /// Checks ranges.
   public func validate() throws {
     try checking("training", training.validate)
     func require(_ isSound: Bool, _ key: String, _ found: String, _ expected: String) throws {
@@ -80,8 +83,10 @@ public struct ImageEvaluationSettings: RunConfiguration {
   /// Of the first image of each prompt.
   public var seed: UInt64 = 1_000_000
 
+  /// What holds where nothing else is set.
   public static let defaults = ImageEvaluationSettings()
 
+  /// Checks ranges.
   public func validate() throws {
     if interval < 0 {
       throw ConfigurationError.badValue(
@@ -113,6 +118,7 @@ public struct ImageEvaluationSettings: RunConfiguration {
 /// The fine-tuning of a text-to-image model by a reward: iterations, evaluations on fresh seeds and the
 /// model folder.
 public struct ImageFineTuningJob: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<ImageFineTuningSettings>
   /// What learns.
   public let training: ImageFineTuning
@@ -152,13 +158,19 @@ public struct ImageFineTuningJob: TrainingJob {
     rewardBefore = run.resumed?.metadata[Self.beforeKey]
   }
 
+  /// What learns.
   public var trainer: any Trainer { training }
+  /// Iterations between checkpoints.
   public var checkpointInterval: Int { run.configuration.checkpointInterval }
+  /// The setting that says how many iterations there are to be.
   public var iterationsKey: String { "training.iterationCount" }
+  /// What it is all for.
   public var resultNoun: String { "model" }
+  /// Where that is.
   public var resultPaths: [String] { [modelFolder] }
   private var modelFolder: String { "\(run.folder.path)/model" }
 
+  /// Looks at what there is before the first iteration.
   public mutating func begin() throws {
     let (grid, scores) = try evaluation()
     run.drawStart { try run.write(png: Data(grid.rendered().pngBytes()), name: "before") }
@@ -166,6 +178,7 @@ public struct ImageFineTuningJob: TrainingJob {
     run.log.say("reward on fresh seeds: \(scores.words)")
   }
 
+  /// Adds evaluations that are due to a line of metrics.
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
     let iteration = training.iteration
     let dropped = Int(record["droppedImages"] ?? 0)
@@ -183,6 +196,7 @@ public struct ImageFineTuningJob: TrainingJob {
       "iteration \(iteration.grouped): reward on fresh seeds \(scores.words)\(before)")
   }
 
+  /// A few words for the line of progress.
   public func words(for record: MetricsRecord) -> String {
     func short(_ name: String) -> String { (record[name] ?? .nan).short }
     return "reward \(short("reward")) +- \(short("rewardStandardError")), KL "
@@ -193,8 +207,10 @@ public struct ImageFineTuningJob: TrainingJob {
     training.isFinished || run.configuration.evaluation.isDue(after: training.iteration)
   }
 
+  /// Images and videos that show the present iteration.
   public var images: [String] { isEvaluated ? [run.imagePath("after")] : [] }
 
+  /// Draws them.
   public mutating func drawImages() throws {
     var grid = evaluated?.iteration == training.iteration ? evaluated?.grid : nil
     evaluated = nil
@@ -209,6 +225,7 @@ public struct ImageFineTuningJob: TrainingJob {
     }
   }
 
+  /// All that is needed to go on from here.
   public func checkpoint() throws -> Checkpoint {
     var checkpoint = Checkpoint(iteration: training.iteration)
     checkpoint.add(try training.trainingState())
@@ -216,6 +233,7 @@ public struct ImageFineTuningJob: TrainingJob {
     return checkpoint
   }
 
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {
     try run.times.measure("write the model") {
       try training.model.write(

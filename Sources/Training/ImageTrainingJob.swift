@@ -24,6 +24,7 @@ public struct ImageTrainingSettings: RunConfiguration {
   /// Batches between checkpoints, a multiple of `reportInterval`.
   public var checkpointInterval = 500
 
+  /// What may be changed when a run is resumed.
   public static let changeableOnResume = ChangeableSettings(
     keys: [
       "training.batchCount", "training.learningRate", "training.finalLearningRate",
@@ -31,8 +32,10 @@ public struct ImageTrainingSettings: RunConfiguration {
       "checkpointInterval",
     ], paths: ["model.folder", "data.path"])
 
+  /// What holds where nothing else is set.
   public static let defaults = ImageTrainingSettings()
 
+  /// Checks ranges.
   public func validate() throws {
     try checking("training") { try training.validate() }
     if reportInterval < 1 {
@@ -58,13 +61,16 @@ public struct ImageModelSettings: RunConfiguration {
   /// The new model.
   public var new = NewModelConfiguration()
 
+  /// What holds where nothing else is set.
   public static let defaults = ImageModelSettings()
 
+  /// Checks ranges.
   public func validate() throws { try checking("new") { try new.validate() } }
 }
 
 /// The training of a text-to-image model: batches, grids of samples and the model folder.
 public struct ImageTrainingJob: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<ImageTrainingSettings>
   /// What learns.
   public let training: ImageTraining
@@ -92,21 +98,30 @@ public struct ImageTrainingJob: TrainingJob {
     prompts = try settings.samples.chosenPrompts(source)
   }
 
+  /// What learns.
   public var trainer: any Trainer { training }
+  /// What an iteration is called.
   public var unit: String { "batch" }
+  /// Iterations between lines of metrics.
   public var reportInterval: Int { run.configuration.reportInterval }
+  /// Iterations between checkpoints.
   public var checkpointInterval: Int { run.configuration.checkpointInterval }
+  /// The setting that says how many iterations there are to be.
   public var iterationsKey: String { "training.batchCount" }
+  /// What it is all for.
   public var resultNoun: String { "model" }
+  /// Where that is.
   public var resultPaths: [String] { [modelFolder] }
   private var modelFolder: String { "\(run.folder.path)/model" }
 
+  /// Tries what later iterations and their images will need.
   public func check() throws {
     let source = training.source
     try run.configuration.samples.check(
       training.model, width: source.width, height: source.height)
   }
 
+  /// Images and videos that show the present iteration.
   public var images: [String] {
     guard
       run.configuration.samples.isDue(after: training.iteration, isLast: training.isFinished)
@@ -114,6 +129,7 @@ public struct ImageTrainingJob: TrainingJob {
     return [run.imagePath("samples", iteration: training.iteration)]
   }
 
+  /// Draws them.
   public func drawImages() throws {
     let source = training.source
     let grid = try run.times.measure("sample") {
@@ -126,6 +142,7 @@ public struct ImageTrainingJob: TrainingJob {
       png: Data(grid.rendered().pngBytes()), name: "samples", iteration: training.iteration)
   }
 
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {
     let elementType = run.configuration.weightType.elementType
     try run.times.measure("write the model") {

@@ -38,12 +38,15 @@ public struct NoiseOptimizationSettings: RunConfiguration {
   /// Iterations between checkpoints.
   public var checkpointInterval = 1
 
+  /// What may be changed when a run is resumed.
   public static let changeableOnResume = ChangeableSettings(
     keys: ["find.iterationCount", "rewardTimeLimit", "checkpointInterval"],
     paths: ["model", "reward", "clip"])
 
+  /// What holds where nothing else is set.
   public static let defaults = NoiseOptimizationSettings()
 
+  /// Checks ranges.
   public func validate() throws {
     if model.isEmpty {
       throw ConfigurationError.badValue(
@@ -103,8 +106,10 @@ public struct SamplingSettings: RunConfiguration {
   /// Rows of each picture; the model's own if there is none.
   public var height: Int?
 
+  /// What holds where nothing else is set.
   public static let defaults = SamplingSettings()
 
+  /// Checks ranges.
   public func validate() throws {
     let ranges = [
       ("stepCount", stepCount, 1...10_000), ("batchSize", batchSize, 1...100_000),
@@ -261,6 +266,7 @@ final class NoiseOptimization: Trainer {
 
 /// The optimization of initial noise (FIND): a prior of each prompt, and grids before and after.
 public struct NoiseOptimizationJob: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<NoiseOptimizationSettings>
   private let optimization: NoiseOptimization
   private let painter: NoisePainter
@@ -302,17 +308,24 @@ public struct NoiseOptimizationJob: TrainingJob {
     self.reward = reward
   }
 
+  /// What learns.
   public var trainer: any Trainer { optimization }
+  /// Iterations between checkpoints.
   public var checkpointInterval: Int { settings.checkpointInterval }
+  /// The setting that says how many iterations there are to be.
   public var iterationsKey: String { "find.iterationCount" }
+  /// What it is all for.
   public var resultNoun: String { "prior" }
+  /// Where that is.
   public var resultPaths: [String] { optimization.finds.indices.map(priorPath) }
 
+  /// Looks at what there is before the first iteration.
   public mutating func begin() throws {
     let grid = try grid("before", priors: settings.prompts.map { _ in nil })
     run.drawStart { try write(grid, "before") }
   }
 
+  /// Adds evaluations that are due to a line of metrics.
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
     let dropped = Int(record["droppedCount"] ?? 0)
     guard dropped > 0 else { return }
@@ -321,14 +334,17 @@ public struct NoiseOptimizationJob: TrainingJob {
         + "\(dropped.counting("picture")), left out")
   }
 
+  /// A few words for the line of progress.
   public func words(for record: MetricsRecord) -> String {
     "reward \(record["reward"]?.short ?? "none")"
   }
 
+  /// Images and videos that show the present iteration.
   public var images: [String] {
     optimization.isFinished ? [run.imagePath("after"), run.imagePath("reward")] : []
   }
 
+  /// Draws them.
   public mutating func drawImages() throws {
     try write(grid("after", priors: optimization.finds.map(\.prior)), "after")
     try drawCurve()
@@ -339,6 +355,7 @@ public struct NoiseOptimizationJob: TrainingJob {
     return "\(run.folder.path)/prior\(suffix).safetensors"
   }
 
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {
     for (index, find) in optimization.finds.enumerated() {
       let origin = PriorOrigin(

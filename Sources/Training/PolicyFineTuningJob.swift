@@ -21,14 +21,17 @@ public struct PolicyFineTuningSettings: RunConfiguration {
   /// Iterations between checkpoints.
   public var checkpointInterval = 5
 
+  /// What may be changed when a run is resumed.
   public static let changeableOnResume = ChangeableSettings(keys: [
     "training.iterationCount", "training.policyLearningRate", "training.criticLearningRate",
     "training.etaLearningRate", "training.gradientNormLimit", "evaluation.interval",
     "evaluation.episodes", "evaluation.filmedEpisodes", "checkpointInterval",
   ])
 
+  /// What holds where nothing else is set.
   public static let defaults = PolicyFineTuningSettings()
 
+  /// Checks ranges.
   public func validate() throws {
     try checking("training") { try training.validate() }
     if checkpoint.isEmpty {
@@ -57,6 +60,7 @@ public struct PolicyChanges: RunConfiguration {
   /// none.
   public var executedCount: Int?
 
+  /// What holds where nothing else is set.
   public static let defaults = PolicyChanges()
 
   /// Makes them.
@@ -83,6 +87,7 @@ public struct PolicyChanges: RunConfiguration {
 
 /// The fine-tuning of a policy by reinforcement learning: iterations, evaluations and the best policy.
 public struct PolicyFineTuningJob: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<PolicyFineTuningSettings>
   /// What learns.
   public let training: any PolicyTrainer
@@ -117,7 +122,9 @@ public struct PolicyFineTuningJob: TrainingJob {
     let training =
       try run.resumed == nil
       ? algorithms.trainer(start, algorithm: settings.algorithm)
-      : settings.checking("training") { try algorithms.trainer(start, algorithm: settings.algorithm) }
+      : settings.checking("training") {
+        try algorithms.trainer(start, algorithm: settings.algorithm)
+      }
     for note in training.notes { run.log.say(note.printable) }
     run.log.say(
       "\(training.policy.parameters.elementCount.counting("weight")) in "
@@ -128,12 +135,18 @@ public struct PolicyFineTuningJob: TrainingJob {
     best = BestPolicy(run.folder.path, resumed: run.resumed)
   }
 
+  /// What learns.
   public var trainer: any Trainer { training }
+  /// Iterations between checkpoints.
   public var checkpointInterval: Int { run.configuration.checkpointInterval }
+  /// The setting that says how many iterations there are to be.
   public var iterationsKey: String { "training.iterationCount" }
+  /// What it is all for.
   public var resultNoun: String { "policy" }
+  /// Where that is.
   public var resultPaths: [String] { [best.path] }
 
+  /// Looks at what there is before the first iteration.
   public mutating func begin() throws {
     guard run.configuration.evaluation.interval > 0 else { return }
     var record = MetricsRecord(iteration: 0, step: 0)
@@ -142,6 +155,7 @@ public struct PolicyFineTuningJob: TrainingJob {
     film("before", policy)
   }
 
+  /// Adds evaluations that are due to a line of metrics.
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
     guard run.configuration.evaluation.isDue(after: training.iteration, isLast: isLast) else {
       return
@@ -160,6 +174,7 @@ public struct PolicyFineTuningJob: TrainingJob {
       policy.withoutUnusedWeights, score: summary.score, iteration: training.iteration)
   }
 
+  /// A few words for the line of progress.
   public func words(for record: MetricsRecord) -> String {
     let clipped = "clipped \(((record["clipFraction"] ?? 0) * 100).short)%"
     let episodes = training.finishedEpisodes
@@ -167,10 +182,12 @@ public struct PolicyFineTuningJob: TrainingJob {
     return EvaluationSummary(environment: "", episodes).words + ", " + clipped
   }
 
+  /// Images and videos that show the present iteration.
   public var images: [String] {
     training.isFinished ? run.configuration.evaluation.videoPaths("after", of: run) : []
   }
 
+  /// Draws them.
   public mutating func drawImages() throws { film("after", try PolicyCheckpoint(path: best.path)) }
 
   private func film(_ name: String, _ policy: PolicyCheckpoint) {
@@ -184,10 +201,12 @@ public struct PolicyFineTuningJob: TrainingJob {
     return policy
   }
 
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {
     try best.offer(unjudged: policy.withoutUnusedWeights, iteration: training.iteration)
   }
 
+  /// All that is needed to go on from here.
   public func checkpoint() throws -> Checkpoint {
     var state = try training.trainingState()
     state.tensors = state.tensors.filter { !$0.key.hasPrefix("weights.") }

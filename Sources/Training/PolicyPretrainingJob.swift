@@ -21,6 +21,7 @@ public struct PolicyPretrainingSettings: RunConfiguration {
   /// Batches between checkpoints, a multiple of `reportInterval`.
   public var checkpointInterval = 1000
 
+  /// What may be changed when a run is resumed.
   public static let changeableOnResume = ChangeableSettings(
     keys: [
       "training.batchCount", "training.learningRate", "training.finalLearningRate",
@@ -28,8 +29,10 @@ public struct PolicyPretrainingSettings: RunConfiguration {
       "evaluation.filmedEpisodes", "reportInterval", "checkpointInterval",
     ], paths: ["demonstrations.path", "demonstrations.normalization"])
 
+  /// What holds where nothing else is set.
   public static let defaults = PolicyPretrainingSettings()
 
+  /// Checks ranges.
   public func validate() throws {
     try checking("policy") { try policy.validate() }
     try checking("training") { try training.validate() }
@@ -55,6 +58,7 @@ public struct PolicyPretrainingSettings: RunConfiguration {
 
 /// The pretraining of a policy: batches, evaluations on the way and the best policy.
 public struct PolicyPretrainingJob: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<PolicyPretrainingSettings>
   /// What learns.
   public let training: Pretraining
@@ -90,14 +94,22 @@ public struct PolicyPretrainingJob: TrainingJob {
     best = BestPolicy(run.folder.path, resumed: run.resumed)
   }
 
+  /// What learns.
   public var trainer: any Trainer { training }
+  /// What an iteration is called.
   public var unit: String { "batch" }
+  /// Iterations between lines of metrics.
   public var reportInterval: Int { run.configuration.reportInterval }
+  /// Iterations between checkpoints.
   public var checkpointInterval: Int { run.configuration.checkpointInterval }
+  /// The setting that says how many iterations there are to be.
   public var iterationsKey: String { "training.batchCount" }
+  /// What it is all for.
   public var resultNoun: String { "policy" }
+  /// Where that is.
   public var resultPaths: [String] { [best.path] }
 
+  /// Adds evaluations that are due to a line of metrics.
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
     guard evaluator.isDue(after: training.iteration, isLast: isLast) else { return }
     let policy = training.checkpoint()
@@ -111,25 +123,30 @@ public struct PolicyPretrainingJob: TrainingJob {
     try best.offer(policy, score: score.value, of: score.measure, iteration: training.iteration)
   }
 
+  /// A few words for the line of progress.
   public func words(for record: MetricsRecord) -> String {
     let loss = "loss \(record["loss"]?.short ?? "none")"
     return record["validationLoss"].map { "\(loss), validation loss \($0.short)" } ?? loss
   }
 
+  /// Images and videos that show the present iteration.
   public var images: [String] {
     guard evaluator.hasEnvironment, training.isFinished else { return [] }
     return run.configuration.evaluation.videoPaths("after", of: run)
   }
 
+  /// Draws them.
   public mutating func drawImages() throws {
     let policy = try PolicyCheckpoint(path: best.path)
     run.times.measure("film") { run.configuration.evaluation.film(policy, "after", of: run) }
   }
 
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {
     try best.offer(unjudged: training.checkpoint(), iteration: training.iteration)
   }
 
+  /// All that is needed to go on from here.
   public func checkpoint() throws -> Checkpoint {
     var checkpoint = try Checkpoint(
       iteration: training.iteration, training.checkpoint(), training.trainingState())

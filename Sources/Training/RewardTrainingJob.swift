@@ -50,6 +50,7 @@ public struct RewardTrainingSettings: RunConfiguration {
   /// Steps between checkpoints, a multiple of `reportInterval`.
   public var checkpointInterval = 500
 
+  /// What may be changed when a run is resumed.
   public static let changeableOnResume = ChangeableSettings(
     keys: ["clip", "classifier"].flatMap { kind in
       ["stepCount", "learningRate", "finalLearningRate", "gradientNormLimit"].map {
@@ -58,6 +59,7 @@ public struct RewardTrainingSettings: RunConfiguration {
     } + ["validation.interval", "weightType", "reportInterval", "checkpointInterval"],
     paths: ["dolls.folder"])
 
+  /// What holds where nothing else is set.
   public static let defaults = RewardTrainingSettings()
 
   /// How weights are changed.
@@ -65,6 +67,7 @@ public struct RewardTrainingSettings: RunConfiguration {
     kind == .clip ? clip.optimization : classifier.optimization
   }
 
+  /// Checks ranges.
   public func validate() throws {
     try checking("clip", clip.validate)
     try checking("classifier", classifier.validate)
@@ -106,6 +109,7 @@ public struct RewardTrainingSettings: RunConfiguration {
 
 /// The training of a model that scores images: steps, validations and the model folder.
 public struct RewardTrainingJob: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<RewardTrainingSettings>
   /// What learns.
   public let training: any RewardTraining
@@ -135,15 +139,23 @@ public struct RewardTrainingJob: TrainingJob {
     "attributeAccuracyHeldOut", "pictureAccuracy",
   ]
 
+  /// What learns.
   public var trainer: any Trainer { training }
+  /// What an iteration is called.
   public var unit: String { "step" }
+  /// Iterations between lines of metrics.
   public var reportInterval: Int { run.configuration.reportInterval }
+  /// Iterations between checkpoints.
   public var checkpointInterval: Int { run.configuration.checkpointInterval }
+  /// The setting that says how many iterations there are to be.
   public var iterationsKey: String { "\(run.configuration.kind.rawValue).optimization.stepCount" }
+  /// What it is all for.
   public var resultNoun: String { "model" }
+  /// Where that is.
   public var resultPaths: [String] { [modelFolder] }
   private var modelFolder: String { "\(run.folder.path)/model" }
 
+  /// Adds evaluations that are due to a line of metrics.
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
     let interval = run.configuration.validation.interval
     guard isLast || interval > 0 && training.iteration.isMultiple(of: interval) else { return }
@@ -155,6 +167,7 @@ public struct RewardTrainingJob: TrainingJob {
     run.log.say("step \(training.iteration.grouped): \(words.joined(separator: ", "))")
   }
 
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {
     try training.write(
       folder: modelFolder, elementType: run.configuration.weightType.elementType)

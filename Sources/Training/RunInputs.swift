@@ -81,7 +81,7 @@ extension RunLog {
 public enum WeightType: String, Codable, CaseIterable, Sendable {
   case float16, float32
 
-  public var elementType: ElementType { self == .float16 ? .float16 : .float32 }
+  var elementType: ElementType { self == .float16 ? .float16 : .float32 }
 }
 
 extension RunConfiguration {

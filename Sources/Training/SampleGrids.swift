@@ -58,8 +58,10 @@ public struct SampleGridSettings: RunConfiguration {
   /// The model's own if there is none.
   public var sampler: SamplerKind?
 
+  /// What holds where nothing else is set.
   public static let defaults = SampleGridSettings()
 
+  /// Checks ranges.
   public func validate() throws {
     let ranges = [("count", count, 1...64), ("stepCount", stepCount, 1...1_000)]
     for (key, number, range) in ranges where !range.contains(number) {

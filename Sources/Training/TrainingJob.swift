@@ -47,16 +47,26 @@ public protocol TrainingJob {
 }
 
 extension TrainingJob {
+  /// What an iteration is called.
   public var unit: String { "iteration" }
+  /// Iterations between lines of metrics.
   public var reportInterval: Int { 1 }
+  /// What it is all for.
   public var resultNoun: String { "state" }
+  /// Where that is.
   public var resultPaths: [String] { [] }
+  /// Images and videos that show the present iteration.
   public var images: [String] { [] }
 
+  /// Tries what later iterations and their images will need.
   public func check() throws {}
+  /// Looks at what there is before the first iteration.
   public mutating func begin() throws {}
+  /// Adds evaluations that are due to a line of metrics.
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {}
+  /// Writes what the training is for, as it is now.
   public func writeResults() throws {}
+  /// Draws them.
   public mutating func drawImages() throws {}
 
   /// The loss, if there is one.
@@ -74,9 +84,13 @@ extension TrainingJob {
 
 /// A trainer with a run folder and nothing else.
 public struct PlainJob<Settings: RunConfiguration>: TrainingJob {
+  /// Where it is recorded.
   public let run: Run<Settings>
+  /// What learns.
   public let trainer: any Trainer
+  /// Iterations between checkpoints.
   public let checkpointInterval: Int
+  /// The setting that says how many iterations there are to be.
   public let iterationsKey: String
 
   /// Restores the trainer, if the run goes on.

@@ -55,7 +55,9 @@ import Training
     #expect(try metrics(whole)[2]["valueLoss"]?.isFinite == true)
     // A run evaluates after its last iteration, which was the first one's once.
     #expect(try metrics(stopped)[2] == metrics(whole)[2])
-    let states = [stopped, whole].map { CheckpointFolder(path: "\($0)/checkpoints").latest { _ in } }
+    let states = [stopped, whole].map {
+      CheckpointFolder(path: "\($0)/checkpoints").latest { _ in }
+    }
     let weights = states.map { $0?.tensors(prefix: "").mapValues(\.elements) }
     #expect(weights[0] != nil && weights[0] == weights[1])
   }

@@ -230,7 +230,9 @@ public final class Pretraining {
 }
 
 extension Pretraining: Trainer {
+  /// Finished iterations.
   public var iteration: Int { batchIndex }
+  /// How many there are to be.
   public var iterations: Int { configuration.batchCount }
 
   /// Trains on the next batch.

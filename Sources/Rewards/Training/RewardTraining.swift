@@ -35,6 +35,7 @@ public struct RewardTrainingReport: Sendable, Equatable {
 }
 
 extension RewardTraining {
+  /// Finished iterations.
   public var iteration: Int { stepIndex }
 
   /// Learns from the next batch.

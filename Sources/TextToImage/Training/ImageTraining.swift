@@ -194,7 +194,9 @@ public final class ImageTraining {
 }
 
 extension ImageTraining: Trainer {
+  /// Finished iterations.
   public var iteration: Int { batchIndex }
+  /// How many there are to be.
   public var iterations: Int { configuration.batchCount }
 
   /// Trains on the next batch.
