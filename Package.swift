@@ -167,9 +167,8 @@ let package = Package(
     .testTarget(
       name: "DiffusionPoliciesTests",
       dependencies: [
-        "Configuration", "DiffusionPolicies", "Diffusion", "Environments", "Files",
-        "NeuralNetworks",
-        "ReinforcementLearning", "Tensors", "TestSupport",
+        "Configuration", "DiffusionPolicies", "Diffusion", "Environments", "Files", "Media",
+        "NeuralNetworks", "ReinforcementLearning", "Tensors", "TestSupport",
       ]),
     .testTarget(
       name: "TextToImageTests",
