@@ -195,16 +195,35 @@ static int deliver(int32_t request_identifier, int pipe, int folder, pid_t *serv
   return error;
 }
 
+/// Whether a process is on its way out, or a zombie. Linux closes what it has open in any order, so
+/// that a request's pipe may end before the socket does.
+static bool is_exiting(pid_t process) {
+  enum { exiting = 0x4 };  // PF_EXITING of linux/sched.h
+  char path[32], text[512];
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return true;
+  const ssize_t count = read(file, text, sizeof text - 1);
+  close(file);
+  if (count <= 0) return true;
+  text[count] = 0;
+  // Behind the name, which may have any characters: state, five numbers, flags.
+  const char *rest = strrchr(text, ')');
+  unsigned flags = 0;
+  return rest && sscanf(rest, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && (flags & exiting);
+}
+
 /// Whether a server is no more: its workers end with it, whatever they read.
 static bool has_ended(pid_t server) {
   char byte;
   pthread_mutex_lock(&lock);
-  // It never writes; the end of its socket comes before the end of its workers. That is an end of the
-  // stream, or an error where a request was left unread.
+  // It never writes; what can be read is an end of the stream, or an error where a request was left
+  // unread.
   bool is_gone = server_process != server || server_socket < 0;
   if (!is_gone) {
     const ssize_t count = recv(server_socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    is_gone = count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
+    is_gone =
+        count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) || is_exiting(server);
   }
   if (is_gone && server_process == server) end_server();
   pthread_mutex_unlock(&lock);

@@ -33,7 +33,7 @@ import Testing
         widths: [256]
       evaluation: {every: 5}
       stages:
-        - episodes: 7
+        - episodes: 70
         - every: 3
       """, "network.dropout=0.1", "learningRate=1_0e-3", "parameters.mass=2", "seed=7",
       "evaluation.episodes=1e2")
@@ -45,7 +45,7 @@ import Testing
     expected.network.widths = [256]
     expected.network.dropout = 0.1
     expected.evaluation = .init(every: 5, episodes: 100)
-    expected.stages = [.init(every: 10, episodes: 7), .init(every: 3, episodes: 50)]
+    expected.stages = [.init(every: 10, episodes: 70), .init(every: 3, episodes: 50)]
     expected.seed = 7
     #expect(found == expected)
   }
@@ -65,7 +65,7 @@ import Testing
   ])
   func writtenConfigurationDecodesToTheSame(text: String) throws {
     var configuration = SampleSettings()
-    configuration.environment = text
+    configuration.network.activation = text
     configuration.parameters = ["1": .infinity, "a b": -0.1, "small": .leastNonzeroMagnitude]
     configuration.learningRate = 0.1
     configuration.network.dropout = 1e-10

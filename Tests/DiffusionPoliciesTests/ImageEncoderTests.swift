@@ -124,8 +124,9 @@ private final class FilmedTarget: EnvironmentWrapper {
       try PolicyEnvironment(
         checkpoint.configuration, normalization: checkpoint.normalization, registry: environments)
     }
+    let refusal = cameras.map { "\($0)" } ?? "none"
     #expect(
-      cameras.map { "\($0)" }?.contains(
-        "the policy sees no cameras, but 'recorded-target' has cameras 'above' of 24x1x3") == true)
+      refusal.contains("sees no cameras, but ")
+        && refusal.contains("has cameras 'above' of 24x1x3"), "\(refusal)")
   }
 }

@@ -102,7 +102,7 @@ import Testing
   }
 
   @Test func anyDeterministicEnvironmentIsSavedByReplay() throws {
-    let report = try EnvironmentChecker { HiddenLine() }.run()
+    let report = try EnvironmentChecker { FiniteGuard(HiddenLine()) }.run()
     #expect(report.problems.isEmpty, "\(report.problems)")
 
     let line = HiddenLine()

@@ -60,7 +60,7 @@ import Training
   private func small(_ iterations: Int) -> (inout NoiseOptimizationSettings) -> Void {
     {
       $0.find.iterations = iterations
-      $0.find.imageCount = 4
+      $0.find.imageCount = 16
       $0.sampling.stepCount = 2
       $0.gridCount = 2
     }
