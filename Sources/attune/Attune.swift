@@ -8,7 +8,7 @@ import Runs
 struct Attune: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "attune",
-    abstract: "Improves pretrained diffusion models by reinforcement learning.",
+    abstract: "Improve pretrained diffusion models by reinforcement learning.",
     discussion: """
       Results go to standard output, all else to standard error. The exit status is 0 when all went \
       well, 1 when the command failed, 2 when it was called wrongly, 130 when it was interrupted.

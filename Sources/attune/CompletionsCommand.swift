@@ -4,7 +4,7 @@ import ArgumentParser
 struct CompletionsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "completions",
-    abstract: "Prints a script by which a shell completes attune's commands and options.",
+    abstract: "Print a script by which a shell completes attune's commands and options.",
     discussion: """
       Examples:
         attune completions bash > \\

@@ -8,7 +8,7 @@ import Training
 struct EnvironmentCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "environment",
-    abstract: "Lists, checks and draws simulated environments.",
+    abstract: "List, check and render simulated environments.",
     discussion: """
       Example:
         attune environment list
@@ -42,7 +42,7 @@ struct EnvironmentSelection: ParsableArguments {
 struct EnvironmentListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "Shows the environments and their parameters.",
+    abstract: "List the environments and their parameters.",
     discussion: """
       Example:
         attune environment list --json
@@ -100,7 +100,7 @@ struct EnvironmentListCommand: ParsableCommand {
 struct EnvironmentCheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
-    abstract: "Looks for what is wrong with an environment.",
+    abstract: "Check an environment for errors.",
     discussion: """
       Plays short episodes of random actions and checks spaces, seeds, saving and restoring, broken \
       numbers and images. Exits with 1 if anything is wrong.
@@ -146,7 +146,7 @@ struct EnvironmentCheckCommand: ParsableCommand {
         })
       print(try output.jsonLine)
     } else {
-      for check in report.passed { print("sound  \(check)") }
+      for check in report.passed { print("ok    \(check)") }
       for problem in report.problems { print("FAIL  \(problem)") }
     }
     if !report.isValid { throw ExitCode.failure }

@@ -8,7 +8,7 @@ import Runs
 struct EnvironmentRenderCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "render",
-    abstract: "Draws episodes of random actions or of a policy.",
+    abstract: "Render episodes of random actions or of a policy.",
     discussion: """
       Example:
         attune environment render hopper --episodes 2 --output hopper.mp4

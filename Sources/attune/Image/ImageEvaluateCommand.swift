@@ -14,7 +14,7 @@ import TextToImage
 struct ImageEvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "States how often a model of paper dolls draws what the prompts request.",
+    abstract: "Evaluate how often a model of paper dolls draws what the prompts request.",
     discussion: """
       Draws one image of each of many random captions, from the distribution that the model was \
       trained on or with a held-out pair of items in each, and asks a classifier for every item \

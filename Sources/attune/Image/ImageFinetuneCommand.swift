@@ -5,7 +5,7 @@ import Training
 struct ImageFinetuneCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "finetune",
-    abstract: "Improves a text-to-image model's weights by a reward of its images (DDPO, DPOK).",
+    abstract: "Fine-tune a text-to-image model's weights with a reward of its images (DDPO, DPOK).",
     discussion: """
       Policy gradients over all denoising steps. A reward is what attune reward score takes. The \
       run folder gets checkpoints, metrics and TensorBoard events, images/before.png and \

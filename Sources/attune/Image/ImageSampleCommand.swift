@@ -13,7 +13,7 @@ import TextToImage
 struct ImageSampleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sample",
-    abstract: "Draws images of prompts with a text-to-image model.",
+    abstract: "Sample images of prompts from a text-to-image model.",
     discussion: """
       Images of one prompt have the seeds that follow --seed; the same seeds give diffusers' \
       latents. An output that ends in .png is a grid; any other is a folder of PNG files with their \

@@ -5,7 +5,7 @@ import Training
 struct ImageTrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
-    abstract: "Trains a text-to-image model on captioned images.",
+    abstract: "Train a text-to-image model on captioned images.",
     discussion: """
       The run folder gets checkpoints, metrics, TensorBoard events and sample grids, and the model \
       with averaged weights in model/, in the layout of diffusers.

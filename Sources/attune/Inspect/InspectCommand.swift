@@ -6,7 +6,7 @@ import Runs
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Shows what is in files with tensors.",
+    abstract: "Show what is in files with tensors.",
     discussion: """
       Reads safetensors files and their indexes, npy, npz, HDF5 and PyTorch (.pt, .pth) files, and \
       folders of them, such as a run. Nothing in a file is executed.

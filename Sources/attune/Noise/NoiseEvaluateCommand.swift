@@ -14,7 +14,7 @@ import TextToImage
 struct NoiseEvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "Compares priors with plain noise, and with best-of-N at as many images.",
+    abstract: "Compare priors with plain noise and with best-of-N at as many images.",
     discussion: """
       All images are of fresh seeds. best-of-N takes the best of N plain images by the reward, \
       with as many images as the prior cost to learn and to use. Diversity is the mean of \

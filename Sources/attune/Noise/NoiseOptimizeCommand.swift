@@ -8,7 +8,7 @@ import Training
 struct NoiseOptimizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "optimize",
-    abstract: "Learns, for each prompt, the initial noise that a reward likes (FIND).",
+    abstract: "Learn, for each prompt, the initial noise that a reward likes (FIND).",
     discussion: """
       The model is left as it is. The run folder gets prior.safetensors (prior-1.safetensors and so \
       on for several prompts), metrics, TensorBoard events, the reward curve, and grids before and \

@@ -12,7 +12,7 @@ import Tensors
 struct PolicyCollectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "collect",
-    abstract: "Plays episodes of a behaviour policy and writes them as demonstrations.",
+    abstract: "Collect demonstrations from a behaviour policy.",
     discussion: """
       The policy is a squashed Gaussian actor (SAC, TQC) in safetensors; the demonstrations are \
       DPPO's npz: states, actions, traj_lengths, rewards, terminals.

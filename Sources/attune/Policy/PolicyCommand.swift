@@ -4,7 +4,7 @@ import ArgumentParser
 struct PolicyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "policy",
-    abstract: "Trains, improves and scores policies for robots.",
+    abstract: "Train, fine-tune and evaluate policies for robots.",
     discussion: """
       Example:
         attune policy pretrain --config samples/push-t/pretrain.yaml \\

@@ -12,7 +12,7 @@ import Training
 struct PolicyEvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "Plays a policy, or two, on fixed seeds and reports return and success.",
+    abstract: "Evaluate a policy, or compare two, on fixed seeds.",
     discussion: """
       The environment is that of the checkpoint, with its parameters; key=value sets others.
 

@@ -5,7 +5,7 @@ import Training
 struct PolicyFinetuneCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "finetune",
-    abstract: "Improves a pretrained policy in its environment by DPPO.",
+    abstract: "Fine-tune a pretrained policy in its environment with DPPO.",
     discussion: """
       The run folder gets checkpoints, metrics and TensorBoard events, and policy.safetensors, the \
       best policy so far.

@@ -8,7 +8,7 @@ import Runs
 struct PolicyImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import",
-    abstract: "Turns a checkpoint of the DPPO reference into a policy for Attune.",
+    abstract: "Import a checkpoint of the DPPO reference as a policy.",
     discussion: """
       The settings are 'policy' as in a pretraining preset, 'normalization' (the path of the \
       reference's normalization.npz) and, for a fine-tuned policy, 'fineTunedSteps'.

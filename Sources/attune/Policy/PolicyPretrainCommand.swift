@@ -6,7 +6,7 @@ import Training
 struct PolicyPretrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pretrain",
-    abstract: "Trains a diffusion policy on demonstrations.",
+    abstract: "Pretrain a policy on demonstrations.",
     discussion: """
       The run folder gets checkpoints, metrics and TensorBoard events, and policy.safetensors, the \
       best policy so far.

@@ -7,7 +7,7 @@ import Runs
 struct ChartCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "chart",
-    abstract: "Draws the curves of several runs in one image.",
+    abstract: "Plot metrics of several runs in one chart.",
     discussion: """
       Bands are standard errors, where a metric has them.
 

@@ -6,7 +6,7 @@ import Runs
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Writes a page about one run or several.",
+    abstract: "Write a report page about one run or several.",
     discussion: """
       The page is one HTML file that needs no network: what was run, results, learning curves, \
       images, videos, times and settings. The run may still be continuing; nothing in its folder is \

@@ -8,7 +8,7 @@ import Runs
 struct RewardScoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "score",
-    abstract: "Scores PNG files by a reward.",
+    abstract: "Score PNG files with a reward.",
     discussion: """
       A reward is clip (how well an image fits its prompt), clip:'another text', \
       clip-choice:'PHRASES.txt' (how surely each phrase of the prompt is found rather than another \

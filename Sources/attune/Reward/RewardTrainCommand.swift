@@ -5,7 +5,7 @@ import Training
 struct RewardTrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
-    abstract: "Trains a CLIP model or an attribute classifier on paper dolls.",
+    abstract: "Train a CLIP model or an attribute classifier on paper dolls.",
     discussion: """
       The run folder gets checkpoints, metrics and TensorBoard events, and the folder model/: a \
       CLIPModel in the layout of transformers, or a classifier.
