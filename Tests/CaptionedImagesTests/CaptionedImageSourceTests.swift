@@ -191,7 +191,7 @@ import Testing
     try NPZFile.write(
       [
         "images": StoredTensor(
-          shape: [3, 8, 8], uint8s: texts + texts + Array(repeating: 0, count: 126))
+          shape: [3, 8, 8], uint8s: texts + Array(repeating: 0, count: 192 - texts.count))
       ], to: wrong)
     #expect { try ImageArraySource(path: wrong) } throws: { "\($0)".contains("[3, 8, 8]") }
   }

@@ -61,7 +61,6 @@ import Training
     {
       $0.find.iterations = iterations
       $0.find.imageCount = 16
-      $0.sampling.stepCount = 2
       $0.gridCount = 2
     }
   }
