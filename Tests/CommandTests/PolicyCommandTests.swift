@@ -60,7 +60,7 @@ import Testing
     // 4 environments of 6 decisions.
     let line = try #require(try metrics("run").split(separator: "\n").last)
     #expect(line.contains("\"step\": \(4 * 6 * 3),"), "\(line)")
-    for wrong in ["policy.ddimStepCount=5", "policy.actionSteps=0"] {
+    for wrong in ["policy.ddimStepCount=5", "policy.actionSteps=5"] {
       // Both times: the first mistake leaves no run behind.
       expectOneLine(
         try Attune.run(run + ["wrong", wrong], in: folder), "'\(wrong.split(separator: "=")[0])'",
