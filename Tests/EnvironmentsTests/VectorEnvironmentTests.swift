@@ -205,7 +205,7 @@ extension VectorEnvironment {
   }
 
   @Test func imagesBelongToTheirObservations() throws {
-    let report = try EnvironmentChecker { Filmed() }.run()
+    let report = try EnvironmentChecker { FiniteGuard(Filmed()) }.run()
     #expect(report.problems.isEmpty, "\(report.problems)")
 
     func make() throws -> LocalVectorEnvironment {
