@@ -114,7 +114,7 @@ public final class Canvas {
     return Image(width: width, height: height, channelCount: 3) { samples in
       var index = 0
       for row in 0..<height {
-        // One word a pixel, 0x00RRGGBB.
+        // One word a pixel, 0x00RRGGBB: cairo's RGB24 rows are aligned words, bound to nothing else.
         let pixels = UnsafeRawPointer(data + row * rowSize).assumingMemoryBound(to: UInt32.self)
         for column in 0..<width {
           let pixel = pixels[column]

@@ -4,7 +4,8 @@
   /// A lock that the thread sanitizer sees (`make test-threads`).
   ///
   /// It does not see `Synchronization.Mutex`, whose futex is not instrumented, and would report all
-  /// that is done under one as a race.
+  /// that is done under one as a race. Unchecked sendable because the value is reached under the lock
+  /// alone.
   package final class SanitizedMutex<Value>: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private var value: Value
