@@ -1,5 +1,5 @@
-import ArgumentParser
 @preconcurrency import Glibc
+import ArgumentParser
 import Media
 import Runs
 
@@ -105,4 +105,31 @@ extension ExitCode {
   static let usage = ExitCode(2)
   /// The user stopped the command, as a shell reports it.
   static let interrupted = ExitCode(130)
+}
+
+/// `attune completions bash|zsh|fish`
+struct CompletionsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "completions",
+    abstract: "Print a script by which a shell completes attune's commands and options.",
+    discussion: """
+      Examples:
+        attune completions bash > \\
+          ~/.local/share/bash-completion/completions/attune
+        attune completions zsh > ~/.zfunc/_attune
+        attune completions fish > ~/.config/fish/completions/attune.fish
+      """)
+
+  /// The shells that there are scripts for.
+  enum Shell: String, ExpressibleByArgument, CaseIterable {
+    case bash, zsh, fish
+  }
+
+  @Argument(help: "The shell: bash, zsh or fish.")
+  var shell: Shell
+
+  func run() {
+    let shells: [Shell: CompletionShell] = [.bash: .bash, .zsh: .zsh, .fish: .fish]
+    if let shell = shells[shell] { print(Attune.completionScript(for: shell)) }
+  }
 }

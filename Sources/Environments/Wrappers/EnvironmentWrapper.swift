@@ -53,3 +53,80 @@ extension Environment {
     self as? Layer ?? (self as? any EnvironmentWrapper)?.base.layer(type)
   }
 }
+
+/// Shows the environment inside to somebody at every start and after every step: to draw it, say.
+public final class StepVisitor: EnvironmentWrapper {
+  /// The environment inside.
+  public let base: any Environment
+  private let visit: (any Environment, StepOutcome?) throws -> Void
+
+  /// - Parameters:
+  ///   - base: the environment.
+  ///   - visit: sees it, and the outcome of the step; nil at a start. What it throws is thrown by
+  ///     the reset or step.
+  public init(
+    _ base: any Environment, visit: @escaping (any Environment, StepOutcome?) throws -> Void
+  ) {
+    self.base = base
+    self.visit = visit
+  }
+
+  /// Starts an episode and shows its start.
+  public func reset(_ start: EpisodeStart) throws {
+    try base.reset(start)
+    try visit(base, nil)
+  }
+
+  /// Steps the base and shows what came of it.
+  public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
+    let outcome = try base.step(action)
+    try visit(base, outcome)
+    return outcome
+  }
+}
+
+/// Cuts an episode short after a number of steps.
+public final class TimeLimit: EnvironmentWrapper {
+  /// The environment inside.
+  public let base: any Environment
+  /// The steps after which an episode is truncated.
+  public let stepLimit: Int
+  /// Steps since the last reset.
+  public private(set) var stepCount = 0
+
+  /// Limits an environment's episodes.
+  public init(_ base: any Environment, stepLimit: Int) {
+    precondition(stepLimit > 0, "a time limit of \(stepLimit) steps leaves no episode")
+    self.base = base
+    self.stepLimit = stepLimit
+  }
+
+  /// Starts an episode and its count.
+  public func reset(_ start: EpisodeStart) throws {
+    stepCount = 0
+    try base.reset(start)
+  }
+
+  /// Steps the base; the step that reaches the limit is truncated.
+  public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
+    stepCount += 1
+    var outcome = try base.step(action)
+    // A last step may be both: then no value follows, and that is what counts to a learner.
+    if stepCount >= stepLimit { outcome.isTruncated = true }
+    return outcome
+  }
+
+  /// Appends this layer's part, then the base's.
+  public func save(to state: inout EnvironmentState) throws {
+    state.appendTag("time limit")
+    state.append(stepCount)
+    try base.save(to: &state)
+  }
+
+  /// Takes back this layer's part, then the base's.
+  public func restore(from reader: inout EnvironmentState.Reader) throws {
+    try reader.readTag("time limit")
+    stepCount = try reader.readInteger()
+    try base.restore(from: &reader)
+  }
+}

@@ -61,3 +61,103 @@ enum PickleOperation: UInt8 {
   case nextBuffer = 0x97
   case readOnlyBuffer = 0x98
 }
+
+/// A value on the unpickler's stack.
+enum PickleItem {
+  case none
+  case boolean(Bool)
+  case integer(Int)
+  case number(Double)
+  case text(String)
+  case bytes(Bytes)
+  case global(PickleGlobal)
+  /// The index of an object. Objects refer to one another by index, so that neither circles nor
+  /// deep nesting are a matter of memory management.
+  case object(Int)
+
+  /// What it is, for errors.
+  var kind: String {
+    switch self {
+    case .none: "None"
+    case .boolean: "a boolean"
+    case .integer: "an integer"
+    case .number: "a number"
+    case .text: "a text"
+    case .bytes: "bytes"
+    case .global(let global): "the class \(global.name)"
+    case .object: "an object"
+    }
+  }
+}
+
+/// A container or tensor that the unpickler has built, or part of one.
+struct PickleObject {
+  enum Kind {
+    case list
+    case tuple
+    /// Keys and values in turn.
+    case dictionary
+    indirect case storage(ElementType, key: String, count: Int)
+    indirect case tensor(PyTorchTensor)
+    /// A NumPy type, little-endian until its state says otherwise.
+    case numPyType(ElementType, isBigEndian: Bool)
+    /// A NumPy array before its state.
+    case emptyArray
+    /// Something of a class that is not built; its items are what the pickle gave it.
+    indirect case foreign(className: String)
+  }
+
+  var kind: Kind
+  var items: [PickleItem] = []
+
+  /// The class, of something that is not built.
+  var foreignName: String? {
+    if case .foreign(let name) = kind { name } else { nil }
+  }
+}
+
+/// How much a pickle may still build.
+///
+/// Whatever is built stays until the pickle's end, and a few bytes can have a long list or text
+/// that is already there copied over and over.
+struct PickleBudget {
+  /// Containers and their items.
+  private var itemCount = PickleBudget.maxItemCount
+  /// Of texts and of what they are encoded to.
+  private var byteCount: Int
+  private let path: String
+
+  /// An operation of an honest pickle makes a container or an item of one, or both; see
+  /// `Unpickler.maxOperationCount`.
+  private static let maxItemCount = 1 << 23
+
+  /// What a pickle may build that has this many bytes: each may be part of a text, and once more
+  /// of the bytes that a text stands for.
+  init(pickleByteCount: Int, path: String) {
+    byteCount = 2 * pickleByteCount
+    self.path = path
+  }
+
+  mutating func spend(items count: Int) throws(FileError) {
+    try check(items: count)
+    itemCount -= count
+  }
+
+  /// Throws if so many items are too many, and spends none.
+  func check(items count: Int) throws(FileError) {
+    guard count <= itemCount else {
+      throw tooLarge("builds more than \(PickleBudget.maxItemCount) items")
+    }
+  }
+
+  mutating func spend(bytes count: Int) throws(FileError) {
+    guard count <= byteCount else { throw tooLarge("builds more bytes than it has itself") }
+    byteCount -= count
+  }
+
+  private func tooLarge(_ problem: String) -> FileError {
+    FileError(
+      .tooLarge, path: path, item: "data.pkl", problem: problem,
+      advice: "keep large arrays in tensors")
+  }
+}

@@ -53,3 +53,43 @@ public struct NonFiniteGradient: Error, Equatable, CustomStringConvertible {
     throw NonFiniteGradient(name: "norm of the gradient", badCount: 1, count: 1)
   }
 }
+
+extension Optimizer {
+  /// Takes a step whose gradients are scaled down to a norm, if they and the loss are finite.
+  ///
+  /// - Parameters:
+  ///   - gradients: of the loss with respect to the parameters.
+  ///   - parameters: what the norm is taken over.
+  ///   - normLimit: the maximum norm; 0 for no limit.
+  ///   - loss: what the gradients are of.
+  ///   - lossName: what an error calls it.
+  /// - Returns: the norm before scaling.
+  /// - Throws: `NonFiniteGradient`; no step has been taken then.
+  @discardableResult
+  public func step(
+    _ gradients: Gradients, of parameters: NamedParameters, normLimit: Double, loss: Double,
+    _ lossName: String = "loss"
+  ) throws(NonFiniteGradient) -> Double {
+    let (scale, norm) = gradients.clippingScale(
+      maximumNorm: normLimit > 0 ? normLimit : .infinity, parameters: parameters)
+    try NonFiniteGradient.check(loss: loss, lossName, norm: norm, gradients, of: parameters)
+    step(gradients, gradientScale: scale)
+    return norm
+  }
+}
+
+extension Gradients {
+  /// The Euclidean norm of all gradients of the given parameters, taken as one vector.
+  public func globalNorm(of parameters: NamedParameters) -> Double {
+    parameters.reduce(0.0) { $0 + (self[$1.parameter.leaf]?.squaredNorm() ?? 0) }.squareRoot()
+  }
+
+  /// The factor that brings the global norm down to `maximumNorm`, as
+  /// `torch.nn.utils.clip_grad_norm_`.
+  public func clippingScale(
+    maximumNorm: Double, parameters: NamedParameters
+  ) -> (scale: Float, norm: Double) {
+    let norm = globalNorm(of: parameters)
+    return (Float(min(1, maximumNorm / (norm + 1e-6))), norm)
+  }
+}

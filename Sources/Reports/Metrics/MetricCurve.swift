@@ -1,3 +1,4 @@
+import Media
 import Runs
 
 /// The values of one metric over a run.
@@ -74,4 +75,25 @@ extension MetricCurve {
     if kept.last != points.count - 1 { kept.append(points.count - 1) }
     return kept.map { points[$0] }
   }
+}
+
+extension MetricCurve {
+  /// The curve as a chart draws it.
+  func series(axis: ChartAxisKind, name: String, color: Color? = nil) -> LineChart.Series {
+    LineChart.Series(
+      name: name, x: points.map { $0.x(axis) }, y: points.map(\.value),
+      spread: hasErrors ? points.map { $0.error ?? 0 } : [], color: color)
+  }
+}
+
+/// What a chart's horizontal axis counts.
+public enum ChartAxisKind: String, Sendable, CaseIterable {
+  /// Training iterations or batches.
+  case iteration
+  /// Environment or gradient steps.
+  case step
+}
+
+extension MetricCurve.Point {
+  func x(_ axis: ChartAxisKind) -> Double { Double(axis == .iteration ? iteration : step) }
 }

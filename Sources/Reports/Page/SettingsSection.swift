@@ -1,4 +1,5 @@
 import Files
+import Foundation
 import Runs
 
 /// The resolved settings, folded.
@@ -31,5 +32,63 @@ enum SettingsSection {
       let (indent, key, rest) = (match.output.1, match.output.2, match.output.3)
       return "\(String(indent))<span class=\"key-name\">\(String(key))</span>\(String(rest))\n"
     }.joined
+  }
+}
+
+/// Where the time went.
+enum TimingSection {
+  static func html(_ run: RunContents) -> HTML? {
+    guard let times = run.history.times, times.total > 0 else {
+      guard run.recordCount > 0 else { return nil }
+      return """
+        <section>
+        <h2>Time</h2>
+        <p class="aside">Times are kept in checkpoints, and no checkpoint of this run tells them.</p>
+        </section>
+        """
+    }
+    let total = times.total
+    let sections = times.sections.map { (name: $0, seconds: times.seconds[$0] ?? 0) }
+    let parts = sections.enumerated().map { index, section -> HTML in
+      """
+      <div class="part color\(index % 8)" style="flex-grow: \(fraction(section.seconds, total))" \
+      title="\(section.name), \(TimeText.precise(section.seconds))"></div>
+      """
+    }.joined
+    let rows = sections.enumerated().map { index, section -> HTML in
+      """
+      <tr><td><span class="key color\(index % 8)"></span>\(section.name)</td>\
+      <td>\(TimeText.precise(section.seconds))</td>\
+      <td>\(fraction(section.seconds, total))%</td></tr>
+
+      """
+    }.joined
+    let count = run.history.timedIterationCount
+    let noun = run.kind.iterationNoun
+    let rate: HTML? =
+      count > 0
+      ? "<p class=\"aside\">\(perIteration(total / Double(count))) for each \(noun), until \(noun) \(count.grouped).</p>"
+      : nil
+    return """
+      <section>
+      <h2>Time</h2>
+      <div class="bar">\(parts)</div>
+      <table>
+      <thead><tr><th>part</th><th>time</th><th>share</th></tr></thead>
+      <tbody>
+      \(rows)</tbody>
+      <tfoot><tr><td>total</td><td>\(TimeText.precise(total))</td><td></td></tr></tfoot>
+      </table>
+      \(rate)
+      </section>
+      """
+  }
+
+  private static func fraction(_ seconds: Double, _ total: Double) -> String {
+    String(format: "%.1f", 100 * seconds / total)
+  }
+
+  private static func perIteration(_ seconds: Double) -> String {
+    seconds < 1 ? "\(NumberText.short(seconds * 1000)) ms" : TimeText.precise(seconds)
   }
 }

@@ -1,4 +1,5 @@
 import CaptionedImages
+import Media
 import NeuralNetworks
 import Tensors
 
@@ -80,5 +81,57 @@ struct ItemQuestions {
       }
     }
     return choice.matmul(images.matmul(answers.transposed()))
+  }
+}
+
+/// How often a model knows an item of an image by its name.
+public enum ItemAccuracy {
+  /// The share of the items of all images whose own name is nearer to the image than the names
+  /// of all other items in the same place that any of the images has.
+  ///
+  /// - Parameters:
+  ///   - model: the reward.
+  ///   - source: makes the images.
+  ///   - count: how many.
+  public static func measure(_ model: ImageTextModel, _ source: DollSource, count: Int) -> Double {
+    let batch = DollBatch(source, at: 0..<count)
+    let questions = ItemQuestions(about: batch.dolls)
+    return questions.accuracy(
+      images: model.features(of: Image.batch(batch.images, range: .minusOneToOne)),
+      answers: model.features(of: questions.answers))
+  }
+}
+
+/// How often a model finds the caption of an image among several.
+public enum RetrievalAccuracy {
+  /// Captions to choose from.
+  public static let groupSize = 16
+
+  /// The share of images for which the nearest caption of their group is true of them: their own,
+  /// or another that leaves out what is different.
+  ///
+  /// - Parameters:
+  ///   - model: the reward.
+  ///   - source: makes images and captions.
+  ///   - count: how many of each, a multiple of `groupSize`.
+  public static func measure(
+    _ model: ImageTextModel, _ source: DollSource, count: Int
+  ) -> Double {
+    precondition(
+      count > 0 && count.isMultiple(of: groupSize), "\(count) images in groups of \(groupSize)")
+    let batch = DollBatch(source, at: 0..<count)
+    let parser = PromptParser(source.composer.catalog)
+    let drawn = Image.batch(batch.images, range: .minusOneToOne)
+    let images = model.features(of: drawn)
+    let texts = model.features(of: batch.captions)
+    var rightCount = 0
+    for start in stride(from: 0, to: count, by: groupSize) {
+      let range = start..<start + groupSize
+      let nearest = images.slice(range).matmul(texts.slice(range).transposed())
+        .argumentsOfMaximum()
+      let isTrue = batch.truth(parser, in: range)
+      rightCount += nearest.indices.count { isTrue[$0 * groupSize + nearest[$0]] }
+    }
+    return Double(rightCount) / Double(count)
   }
 }

@@ -1,3 +1,4 @@
+import Configuration
 import Files
 import NeuralNetworks
 
@@ -54,5 +55,55 @@ extension RewardTraining {
     metrics.add("gradientNorm", report.gradientNorm)
     metrics["learningRate"] = report.learningRate
     return metrics
+  }
+}
+
+/// How weights are changed.
+public struct OptimizationSettings: Settings {
+  /// Images in a step.
+  @Setting(2...65_536) public var batchSize = 128
+  /// The number of steps.
+  @Setting(1...1_000_000_000) public var stepCount = 10_000
+  /// The highest learning rate, after the warm-up.
+  @Setting(.positive) public var learningRate = 1e-3
+  /// The learning rate at the end, reached along half a cosine.
+  @Setting(.notNegative) public var finalLearningRate = 1e-5
+  /// Steps in which the learning rate rises from the final one to the highest.
+  @Setting(.notNegative) public var warmUpStepCount = 200
+  /// AdamW's.
+  @Setting(.properFraction) public var weightDecay = 0.01
+  /// How much of the averaged weights a step keeps.
+  @Setting(.properFraction) public var emaDecay = 0.998
+  /// Gradients are scaled down to this norm; 0 for no limit.
+  @Setting(.notNegative) public var gradientNormLimit = 1.0
+  /// Rows of a batch that one worker takes at a time; decides the order of sums.
+  @Setting(1...4_096) public var shardSize = 8
+
+  /// The defaults.
+  public init() {}
+
+  /// The learning rate rises, then falls.
+  public func checkRelations() throws {
+    try ConfigurationError.require(
+      finalLearningRate <= learningRate, "finalLearningRate", finalLearningRate,
+      "0 to learningRate, which is \(learningRate)")
+    try ConfigurationError.require(
+      warmUpStepCount < stepCount, "warmUpStepCount", warmUpStepCount,
+      "a number below stepCount, which is \(stepCount)")
+  }
+
+  /// The same for the loop.
+  var options: SupervisedTraining.Options {
+    var options = SupervisedTraining.Options(
+      schedule: .warmRestarts(
+        .init(
+          maximum: learningRate, minimum: finalLearningRate, firstCycleStepCount: stepCount + 1,
+          warmUpStepCount: warmUpStepCount)))
+    options.beta2 = 0.98  // as CLIP's
+    options.weightDecay = weightDecay
+    options.maxGradientNorm = gradientNormLimit
+    options.emaDecay = emaDecay
+    options.emaWarmsUp = true
+    return options
   }
 }

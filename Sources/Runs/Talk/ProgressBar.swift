@@ -1,3 +1,6 @@
+import Files
+import Foundation
+
 /// A progress bar with rate and time left on a terminal, plain lines now and then elsewhere.
 public struct ProgressBar {
   private let label: String
@@ -72,5 +75,47 @@ public struct ProgressBar {
     let hundredths = Int((rate * 100).rounded())
     if rate >= 1 { return "\(hundredths / 100).\(hundredths % 100 / 10)" }
     return "0.\(hundredths < 10 ? "0" : "")\(hundredths)"
+  }
+}
+
+/// What a run says on standard error.
+public struct RunLog: Sendable {
+  /// Whether only warnings are said.
+  public let isQuiet: Bool
+  private let write: @Sendable (String) -> Void
+
+  /// Makes a log that writes lines to standard error, or where `write` says.
+  public init(
+    isQuiet: Bool = false, write: @escaping @Sendable (String) -> Void = { StandardError.write($0) }
+  ) {
+    self.isQuiet = isQuiet
+    self.write = write
+  }
+
+  /// Says a line, unless the run is quiet.
+  public func info(_ line: String) {
+    if !isQuiet { write(line) }
+  }
+
+  /// Says a line that matters even to those who want quiet.
+  public func warn(_ line: String) { write("attune: warning: \(line)") }
+}
+
+/// What a program says to its user beside its results.
+public enum StandardError {
+  /// Whether it is shown on a terminal.
+  public static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// Writes a line or several, over a progress bar if there is one; control characters in them,
+  /// which come from file names and arguments, are escaped.
+  public static func write(_ lines: String) {
+    let shown = lines.split(separator: "\n", omittingEmptySubsequences: false)
+      .map { String($0).printable }.joined(separator: "\n")
+    write(text: (isTerminal ? "\r\u{1B}[K" : "") + shown + "\n")
+  }
+
+  static func write(text: String) {
+    // Nobody is left to be told if this fails.
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
 }

@@ -117,3 +117,98 @@ struct PNGHeader {
     self.samples = Int32(samples)
   }
 }
+
+/// The framing of TensorFlow's record files: length, its check, the payload, its check.
+enum TFRecord {
+  /// A payload with its frame.
+  static func frame(_ payload: [UInt8]) -> [UInt8] {
+    let length = littleEndian(UInt64(payload.count))
+    return length + littleEndian(check(length)) + payload + littleEndian(check(payload))
+  }
+
+  /// The payloads of a file, as far as they are whole.
+  static func payloads(_ bytes: [UInt8]) -> [[UInt8]] {
+    var payloads: [[UInt8]] = []
+    var rest = bytes[...]
+    while rest.count >= 16 {
+      let length = Array(rest.prefix(8))
+      guard Array(rest.dropFirst(8).prefix(4)) == littleEndian(check(length)) else { break }
+      let count = length.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+      guard count <= UInt64(rest.count - 16) else { break }
+      let payload = Array(rest.dropFirst(12).prefix(Int(count)))
+      rest = rest.dropFirst(12 + Int(count))
+      guard Array(rest.prefix(4)) == littleEndian(check(payload)) else { break }
+      payloads.append(payload)
+      rest = rest.dropFirst(4)
+    }
+    return payloads
+  }
+
+  private static func check(_ bytes: [UInt8]) -> UInt32 {
+    var crc = CRC32C()
+    bytes.withUnsafeBytes { crc.append($0) }
+    return crc.masked
+  }
+
+  private static func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
+    withUnsafeBytes(of: value.littleEndian) { Array($0) }
+  }
+}
+
+/// Castagnoli's cyclic redundancy check, which TFRecord frames and checkpoints carry.
+public struct CRC32C: Sendable {
+  /// Eight tables, so that eight bytes are taken at a time.
+  private static let tables: [UInt32] = {
+    var tables = [UInt32](repeating: 0, count: 8 * 256)
+    for byte in 0..<256 {
+      var value = UInt32(byte)
+      for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }
+      tables[byte] = value
+    }
+    for index in 256..<(8 * 256) {
+      let previous = tables[index - 256]
+      tables[index] = previous >> 8 ^ tables[Int(previous & 0xFF)]
+    }
+    return tables
+  }()
+
+  private var state = UInt32.max
+
+  /// Starts with no bytes.
+  public init() {}
+
+  /// The check of `bytes`.
+  public static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
+    var crc = CRC32C()
+    Array(bytes).withUnsafeBytes { crc.append($0) }
+    return crc.value
+  }
+
+  /// The check of all bytes so far.
+  public var value: UInt32 { ~state }
+
+  /// The check as TFRecord stores it, so that a check of a check stays meaningful.
+  var masked: UInt32 { (value >> 15 | value << 17) &+ 0xA282_EAD8 }
+
+  /// Adds bytes.
+  public mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    var state = state
+    Self.tables.withUnsafeBufferPointer { tables in
+      var index = 0
+      while index + 8 <= bytes.count {
+        let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+        let mixed = word ^ UInt64(state)
+        var next: UInt32 = 0
+        for byte in 0..<8 {
+          next ^= tables[(7 - byte) * 256 + Int(mixed >> UInt64(8 * byte) & 0xFF)]
+        }
+        state = next
+        index += 8
+      }
+      for byte in bytes[index...] {
+        state = state >> 8 ^ tables[Int((state ^ UInt32(byte)) & 0xFF)]
+      }
+    }
+    self.state = state
+  }
+}

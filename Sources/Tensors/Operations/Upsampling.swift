@@ -1,3 +1,5 @@
+import CKernels
+
 extension Tensor {
   /// Repeats every pixel of `[B, H, W, C]` `factor` times in both directions.
   public func upsampledNearest(by factor: Int) -> Tensor {
@@ -28,6 +30,23 @@ extension Tensor {
         upstream.reshaped(to: [batch * height, factor, width, factor, channels])
           .sum(along: 3).sum(along: 1).reshaped(to: [batch, height, width, channels]),
         to: node)
+    }
+  }
+}
+
+extension Tensor {
+  /// Moves every element towards that of `other`: self += (other - self) weight. Not recorded.
+  public mutating func interpolate(towards other: Tensor, weight: Float) {
+    precondition(
+      shape == other.shape, "cannot interpolate shape \(shape) towards \(other.shape)")
+    withUnsafeMutableElements { mine in
+      other.withUnsafeElements { other in
+        Loops.overElements(mine.count) { range in
+          let first = range.lowerBound
+          attune_interpolate(
+            range.count, other.baseAddress! + first, weight, mine.baseAddress! + first)
+        }
+      }
     }
   }
 }

@@ -1,5 +1,30 @@
 import CKernels
 
+/// Something that draws tensors of random numbers.
+public protocol RandomSource {
+  /// Uniform draws in `range`, the upper bound excluded.
+  mutating func uniform(_ shape: [Int], in range: Range<Float>) -> Tensor
+  /// Draws from a normal distribution.
+  mutating func normal(_ shape: [Int], mean: Float, standardDeviation: Float) -> Tensor
+}
+
+extension RandomStream: RandomSource {}
+
+extension TorchRandom: RandomSource {
+  /// As `torch.empty(shape).uniform_(lower, upper)`, but never the upper bound, to which PyTorch's
+  /// draws may round.
+  public mutating func uniform(_ shape: [Int], in range: Range<Float>) -> Tensor {
+    uniform(shape).spread(over: range)
+  }
+
+  /// As `torch.empty(shape).normal_(mean, standardDeviation)`.
+  public mutating func normal(
+    _ shape: [Int], mean: Float, standardDeviation: Float
+  ) -> Tensor {
+    normal(shape).scaled(by: standardDeviation, plus: mean)
+  }
+}
+
 /// A stream of random numbers named by a seed, a purpose and an index.
 ///
 /// The numbers are a function of the name and of the position in the stream alone (Philox4x32-10,
@@ -142,5 +167,16 @@ public struct RandomStream: RandomNumberGenerator, Sendable, Codable, Hashable {
       indices.swapAt(position, Int.random(in: position..<bound, using: &self))
     }
     return Array(indices[..<count])
+  }
+}
+
+extension Tensor {
+  /// Draws from 0..<1 taken to another range. Not recorded.
+  ///
+  /// The sum can round up to the upper bound, which does not belong to the range: the number below
+  /// it stands for those.
+  func spread(over range: Range<Float>) -> Tensor {
+    scaled(by: range.upperBound - range.lowerBound, plus: range.lowerBound)
+      .clamped(to: range.lowerBound, max(range.lowerBound, range.upperBound.nextDown))
   }
 }

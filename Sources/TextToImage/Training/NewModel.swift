@@ -1,6 +1,108 @@
 import Configuration
+import Diffusion
 import NeuralNetworks
 import Tensors
+
+/// A text-to-image model on pixels that is trained from nothing: what its parts are made of.
+///
+/// The defaults are a small one for images of 32 x 32 pixels.
+public struct NewModelConfiguration: Settings {
+  /// The text encoder, in the architecture of CLIP's.
+  public struct Text: Settings {
+    /// The maximum number of tokens of the vocabulary that is learned from the captions; at least
+    /// 514.
+    @Setting(514...65_536) public var vocabularySize = 1_200
+    /// L, the maximum number of tokens of a prompt, markers included.
+    @Setting(3...1_024) public var tokenCount = 40
+    /// D, the width.
+    @Setting(1...4_096) public var width = 128
+    /// Transformer layers.
+    @Setting(0...64) public var layerCount = 4
+    /// Attention heads.
+    @Setting(.positive) public var headCount = 4
+
+    /// The small one.
+    public init() {}
+
+    /// Heads share the width evenly.
+    public func checkRelations() throws {
+      try ConfigurationError.require(
+        width.isMultiple(of: headCount), "headCount", headCount,
+        "a divisor of width, which is \(width)")
+    }
+  }
+
+  /// The U-Net; lists begin with the finest block.
+  public struct Network: Settings {
+    /// Squares of so many pixels a side become the channels of one position.
+    @Setting(1...16) public var pixelBlock = 2
+    /// Channels of each block.
+    public var channels = [64, 128]
+    /// Residual blocks of each block on the way down; one more on the way up.
+    @Setting(1...16) public var layerCount = 1
+    /// Whether each block's residual blocks are followed by transformers that read the prompt;
+    /// those at the bottom always are.
+    public var readsPrompt = [false, true]
+    /// Attention heads.
+    @Setting(.positive) public var headCount = 4
+    /// Groups of each norm.
+    @Setting(.positive) public var normGroupCount = 32
+
+    /// The small one.
+    public init() {}
+
+    /// Channels fall into groups and heads, and each block reads the prompt or not.
+    public func checkRelations() throws {
+      try ConfigurationError.require(
+        (1...8).contains(channels.count), "channels", channels, "1 to 8 numbers")
+      try ConfigurationError.require(
+        channels.allSatisfy {
+          (1...4_096).contains($0) && $0.isMultiple(of: normGroupCount)
+            && $0.isMultiple(of: headCount)
+        }, "channels", channels,
+        "multiples of normGroupCount, which is \(normGroupCount), and of headCount, "
+          + "which is \(headCount), up to 4096")
+      try ConfigurationError.require(
+        readsPrompt.count == channels.count, "readsPrompt", readsPrompt,
+        "\(channels.count) truth values, one for each of channels")
+    }
+  }
+
+  /// The noise.
+  public struct Noise: Settings {
+    /// How betas grow.
+    public enum Schedule: String, Codable, Sendable, CaseIterable {
+      /// Nichol and Dhariwal's.
+      case squaredCosine
+      /// Ho et al.'s.
+      case linear
+      /// Stable Diffusion's.
+      case scaledLinear
+    }
+
+    /// How betas grow.
+    public var schedule = Schedule.squaredCosine
+    /// T.
+    @Setting(2...100_000) public var timeStepCount = 1_000
+    /// What the network predicts.
+    public var predictionType = PredictionType.velocity
+    /// Whether the last time step is pure noise (Lin et al., arXiv:2305.08891).
+    public var hasZeroTerminalSNR = false
+
+    /// A cosine, and velocities.
+    public init() {}
+  }
+
+  /// The text encoder.
+  public var text = Text()
+  /// The U-Net.
+  public var unet = Network()
+  /// The noise.
+  public var noise = Noise()
+
+  /// The small one.
+  public init() {}
+}
 
 extension NewModelConfiguration {
   /// The number that must divide the sides of images.

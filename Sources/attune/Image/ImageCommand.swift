@@ -1,4 +1,5 @@
 import ArgumentParser
+import Training
 
 /// `attune image`: work with images.
 struct ImageCommand: ParsableCommand {
@@ -21,4 +22,63 @@ struct ImageCommand: ParsableCommand {
 /// What is wrong with the images named, in a sentence.
 struct ImageCommandError: Error, CustomStringConvertible {
   var description: String
+}
+
+/// `attune image train --config FILE.yaml [--output RUN] [key.path=value ...]`
+struct ImageTrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Train a text-to-image model on captioned images.",
+    discussion: """
+      The run folder gets checkpoints, metrics, TensorBoard events and sample grids, and the model \
+      with averaged weights in model/, in the layout of diffusers.
+
+      Examples:
+        attune image train --config samples/dolls/train.yaml data.path=dolls
+        attune image train --config samples/dolls/train.yaml --output runs/dolls \\
+          seed=1
+        attune image train --resume runs/dolls
+      """)
+
+  @OptionGroup var options: TrainingOptions
+
+  func run() throws {
+    let run = try options.open(
+      ImageTrainingSettings.self, command: "image train", named: "image-train")
+    try options.train(ImageTrainingJob(run))
+  }
+}
+
+/// `attune image finetune --config FILE.yaml | --model DIR --prompt TEXT ... --reward NAME`
+struct ImageFinetuneCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "finetune",
+    abstract: "Fine-tune a text-to-image model's weights with a reward of its images (DDPO, DPOK).",
+    discussion: """
+      Policy gradients over all denoising steps. A reward is what attune reward score takes. The \
+      run folder gets checkpoints, metrics and TensorBoard events, images/before.png and \
+      images/after.png of the same fresh seeds, the improved model in model/, and, with \
+      training.loraRank above 0, its low-rank changes in pytorch_lora_weights.safetensors, which \
+      diffusers loads.
+
+      Examples:
+        attune image finetune --config samples/dolls/finetune.yaml
+        attune image finetune --model checkpoints/dolls \\
+          --prompt "an elf in a red robe" --reward incompressibility \\
+          --output runs/elf training.klCoefficient=0.01
+        attune image finetune --resume runs/elf
+      """)
+
+  @OptionGroup var rewarded: RewardedModelOptions
+
+  @OptionGroup var options: TrainingOptions
+
+  func run() throws {
+    var options = options
+    options.overrides += rewarded.overrides
+    let run = try options.open(
+      ImageFineTuningSettings.self, command: "image finetune", named: "image-finetune",
+      needsFile: rewarded.model == nil)
+    try options.train(ImageFineTuningJob(run))
+  }
 }

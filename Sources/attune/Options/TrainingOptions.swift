@@ -1,8 +1,9 @@
-import Configuration
 import ArgumentParser
+import Configuration
 import Files
 import Reports
 import Runs
+import Tensors
 import Training
 
 /// The options of every command that trains.
@@ -98,5 +99,24 @@ extension TrainingOptions {
     throw ValidationError(
       "\(run.printable) is a run of another command; continue with it by: \(found) --resume "
         + run.printable)
+  }
+}
+
+/// `--threads`
+struct ThreadOptions: ParsableArguments {
+  @Option(
+    help: """
+      Threads to use; as many as there are processors that this process may use, by its affinity \
+      and its container's quota, unless given. Results do not depend on it.
+      """)
+  var threads: Int?
+
+  func validate() throws {
+    if let threads { try validateRange("threads", threads, 1...1024) }
+  }
+
+  /// Lets all work of the process run on so many.
+  func apply() {
+    if let threads { WorkerPool.shared.threadCount = threads }
   }
 }

@@ -1,0 +1,172 @@
+import CaptionedImages
+import Configuration
+import Files
+import NeuralNetworks
+import Tensors
+import TextToImage
+
+/// The sizes of the attribute classifier and how it is trained.
+public struct ClassifierTrainingConfiguration: Settings {
+  /// Channels at full, half and quarter resolution, multiples of 8.
+  @Setting(.channels) public var channels = [32, 64, 128]
+  /// The width before the classes.
+  @Setting(1...65_536) public var hiddenSize = 256
+  /// The maximum standard deviation of noise on images, where black is -1 and white is 1.
+  @Setting(.fraction) public var noise = 0.3
+  /// How weights are changed.
+  public var optimization = OptimizationSettings()
+
+  /// The defaults.
+  public init() {}
+}
+
+extension SettingRange<[Int]> {
+  fileprivate static var channels: SettingRange {
+    .init("three multiples of 8") {
+      $0.count == 3 && $0.allSatisfy { (8...4_096).contains($0) && $0 % 8 == 0 }
+    }
+  }
+}
+
+/// Trains the attribute classifier on paper dolls.
+///
+/// Everything is a function of the composer, the settings and the seed: a restored training goes
+/// on with the same bits.
+public final class ClassifierTraining: RewardTraining {
+  /// How it learns.
+  public let configuration: ClassifierTrainingConfiguration
+  private let source: DollSource
+  private let unseen: DollSource
+  private let validationCount: Int
+  private let seed: UInt64
+  private let classifier: AttributeClassifier
+  private let training: SupervisedTraining
+
+  /// A training from random weights.
+  ///
+  /// - Parameters:
+  ///   - configuration: checked by `validate()`.
+  ///   - composer: makes the dolls.
+  ///   - pairs: which of them are shown.
+  ///   - validationCount: images to measure on.
+  ///   - seed: decides weights, dolls and noise.
+  /// - Throws: `ConfigurationError` if the layers have no fitting size; `CaptionedDataError` if
+  ///   there are no such pairs.
+  public init(
+    _ configuration: ClassifierTrainingConfiguration, composer: DollComposer,
+    pairs: DollPairs = .all, validationCount: Int = 512, seed: UInt64
+  ) throws {
+    guard composer.width == composer.height, composer.width % 4 == 0 else {
+      throw ConfigurationError.badValue(
+        key: "dolls.folder", found: "layers of \(composer.width)x\(composer.height)",
+        expected: "square layers of a size that 4 divides")
+    }
+    self.configuration = configuration
+    self.seed = seed
+    self.validationCount = validationCount
+    source = try DollSource(composer, seed: seed, pairs: pairs)
+    unseen = try DollSource(composer, seed: ~seed, pairs: pairs)
+    var random = RandomStream(seed: seed, purpose: "weights of the classifier")
+    classifier = AttributeClassifier(
+      .init(
+        imageSize: composer.width, channels: configuration.channels,
+        hiddenSize: configuration.hiddenSize),
+      classes: AttributeClasses(composer.catalog), random: &random)
+    training = SupervisedTraining(
+      classifier.parameters, configuration.optimization.options)
+  }
+
+  /// The number of steps taken.
+  public var stepIndex: Int { training.stepIndex }
+  /// How many there are to be.
+  public var iterations: Int { configuration.optimization.stepCount }
+  /// The number of weights.
+  public var parameterCount: Int { classifier.parameters.elementCount }
+
+  /// Learns from the next batch.
+  public func step() throws -> RewardTrainingReport {
+    let settings = configuration.optimization
+    let count = settings.batchSize
+    let first = stepIndex * count
+    let batch = DollBatch(source, at: first..<first + count)
+    let images = batch.noisyImages(limit: configuration.noise, seed: seed, firstIndex: first)
+    let classifier = self.classifier
+    let labels = batch.dolls.map(classifier.classes.labels)
+    let ranges = classifier.classes.ranges
+    let (loss, sums, gradients) = shardedValueAndGradients(
+      count: count, shardSize: settings.shardSize
+    ) { rows in
+      let logits = classifier(images.slice(rows))
+      var sum = Tensor(0)
+      var rightCount = 0
+      for (place, range) in ranges.enumerated() {
+        let part = logits.slice(range, along: 1)
+        let targets = rows.map { labels[$0][place] }
+        sum = sum + Losses.crossEntropy(part, targets: targets)
+        rightCount += zip(part.argumentsOfMaximum(), targets).count { $0 == $1 }
+      }
+      let fraction = Float(rows.count) / Float(count) / Float(ranges.count)
+      return ShardResult(loss: sum * fraction, sums: ["right": Double(rightCount)])
+    }
+    return RewardTrainingReport(
+      try training.step(by: gradients, loss: loss),
+      accuracy: sums["right"] / Double(count * ranges.count))
+  }
+
+  /// The classifier with averaged weights.
+  public func emaClassifier() throws -> AttributeClassifier {
+    var unset = UnsetWeights()
+    let averaged = AttributeClassifier(
+      classifier.configuration, classes: classifier.classes, random: &unset)
+    try averaged.parameters.load(training.emaWeights)
+    return averaged
+  }
+
+  /// `attributeAccuracy`: the share of slots that are right on dolls of another seed;
+  /// `imageAccuracy`: the share of images with all slots right; `<slot>Accuracy`; and
+  /// `attributeAccuracyHeldOut` on held-out pairs, if there are any.
+  public func validationMetrics() throws -> [String: Double] {
+    let classifier = try emaClassifier()
+    var metrics = AttributeAccuracy.measure(classifier, unseen, count: validationCount)
+    if unseen.composer.hasHeldOutPairs {
+      let heldOut = try DollSource(unseen.composer, seed: unseen.seed, pairs: .heldOut)
+      metrics["attributeAccuracyHeldOut"] =
+        AttributeAccuracy.measure(classifier, heldOut, count: validationCount)["attributeAccuracy"]
+    }
+    return metrics
+  }
+
+  /// What a later run needs to go on exactly from here.
+  public func trainingState() -> TrainingState { training.state }
+
+  /// Goes on from a saved state.
+  public func restore(_ state: TrainingState) throws { try training.restore(state) }
+
+  /// Writes the classifier's folder, with the averaged weights.
+  public func write(folder: String, elementType: ElementType = .float32) throws {
+    try emaClassifier().write(folder: folder, elementType: elementType)
+  }
+}
+
+/// How often a classifier is right about dolls.
+public enum AttributeAccuracy {
+  /// `attributeAccuracy`, `imageAccuracy` and `<slot>Accuracy`.
+  public static func measure(
+    _ classifier: AttributeClassifier, _ source: DollSource, count: Int
+  ) -> [String: Double] {
+    let batch = DollBatch(source, at: 0..<count)
+    let found = classifier.labels(batch.images)
+    let expected = batch.dolls.map(classifier.classes.labels)
+    var metrics: [String: Double] = [:]
+    var sum = 0.0
+    for (place, (slot, _)) in classifier.classes.slots.enumerated() {
+      let fraction =
+        Double(zip(found, expected).count { $0[place] == $1[place] }) / Double(count)
+      metrics["\(slot.rawValue)Accuracy"] = fraction
+      sum += fraction
+    }
+    metrics["attributeAccuracy"] = sum / Double(classifier.classes.slots.count)
+    metrics["imageAccuracy"] = Double(zip(found, expected).count { $0 == $1 }) / Double(count)
+    return metrics
+  }
+}
