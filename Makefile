@@ -134,7 +134,7 @@ configuration-reference: packages
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
 	ATTUNE_WRITE_REFERENCE=1 $(SWIFT) test --skip-build $(TEST_FLAGS) --filter ConfigurationReferenceTests
 
-# One documentation archive for each library target, in .build/docs.
+# One documentation archive for each library target, in .build/docs, from its comments and its catalogue.
 docs: packages
 	@rm -rf .build/docs && mkdir -p .build/docs/graphs
 	$(SWIFT) build --scratch-path .build/docs/build -Xswiftc -emit-symbol-graph \
@@ -144,7 +144,7 @@ docs: packages
 	  mv .build/docs/graphs/$$module.symbols.json .build/docs/graphs/$$module@*.symbols.json \
 	    .build/docs/graphs/$$module/ 2>/dev/null; \
 	  echo "Documenting $$module" && \
-	  $(DOCC) convert --warnings-as-errors --fallback-display-name $$module \
+	  $(DOCC) convert Sources/$$module/$$module.docc --warnings-as-errors --fallback-display-name $$module \
 	    --fallback-bundle-identifier attune.$$module \
 	    --additional-symbol-graph-dir .build/docs/graphs/$$module \
 	    --output-path .build/docs/$$module.doccarchive || exit 1; \

@@ -42,7 +42,7 @@ public struct RolloutRewards: Sendable {
   ///
   /// - Returns: advantages and returns A + V, `[T, B]`.
   public func generalizedAdvantages(
-    gamma gamma: Float, gaeLambda lambda: Float
+    gamma: Float, gaeLambda lambda: Float
   ) -> (advantages: [Float], returns: [Float]) {
     var advantages = [Float](repeating: 0, count: rewards.count)
     var following = [Float](repeating: 0, count: environmentCount)

@@ -24,6 +24,27 @@ import Testing
     }
   }
 
+  /// `make docs` documents the targets of the library product, each of which has a landing page.
+  @Test func librariesHaveLandingPages() throws {
+    func names(_ file: String, _ pattern: Regex<(Substring, Substring)>) throws -> Set<String> {
+      let text = try String(contentsOf: root.appendingPathComponent(file), encoding: .utf8)
+      let list = try #require(text.firstMatch(of: pattern)).output.1
+      return Set(list.matches(of: #/\w+/#).map { String($0.output) })
+    }
+    let product = try names(
+      "Package.swift", #/(?s)\.library\(\s*name: "Attune",\s*targets: \[(.*?)\]/#)
+    #expect(product.count > 15)
+    #expect(try names("Makefile", #/(?s)LIBRARIES := (.*?[^\\])\n/#) == product)
+    for name in product {
+      let page = root.appendingPathComponent("Sources/\(name)/\(name).docc/\(name).md")
+      let text = try String(contentsOf: page, encoding: .utf8)
+      #expect(text.hasPrefix("# ``\(name)``\n"), "\(name)")
+      for part in ["## Overview", "```swift", "## Topics"] {
+        #expect(text.contains(part), "\(name) has no \(part)")
+      }
+    }
+  }
+
   @Test func dependenciesStandAboveTheirUsers() throws {
     let targets = try targets()
     #expect(targets.count > 8)
