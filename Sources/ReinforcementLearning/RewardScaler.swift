@@ -10,7 +10,7 @@ public struct RewardScaler: Sendable, Codable, Equatable {
 
   /// - Parameters:
   ///   - environmentCount: `B`
-  ///   - discount: of the running sums.
+  ///   - gamma: the discount of the running sums.
   ///   - limit: scaled rewards are clamped to +- this.
   public init(environmentCount: Int, gamma: Double = 0.99, limit: Double = 10) {
     sums = Array(repeating: 0, count: environmentCount)

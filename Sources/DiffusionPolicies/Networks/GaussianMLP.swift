@@ -42,7 +42,7 @@ public final class GaussianMLP: GaussianPolicyNetwork {
   ///   - activation: between layers.
   ///   - isResidual: whether hidden layers are residual blocks.
   ///   - usesLayerNorm: normalizes hidden layers.
-  ///   - standard deviation: where the standard deviation comes from.
+  ///   - std: where the standard deviation comes from.
   ///   - stdRange: the bounds of a standard deviation that is not fixed.
   ///   - squashesMean: whether the mean passes through tanh.
   ///   - random: draws the first weights.
