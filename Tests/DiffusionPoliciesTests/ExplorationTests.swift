@@ -57,4 +57,39 @@ struct ExplorationTests {
     #expect(draws.contains { abs($0) > 0.01 })
     #expect(decisions.chunks.elements == draws.map { min(max($0, -0.01), 0.01) })
   }
+
+  /// A chain of one step, the last one, of whole chunks.
+  private func oneStep(samplingStd: Float, logProbStd: Float = 0.1) throws -> ChunkDecisions {
+    let policy = TargetTraining.policy {
+      $0.denoising.stepCount = 2
+      $0.denoising.sampler = .ddim
+      $0.denoising.ddimStepCount = 1
+    }
+    return try decisions(.exploring, policy) {
+      $0.minSamplingStd = samplingStd
+      $0.minLogProbStd = logProbStd
+      $0.actionLimit = 100
+    }
+  }
+
+  /// The sampler's own last step draws no noise.
+  @Test func theLastStepExplores() throws {
+    let means = try oneStep(samplingStd: 0).chunks
+    let draws = try oneStep(samplingStd: 0.5).chunks - means
+    let std = (draws.squaredNorm() / Double(draws.count)).squareRoot()
+    #expect(std > 0.35 && std < 0.65, "\(std)")
+  }
+
+  /// Drawn with a standard deviation of 0.5, scored with one of 2: the mean of two executed actions.
+  @Test func logProbabilitiesHaveTheirOwnStd() throws {
+    let means = try oneStep(samplingStd: 0).chunks
+    let found = try oneStep(samplingStd: 0.5, logProbStd: 2)
+    let scaled = ((found.chunks - means) / 2).elements
+    let constant = log(Float(2)) + 0.918_938_5
+    for (row, logProbability) in found.logProbabilities.elements.enumerated() {
+      let executed = scaled[4 * row..<4 * row + 2]
+      let expected = executed.reduce(0) { $0 - $1 * $1 / 2 } / 2 - constant
+      #expect(abs(logProbability - expected) <= 1e-4, "row \(row)")
+    }
+  }
 }

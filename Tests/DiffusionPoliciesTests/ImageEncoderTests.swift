@@ -129,4 +129,14 @@ private final class FilmedTarget: EnvironmentWrapper {
       refusal.contains("sees no cameras, but ")
         && refusal.contains("has cameras 'above' of 24x1x3"), "\(refusal)")
   }
+
+  /// Whoever registers a name again means the new encoder.
+  @Test func aNameHasTheEncoderThatCameLast() throws {
+    var registry = ObservationEncoderRegistry.standard
+    registry.register("flatten") { PixelEncoder($0, random: &$1) }
+    #expect(registry.names == ["flatten"])
+    let layout = ObservationLayout(stepCount: 1, stateSize: 1, cameras: FilmedTarget().cameras)
+    var random = RandomStream(seed: 1)
+    #expect(try registry.make("flatten", layout, random: &random) is PixelEncoder)
+  }
 }

@@ -239,4 +239,72 @@ struct UpdateSettingTests {
       $0.etaLearningRate = CyclicLearningRate(maximum: 0.01, minimum: 0.01)
     }
   }
+
+  /// Three decisions of two steps, twice: without a new start, the episodes of 12 steps end with
+  /// the second iteration.
+  @Test func episodesStartAnewWhereRequested() throws {
+    func wholeEpisodes(_ resets: Bool) throws -> Int {
+      let training = try TargetTraining.training {
+        $0.rolloutSteps = 3
+        $0.resetsEachIteration = resets
+      }
+      for _ in 0..<2 { _ = try training.iterate() }
+      return training.finishedEpisodes.count { $0.stepCount == 12 }
+    }
+    #expect(try wholeEpisodes(false) > 0)
+    #expect(try wholeEpisodes(true) == 0)
+  }
+
+  /// Nothing learns, and each pass leaves 30 of 180 pairs to the next: the mean loss of two passes
+  /// is that of one where they have the same minibatches.
+  @Test func everyPassHasOtherMinibatches() throws {
+    func loss(_ epochs: Int) throws -> Double {
+      try TargetTraining.training {
+        $0.epochs = epochs
+        $0.policyLearningRate = CyclicLearningRate(maximum: 0, minimum: 0)
+        $0.criticLearningRate = CyclicLearningRate(maximum: 0, minimum: 0)
+      }.iterate()["valueLoss"]!
+    }
+    let (one, two) = try (loss(1), loss(2))
+    #expect(abs(two / one - 1) > 1e-4, "\(one) and \(two)")
+  }
+
+  /// Rewards count for nothing, so that the critic's loss says which four of six first
+  /// observations a minibatch has.
+  @Test func everyIterationHasOtherMinibatches() throws {
+    func loss(iteration: Int) throws -> Double {
+      let training = try TargetTraining.training {
+        $0.rolloutSteps = 1
+        $0.fineTunedSteps = 1
+        $0.batchSize = 4
+        $0.epochs = 1
+        $0.scalesRewards = false
+        $0.rewardFactor = 0
+        $0.gamma = 0
+      }
+      var state = try training.trainingState()
+      state.numbers["iteration"] = iteration
+      try training.restore(state)
+      return try training.iterate()["valueLoss"]!
+    }
+    let losses = try (0..<4).map { try loss(iteration: $0) }
+    #expect(Set(losses).count > 1, "\(losses)")
+  }
+
+  /// One decision and a policy that does not learn: minibatches differ by the frozen policy's noise
+  /// alone.
+  @Test func everyMinibatchClonesOtherNoise() throws {
+    func loss(_ epochs: Int) throws -> Double {
+      try TargetTraining.training {
+        $0.environments = 1
+        $0.rolloutSteps = 1
+        $0.batchSize = 3
+        $0.epochs = epochs
+        $0.bcLossCoefficient = 1
+        $0.policyLearningRate = CyclicLearningRate(maximum: 0, minimum: 0)
+      }.iterate()["bcLoss"]!
+    }
+    let (one, two) = try (loss(1), loss(2))
+    #expect(abs(two - one) > 1e-4, "\(one) and \(two)")
+  }
 }

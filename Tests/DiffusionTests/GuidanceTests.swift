@@ -71,4 +71,12 @@ import Testing
       conditional, .shared(5))
     #expect(plain.elements == conditional.elements && calls.shapes == [[3, 4, 5]])
   }
+
+  @Test func anyScaleAboveOneGuides() {
+    let calls = Calls()
+    let guided = Guidance(scale: 1.25).applied(to: denoiser(calls))(conditional, .shared(5))
+    let expected = unconditional + 1.25 * (conditional - unconditional)
+    expectClose(guided, expected, relative: 1e-6, "guided by 1.25")
+    #expect(calls.shapes == [[6, 4, 5]])
+  }
 }

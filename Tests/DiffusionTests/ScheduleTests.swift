@@ -82,6 +82,8 @@ import Testing
     #expect(TimeStepSpacing.leading.timeSteps(5, of: 10) == [8, 6, 4, 2, 0])
     #expect(TimeStepSpacing.leading.timeSteps(3, of: 10, offset: 1) == [7, 4, 1])
     #expect(TimeStepSpacing.trailing.timeSteps(5, of: 10) == [9, 7, 5, 3, 1])
+    // 10, 6 2/3 and 3 1/3 to the nearest, less 1.
+    #expect(TimeStepSpacing.trailing.timeSteps(3, of: 10) == [9, 6, 2])
     #expect(TimeStepSpacing.linspace.timeSteps(4, of: 10) == [9, 6, 3, 0])
     // Never more than asked for, where numpy.arange may give one too many.
     for count in 1...60 {

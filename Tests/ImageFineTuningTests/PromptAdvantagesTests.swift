@@ -77,6 +77,8 @@ import Testing
     }
     let outlier = [Float?](repeating: 0, count: 30) + [1]
     #expect(scorer(outlier, prompts: outlier.map { _ in "a" }).last == 2)
+    let failure = [Float?](repeating: 0, count: 30) + [-1]
+    #expect(scorer(failure, prompts: failure.map { _ in "c" }).last == -2)
     var plain = advantages {
       $0.rewardMinimumCount = 1
       $0.normalizesAdvantages = false

@@ -102,6 +102,34 @@ import Testing
     let found = try training.iterate()["klDivergence"]!
     #expect(found > 0.5 * sum && found < 2 * sum, "\(found), expected about \(sum)")
   }
+
+  /// Three images of each of two iterations begin with noise of their own.
+  @Test func noiseIsNewInEveryIteration() throws {
+    let training = try TinyModels.training()
+    let collector = try ImageRolloutCollector(
+      TextToImagePipeline(training.model), settings: training.settings, reduction: .mean, seed: 1)
+    let noise = try (0..<2).flatMap { iteration in
+      let states = try collector.collect(
+        [String](repeating: TinyModels.prompts[0], count: 3), iteration: iteration
+      ).states
+      return (0..<3).map { states[$0][0].elements }
+    }
+    #expect(Set(noise).count == 6)
+  }
+
+  /// Nothing learns: the loss of minibatches of two and three images, whose means are averaged, is
+  /// that of one pass where all have the same minibatches.
+  @Test func everyPassHasOtherMinibatches() throws {
+    func loss(_ epochs: Int) throws -> Double {
+      try TinyModels.training {
+        $0.learningRate = 0
+        $0.updatesPerEpoch = 5
+        $0.epochs = epochs
+      }.iterate()["policyLoss"]!
+    }
+    let (one, two) = try (loss(1), loss(2))
+    #expect(abs(two - one) > 1e-4, "\(one) and \(two)")
+  }
 }
 
 extension Tensor {

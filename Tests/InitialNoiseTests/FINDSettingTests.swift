@@ -87,4 +87,26 @@ struct FINDSettingTests {
     let ratio = try shift(3) / shift(1)
     #expect(abs(ratio - 3) <= 0.2, "\(ratio)")
   }
+
+  /// Two iterations of three steps.
+  @Test func baselineTakesItsPasses() throws {
+    let find = try find {
+      $0.baseline = .learned
+      $0.baselinePassCount = 3
+    }
+    try run(find, rewards: [[0, 1], [1, 2]])
+    #expect(find.trainingState.numbers["baselineOptimizer.stepCount"] == 6)
+  }
+
+  /// Equal rewards leave the prior as it is: what is drawn from it is new in every iteration.
+  @Test func noNoiseIsDrawnTwice() throws {
+    let find = try find { $0.imageCount = 4 }
+    var seen: Set<[Float]> = []
+    for _ in 0..<3 {
+      let noise = find.draw()
+      for row in 0..<4 { seen.insert(noise[row].elements) }
+      _ = try find.learn(from: noise, rewards: [1, 1, 1, 1])
+    }
+    #expect(seen.count == 12)
+  }
 }

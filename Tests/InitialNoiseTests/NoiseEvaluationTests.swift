@@ -65,4 +65,16 @@ struct NoiseEvaluationTests {
     // Two plain images for each: the best of them.
     #expect(try #require(other.bestOfN).mean > before.mean - before.standardError)
   }
+
+  /// Best of one image: as good as plain noise, and not the plain images again, but those of the
+  /// seeds that follow.
+  @Test func bestOfNHasItsOwnSeeds() throws {
+    let evaluation = try evaluation()
+    let plain = try evaluation.plain(
+      prompt: prompt, negativePrompt: "", imageCount: 0, count: 4, seed: 7)
+    #expect(plain.bestOf == 1 && plain.scores["reward"] != plain.bestScores["reward"])
+    let following = try evaluation.plain(
+      prompt: prompt, negativePrompt: "", imageCount: 0, count: 4, seed: 11)
+    #expect(plain.bestScores == following.scores)
+  }
 }

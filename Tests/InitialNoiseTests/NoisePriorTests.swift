@@ -95,6 +95,17 @@ struct NoisePriorTests {
     #expect(LowPass(shape: shape, fraction: 1) == nil)
   }
 
+  /// Half of the functions along each of two axes are a fourth of all: the trace of a projection is
+  /// their number.
+  @Test func lowPassKeepsItsFraction() throws {
+    let lowPass = try #require(LowPass(shape: [6, 4, 1], fraction: 0.25))
+    let trace = (0..<24).reduce(Float(0)) { sum, place in
+      let unit = Tensor(shape: [6, 4, 1], elements: (0..<24).map { $0 == place ? 1 : 0 })
+      return sum + lowPass(unit).elements[place]
+    }
+    #expect(abs(trace - 6) <= 1e-5)
+  }
+
   /// The learned baseline sees every element of the moments, channels first, and learns a reward.
   @Test(arguments: shapes) func baselineLearnsForAnyShape(_ shape: [Int]) throws {
     var random = RandomStream(seed: 2)

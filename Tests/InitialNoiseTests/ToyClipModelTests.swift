@@ -80,6 +80,13 @@ private struct Dawn: Reward {
   }
 }
 
+/// Scores the prompt, whatever was made for it.
+private struct PromptLength: Reward {
+  let name = "prompt length"
+
+  func scores(_ media: [Media], prompts: [String]) -> [Float] { prompts.map { Float($0.count) } }
+}
+
 /// FIND on a model of clips that stands in this file alone.
 @Suite struct ToyClipModelTests {
   private func settings() -> GenerationSettings {
@@ -174,5 +181,15 @@ private struct Dawn: Reward {
     #expect(throws: GenerationError.frames(9, range: 1...8)) {
       try FIND(ToyClipModel(), prompts: ["a"], settings: other, reward: Dawn())
     }
+  }
+
+  @Test func promptsLearnFromTheirOwnRewards() throws {
+    var configuration = FINDConfiguration()
+    configuration.imageCount = 2
+    let find = try FIND(
+      ToyClipModel(), prompts: ["sky", "a dark sky"], settings: settings(),
+      reward: PromptLength(), configuration: configuration)
+    let metrics = try find.iterate()
+    #expect(metrics["rewardOfPrompt1"] == 3 && metrics["rewardOfPrompt2"] == 10)
   }
 }

@@ -122,4 +122,21 @@ struct SupervisedTrainingTests {
     #expect(training.stepIndex == 1)
     #expect(layer.parameters.values.mapValues(\.elements) == before)
   }
+
+  /// The average follows every second step, half of the way.
+  @Test func emaIsUpdatedAtItsInterval() throws {
+    let layer = layer()
+    let training = SupervisedTraining(
+      layer.parameters,
+      options {
+        $0.emaDecay = 0.5
+        $0.emaInterval = 2
+      })
+    let start = layer.weight.value
+    _ = try step(training, layer)
+    #expect(training.emaWeights["weight"]?.elements == start.elements)
+    _ = try step(training, layer)
+    let average = try #require(training.emaWeights["weight"])
+    #expect(maxDifference(average, (start + layer.weight.value) / 2) <= 1e-6)
+  }
 }

@@ -47,6 +47,7 @@ import Testing
     var scaler = RewardScaler(environmentCount: 1, limit: 2)
     let scaled = scaler([0.1, 0.1, 0.1, 0.1, 90], isFirst: .init(repeating: true, count: 5))
     #expect(scaled[4] == 2)
+    #expect(scaler([-900], isFirst: [true]) == [-2])
   }
 
   @Test func advantagesAreThoseOfTheReference() throws {

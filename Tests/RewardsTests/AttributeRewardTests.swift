@@ -76,4 +76,17 @@ import Testing
     #expect(throws: RewardError.self) { try RewardExpression("attributes") }
     #expect(throws: (any Error).self) { try RewardExpression("attributes:'nowhere'").reward() }
   }
+
+  /// Of a classifier that is sure of everything, some items are seen with a probability of nearly 0.
+  @Test func noAttributeCountsForLessThanTheMinimum() throws {
+    let classifier = try classifier()
+    for (name, parameter) in classifier.parameters where name.hasPrefix("output.") {
+      parameter.value = parameter.value * 1e4
+    }
+    let composer = try Goldens.composer()
+    let dolls = (0..<12).map { composer.doll(seed: 5, index: $0) }
+    let scores = try AttributeReward(classifier, path: "seer").scores(
+      images: dolls.map(composer.image), prompts: dolls.map { $0.caption() })
+    #expect(scores.allSatisfy { (-4...0).contains($0) } && scores.contains { $0 < -1 })
+  }
 }

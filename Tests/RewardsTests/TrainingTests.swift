@@ -119,15 +119,36 @@ import TestSupport
     let read = try ImageTextModel(folder: folder.file("model"))
     let source = try DollSource(Goldens.composer(), seed: ~1)
     #expect(RetrievalAccuracy.measure(read, source, count: 128) == after)
+
+    // By hand: the nearest caption of 16 may be another's, if it is true.
+    let batch = DollBatch(source, at: 0..<128)
+    let truth = batch.truth(PromptParser(source.composer.catalog))
+    let images = read.features(of: Image.batch(batch.images, range: .minusOneToOne))
+    let cosines = images.matmul(read.features(of: batch.captions).transposed()).elements
+    var (trueCount, ownCount) = (0, 0)
+    for row in 0..<128 {
+      let group = row / 16 * 16..<row / 16 * 16 + 16
+      let nearest = try #require(
+        group.max { cosines[row * 128 + $0] < cosines[row * 128 + $1] })
+      if truth[row * 128 + nearest] { trueCount += 1 }
+      if nearest == row { ownCount += 1 }
+    }
+    #expect(Double(trueCount) / 128 == after && ownCount < trueCount, "\(ownCount)")
   }
 
   @Test func classifierLearns() throws {
     let training = try ClassifierTraining(
       smallClassifier(stepCount: 150), composer: Goldens.composer(), validationCount: 128, seed: 2)
-    let before = try #require(try training.validationMetrics()["attributeAccuracy"])
-    while training.stepIndex < 150 { _ = try training.step() }
+    let untrained = try training.validationMetrics()
+    let before = try #require(untrained["attributeAccuracy"])
+    // Some slots are right by chance, all slots of an image hardly ever.
+    #expect(try #require(untrained["imageAccuracy"]) < before)
+    var accuracy = 0.0
+    while training.stepIndex < 150 { accuracy = try training.step().accuracy }
     let metrics = try training.validationMetrics()
     let after = try #require(metrics["attributeAccuracy"])
+    // The share of the slots of a batch.
+    #expect((0.6...1).contains(accuracy), "\(accuracy)")
     print("attribute accuracy: \(before) to \(after); \(metrics)")
     #expect(after > 0.75 && after > before + 0.2)
     #expect(metrics["baseAccuracy"] != nil && metrics["attributeAccuracyHeldOut"] != nil)

@@ -64,4 +64,24 @@ struct BestPolicyTests {
     try best.offer(policy, score: 1, iteration: 2)
     #expect(try kept() == "2")
   }
+
+  /// The loss on held-out demonstrations says nothing about returns.
+  @Test func scoresOfAnotherMeasureBeginAnew() throws {
+    var best = BestPolicy(folder.url.path, resumed: nil)
+    try best.offer(policy, score: 5, of: .validationLoss, iteration: 1)
+    try best.offer(policy, score: -3, of: .evaluation, iteration: 2)
+    #expect(try kept() == "2")
+    try best.offer(policy, score: -4, of: .evaluation, iteration: 3)
+    #expect(try kept() == "2")
+  }
+
+  /// The best reward is how well a task was done, where it can be done.
+  @Test func policiesAreComparedByTheTask() {
+    var episode = EpisodeStatistics()
+    episode.totalReward = 9
+    episode.bestReward = 0.5
+    #expect(EvaluationSummary(environment: "hopper", [episode]).score == 9)
+    episode.isSuccess = false
+    #expect(EvaluationSummary(environment: "push-t", [episode]).score == 0.5)
+  }
 }

@@ -15,8 +15,8 @@ import Testing
       return metrics
     }
     var window = Metrics()
-    window.join(metrics([1, 2], rate: 0.5))
-    window.join(metrics([6], rate: 0.25))
+    window.join(metrics([6], rate: 0.5))
+    window.join(metrics([1, 2], rate: 0.25))
     let expected = ["loss": 3.0, "rows": 9, "largest": 6, "rate": 0.25]
     #expect(window.values == expected)
     #expect(window.names == ["loss", "rows", "largest", "rate"])
