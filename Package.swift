@@ -9,7 +9,7 @@ let package = Package(
       name: "Attune",
       targets: [
         "Tensors", "Configuration", "NeuralNetworks", "Diffusion", "Files", "Media", "Programs",
-        "Environments",
+        "Environments", "PythonEnvironments",
         "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "GenerativeModels",
         "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Training",
         "Reports",
@@ -57,6 +57,10 @@ let package = Package(
       dependencies: [
         "Configuration", "Tensors", "Files", "Media", "CMuJoCo", "COSMesa", "CChipmunk",
       ]),
+    .target(
+      name: "PythonEnvironments",
+      dependencies: ["Configuration", "Tensors", "Files", "Media", "Programs", "Environments"],
+      resources: [.embedInCode("worker.py")]),
     .target(
       name: "ReinforcementLearning", dependencies: ["Tensors", "NeuralNetworks", "Diffusion"]),
     .target(
@@ -118,9 +122,9 @@ let package = Package(
       name: "attune",
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "GenerativeModels",
-        "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Training",
-        "Reports",
+        "PythonEnvironments", "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages",
+        "GenerativeModels", "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs",
+        "Training", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -161,6 +165,10 @@ let package = Package(
         "Configuration", "Environments", "Programs", "Tensors", "Files", "Media", "CMuJoCo",
         "TestSupport",
       ]),
+    .testTarget(
+      name: "PythonEnvironmentsTests",
+      dependencies: ["Configuration", "Environments", "PythonEnvironments", "Tensors", "Media"],
+      exclude: ["Fixtures"]),
     .testTarget(
       name: "ReinforcementLearningTests",
       dependencies: ["ReinforcementLearning", "Files", "Tensors", "TestSupport"]),

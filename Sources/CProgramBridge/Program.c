@@ -3,18 +3,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Puts descriptors in the places of the standard streams, which some of them may occupy.
-static int redirect(const int streams[3]) {
-  int copies[3];
-  for (int index = 0; index < 3; index++) {
-    copies[index] = fcntl(streams[index], F_DUPFD_CLOEXEC, 3);
+#define MAX_STREAMS 8
+
+// Puts descriptors in the first places, which some of them may occupy.
+static int redirect(const int *streams, int count) {
+  int copies[MAX_STREAMS];
+  if (count > MAX_STREAMS) {
+    errno = EINVAL;
+    return -1;
+  }
+  for (int index = 0; index < count; index++) {
+    copies[index] = fcntl(streams[index], F_DUPFD_CLOEXEC, count);
     if (copies[index] < 0) return -1;
   }
-  for (int index = 0; index < 3; index++) {
+  for (int index = 0; index < count; index++) {
     if (dup2(copies[index], index) < 0) return -1;
   }
   return 0;
@@ -30,8 +37,9 @@ static void restore_signals(void) {
 
 // Calls only what is allowed after the fork of a process with several threads.
 static void become_program(
-    char *const *arguments, const int streams[3], pid_t parent, int report) {
-  if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && redirect(streams) == 0) {
+    char *const *arguments, const int *streams, int count, pid_t parent, int report) {
+  if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+      redirect(streams, count) == 0) {
     // The parent may have ended before this asked to be told.
     if (getppid() != parent) _exit(1);
     restore_signals();
@@ -43,13 +51,14 @@ static void become_program(
   _exit(127);
 }
 
-int attune_start_program(char *const *arguments, const int streams[3], pid_t *process) {
+int attune_start_program(
+    char *const *arguments, const int *streams, int count, pid_t *process) {
   int report[2];
   // Closed by a successful exec, so that the parent reads nothing then.
   if (pipe2(report, O_CLOEXEC) != 0) return errno;
   const pid_t parent = getpid();
   const pid_t child = fork();
-  if (child == 0) become_program(arguments, streams, parent, report[1]);
+  if (child == 0) become_program(arguments, streams, count, parent, report[1]);
   const int fork_error = errno;
   close(report[1]);
   if (child < 0) {
@@ -57,11 +66,11 @@ int attune_start_program(char *const *arguments, const int streams[3], pid_t *pr
     return fork_error;
   }
   int number = 0;
-  ssize_t count;
-  do count = read(report[0], &number, sizeof number);
-  while (count < 0 && errno == EINTR);
+  ssize_t read_count;
+  do read_count = read(report[0], &number, sizeof number);
+  while (read_count < 0 && errno == EINTR);
   close(report[0]);
-  if (count > 0) {
+  if (read_count > 0) {
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
     return number;
   }
@@ -70,3 +79,16 @@ int attune_start_program(char *const *arguments, const int streams[3], pid_t *pr
 }
 
 int attune_make_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int attune_make_memory(size_t size) {
+  const int memory = memfd_create("attune", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (memory < 0) return -1;
+  if (ftruncate(memory, (off_t)size) == 0 &&
+      fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
+    return memory;
+  }
+  const int number = errno;
+  close(memory);
+  errno = number;
+  return -1;
+}

@@ -18,6 +18,11 @@ public protocol Environment: AnyObject {
   /// What `step` reads.
   var actionSpace: BoxSpace { get }
 
+  /// What environments share that cannot be stepped side by side, such as the process in which they
+  /// live: one of them is stepped after another, by a thread that may wait. Nil for an environment
+  /// that computes by itself.
+  var lane: AnyObject? { get }
+
   /// Control steps in a second of simulated time: the frame rate of a video in real time.
   var stepsPerSecond: Double { get }
 
@@ -105,6 +110,9 @@ public struct StepOutcome: Equatable, Sendable {
 extension Environment {
   /// Most environments have nothing to say beyond their observation.
   public var info: [String: Double] { [:] }
+
+  /// Most environments compute by themselves.
+  public var lane: AnyObject? { nil }
 
   /// No cameras, unless an environment has some.
   public var cameras: [Camera] { [] }

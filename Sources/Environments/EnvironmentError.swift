@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import Synchronization
 
@@ -7,6 +8,8 @@ public enum EnvironmentError: Error, Equatable {
   case unknownEnvironment(name: String, nearest: String?, known: [String])
   /// No environments are found by that prefix, as `gymnasium` in `gymnasium:Ant-v5`.
   case unknownPrefix(name: String, prefix: String, nearest: String?, known: [String])
+  /// A file names an environment that is a program of this machine, and nobody else does.
+  case unconfirmed(environment: String, key: String)
   /// A saved state belongs to another kind of environment, or is damaged.
   case stateMismatch(layer: String)
   /// An episode that was saved as its actions came to another state when they were replayed.
@@ -31,6 +34,10 @@ extension EnvironmentError: CustomStringConvertible {
         + (known.isEmpty
           ? "there are no prefixes: name an environment of 'attune environment list'"
           : "known: \(known.map { "\($0):" }.joined(separator: ", "))")
+    case .unconfirmed(let environment, let key):
+      return "the checkpoint's environment '\(environment.printable)' runs programs of this "
+        + "machine, which a file alone must not start: if you trust it, repeat its name with "
+        + "\(key), and with its parameters the Python that it is to use"
     case .stateMismatch(let layer):
       return "a saved state does not fit \(layer): it was saved by another kind of environment "
         + "or is damaged; restore it into an environment made with the same name and parameters"

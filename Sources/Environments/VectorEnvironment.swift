@@ -81,8 +81,8 @@ extension VectorEnvironment {
   }
 }
 
-/// Environments in this process, stepped by the worker pool; results do not depend on the number of
-/// workers.
+/// Environments that this process steps, by the worker pool or where they have lanes by a thread for
+/// each; results do not depend on the number of workers.
 public final class LocalVectorEnvironment: VectorEnvironment {
   /// The number of environments, `B`.
   public let count: Int
@@ -104,6 +104,7 @@ public final class LocalVectorEnvironment: VectorEnvironment {
   public private(set) var finishedEpisodes: [FinishedEpisode] = []
 
   private let firstNumber: Int
+  private let lanes: EnvironmentLanes
   private let recorders: [EpisodeRecorder]
   /// What the next actions are chosen from.
   private let observed: Rows
@@ -145,6 +146,7 @@ public final class LocalVectorEnvironment: VectorEnvironment {
     self.seed = seed
     self.firstNumber = firstNumber
     self.environments = environments
+    lanes = EnvironmentLanes(environments)
     self.recorders = recorders
     observationSpace = environments[0].observationSpace
     actionSpace = environments[0].actionSpace
@@ -185,7 +187,7 @@ public final class LocalVectorEnvironment: VectorEnvironment {
       actions.count == count * size,
       "\(count) environments take actions of shape \([count] + actionSpace.shape), not "
         + "\(actions.count) elements")
-    try WorkerPool.shared.tryForEach(count) { index in
+    try lanes.forEach { index in
       let environment = environments[index]
       let action = UnsafeBufferPointer(rebasing: actions[index * size..<(index + 1) * size])
       let outcome = try environment.step(action)
@@ -244,7 +246,7 @@ public final class LocalVectorEnvironment: VectorEnvironment {
   }
 
   private func startEpisodes() throws {
-    try WorkerPool.shared.tryForEach(count) { index in
+    try lanes.forEach { index in
       try environments[index].reset(seed: episodeSeed(index))
       try observed.observe(environments[index], index)
       reached.copy(index, from: observed)

@@ -28,14 +28,24 @@ public final class Program {
   /// The maximum number of bytes of an answer.
   private static let byteLimit = 1 << 28
   /// The maximum number of bytes of standard error that are kept.
-  private static let saidLimit = 4096
+  private static let saidLimit = 1 << 16
+
+  /// A signal that a program which does not answer in time gets before it is killed, so that it can
+  /// tell where it hangs.
+  private let hangSignal: Int32?
 
   /// Starts a program.
   ///
-  /// - Parameter words: the program, looked for in PATH, and its arguments.
+  /// - Parameters:
+  ///   - words: the program, looked for in PATH, and its arguments.
+  ///   - memory: what it finds as its descriptor 3.
+  ///   - hangSignal: sent two seconds before it is killed, if it does not answer in time.
   /// - Throws: `ProgramError` if the system does not start it.
-  public init(_ words: [String]) throws(ProgramError) {
+  public init(
+    _ words: [String], memory: SharedMemory? = nil, hangSignal: Int32? = nil
+  ) throws(ProgramError) {
     self.words = words
+    self.hangSignal = hangSignal
     var opened: [Int32] = []
     func open(_ make: (UnsafeMutablePointer<Int32>) -> Int32) throws(ProgramError) -> [Int32] {
       var pair: [Int32] = [-1, -1]
@@ -54,7 +64,9 @@ public final class Program {
     (input, output, errors) = (requests[1], answers[0], complaints[0])
     defer { for descriptor in [requests[0], answers[1], complaints[1]] { close(descriptor) } }
     do throws(ProgramError) {
-      process = try LaunchedProcess(words, streams: [requests[0], answers[1], complaints[1]])
+      let streams = [requests[0], answers[1], complaints[1]]
+      process = try LaunchedProcess(
+        words, streams: streams + (memory.map { [$0.descriptor] } ?? []))
     } catch {
       for descriptor in [input, output, errors] { close(descriptor) }
       throw error
@@ -78,6 +90,9 @@ public final class Program {
     close(input)
     failure = ProgramError(.output, program: words, problem: "was ended by the one who asks it")
   }
+
+  /// Whether it can still be talked to, as far as is known.
+  public var isRunning: Bool { failure == nil && !process.hasEnded }
 
   /// Writes a line.
   ///
@@ -146,6 +161,7 @@ public final class Program {
       }
       let remaining = (end - ContinuousClock.now) / .milliseconds(1)
       guard remaining > 0 else {
+        askWhereItHangs()
         throw killed(.timeOut, "did not \(action) within \(seconds) s and was killed")
       }
       var waiting = [
@@ -205,18 +221,29 @@ public final class Program {
     }
   }
 
+  /// Lets it say where it hangs.
+  private func askWhereItHangs() {
+    guard let hangSignal else { return }
+    kill(process.identifier, hangSignal)
+    _ = process.waitForEnd(within: 2)
+  }
+
   private func killed(_ kind: ProgramError.Kind, _ problem: String) -> ProgramError {
     process.reap()
     return fail(kind, problem)
+  }
+
+  /// The last lines that it wrote on standard error, without empty ones.
+  public var lastLines: [String] {
+    String(decoding: said, as: UTF8.self).split(whereSeparator: \.isNewline)
+      .filter { !$0.allSatisfy(\.isWhitespace) }.map(String.init)
   }
 
   /// Keeps why it is gone: whoever asks again is told the same.
   private func fail(_ kind: ProgramError.Kind, _ problem: String) -> ProgramError {
     readErrors()
     close(input)
-    let lines = String(decoding: said, as: UTF8.self).split(whereSeparator: \.isNewline)
-      .filter { !$0.allSatisfy(\.isWhitespace) }
-    let text = lines.suffix(5).joined(separator: " | ")
+    let text = lastLines.suffix(5).joined(separator: " | ")
     let error = ProgramError(
       kind, program: words, problem: problem,
       said: text.count > 500 ? "..." + text.suffix(500) : text)

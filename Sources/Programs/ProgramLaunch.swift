@@ -66,15 +66,17 @@ struct LaunchedProcess {
   ///
   /// - Parameters:
   ///   - words: the program, looked for in PATH, and its arguments.
-  ///   - streams: what become its standard input, output and error; the caller closes its own.
+  ///   - streams: what become its standard input, output and error, and the descriptors after them;
+  ///     the caller closes its own.
   /// - Throws: `ProgramError` if the system does not start it.
   init(_ words: [String], streams: [Int32]) throws(ProgramError) {
-    precondition(!words.isEmpty && streams.count == 3, "\(words), \(streams.count) streams")
+    precondition(!words.isEmpty && streams.count >= 3, "\(words), \(streams.count) streams")
     let (result, process) = LaunchThread.shared.run {
       var arguments = words.map { strdup($0) } + [nil]
       defer { for text in arguments { free(text) } }
       var process: pid_t = 0
-      let result = attune_start_program(&arguments, streams, &process)
+      let result = attune_start_program(
+        &arguments, streams, Int32(streams.count), &process)
       return (result, process)
     }
     guard result == 0 else {

@@ -12,6 +12,9 @@ public struct PolicyFineTuningSettings: RunConfiguration {
   public var checkpoint = ""
   /// What the policy does otherwise than in pretraining.
   public var policy = PolicyChanges()
+  /// The environment; that of the checkpoint if there is none. One that is a program of this
+  /// machine, as `gymnasium:Ant-v5`, must be named here.
+  public var environment: String?
   /// Parameters of the environment that differ from those of pretraining.
   public var environmentParameters: [String: String] = [:]
   /// `dppo` for diffusion policies, `ppo` for Gaussian ones; that of the checkpoint's kind if there
@@ -94,7 +97,13 @@ public struct PolicyFineTuningJob: TrainingJob {
   ) throws {
     let settings = run.configuration
     run.log.takeEnvironmentWarnings()
-    let checkpoint = try run.startPolicy
+    var checkpoint = try run.startPolicy
+    checkpoint.configuration.environment = try checkpoint.configuration.environment.chosen(
+      settings.environment, by: "environment: NAME in the settings, or environment=NAME")
+    if let python = settings.environmentParameters["python"] {
+      // Evaluations play by the other rules of pretraining, but not in another Python.
+      checkpoint.configuration.environment.parameters["python"] = python
+    }
     var start = PolicyTrainingStart(
       checkpoint, configuration: settings.training, seed: settings.seed)
     start.checkpoint.configuration.environment.parameters.merge(settings.environmentParameters) {

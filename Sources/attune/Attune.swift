@@ -1,6 +1,8 @@
 @preconcurrency import Glibc
 import ArgumentParser
+import Environments
 import Media
+import PythonEnvironments
 import Runs
 
 /// The command line: parse, call, print.
@@ -33,6 +35,9 @@ struct Attune: ParsableCommand {
   static func main() {
     // A file beyond the user's limit is then an error like a full disk, not the end.
     signal(SIGXFSZ, SIG_IGN)
+    for resolver in EnvironmentRegistry.Resolver.pythonEnvironments {
+      EnvironmentRegistry.registerStandard(resolver)
+    }
     FontWarnings.handle { RunLog().warn($0) }
     do {
       try checkArguments()

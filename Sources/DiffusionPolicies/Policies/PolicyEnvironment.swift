@@ -64,6 +64,32 @@ public struct PolicyEnvironment: Sendable {
 }
 
 extension EnvironmentConfiguration {
+  /// The environment of a checkpoint, or another one in its place, whose parameters do not pass on.
+  ///
+  /// A program of this machine starts only if the user names it too; which Python runs it is not
+  /// taken from the checkpoint either.
+  ///
+  /// - Parameters:
+  ///   - name: what the user names; nil for that of the checkpoint.
+  ///   - key: the option or setting that names it, for errors.
+  ///   - registry: knows the environments.
+  /// - Throws: `EnvironmentError.unconfirmed` if the checkpoint alone names a program.
+  public func chosen(
+    _ name: String?, by key: String, in registry: EnvironmentRegistry = .standard
+  ) throws -> EnvironmentConfiguration {
+    var chosen = self
+    if let name, name != self.name {
+      chosen = EnvironmentConfiguration()
+      chosen.name = name
+    } else if registry.runsPrograms(self.name) {
+      guard name != nil else {
+        throw EnvironmentError.unconfirmed(environment: self.name, key: key)
+      }
+      chosen.parameters["python"] = nil
+    }
+    return chosen
+  }
+
   /// The bare environment with its time limit, statistics and guard.
   ///
   /// - Throws: `EnvironmentError` naming what is unknown or wrong, `PolicyError.noEnvironment` if

@@ -1,5 +1,6 @@
 import Configuration
 import Files
+import Synchronization
 
 /// Environments by name.
 public struct EnvironmentRegistry: Sendable {
@@ -12,7 +13,7 @@ public struct EnvironmentRegistry: Sendable {
     /// What it understands, `timeLimit` first, with the defaults.
     public var parameters: [SettingDescription]
     /// Makes the bare task, and tells its time limit.
-    var make: @Sendable ([String: String]) throws -> (task: any Environment, timeLimit: Int)
+    var make: @Sendable ([String: String]) throws -> (task: any Environment, timeLimit: Int?)
     /// All parameters as text, those that are not given by their defaults.
     var complete: @Sendable ([String: String]) throws -> [String: String]
 
@@ -23,9 +24,14 @@ public struct EnvironmentRegistry: Sendable {
     ///   - summary: one line for `environment list`.
     ///   - defaults: its parameters where none are given.
     ///   - make: makes the bare task, without its time limit.
+    ///   - timeLimit: the limit of a task that was made, nil for none; that of its parameters
+    ///     unless told otherwise.
     public init<Parameters: EnvironmentParameters>(
       name: String, summary: String, parameters defaults: Parameters,
-      make: @escaping @Sendable (Parameters) throws -> any Environment
+      make: @escaping @Sendable (Parameters) throws -> any Environment,
+      timeLimit: @escaping @Sendable (Parameters, any Environment) -> Int? = { parameters, _ in
+        parameters.timeLimit
+      }
     ) {
       self.name = name
       self.summary = summary
@@ -39,7 +45,8 @@ public struct EnvironmentRegistry: Sendable {
       }
       self.make = { given in
         let parameters = try decode(given)
-        return (try make(parameters), parameters.timeLimit)
+        let task = try make(parameters)
+        return (task, timeLimit(parameters, task))
       }
       complete = { try decode($0).texts() }
     }
@@ -61,6 +68,9 @@ public struct EnvironmentRegistry: Sendable {
     public var prefix: String
     /// One line for `environment list`.
     public var summary: String
+    /// Whether its environments are programs of this machine, so that a name in somebody's file must
+    /// not be enough to start one.
+    public var runsPrograms: Bool
     /// Describes the environment of a name, given without its prefix.
     var resolve: @Sendable (String) throws -> Entry
 
@@ -69,15 +79,18 @@ public struct EnvironmentRegistry: Sendable {
     /// - Parameters:
     ///   - prefix: what stands before the colon.
     ///   - summary: one line for `environment list`.
+    ///   - runsPrograms: whether its environments are programs of this machine.
     ///   - resolve: gives the environment whose name without the prefix it is given, or throws
     ///     `EnvironmentError.unknownEnvironment`.
     public init(
-      prefix: String, summary: String, resolve: @escaping @Sendable (String) throws -> Entry
+      prefix: String, summary: String, runsPrograms: Bool = false,
+      resolve: @escaping @Sendable (String) throws -> Entry
     ) {
       precondition(
         !prefix.isEmpty && !prefix.contains(":"), "'\(prefix)' cannot be a prefix of names")
       self.prefix = prefix
       self.summary = summary
+      self.runsPrograms = runsPrograms
       self.resolve = resolve
     }
   }
@@ -107,6 +120,11 @@ public struct EnvironmentRegistry: Sendable {
     entries.contains { $0.name == name } || resolver(of: name) != nil
   }
 
+  /// Whether an environment is a program of this machine.
+  public func runsPrograms(_ name: String) -> Bool {
+    !entries.contains { $0.name == name } && resolver(of: name)?.0.runsPrograms ?? false
+  }
+
   /// Makes an environment with its time limit, its statistics and a guard against broken numbers.
   ///
   /// From the inside: the task, `FiniteGuard`, `TimeLimit`, `EpisodeRecorder`. `layer(_:)` finds
@@ -118,7 +136,8 @@ public struct EnvironmentRegistry: Sendable {
     _ name: String, _ parameters: [String: String] = [:]
   ) throws -> any Environment {
     let (task, limit) = try entry(name).make(parameters)
-    return EpisodeRecorder(TimeLimit(FiniteGuard(task), stepLimit: limit))
+    let guarded = FiniteGuard(task)
+    return EpisodeRecorder(limit.map { TimeLimit(guarded, stepLimit: $0) } ?? guarded)
   }
 
   /// All parameters of an environment as text, those that are not given by their defaults.
@@ -154,15 +173,23 @@ public struct EnvironmentRegistry: Sendable {
     return (resolver, String(name[name.index(after: colon)...]))
   }
 
-  /// The environments that come with Attune.
-  public static let standard: EnvironmentRegistry = {
-    var registry = EnvironmentRegistry()
-    registry.register(.hopper)
-    registry.register(.walker2D)
-    registry.register(.halfCheetah)
-    registry.register(.pushT)
-    return registry
-  }()
+  /// The environments that come with Attune, and those that `registerStandard` added.
+  public static var standard: EnvironmentRegistry { shared.withLock { $0 } }
+
+  /// Adds a place where environments are found to the standard ones, for this whole program.
+  public static func registerStandard(_ resolver: Resolver) {
+    shared.withLock { $0.register(resolver) }
+  }
+
+  private static let shared = Mutex<EnvironmentRegistry>(
+    {
+      var registry = EnvironmentRegistry()
+      registry.register(.hopper)
+      registry.register(.walker2D)
+      registry.register(.halfCheetah)
+      registry.register(.pushT)
+      return registry
+    }())
 }
 
 extension EnvironmentRegistry.Entry {

@@ -17,6 +17,8 @@ extension EnvironmentWrapper {
   public var cameras: [Camera] { base.cameras }
   /// What the inner environment takes.
   public var actionSpace: BoxSpace { base.actionSpace }
+  /// That of the inner environment.
+  public var lane: AnyObject? { base.lane }
   /// The pace of the inner environment.
   public var stepsPerSecond: Double { base.stepsPerSecond }
   /// The inner environment's measurements.

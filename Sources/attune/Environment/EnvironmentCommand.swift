@@ -2,6 +2,7 @@ import ArgumentParser
 import DiffusionPolicies
 import Environments
 import Foundation
+import PythonEnvironments
 import Runs
 import Training
 
@@ -104,10 +105,11 @@ struct EnvironmentCheckCommand: ParsableCommand {
     abstract: "Check an environment for errors.",
     discussion: """
       Plays short episodes of random actions and checks spaces, seeds, saving and restoring, broken \
-      numbers and images. Exits with 1 if anything is wrong.
+      numbers and images; prints sizes, limit and speed. Exits with 1 if anything is wrong.
 
       Example:
         attune environment check push-t observation=keypoints
+        attune environment check gymnasium:Hopper-v5 python=venv/bin/python3
       """)
 
   @OptionGroup var selection: EnvironmentSelection
@@ -115,7 +117,9 @@ struct EnvironmentCheckCommand: ParsableCommand {
   @Option(help: "Steps in a test episode.")
   var steps = 60
 
-  @Flag(help: "Print one JSON object: environment, isValid, passed, problems [{check, finding}].")
+  @Flag(
+    help: "Print one JSON object: environment, isValid, passed, problems [{check, finding}], facts."
+  )
   var json = false
 
   private struct Report: Encodable {
@@ -127,6 +131,7 @@ struct EnvironmentCheckCommand: ParsableCommand {
     var isValid: Bool
     var passed: [String]
     var problems: [Problem]
+    var facts: [String: String]
   }
 
   func validate() throws {
@@ -139,18 +144,29 @@ struct EnvironmentCheckCommand: ParsableCommand {
     checker.seed = selection.seed
     checker.stepCount = steps
     let report = try checker.run()
+    let facts = report.isValid ? try facts() : []
     if json {
       let output = Report(
         environment: report.environment, isValid: report.isValid, passed: report.passed,
         problems: report.problems.map {
           Report.Problem(check: $0.check.rawValue, finding: $0.finding)
-        })
+        }, facts: Dictionary(facts) { first, _ in first })
       print(try output.jsonLine)
     } else {
       for check in report.passed { print("ok    \(check)") }
       for problem in report.problems { print("FAIL  \(problem)") }
+      if !facts.isEmpty { print(alignedColumns(facts.map { ["\($0):", $1] })) }
     }
     if !report.isValid { throw ExitCode.failure }
+  }
+
+  /// What the environment is like, and where it comes from.
+  private func facts() throws -> [(String, String)] {
+    let environment = try selection.make()
+    let facts = try EnvironmentFacts(environment).lines.map { ($0.name, $0.value) }
+    guard let python = environment.layer(PythonEnvironment.self) else { return facts }
+    let versions = python.versions.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    return facts + [("versions", versions.joined(separator: ", "))]
   }
 }
 
@@ -191,12 +207,10 @@ struct EnvironmentChoice {
 
   /// The environment of a checkpoint with what was chosen. Its parameters belong to it: another one
   /// does not take them over.
-  func applied(to own: EnvironmentConfiguration) -> EnvironmentConfiguration {
-    var chosen = own
-    if let name, name != own.name {
-      chosen = EnvironmentConfiguration()
-      chosen.name = name
-    }
+  ///
+  /// - Throws: `EnvironmentError.unconfirmed` if the checkpoint alone names a program.
+  func applied(to own: EnvironmentConfiguration) throws -> EnvironmentConfiguration {
+    var chosen = try own.chosen(name, by: "--environment")
     chosen.parameters.merge(parameters) { $1 }
     return chosen
   }

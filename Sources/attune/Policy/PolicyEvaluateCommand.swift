@@ -146,7 +146,7 @@ extension EvaluatedPolicy {
   fileprivate init(path: String, in choice: EnvironmentChoice, seed: UInt64, log: RunLog) throws {
     var checkpoint = try PolicyCheckpoint(path: path)
     let own = checkpoint.configuration.environment
-    checkpoint.configuration.environment = choice.applied(to: own)
+    checkpoint.configuration.environment = try choice.applied(to: own)
     try self.init(checkpoint, path: path, seed: seed)
     if let differences = try environment.differences(from: own) {
       log.info("\(path.printable) is played in another environment than its own: \(differences)")

@@ -1,0 +1,191 @@
+import Configuration
+import Environments
+import Files
+import Foundation
+import Glibc
+import Tensors
+
+/// What a worker is told, as JSON; environments of equal settings may share a worker.
+struct PythonSettings: Codable, Equatable, Sendable {
+  /// Where the environment comes from.
+  enum Source: String, Codable, Sendable { case gymnasium, python, robosuite, metaworld }
+
+  var source: Source
+  /// What it is called there.
+  var name: String
+  var python: String
+  var kwargs: JSONNode
+  var observations: [String]
+  var successKey: String
+  var successRule: SuccessRule
+  var reward: RewardSource
+  var endsAtSuccess: Bool
+  var terminates: Bool
+  var clipsActions: Bool
+  var actionBound: Double
+  var render = false
+
+  /// What the environment is called in Attune.
+  var title: String { "\(source.rawValue):\(name)" }
+}
+
+/// When an episode counts as a success.
+public enum SuccessRule: String, Codable, CaseIterable, Sendable {
+  /// One success is enough.
+  case any
+  /// It has to end with one.
+  case last
+}
+
+/// What a step is paid.
+public enum RewardSource: String, Codable, CaseIterable, Sendable {
+  /// What the environment pays.
+  case environment
+  /// 1 at every step that is a success.
+  case success
+  /// 1 at an episode's first success.
+  case successOnce
+}
+
+/// The parameters of an environment of Python.
+public struct PythonParameters: EnvironmentParameters {
+  @Setting(0...1_000_000_000, "steps until an episode is truncated; 0 for the environment's own")
+  public var timeLimit = 0
+  @Setting("keyword arguments of the environment, as JSON: {\"render_mode\": null}")
+  public var kwargs = "{}"
+  @Setting("the Python that has it; that of the active virtual environment, or python3, if empty")
+  public var python = ""
+  @Setting(0...1024, "Python processes; 0 for one for each processor")
+  public var workers = 0
+  @Setting("keys of the observation, in order, separated by commas; all if empty")
+  public var observations = ""
+  @Setting("what a step is paid: environment, success (1 where it succeeds), successOnce")
+  public var reward = RewardSource.environment
+  @Setting("the key of the step's info that tells success; the usual ones if empty")
+  public var successKey = ""
+  @Setting("an episode is a success if any step was one, or if its last one was")
+  public var successRule = SuccessRule.any
+  @Setting("whether success ends an episode") public var endsAtSuccess = false
+  @Setting("whether its terminations are believed; false where it says so at its horizon")
+  public var terminates = true
+  @Setting("whether actions are clipped to the bounds of their space") public var clipsActions =
+    true
+  @Setting(.notNegative, "the bound of actions that have none; 0 refuses them")
+  public var actionBound = 0.0
+  @Setting(0.1...86_400, "seconds that a step may take") public var stepTimeLimit = 60.0
+  @Setting(0.1...86_400, "seconds that starting and resetting may take")
+  public var startTimeLimit = 600.0
+
+  /// The defaults.
+  public init() {}
+
+  /// What a worker is told.
+  ///
+  /// - Throws: `ConfigurationError` if `kwargs` is not a JSON object.
+  func settings(_ source: PythonSettings.Source, name: String) throws -> PythonSettings {
+    let arguments = try? JSONDecoder().decode(JSONNode.self, from: Data(kwargs.utf8))
+    guard let arguments, case .object = arguments else {
+      throw ConfigurationError.badValue(
+        key: "kwargs", found: kwargs,
+        expected: "a JSON object such as {\"reward_type\": \"sparse\"}")
+    }
+    let keys = observations.split(separator: ",").map {
+      String($0).trimmingCharacters(in: .whitespaces)
+    }
+    return PythonSettings(
+      source: source, name: name, python: python.isEmpty ? Self.defaultPython : python,
+      kwargs: arguments, observations: keys, successKey: successKey, successRule: successRule,
+      reward: reward, endsAtSuccess: endsAtSuccess, terminates: terminates,
+      clipsActions: clipsActions, actionBound: actionBound)
+  }
+
+  /// As many processes as processors, unless told otherwise.
+  var workerLimit: Int { workers > 0 ? workers : WorkerPool.availableProcessorCount }
+
+  private static var defaultPython: String {
+    guard let folder = getenv("VIRTUAL_ENV").map({ String(cString: $0) }), !folder.isEmpty else {
+      return "python3"
+    }
+    return "\(folder)/bin/python3"
+  }
+}
+
+/// JSON of any kind, to be passed on.
+enum JSONNode: Codable, Equatable, Sendable {
+  case null
+  case boolean(Bool)
+  case integer(Int)
+  case number(Double)
+  case text(String)
+  case array([JSONNode])
+  case object([String: JSONNode])
+
+  init(from decoder: any Decoder) throws {
+    let value = try decoder.singleValueContainer()
+    if value.decodeNil() {
+      self = .null
+    } else if let boolean = try? value.decode(Bool.self) {
+      self = .boolean(boolean)
+    } else if let integer = try? value.decode(Int.self) {
+      self = .integer(integer)
+    } else if let number = try? value.decode(Double.self) {
+      self = .number(number)
+    } else if let text = try? value.decode(String.self) {
+      self = .text(text)
+    } else if let array = try? value.decode([JSONNode].self) {
+      self = .array(array)
+    } else {
+      self = .object(try value.decode([String: JSONNode].self))
+    }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .null: try container.encodeNil()
+    case .boolean(let value): try container.encode(value)
+    case .integer(let value): try container.encode(value)
+    case .number(let value): try container.encode(value)
+    case .text(let value): try container.encode(value)
+    case .array(let value): try container.encode(value)
+    case .object(let value): try container.encode(value)
+    }
+  }
+}
+
+extension EnvironmentRegistry.Resolver {
+  /// `gymnasium:Hopper-v5`: what Gymnasium's registry has.
+  public static let gymnasium = python(
+    .gymnasium, "any environment registered with Gymnasium, as gymnasium:Hopper-v5")
+
+  /// `python:file.py:make`: what a function of the user returns.
+  public static let python = python(
+    .python, "what a Python function returns, as python:file.py:make")
+
+  /// `robosuite:Lift`: a task of robosuite.
+  public static let robosuite = python(.robosuite, "a task of robosuite, as robosuite:Lift")
+
+  /// `metaworld:peg-insert-side-v3`: a task of Meta-World.
+  public static let metaworld = python(
+    .metaworld, "a task of Meta-World, as metaworld:peg-insert-side-v3")
+
+  /// All of these.
+  public static let pythonEnvironments = [gymnasium, python, robosuite, metaworld]
+
+  private static func python(
+    _ source: PythonSettings.Source, _ summary: String
+  ) -> EnvironmentRegistry.Resolver {
+    EnvironmentRegistry.Resolver(
+      prefix: source.rawValue, summary: summary, runsPrograms: true
+    ) { name in
+      EnvironmentRegistry.Entry(
+        name: "\(source.rawValue):\(name)", summary: summary, parameters: PythonParameters()
+      ) { parameters in
+        try PythonEnvironment(source, name: name, parameters: parameters)
+      } timeLimit: { parameters, task in
+        parameters.timeLimit > 0
+          ? parameters.timeLimit : (task as? PythonEnvironment)?.ownTimeLimit
+      }
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import Environments
+import Foundation
+import PythonEnvironments
+import Tensors
+import Testing
+
+/// The real packages, in the Python that ATTUNE_GYMNASIUM_PYTHON names: `gymnasium[mujoco]` with
+/// MuJoCo below 3.4, and what else is there of robosuite and metaworld.
+enum RealPython {
+  static let path = ProcessInfo.processInfo.environment["ATTUNE_GYMNASIUM_PYTHON"]
+
+  static func has(_ module: String) -> Bool {
+    guard let path else { return false }
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = [
+      "-c", "import importlib.util as u; exit(u.find_spec('\(module)') is None)",
+    ]
+    process.standardError = FileHandle.nullDevice
+    do { try process.run() } catch { return false }
+    process.waitUntilExit()
+    return process.terminationStatus == 0
+  }
+
+  static func make(
+    _ name: String, _ parameters: [String: String] = [:]
+  ) throws -> any Environment {
+    try FakeGymnasium.registry.make(
+      name, ["python": path ?? "python3", "workers": "1"].merging(parameters) { $1 })
+  }
+}
+
+private let reason: Comment = "ATTUNE_GYMNASIUM_PYTHON names no Python with the package"
+
+@Suite struct RealGymnasiumTests {
+  /// From the observation that Gymnasium starts with, rounded to float32.
+  @Test(.enabled(if: RealPython.has("gymnasium"), reason))
+  func hopperIsTheBuiltInOne() throws {
+    let parameters = ["kwargs": "{\"exclude_current_positions_from_observation\": false}"]
+    let bridged = try RealPython.make("gymnasium:Hopper-v5", parameters)
+    let own = try EnvironmentRegistry.standard.make(
+      "hopper", ["version": "v5", "observesPosition": "true"])
+    #expect(bridged.observationSpace.count == own.observationSpace.count)
+    #expect(bridged.layer(TimeLimit.self)?.stepLimit == 1000)
+    let actions = RandomActions(space: own.actionSpace, seed: 1)
+    var largest: Float = 0
+    for seed in 0..<5 {
+      try bridged.reset(seed: UInt64(seed))
+      try own.reset(.state(bridged.observation.map(Double.init)))
+      for step in 0..<15 {
+        let outcome = try bridged.step(actions[step])
+        let ownOutcome = try own.step(actions[step])
+        largest = max(largest, abs(outcome.reward - ownOutcome.reward))
+        for (one, other) in zip(bridged.observation, own.observation) {
+          largest = max(largest, abs(one - other))
+        }
+        #expect(outcome.isTerminated == ownOutcome.isTerminated)
+        if outcome.isFinished { break }
+      }
+    }
+    print("Hopper-v5 by Gymnasium and by Attune: largest difference \(largest)")
+    #expect(largest < 1e-4)
+  }
+
+  @Test(.enabled(if: RealPython.has("gymnasium"), reason))
+  func hopperKeepsThePromisesOfEnvironments() throws {
+    let report = try EnvironmentChecker { try RealPython.make("gymnasium:Hopper-v5") }.run()
+    #expect(report.problems.isEmpty, "\(report.problems)")
+  }
+
+  @Test(.enabled(if: RealPython.has("metaworld"), reason))
+  func metaworldHonoursItsSeeds() throws {
+    let report = try EnvironmentChecker {
+      try RealPython.make("metaworld:peg-insert-side-v3", ["reward": "success"])
+    }.run()
+    #expect(report.problems.isEmpty, "\(report.problems)")
+  }
+
+  @Test(.enabled(if: RealPython.has("robosuite"), reason))
+  func robosuiteHonoursItsSeeds() throws {
+    let environment = try RealPython.make("robosuite:Lift", ["timeLimit": "20"])
+    func play() throws -> [Float] {
+      try environment.reset(seed: 3)
+      let actions = RandomActions(space: environment.actionSpace, seed: 2)
+      for step in 0..<10 { try environment.step(actions[step]) }
+      return environment.observation
+    }
+    let first = try play()
+    try environment.reset(seed: 4)
+    #expect(environment.observation != first)
+    #expect(try play() == first)
+    #expect(environment.info["isSuccess"] == 0)
+  }
+}
