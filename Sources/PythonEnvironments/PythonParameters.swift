@@ -49,30 +49,44 @@ public enum RewardSource: String, Codable, CaseIterable, Sendable {
 
 /// The parameters of an environment of Python.
 public struct PythonParameters: EnvironmentParameters {
+  /// Steps until an episode is truncated; 0 for the environment's own limit.
   @Setting(0...1_000_000_000, "steps until an episode is truncated; 0 for the environment's own")
   public var timeLimit = 0
+  /// Keyword arguments of the environment, a JSON object.
   @Setting("keyword arguments of the environment, as JSON: {\"render_mode\": null}")
   public var kwargs = "{}"
+  /// The Python that has the environment; found if empty.
   @Setting("the Python that has it; that of the active virtual environment, or python3, if empty")
   public var python = ""
+  /// Python processes; 0 for one for each processor.
   @Setting(0...1024, "Python processes; 0 for one for each processor")
   public var workers = 0
+  /// Keys of the observation, in order, separated by commas.
   @Setting("keys of the observation, in order, separated by commas; all if empty")
   public var observations = ""
+  /// What a step is paid.
   @Setting("what a step is paid: environment, success (1 where it succeeds), successOnce")
   public var reward = RewardSource.environment
+  /// The key of the step's info that tells success; the usual ones if empty.
   @Setting("the key of the step's info that tells success; the usual ones if empty")
   public var successKey = ""
+  /// When an episode is a success.
   @Setting("an episode is a success if any step was one, or if its last one was")
   public var successRule = SuccessRule.any
+  /// Whether success ends an episode.
   @Setting("whether success ends an episode") public var endsAtSuccess = false
+  /// Whether the environment's terminations are believed.
   @Setting("whether its terminations are believed; false where it says so at its horizon")
   public var terminates = true
+  /// Whether actions are clipped to the bounds of their space.
   @Setting("whether actions are clipped to the bounds of their space") public var clipsActions =
     true
+  /// The bound of actions that have none; 0 refuses them.
   @Setting(.notNegative, "the bound of actions that have none; 0 refuses them")
   public var actionBound = 0.0
+  /// Seconds that a step may take.
   @Setting(0.1...86_400, "seconds that a step may take") public var stepTimeLimit = 60.0
+  /// Seconds that making and resetting may take.
   @Setting(0.1...86_400, "seconds that starting and resetting may take")
   public var startTimeLimit = 600.0
 
