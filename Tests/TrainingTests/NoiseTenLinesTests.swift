@@ -7,7 +7,8 @@ import Testing
 import TextToImage
 import Training
 
-/// The Swift program that docs/tutorials/library.md shows: FIND with a run folder and resume.
+/// The Swift program that README.md and docs/tutorials/library.md show: FIND with a run folder and
+/// resume.
 @Suite struct NoiseTenLinesTests {
   private let folder: TemporaryFolder
   private let model: String
@@ -90,7 +91,8 @@ import Training
   }
 
   /// What is shown is what is run here.
-  @Test func itIsShown() throws {
+  @Test(arguments: ["README.md", "docs/tutorials/library.md"])
+  func itIsShown(page: String) throws {
     let source = try String(contentsOf: URL(filePath: #filePath), encoding: .utf8)
     let body = try #require(
       source.firstMatch(of: #/(?s)func optimize.*?\) throws \{\n(.*?)\n  \}/#)
@@ -100,8 +102,7 @@ import Training
       .map { $0.replacing("= model", with: "= \"checkpoints/dolls\"") }
       .map { $0.replacing("at: path", with: "at: \"runs/elf\"") }
     #expect(lines.count == 8)
-    let text = try String(
-      contentsOfFile: Repository.path("docs/tutorials/library.md"), encoding: .utf8)
+    let text = try String(contentsOfFile: Repository.path(page), encoding: .utf8)
     #expect(text.contains(lines.joined(separator: "\n")), "\(lines.joined(separator: "\n"))")
   }
 }
