@@ -29,7 +29,7 @@ struct ReportCommand: ParsableCommand {
     completion: .file(extensions: ["html"]))
   var output: String?
 
-  @Flag(help: "Do not say what could not be shown; the page states it.")
+  @Flag(help: "Do not print what could not be shown; the page states it.")
   var quiet = false
 
   func validate() throws {
@@ -75,7 +75,7 @@ struct ChartCommand: ParsableCommand {
     help: "The runs' names in the legend, one for each; the folders' names unless given.")
   var label: [String] = []
 
-  @Option(name: .customLong("x"), help: "What the horizontal axis counts: step or iteration.")
+  @Option(name: .customLong("x"), help: "The unit of the horizontal axis: step or iteration.")
   var axis = ChartAxisKind.iteration
 
   @Option(help: "A line above the chart.")
@@ -86,7 +86,7 @@ struct ChartCommand: ParsableCommand {
     completion: .file(extensions: ["svg", "png"]))
   var output: String
 
-  @Flag(help: "Say nothing when all is well.")
+  @Flag(help: "Print warnings and errors only.")
   var quiet = false
 
   func validate() throws {

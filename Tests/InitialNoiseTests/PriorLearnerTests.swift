@@ -289,7 +289,7 @@ struct PriorLearnerTests {
   }
 
   /// Whichever prompts have settled, no image of a run has the seed of another.
-  @Test func noTwoPicturesHaveOneSeed() throws {
+  @Test func noTwoImagesHaveOneSeed() throws {
     var configuration = FINDConfiguration()
     configuration.imageCount = 4
     let finds = try (0..<3).map {

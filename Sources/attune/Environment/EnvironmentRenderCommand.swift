@@ -37,7 +37,7 @@ struct EnvironmentRenderCommand: ParsableCommand {
   @Option(help: "The maximum number of images in a second of simulated time.")
   var frameRate = 50.0
 
-  @Flag(help: "Say nothing but errors.")
+  @Flag(help: "Print errors only.")
   var quiet = false
 
   func validate() throws {

@@ -40,7 +40,7 @@ struct ImageEvaluateCommand: ParsableCommand {
   @Option(help: "The folder of the classifier.", completion: .directory)
   var classifier: String
 
-  @Option(help: "Images: 500, or 32 of each prompt that is given, unless given.")
+  @Option(help: "The number of images; 500, or 32 of each given prompt, unless given.")
   var count: Int?
 
   @Flag(help: "Put a held-out pair of items in each random caption.")
@@ -48,7 +48,7 @@ struct ImageEvaluateCommand: ParsableCommand {
 
   @Option(
     name: .customLong("prompt"),
-    help: "What to draw instead of random captions; may be given again for more prompts.")
+    help: "A prompt in place of random captions; may be given again for more.")
   var givenPrompts: [String] = []
 
   @Option(
@@ -59,7 +59,7 @@ struct ImageEvaluateCommand: ParsableCommand {
 
   @Option(
     help: """
-      Decides prompts and noise; none that a training drew with another seed. -1 for a random one.
+      The seed of prompts and noise; none that a training drew with another. -1 for a random one.
       """)
   var seed: UInt64 = 1_000_000
 
@@ -69,7 +69,7 @@ struct ImageEvaluateCommand: ParsableCommand {
   @Option(help: "Classifier-free guidance scale; 1 or less turns it off.")
   var guidance: Float = 4
 
-  @Option(help: "How to denoise: \(SamplerKind.names); the model's own way unless given.")
+  @Option(help: "The sampler: \(SamplerKind.names); the model's own unless given.")
   var sampler: SamplerKind?
 
   @OptionGroup var drawing: DrawingOptions
@@ -82,7 +82,7 @@ struct ImageEvaluateCommand: ParsableCommand {
   @Flag(help: "Report as JSON on standard output.")
   var json = false
 
-  @Flag(help: "Say nothing but errors.")
+  @Flag(help: "Print warnings and errors only.")
   var quiet = false
 
   func validate() throws {
@@ -174,9 +174,9 @@ struct ImageEvaluateCommand: ParsableCommand {
 struct ImageReport: Encodable {
   let count: Int
   let isHeldOut: Bool
-  /// The share of the items asked for that are as asked for, a mean over images.
+  /// The fraction of the items asked for that are as asked for, a mean over images.
   let attributeAccuracy: ScoreEstimate?
-  /// The share of images in which all are.
+  /// The fraction of images in which all are.
   let allAttributes: ScoreEstimate?
   /// Images whose items of the top layers are the layers asked for.
   let layersRight: ScoreEstimate?
@@ -221,9 +221,9 @@ struct PromptReports: Encodable {
 /// How often a model draws what one prompt asks for.
 struct PromptReport: Encodable {
   let prompt: String
-  /// The share of the items asked for that are as asked for, a mean over images.
+  /// The fraction of the items asked for that are as asked for, a mean over images.
   let attributeAccuracy: ScoreEstimate?
-  /// The share of images in which all are.
+  /// The fraction of images in which all are.
   let allAttributes: ScoreEstimate?
   /// Images whose items of the top layers are the layers asked for.
   let layersRight: ScoreEstimate?
@@ -242,7 +242,7 @@ struct PromptReport: Encodable {
 }
 
 extension ScoreEstimate? {
-  /// A share with its standard error, in percent.
+  /// A fraction with its standard error, in percent.
   var percent: String {
     guard let self else { return "-" }
     return "\((self.mean * 100).short)% +- \((self.standardError * 100).short)"

@@ -40,7 +40,7 @@ struct ImageGridCommand: ParsableCommand {
   @Option(help: "The color between images, RRGGBB.")
   var background = "ffffff"
 
-  @Flag(help: "Say nothing when all is well.")
+  @Flag(help: "Print errors only.")
   var quiet = false
 
   func validate() throws {

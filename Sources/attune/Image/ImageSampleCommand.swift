@@ -33,7 +33,7 @@ struct ImageSampleCommand: ParsableCommand {
   @Option(help: "The model folder, in the layout of diffusers.", completion: .directory)
   var model: String
 
-  @Option(name: .customLong("prompt"), help: "What to draw; may be given again for more prompts.")
+  @Option(name: .customLong("prompt"), help: "A prompt to draw; may be given again for more.")
   var prompts: [String]
 
   @Option(
@@ -41,7 +41,7 @@ struct ImageSampleCommand: ParsableCommand {
     completion: .file(extensions: ["safetensors"]))
   var prior: String?
 
-  @Option(help: "What to lead away from; the prior's own unless given.")
+  @Option(help: "The negative prompt; the prior's own unless given.")
   var negativePrompt: String?
 
   @Option(help: "Images of each prompt.")
@@ -54,8 +54,7 @@ struct ImageSampleCommand: ParsableCommand {
   var steps: Int?
 
   @Option(
-    help:
-      "How to denoise: \(SamplerKind.names); the prior's way, or the model's own, unless given.")
+    help: "The sampler: \(SamplerKind.names); the prior's, or the model's own, unless given.")
   var sampler: SamplerKind?
 
   @Option(
@@ -88,7 +87,7 @@ struct ImageSampleCommand: ParsableCommand {
 
   @OptionGroup var threads: ThreadOptions
 
-  @Flag(help: "Say nothing but errors.")
+  @Flag(help: "Print warnings and errors only.")
   var quiet = false
 
   /// What would be a strange name for a folder.

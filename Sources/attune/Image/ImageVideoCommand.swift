@@ -26,7 +26,7 @@ struct ImageVideoCommand: ParsableCommand {
   @Option(help: "Fit every frame into WIDTHxHEIGHT, with its proportions kept.")
   var size: FrameSize?
 
-  @Option(help: "How images are scaled: \(ResizeMethod.names).")
+  @Option(help: "The method of scaling images: \(ResizeMethod.names).")
   var resize = ResizeMethod.bicubic
 
   @Option(help: "The constant rate factor, 1 (best) to 51.")
@@ -35,7 +35,7 @@ struct ImageVideoCommand: ParsableCommand {
   @Option(help: "The encoder: \(VideoSettings.Codec.names).")
   var codec = VideoSettings.Codec.automatic
 
-  @Flag(help: "Say nothing when all is well.")
+  @Flag(help: "Print errors only.")
   var quiet = false
 
   func validate() throws {

@@ -48,7 +48,7 @@ struct NoiseOptimizeCommand: ParsableCommand {
   @Option(help: "The maximum number of iterations; 16 unless given, of 16 images each.")
   var iterations: Int?
 
-  @Option(help: "How to denoise: \(SamplerKind.names); as in the settings unless given.")
+  @Option(help: "The sampler: \(SamplerKind.names); that of the settings unless given.")
   var sampler: SamplerKind?
 
   @OptionGroup var drawing: DrawingOptions

@@ -34,7 +34,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
   @Option(help: "The model folder, in the layout of diffusers.", completion: .directory)
   var model: String
 
-  @Option(help: "What to draw; the prior's own prompt unless given.")
+  @Option(help: "The prompt; the prior's own unless given.")
   var prompt: String?
 
   @Option(
@@ -46,7 +46,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
   @Option(help: "The reward that was optimized, by which the best of N are chosen.")
   var reward: String
 
-  @Option(name: .customLong("score"), help: "Another reward to look at; may be given again.")
+  @Option(name: .customLong("score"), help: "Another reward to measure; may be given again.")
   var scores: [String] = []
 
   @Option(
@@ -55,7 +55,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
   var clip: String?
 
   @Option(
-    help: "The folder of a classifier, for the share of what the prompt requests.",
+    help: "The folder of a classifier, for the fraction of what the prompt requests.",
     completion: .directory)
   var classifier: String?
 
@@ -79,7 +79,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
   var guidance: Float?
 
   @Option(
-    help: "How to denoise: \(SamplerKind.names); as the prior was learned unless given.")
+    help: "The sampler: \(SamplerKind.names); as the prior was learned unless given.")
   var sampler: SamplerKind?
 
   @OptionGroup var drawing: DrawingOptions
@@ -95,7 +95,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
   @Flag(help: "Report as JSON on standard output.")
   var json = false
 
-  @Flag(help: "Say nothing but errors.")
+  @Flag(help: "Print warnings and errors only.")
   var quiet = false
 
   func validate() throws {

@@ -22,12 +22,12 @@ struct DrawingOptions: ParsableArguments {
       """)
   var clipSkip: Int?
 
-  @Option(help: "How much of DDPM's noise DDIM draws, 0 to 1.")
+  @Option(help: "The fraction of DDPM's noise that DDIM draws, 0 to 1.")
   var eta: Float?
 
   @Option(
     help: """
-      How far guidance is brought back to the standard deviation of the unguided prediction, 0 to 1.
+      Rescale guidance to the standard deviation of the unguided prediction, by this much, 0 to 1.
       """)
   var guidanceRescale: Float?
 

@@ -9,7 +9,7 @@ struct RewardedModelOptions: ParsableArguments {
 
   @Option(
     name: .customLong("prompt"),
-    help: "What to draw, in place of the settings' prompts; may be given again for more.")
+    help: "A prompt, in place of those of the settings; may be given again for more.")
   var prompts: [String] = []
 
   @Option(

@@ -28,7 +28,7 @@ struct TrainingOptions: ParsableArguments {
 
   @OptionGroup var threads: ThreadOptions
 
-  @Flag(help: "Say nothing but warnings and errors.")
+  @Flag(help: "Print warnings and errors only.")
   var quiet = false
 
   @Argument(help: "Settings in place of the file's: key.path=value.")

@@ -50,7 +50,7 @@ struct PolicyCollectCommand: ParsableCommand {
 
   @OptionGroup var threads: ThreadOptions
 
-  @Flag(help: "Say nothing but errors.")
+  @Flag(help: "Print errors only.")
   var quiet = false
 
   @Flag(help: "Report as JSON on standard output.")

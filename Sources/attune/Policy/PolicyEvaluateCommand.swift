@@ -50,7 +50,7 @@ struct PolicyEvaluateCommand: ParsableCommand {
   @Option(help: "The number of episodes.")
   var episodes = 50
 
-  @Option(help: "Decides the episodes' starts and the policy's noise.")
+  @Option(help: "The seed of the episodes' starts and of the policy's noise.")
   var seed: UInt64 = 1_000_000
 
   @Option(
@@ -67,7 +67,7 @@ struct PolicyEvaluateCommand: ParsableCommand {
 
   @OptionGroup var threads: ThreadOptions
 
-  @Flag(help: "Say nothing but errors.")
+  @Flag(help: "Print warnings and errors only.")
   var quiet = false
 
   @Flag(

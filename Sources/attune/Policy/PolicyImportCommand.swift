@@ -31,10 +31,10 @@ struct PolicyImportCommand: ParsableCommand {
 
   @Flag(
     inversion: .prefixedNo,
-    help: "Whether to take the moving average; given neither, it is taken if there is one.")
-  var average: Bool?
+    help: "Take the moving average, or do not; given neither, it is taken if there is one.")
+  var ema: Bool?
 
-  @Flag(help: "Say nothing but errors.")
+  @Flag(help: "Print errors only.")
   var quiet = false
 
   @Argument(help: "Settings in place of the file's: key.path=value.")
@@ -49,9 +49,9 @@ struct PolicyImportCommand: ParsableCommand {
     let checkpoint = try PolicyCheckpoint(
       reference, configuration: settings.policy,
       normalization: try DemonstrationNormalization(ofReference: settings.normalization),
-      fineTunedSteps: settings.fineTunedSteps, critic: settings.critic, average: average)
+      fineTunedSteps: settings.fineTunedSteps, critic: settings.critic, average: ema)
     try checkpoint.write(to: output)
-    for note in try reference.notes(average: average) {
+    for note in try reference.notes(average: ema) {
       log.info("\(reference.path): \(note)".printable)
     }
     log.info("wrote \(output); evaluate it with 'attune policy evaluate'")

@@ -32,7 +32,7 @@ struct RewardTrainCommand: ParsableCommand {
       """)
 
   @Option(
-    help: "What to train, clip or classifier, in place of that of the settings.",
+    help: "The kind of model, clip or classifier, in place of that of the settings.",
     completion: .list(["clip", "classifier"]))
   var kind: String?
 

@@ -29,7 +29,7 @@ struct RewardScoreCommand: ParsableCommand {
   @Option(help: "The reward, or a weighted sum of rewards.")
   var reward: String
 
-  @Option(help: "What the images were made for; once for all, or once for each.")
+  @Option(help: "The prompt of the images; one for all, or one for each.")
   var prompt: [String] = []
 
   @Option(

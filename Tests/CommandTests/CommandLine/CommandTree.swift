@@ -11,6 +11,9 @@ struct CommandDescription: Decodable {
     /// option, flag or positional
     let kind: String
     let preferredName: Name?
+    let names: [Name]?
+    /// Its help.
+    let abstract: String?
   }
 
   let commandName: String

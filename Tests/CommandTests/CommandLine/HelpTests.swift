@@ -23,6 +23,40 @@ import Testing
     }
   }
 
+  /// An option's help is what it sets, or what to do: no question, and nothing that the program
+  /// says of itself.
+  @Test func optionsTellWhatTheySet() throws {
+    for (words, command) in try CommandDescription.program().all() {
+      for argument in command.arguments ?? [] {
+        let help = try #require(argument.abstract, "\(words) \(argument.preferredName?.name ?? "")")
+        let call = "\(words) \(argument.preferredName?.name ?? argument.kind): \(help)"
+        #expect(help.hasSuffix("."), "\(call)")
+        #expect(help.prefixMatch(of: #/(Whether|How|What|Which|Decides|Say)\b/#) == nil, "\(call)")
+      }
+    }
+  }
+
+  /// Messages and help name no option that there is not.
+  @Test func optionsInMessagesExist() throws {
+    let commands = try CommandDescription.program().all().map(\.command)
+    let known = Set(commands.flatMap { $0.arguments ?? [] }.flatMap { $0.names ?? [] }.map(\.name))
+    let root = URL(filePath: Repository.path("Sources"))
+    // The others write for a browser, whose variables look alike, or are another program.
+    let others = ["Reports", "Media", "Benchmarks"].map { root.path + "/\($0)/" }
+    let files = try #require(
+      FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil))
+    for case let file as URL in files where file.pathExtension == "swift" {
+      if others.contains(where: file.path.hasPrefix) { continue }
+      let text = try String(contentsOf: file, encoding: .utf8)
+        .replacing(#/(?m)^\s*\/\/.*$/#, with: "")
+      for match in text.matches(of: #/(?:^|[\s"'(])--([a-z][a-z-]+)/#) {
+        let name = String(match.output.1)
+        // h5repack's.
+        #expect(known.contains(name) || name == "high", "\(file.lastPathComponent): --\(name)")
+      }
+    }
+  }
+
   @Test func topLevelHelpTellsExitStatuses() throws {
     let help = try Attune.run(["--help"]).standardOutput
       .split { $0.isWhitespace }.joined(separator: " ")
