@@ -59,8 +59,8 @@ public struct TokenEmbedding: Sendable {
 
   private static func file(_ path: String) throws -> String {
     var isFolder: ObjCBool = false
-    FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-    guard isFolder.boolValue else { return path }
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue
+    else { return path }
     guard let file = self.path(in: path) else {
       throw FileError(
         .missing, path: path,
