@@ -27,7 +27,7 @@ help:
 	@echo "make test-fast    formulas, layers and readers only; make test-debug: without optimization"
 	@echo "make test-sanitized  run the file readers' tests under the address sanitizer"
 	@echo "make test-threads run the tests of threads under the thread sanitizer"
-	@echo "make coverage     the share of lines that tests run, by target"
+	@echo "make coverage     the fraction of lines that tests run, by target"
 	@echo "make demo         both main jobs on bundled checkpoints, and a page about them"
 	@echo "make bench        time Attune's kernels; make bench-peers: side by side with PyTorch;"
 	@echo "                  BENCH_FLAGS='--json FILE' keeps the medians, make bench-compare OLD= NEW= compares"

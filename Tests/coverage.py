@@ -1,4 +1,4 @@
-"""`make coverage`: the share of lines that the tests ran, by target. Usage: coverage.py CODECOV.json"""
+"""`make coverage`: the fraction of lines that the tests ran, by target. Usage: coverage.py CODECOV.json"""
 
 import collections
 import json

@@ -3,7 +3,7 @@ import Tensors
 /// Something to time: prepared once, then given fresh random inputs before every run.
 struct BenchmarkCase {
   let name: String
-  /// Floating-point operations of one run, where a share of the matrix product's rate means
+  /// Floating-point operations of one run, where a fraction of the matrix product's rate means
   /// something.
   var operationCount: Double?
   /// Things that one run makes, where their rate is what counts.

@@ -82,7 +82,7 @@ enum Benchmarks {
       \(WorkerPool.shared.threadCount) threads; sgemm (OpenBLAS, 1024) \
       \(String(format: "%.1f", baseline * 1e-9)) GF/s
 
-      | what | median ms | rate | share of sgemm |
+      | what | median ms | rate | fraction of sgemm |
       | --- | ---: | ---: | ---: |
       """)
     for benchmark in chosen where benchmark.name != Baseline.benchmark.name {

@@ -57,7 +57,7 @@ public enum GenerationError: Error, Equatable, CustomStringConvertible {
   case frames(Int, range: ClosedRange<Int>)
   /// The prompts, negative prompts and seeds do not go together.
   case counts(prompts: Int, negativePrompts: Int, seeds: Int)
-  /// A share of noise for a sampler that has none to choose.
+  /// A fraction of noise for a sampler that has none to choose.
   case eta(Float, SamplerKind)
   /// More layers of the text encoder are to be left out than it has.
   case skippedLayers(Int, of: Int)

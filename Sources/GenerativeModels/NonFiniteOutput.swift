@@ -74,7 +74,7 @@ extension NonFiniteOutput.Place {
     case .decoder:
       "its weights are all finite, but sums overflow; does vae/ belong to this model?"
     case .sample(let step, _) where step == 1:
-      "the initial noise is not finite; is the prior sound?"
+      "the initial noise is not finite; is the prior valid?"
     case .sample, .finalSample:
       "the predictions were finite; try another sampler, more steps or a lower guidance"
     }

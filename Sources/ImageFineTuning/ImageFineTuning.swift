@@ -101,7 +101,7 @@ public final class ImageFineTuning: Trainer {
   /// Curves are drawn over images.
   public var step: Int { imageCount }
 
-  /// The share of images that must get a finite reward.
+  /// The fraction of images that must get a finite reward.
   private static let minScoredFraction = 0.5
 
   /// Draws, scores and improves once.

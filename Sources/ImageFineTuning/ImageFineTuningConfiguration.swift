@@ -18,9 +18,9 @@ public struct ImageFineTuningConfiguration: Settings {
   @Setting(1...10_000_000) public var stepCount = 20
   /// Classifier-free guidance scale in sampling and in the update; 1 or less turns it off.
   @Setting(.notNegative) public var guidance = 5.0
-  /// The share of DDPM's noise in each step (`eta`): what explores.
+  /// The fraction of DDPM's noise in each step (`eta`): what explores.
   @Setting(.positiveFraction) public var eta = 1.0
-  /// The share of an image's denoising steps, drawn anew in each pass, that it is updated on
+  /// The fraction of an image's denoising steps, drawn anew in each pass, that it is updated on
   /// (`timestep_fraction`).
   @Setting(.positiveFraction) public var trainedStepFraction = 1.0
 
@@ -45,7 +45,7 @@ public struct ImageFineTuningConfiguration: Settings {
 
   /// Passes over the images of an iteration (`num_inner_epochs`).
   @Setting(1...10_000_000) public var epochs = 1
-  /// Optimizer steps in a pass; each is over an even share of the images, with all their trained
+  /// Optimizer steps in a pass; each is over an equal part of the images, with all their trained
   /// denoising steps.
   @Setting(1...10_000_000) public var updatesPerEpoch = 2
   /// r of low-rank changes of the attention's projections; 0 to train all weights of the U-Net.

@@ -77,7 +77,7 @@ struct ImageRolloutCollector {
   /// Stable Diffusion's last step has 0.03.
   private static let minStd: Float = 0.01
 
-  /// Draws an image for each prompt, each rank its share of them; the noise of image i depends on
+  /// Draws an image for each prompt, each rank its part of them; the noise of image i depends on
   /// the seed, the iteration and i alone.
   func collect(
     _ prompts: [String], iteration: Int, over communicator: any Communicator = SingleProcess()

@@ -45,8 +45,8 @@ public struct PolicyChanges: Settings {
   public var sampler: DenoisingConfiguration.Sampler?
   /// The denoising steps of DDIM; as in pretraining if there are none.
   @Setting(1...10_000) public var ddimStepCount: Int? = nil
-  /// The share of DDPM's noise that DDIM draws when the policy is evaluated; as in pretraining if
-  /// there is none.
+  /// The fraction of DDPM's noise that DDIM draws when the policy is evaluated; as in pretraining
+  /// if there is none.
   @Setting(0...1) public var ddimEta: Float? = nil
   /// Ta: the actions that are executed before the next decision; as in pretraining if there are
   /// none.

@@ -1,5 +1,5 @@
-"""Chooses prompts that a model of paper dolls misses often, but not always: the share of plain pictures
-with everything right is between 5% and 70% for both judges, the classifier and the exact comparison
+"""Chooses prompts that a model of paper dolls misses often, but not always: the fraction of plain images
+with everything right is between 5% and 70% by both measures, the classifier and the exact comparison
 of the top layers.
 
     python3 samples/find/choose_prompts.py --attune .build/release/attune --model checkpoints/dolls \\
@@ -42,7 +42,7 @@ class Dolls:
         """A caption of items that may go together, held-out pairs only where they are asked for."""
         while True:
             presence = dict(PRESENCE, hand2=1) if is_held_out else PRESENCE
-            layers = ["base", "body"] + [x for x, share in presence.items() if dice.random() < share]
+            layers = ["base", "body"] + [x for x, probability in presence.items() if dice.random() < probability]
             phrases = {layer: dice.choice(sorted(self.files[layer])) for layer in layers}
             if is_held_out:
                 phrases["body"], phrases["hand2"] = dice.choice(self.held_out)
@@ -76,7 +76,7 @@ def main():
     parser.add_argument("--dolls", required=True, type=pathlib.Path)
     parser.add_argument("--classifier", required=True)
     parser.add_argument("--candidates", type=int, default=400, help="of each kind")
-    parser.add_argument("--count", type=int, default=16, help="pictures of each")
+    parser.add_argument("--count", type=int, default=16, help="images of each")
     parser.add_argument("--wanted", type=int, default=10, help="prompts of each kind")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -92,12 +92,12 @@ def main():
                  arguments.dolls, "--classifier", arguments.classifier, "--prompts", file.name, "--steps",
                  "12", "--guidance", "2", "--count", str(arguments.count), "--json"],
                 check=True, stdout=subprocess.PIPE).stdout
-        shares = [
-            [prompt[judge]["mean"] for judge in ("allAttributes", "layersRight") if judge in prompt]
+        fractions = [
+            [prompt[measure]["mean"] for measure in ("allAttributes", "layersRight") if measure in prompt]
             for prompt in json.loads(report)["prompts"]]
         fitting = [
-            prompt for prompt, both in zip(prompts, shares)
-            if len(both) == 2 and all(0.05 <= share <= 0.7 for share in both)]
+            prompt for prompt, both in zip(prompts, fractions)
+            if len(both) == 2 and all(0.05 <= fraction <= 0.7 for fraction in both)]
         print(f"# {kind}: the first {arguments.wanted} of {len(fitting)} that fit among {len(prompts)}")
         print("\n".join(fitting[:arguments.wanted]), flush=True)
 

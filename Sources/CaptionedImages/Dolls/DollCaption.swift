@@ -91,7 +91,7 @@ public struct PromptAttributes: Codable, Hashable, Sendable {
     attributes.first { $0.slots == [slot] }?.phrase
   }
 
-  /// The share of what is asked for that a doll has; 1 if nothing is.
+  /// The fraction of what is asked for that a doll has; 1 if nothing is.
   public func fraction(presentIn doll: Doll) -> Double {
     guard !attributes.isEmpty else { return 1 }
     return Double(attributes.count { $0.isPresent(in: doll) }) / Double(attributes.count)

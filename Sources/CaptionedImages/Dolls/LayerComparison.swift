@@ -5,9 +5,9 @@ import Tensors
 /// An item that lies on top is drawn with known opaque pixels. Every candidate layer of the slot is
 /// laid over the image; a pixel at root mean square distance `d` counts `tolerance^2 - d^2` for
 /// it, at least `-tolerance^2`. The candidate with the highest sum is the nearest, and it is near
-/// enough if the sum is above a share of what a perfect match would have. Sums, not means, because
-/// a small layer may be part of a larger one. The bound on a pixel is for what another layer
-/// hides.
+/// enough if the sum is above a fraction of what a perfect match would have. Sums, not means,
+/// because a small layer may be part of a larger one. The bound on a pixel is for what another
+/// layer hides.
 public struct LayerComparison: Sendable {
   /// The slots that may be asked for: nothing, or next to nothing, is painted over them.
   public static let slots: [DollSlot] = [.hand1, .hand2, .head]
@@ -42,9 +42,9 @@ public struct LayerComparison: Sendable {
   public struct Match: Hashable, Sendable {
     /// The layer.
     public let item: DollItem
-    /// The sum over its pixels as a share of that of a perfect match, -1 to 1.
+    /// The sum over its pixels as a fraction of that of a perfect match, -1 to 1.
     public let agreement: Float
-    /// Whether the image shows it: `agreement` reaches the needed share.
+    /// Whether the image shows it: `agreement` reaches the needed fraction.
     public let isNearEnough: Bool
   }
 

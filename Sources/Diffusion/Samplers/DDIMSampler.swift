@@ -5,7 +5,7 @@ import Tensors
 /// Denoising diffusion implicit models (Song et al., arXiv:2010.02502, equation 12): eta = 0 draws
 /// no noise, eta = 1 has the variance of DDPM.
 public struct DDIMSampler: MarkovSampler {
-  /// The share of DDPM's standard deviation in each transition.
+  /// The fraction of DDPM's standard deviation in each transition.
   public enum Eta: Sendable {
     /// The same for all.
     case fixed(Float)

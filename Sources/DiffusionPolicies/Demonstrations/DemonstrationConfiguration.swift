@@ -40,7 +40,7 @@ public struct DemonstrationConfiguration: Settings {
   /// Take no more than that many of the first episodes, not counting those that a mask keeps for
   /// validation; 0 for all.
   @Setting(.notNegative) public var episodeLimit = 0
-  /// The share of episodes kept for validation. Their loss, of up to 4,096 chunks, is in the
+  /// The fraction of episodes kept for validation. Their loss, of up to 4,096 chunks, is in the
   /// metrics every `evaluation.interval` batches, or in every line if that is 0; the best policy is
   /// that of the minimum loss where none is played in an environment.
   @Setting(.properFraction) public var validationFraction = 0.0

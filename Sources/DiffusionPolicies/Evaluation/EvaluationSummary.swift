@@ -11,7 +11,7 @@ public struct EvaluationSummary: Sendable, Codable, Equatable {
   public var meanReturn: Double
   /// Its standard error.
   public var standardError: Double
-  /// The share of episodes that did the task; nil for tasks that are never done.
+  /// The fraction of episodes that did the task; nil for tasks that are never done.
   public var successRate: Double?
   /// The mean of each episode's greatest reward of a step.
   public var bestRewardMean: Double
@@ -63,7 +63,7 @@ public struct EvaluationComparison: Codable, Equatable, Sendable {
   public var returnGain: ScoreEstimate
   /// The mean gain in an episode's greatest reward of a step.
   public var bestRewardGain: ScoreEstimate
-  /// The gain in the share of episodes that did the task; nil for tasks that are never done.
+  /// The gain in the fraction of episodes that did the task; nil for tasks that are never done.
   public var successGain: ScoreEstimate?
 
   /// Compares episode by episode.

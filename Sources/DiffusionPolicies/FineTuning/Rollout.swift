@@ -130,7 +130,7 @@ extension [String: CameraImages] {
 }
 
 /// Lets a policy act in environments side by side and keeps what an update needs. Each rank has a
-/// share of the environments, whose numbers are global.
+/// part of the environments, whose numbers are global.
 final class RolloutCollector {
   private let environments: any VectorEnvironment
   private let actionSteps: Int

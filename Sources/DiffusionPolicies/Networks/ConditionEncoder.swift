@@ -26,7 +26,7 @@ final class ConditionEncoder: Module {
     continuing(fromFirstSum: layers[0](entering(condition)))
   }
 
-  /// The same with the observations' share of the first layer computed beforehand.
+  /// The same with the observations' part of the first layer computed beforehand.
   ///
   /// - Parameters:
   ///   - observations: `[B, Dc]`, what follows the time embedding.

@@ -50,7 +50,7 @@ public final class DiffusionMLP: ChunkDenoiser {
     return mean(input).reshaped(to: chunks.shape)
   }
 
-  /// The shares of observations and times in the first layer are computed once.
+  /// The parts of observations and times in the first layer are computed once.
   public func bound(to condition: Tensor, times: [Float]) -> Denoiser {
     let first = mean.firstLinear
     let conditionStart = chunkSize + timeEmbedding.size

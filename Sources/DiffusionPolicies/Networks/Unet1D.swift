@@ -131,7 +131,7 @@ public final class Unet1D: ChunkDenoiser {
     return denoised(chunks, modulations: blocks.map { $0.conditionEncoder(condition) })
   }
 
-  /// The observations' share of every block's condition is computed once, and all embeddings.
+  /// The observations' part of every block's condition is computed once, and all embeddings.
   public func bound(to condition: Tensor, times: [Float]) -> Denoiser {
     let condition = encoded(condition)
     let encoders = blocks.map {

@@ -93,9 +93,9 @@ extension LikelihoodPolicy {
 }
 
 extension ActingPolicy {
-  /// Decides for many rows, each worker for a share of them from noise to chunk.
+  /// Decides for many rows, each worker for a part of them from noise to chunk.
   ///
-  /// Rows do not depend on one another, so that neither the shares nor the workers matter.
+  /// Rows do not depend on one another, so that neither the parts nor the workers matter.
   public func decideInParallel(
     on observations: Observations, mode: ActionMode, streams: [RandomStream]
   ) -> ChunkDecisions {

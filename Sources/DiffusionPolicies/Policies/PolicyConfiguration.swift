@@ -107,8 +107,8 @@ public struct DenoisingConfiguration: Settings {
   public var sampler = Sampler.ddpm
   /// The denoising steps of DDIM.
   @Setting(.positive) public var ddimStepCount = 5
-  /// The share of DDPM's noise that DDIM draws when a policy is evaluated or used, 0 to 1; 0 in the
-  /// reference. In fine-tuning `exploration.eta` decides.
+  /// The fraction of DDPM's noise that DDIM draws when a policy is evaluated or used, 0 to 1; 0 in
+  /// the reference. In fine-tuning `exploration.eta` decides.
   @Setting(.fraction) public var ddimEta: Float = 0
   /// Estimates of the clean chunk are clamped to +- this.
   @Setting(.positive) public var estimateLimit: Float = 1

@@ -5,7 +5,7 @@ import Tensors
 /// Push a T-shaped block onto a painted one, as in the benchmark of Diffusion Policy (Chi et al.,
 /// 2023): a 512 x 512 plane, a round agent that follows a target, ten decisions a second.
 ///
-/// Action: the target's x and y. Reward: the covered share of the goal over 0.95, at most 1;
+/// Action: the target's x and y. Reward: the covered fraction of the goal over 0.95, at most 1;
 /// covering more than 0.95 is success and ends the episode.
 public final class PushTEnvironment: ReplayedEnvironment {
   /// What an agent sees of the state.
@@ -18,10 +18,10 @@ public final class PushTEnvironment: ReplayedEnvironment {
 
   /// What a step is paid for.
   public enum RewardKind: String, Codable, CaseIterable, Sendable {
-    /// The covered share of the goal: the benchmark's, which pays for staying near the goal as
+    /// The covered fraction of the goal: the benchmark's, which pays for staying near the goal as
     /// well.
     case coverage
-    /// How much the covered share grew: an episode's sum is what was covered at its end.
+    /// How much the covered fraction grew: an episode's sum is what was covered at its end.
     case progress
   }
 
@@ -33,7 +33,7 @@ public final class PushTEnvironment: ReplayedEnvironment {
   public let actionSpace = BoxSpace(names: ["target x", "target y"], bounds: 0...512)
   /// Decisions in a second; the physics makes ten steps in each.
   public let stepsPerSecond = 10.0
-  /// The covered share of the goal above which the task is done.
+  /// The covered fraction of the goal above which the task is done.
   public static let successCoverage = 0.95
 
   /// Added to the reward of the step that does the task, which ends the episode: what the rest of
@@ -47,7 +47,7 @@ public final class PushTEnvironment: ReplayedEnvironment {
   private let kind: Observation
   private let rewardKind: RewardKind
   private var simulation = PushTSimulation()
-  /// The covered share of the goal.
+  /// The covered fraction of the goal.
   public private(set) var coverage = 0.0
   /// The maximum of the benchmark's rewards in the episode; none before its first step.
   private var bestTaskReward = -Double.infinity
@@ -95,8 +95,8 @@ public final class PushTEnvironment: ReplayedEnvironment {
     return [agent.x, agent.y, block.position.x, block.position.y, block.angle]
   }
 
-  /// The covered share of the goal, whether that is success (1 or 0), and after a step the greatest
-  /// of the benchmark's rewards so far, whatever `rewardKind`, `successReward` and
+  /// The covered fraction of the goal, whether that is success (1 or 0), and after a step the
+  /// greatest of the benchmark's rewards so far, whatever `rewardKind`, `successReward` and
   /// `rewardExponent` pay.
   public var info: [String: Double] {
     var info = [

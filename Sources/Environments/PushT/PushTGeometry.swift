@@ -40,7 +40,7 @@ enum PushTGeometry {
     }
   }
 
-  /// The share of the goal that a block covers, in [0, 1].
+  /// The fraction of the goal that a block covers, in [0, 1].
   static func coverage(of block: Pose) -> Double {
     let ours = [bar.map { block($0) }, stem.map { block($0) }]
     var shared = 0.0

@@ -26,7 +26,7 @@ struct PushTParameters: EnvironmentParameters {
   @Setting(1...1_000_000_000, "steps until an episode is truncated") var timeLimit = 300
   @Setting("state: agent and block pose; keypoints: nine points on the block, then the agent")
   var observation = PushTEnvironment.Observation.state
-  @Setting("coverage: the covered share of the goal, as in the benchmark; progress: its growth")
+  @Setting("coverage: the covered fraction of the goal, as in the benchmark; progress: its growth")
   var reward = PushTEnvironment.RewardKind.coverage
   @Setting(.finite, "added to the reward of the step that does the task, which ends the episode")
   var successReward = 0.0

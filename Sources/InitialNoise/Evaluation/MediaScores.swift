@@ -30,7 +30,7 @@ public struct MediaScores: Sendable {
   }
 
   /// The classifier, whose numbers of a clip are means over its frames: `attributeAccuracy`, the
-  /// share of what the prompt asks for, and
+  /// fraction of what the prompt asks for, and
   /// `allAttributes`, 1 where nothing is missing. No numbers if the prompt asks for nothing it
   /// knows.
   public static func classifier(_ classifier: AttributeClassifier) -> MediaScores {

@@ -79,12 +79,12 @@ public struct FINDConfiguration: Settings {
   /// Whether sigma is scaled down after each update so that the noise keeps the mean square length
   /// of N(0, I), |mu|^2 + sum sigma^2 = dimensions: the only length that the model has seen.
   public var keepsLength = false
-  /// The share of the lowest frequencies that mu is made of, in space and, in clips, in time; above
-  /// 0 and up to 1, which is all.
+  /// The fraction of the lowest frequencies that mu is made of, in space and, in clips, in time;
+  /// above 0 and up to 1, which is all.
   @Setting(.positiveFraction) public var frequencyFraction = 1.0
   /// Iterations without progress after which the reward has settled; 0 for never.
   @Setting(0...100_000) public var patience = 0
-  /// Images without a finite reward, as a share of an iteration's, that stop the run.
+  /// Images without a finite reward, as a fraction of an iteration's, that stop the run.
   @Setting(.fraction) public var maxDroppedFraction = 0.5
   /// The learning rate of AdamW for mu and sigma in the released code.
   @Setting(.notNegative) public var releasedLearningRate = 1e-3

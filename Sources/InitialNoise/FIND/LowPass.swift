@@ -10,14 +10,14 @@ struct LowPass: Sendable {
 
   /// - Parameters:
   ///   - shape: of a field, channels last.
-  ///   - share: of the frequencies that are kept, above 0 and up to 1.
+  ///   - fraction: of the frequencies that are kept, above 0 and up to 1.
   /// - Returns: nil where everything is kept.
   init?(shape: [Int], fraction: Double) {
     guard fraction < 1 else { return nil }
     precondition(shape.count > 1, "a field of shape \(shape) has no axis besides its channels")
     let sides = shape.dropLast()
-    let sideShare = pow(fraction, 1 / Double(sides.count))
-    projections = sides.map { Self.projection(size: $0, fraction: sideShare) }
+    let sideFraction = pow(fraction, 1 / Double(sides.count))
+    projections = sides.map { Self.projection(size: $0, fraction: sideFraction) }
   }
 
   /// The low frequencies of a field `[..., C]`.

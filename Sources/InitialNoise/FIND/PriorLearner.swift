@@ -65,7 +65,7 @@ final class PriorLearner {
     var meanStd: Double
     /// The objective, negated, of the last epoch.
     var loss: Double
-    /// The share of noises whose ratio left the clip range in the last epoch.
+    /// The fraction of noises whose ratio left the clip range in the last epoch.
     var clipFraction: Double
     /// The norm of the gradient of the last epoch.
     var gradientNorm: Double

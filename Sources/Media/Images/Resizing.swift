@@ -260,17 +260,17 @@ struct ResampleWeights {
       let center = (Double(index) + 0.5) * scale
       let start = max(0, Int(center - support + 0.5))
       let end = min(oldSize, Int(center + support + 0.5))
-      let shares = (start..<end).map {
+      let parts = (start..<end).map {
         method.weight((Double($0) - center + 0.5) / widening)
       }
-      let sum = shares.reduce(0, +)
+      let sum = parts.reduce(0, +)
       starts.append(start)
-      counts.append(shares.count)
-      for share in shares {
+      counts.append(parts.count)
+      for part in parts {
         let one = Double(1 << ResampleWeights.fractionBits)
-        weights.append(Int32((share / sum * one).rounded(.toNearestOrAwayFromZero)))
+        weights.append(Int32((part / sum * one).rounded(.toNearestOrAwayFromZero)))
       }
-      weights.append(contentsOf: repeatElement(0, count: stride - shares.count))
+      weights.append(contentsOf: repeatElement(0, count: stride - parts.count))
     }
   }
 

@@ -74,7 +74,7 @@ enum TimingSection {
       <h2>Time</h2>
       <div class="bar">\(parts)</div>
       <table>
-      <thead><tr><th>part</th><th>time</th><th>share</th></tr></thead>
+      <thead><tr><th>part</th><th>time</th><th>fraction</th></tr></thead>
       <tbody>
       \(rows)</tbody>
       <tfoot><tr><td>total</td><td>\(TimeText.precise(total))</td><td></td></tr></tfoot>

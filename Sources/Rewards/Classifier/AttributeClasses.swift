@@ -94,7 +94,7 @@ public struct SeenAttributes: Sendable, Equatable {
     attribute.slots.contains { phrases[$0] == attribute.phrase }
   }
 
-  /// The share of what is asked for that an image has; nil if nothing is.
+  /// The fraction of what is asked for that an image has; nil if nothing is.
   public func fraction(of wanted: PromptAttributes) -> Double? {
     guard !wanted.attributes.isEmpty else { return nil }
     return Double(wanted.attributes.count(where: shows)) / Double(wanted.attributes.count)

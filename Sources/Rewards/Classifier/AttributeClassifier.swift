@@ -202,7 +202,7 @@ public struct PromptAccuracy: Sendable {
   /// Whether each attribute asked for is there, 1 or 0, by slot; an attribute whose slot is open
   /// counts for the first it may be in.
   public private(set) var bySlot: [DollSlot: [Double]] = [:]
-  /// The share of what its prompt asks for that each image has; images of prompts that ask for
+  /// The fraction of what its prompt asks for that each image has; images of prompts that ask for
   /// nothing are left out.
   public private(set) var fractions: [Double] = []
   /// Whether each image shows the items of the top layers that its prompt asks for, by comparison

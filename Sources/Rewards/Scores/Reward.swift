@@ -93,7 +93,7 @@ public struct RewardScores: Sendable, Equatable {
     ScoreEstimate(finite.map(Double.init))?.standardError ?? 0
   }
 
-  /// The scores, unless more than a share of them is missing.
+  /// The scores, unless more than a fraction of them is missing.
   ///
   /// - Throws: `RewardError` saying how many are missing.
   public func requiring(

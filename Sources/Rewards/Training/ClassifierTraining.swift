@@ -122,8 +122,8 @@ public final class ClassifierTraining: RewardTraining {
     return averaged
   }
 
-  /// `attributeAccuracy`: the share of slots that are right on dolls of another seed;
-  /// `imageAccuracy`: the share of images with all slots right; `<slot>Accuracy`; and
+  /// `attributeAccuracy`: the fraction of slots that are right on dolls of another seed;
+  /// `imageAccuracy`: the fraction of images with all slots right; `<slot>Accuracy`; and
   /// `attributeAccuracyHeldOut` on held-out pairs, if there are any.
   public func validationMetrics() throws -> [String: Double] {
     let classifier = try emaClassifier()

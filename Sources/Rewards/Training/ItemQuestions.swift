@@ -66,7 +66,7 @@ struct ItemQuestions {
     return Losses.crossEntropy(logits, targets: targets)
   }
 
-  /// The share of the questions whose right answer is the nearest.
+  /// The fraction of the questions whose right answer is the nearest.
   func accuracy(images: Tensor, answers: Tensor) -> Double {
     let nearest = (cosines(images: images, answers: answers) + mask).argumentsOfMaximum()
     return Double(zip(nearest, targets).count { $0 == $1 }) / Double(targets.count)
@@ -86,7 +86,7 @@ struct ItemQuestions {
 
 /// How often a model knows an item of an image by its name.
 public enum ItemAccuracy {
-  /// The share of the items of all images whose own name is nearer to the image than the names
+  /// The fraction of the items of all images whose own name is nearer to the image than the names
   /// of all other items in the same place that any of the images has.
   ///
   /// - Parameters:
@@ -107,8 +107,8 @@ public enum RetrievalAccuracy {
   /// Captions to choose from.
   public static let groupSize = 16
 
-  /// The share of images for which the nearest caption of their group is true of them: their own,
-  /// or another that leaves out what is different.
+  /// The fraction of images for which the nearest caption of their group is true of them: their
+  /// own, or another that leaves out what is different.
   ///
   /// - Parameters:
   ///   - model: the reward.

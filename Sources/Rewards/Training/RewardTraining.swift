@@ -27,7 +27,7 @@ public protocol RewardTraining: Trainer {
 public struct RewardTrainingReport: Sendable, Equatable {
   /// The loss of the batch before the step.
   public let loss: Double
-  /// The share of the batch that the model had right.
+  /// The fraction of the batch that the model had right.
   public let accuracy: Double
   /// The rate of the step.
   public let learningRate: Double

@@ -30,7 +30,7 @@ public struct TimeBreakdown: Sendable, Codable, Equatable {
   /// The seconds of all sections.
   public var total: Double { sections.reduce(0) { $0 + (seconds[$1] ?? 0) } }
 
-  /// A line for each section with its time and share, and one for the sum.
+  /// A line for each section with its time and fraction, and one for the sum.
   public var table: String {
     let total = total
     let names = sections + ["total"]
