@@ -185,6 +185,9 @@ extension DollCatalog {
   ///
   /// - Throws: `FileError` if a file cannot be read, `CaptionedDataError` if it is broken.
   public init(folder: String) throws {
+    try RequiredFolder.check(
+      folder, what: "the folder of doll layers", marker: "captions.tsv",
+      advice: "name a folder with a captions.tsv and the layers")
     items = try DollCatalog.items(in: TabSeparatedFile(path: folder + "/captions.tsv"))
     let index = ItemIndex(items)
     forbiddenPairs = try DollCatalog.forbiddenPairs(

@@ -24,6 +24,9 @@ public struct ImageTextModel: Sendable {
   ///
   /// - Throws: `FileError` naming the file and key if a part is missing, damaged or not supported.
   public init(folder: String) throws {
+    try RequiredFolder.check(
+      folder, what: "the folder of a CLIP model", marker: "config.json",
+      advice: "name a folder in the layout of transformers, with a config.json beside the weights")
     let configuration = try CLIPConfiguration(path: "\(folder)/config.json")
     tokenizer = try CLIPTokenizer(folder: folder)
     let processorPath = "\(folder)/preprocessor_config.json"

@@ -153,6 +153,9 @@ extension AttributeClassifier {
   ///
   /// - Throws: `FileError` if a part is missing, damaged or not a classifier's.
   public convenience init(folder: String) throws {
+    try RequiredFolder.check(
+      folder, what: "the folder of a classifier", marker: "config.json",
+      advice: "name the folder model/ that attune reward train --kind classifier wrote")
     let path = "\(folder)/config.json"
     var reader = try ConfigurationReader(JSONValue(path: path), path: path)
     let kind = try reader.string("model_type") ?? "nothing"

@@ -9,7 +9,12 @@ extension TextToImageModel {
   ///
   /// - Throws: `FileError` naming the file and key if a part is missing, damaged or not supported.
   public convenience init(folder: String) throws {
-    try Self.requireFolder(folder)
+    try RequiredFolder.check(
+      folder, what: "a model folder", marker: "model_index.json",
+      advice:
+        "name a folder in the layout of diffusers, with a model_index.json; a checkpoint in one "
+        + "file becomes one by StableDiffusionPipeline.from_single_file(FILE)"
+        + ".save_pretrained(FOLDER) in Python")
     let index = try ModelIndex(folder: folder)
     var unset = UnsetWeights()
     let text = CLIPTextEncoder(
@@ -30,24 +35,6 @@ extension TextToImageModel {
     try Self.textWeights(folder).load(into: text)
     try Self.unetWeights(folder).load(into: unet)
     if let autoencoder { try Self.autoencoderWeights(folder).load(into: autoencoder) }
-  }
-
-  /// Tells a file, such as a checkpoint in one piece, from a model folder.
-  private static func requireFolder(_ path: String) throws {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw FileError(
-        .missing, path: path, problem: "does not exist", advice: "name a model folder")
-    }
-    guard !isFolder.boolValue else { return }
-    let name = URL(filePath: path).lastPathComponent
-    throw FileError(
-      .unsupported, path: path, problem: "is a file, where a model folder is wanted",
-      advice: name == "model_index.json"
-        ? "name the folder that it is in"
-        : "name a folder in the layout of diffusers, with a model_index.json; a checkpoint in one "
-          + "file becomes one by StableDiffusionPipeline.from_single_file(FILE)"
-          + ".save_pretrained(FOLDER) in Python")
   }
 
   private static func textWeights(_ folder: String) -> ComponentWeights {
