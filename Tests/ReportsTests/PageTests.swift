@@ -97,6 +97,32 @@ import Testing
     #expect(try page.hoverData().curves.contains { $0.name == "</script><i>" })
   }
 
+  /// What `run.json` records of resumes is in the settings section, escaped.
+  @Test func changesAtResumesAreListed() throws {
+    let run = try SyntheticRun(config: "training: {iterations: 80}\n")
+    try run.write(
+      """
+      {"command": "policy finetune", "resumptions": [
+        {"iteration": 20, "changes": [
+          {"key": "training.iterations", "from": "20", "to": "40"},
+          {"key": "path", "from": "\\"<a>\\"", "to": "b & c"}]},
+        {"iteration": 1240, "changes": [
+          {"key": "training.iterations", "from": "40", "to": "80"}]}]}
+      """, to: "run.json")
+    let html = try run.report().html
+    #expect(PageCheck(html).problems == [])
+    let start = try #require(html.range(of: "<h2>Settings</h2>"))
+    let section = html[start.upperBound...]
+    for row in [
+      "<td>20</td><td>training.iterations</td><td>20</td><td>40</td>",
+      "<td>20</td><td>path</td><td>&quot;&lt;a&gt;&quot;</td><td>b &amp; c</td>",
+      "<td>1,240</td><td>training.iterations</td><td>40</td><td>80</td>",
+    ] { #expect(section.contains(row), "\(row)") }
+    // A run that was only continued has no such table.
+    try run.write(#"{"command": "policy finetune", "resumptions": []}"#, to: "run.json")
+    #expect(!(try run.report().html).contains("Changed when"))
+  }
+
   @Test func beforeAndAfterStandSideBySide() throws {
     let html = try fullRun().report().html
     let pair = try #require(

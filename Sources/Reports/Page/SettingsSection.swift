@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Runs
 
-/// The resolved settings, folded.
+/// The resolved settings, folded, and what was changed on the way.
 enum SettingsSection {
   static func html(_ run: RunContents) -> HTML? {
     guard let text = run.settingsText else { return nil }
@@ -18,8 +18,31 @@ enum SettingsSection {
       <summary>config.yaml, every setting of the run</summary>
       <pre>\(lines(text))</pre>
       </details>
+      \(changes(run.resumptions, noun: noun))
       \(kept)
       </section>
+      """
+  }
+
+  /// A row for each setting that was changed when the run was resumed.
+  private static func changes(_ resumptions: [RunRecord.Resumption], noun: String) -> HTML? {
+    let rows = resumptions.flatMap { resumption in
+      resumption.changes.map { change -> HTML in
+        """
+        <tr><td>\(resumption.iteration.grouped)</td><td>\(change.key)</td>\
+        <td>\(change.from)</td><td>\(change.to)</td></tr>
+
+        """
+      }
+    }
+    guard !rows.isEmpty else { return nil }
+    return """
+      <h3>Changed when the run was resumed</h3>
+      <table>
+      <thead><tr><th>after \(noun)</th><th>setting</th><th>before</th><th>from then on</th></tr></thead>
+      <tbody>
+      \(rows.joined)</tbody>
+      </table>
       """
   }
 

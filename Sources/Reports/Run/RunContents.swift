@@ -11,6 +11,8 @@ struct RunContents {
   let settingsText: String?
   let settings: SettingsOutline?
   let kind: RunKind
+  /// The times that settings were changed as the run was resumed, in order.
+  let resumptions: [RunRecord.Resumption]
   let recordCount: Int
   /// The last record's iteration and step.
   let last: (iteration: Int, step: Int)?
@@ -47,6 +49,7 @@ struct RunContents {
       notes.append("\(error)")
     }
     kind = RunKind(record, settings)
+    resumptions = record?.resumptions ?? []
 
     var records: [MetricsRecord] = []
     do {
