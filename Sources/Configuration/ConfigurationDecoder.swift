@@ -97,22 +97,49 @@ struct ConfigurationDecoder: Decoder {
 
 extension ConfigurationDecoder.Record {
   /// Throws for the first key that no type asked for.
-  func throwUnknownKey(known: [String]) throws(ConfigurationError) {
+  ///
+  /// - Parameters:
+  ///   - known: the paths of all settings.
+  ///   - aliases: their other names.
+  func throwUnknownKey(known: [String], aliases: SettingAliases) throws(ConfigurationError) {
     let paths = mappings.keys.sorted { $0.lexicographicallyPrecedes($1) }
     for path in paths {
       let asked = asked[path] ?? []
       for entry in mappings[path] ?? [] where !asked.contains(entry.key) {
         let prefix = path.isEmpty ? "" : path.joined(separator: ".") + "."
-        // A misspelling, or the right name in the wrong place.
-        let nearest =
-          entry.key.nearest(among: asked.sorted()).map { prefix + $0 }
-          ?? known.first { $0.split(separator: ".").last.map(String.init) == entry.key }
-        let choices = asked.sorted().joined(separator: ", ")
+        let isOuter = path.isEmpty && aliases.isOuter(entry.key)
+        let inner = isOuter ? entry.value.firstLeaf().map { "." + $0 }.joined() : ""
         throw ConfigurationError(
-          .unknownKey, place: entry.place, key: prefix + entry.key, problem: "is not a setting",
-          advice: nearest.map { "did you mean '\($0)'?" } ?? "choose from \(choices)")
+          .unknownKey, place: entry.place, key: prefix + entry.key + inner,
+          problem: "is not a setting",
+          advice: isOuter
+            ? "docs/configuration.md lists the names of other programs that are taken"
+            : advice(for: entry.key, in: path, prefix: prefix, known: known, aliases: aliases))
       }
     }
+  }
+
+  /// What may be meant by a key that is no setting: one of before, a misspelling, or the right name
+  /// in the wrong place.
+  private func advice(
+    for key: String, in path: [String], prefix: String, known: [String], aliases: SettingAliases
+  ) -> String {
+    let asked = asked[path, default: []].sorted()
+    func place(of name: String) -> String? {
+      asked.contains(name)
+        ? prefix + name
+        : known.first { $0.split(separator: ".").last.map(String.init) == name }
+    }
+    if let present = FormerNames.present[key], let place = place(of: present) {
+      return "since version 0.2.0 it is '\(place)'"
+    }
+    let nearest =
+      aliases.setting(called: key)
+      ?? key.nearest(among: asked + aliases.names(in: path)).map { name in
+        aliases.alias(at: path + [name])?.setting ?? prefix + name
+      } ?? place(of: key)
+    return nearest.map { "did you mean '\($0)'?" }
+      ?? "choose from \(asked.joined(separator: ", "))"
   }
 }
 

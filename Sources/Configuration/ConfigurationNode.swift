@@ -109,8 +109,10 @@ extension ConfigurationNode {
 // MARK: Overrides
 
 extension ConfigurationNode {
-  /// Applies one `key.path=value`.
-  mutating func apply(_ override: String) throws(ConfigurationError) {
+  /// Applies one `key.path=value`, whose key may be another name of a setting.
+  mutating func apply(
+    _ override: String, _ names: inout OverrideNames
+  ) throws(ConfigurationError) {
     let place = ConfigurationError.Place.override(override)
     guard let equals = override.firstIndex(of: "=") else {
       throw ConfigurationError(
@@ -125,7 +127,8 @@ extension ConfigurationNode {
     }
     let text = String(override[override.index(after: equals)...])
     let value = try ConfigurationNode(override: override, value: text)
-    if let blocked = set(path[...], to: value) {
+    let setting = try names.setting(path, place: place)
+    if let blocked = set(setting[...], to: value) {
       throw ConfigurationError(
         .badOverride, place: place, key: blocked.joined(separator: "."),
         problem: "is a single value or a list, which has no keys", advice: "override it as a whole")

@@ -18,6 +18,9 @@ public protocol Settings: Codable, Sendable, Hashable {
   /// The defaults.
   init()
 
+  /// Other names that a file or an override may use; those of inner settings do not count.
+  static var aliases: [SettingAlias] { get }
+
   /// Checks what settings must be to one another; the range of each stands beside it (`Setting`).
   ///
   /// - Throws: `ConfigurationError.badValue(key:found:expected:)`.
@@ -25,6 +28,9 @@ public protocol Settings: Codable, Sendable, Hashable {
 }
 
 extension Settings {
+  /// None.
+  public static var aliases: [SettingAlias] { [] }
+
   /// Every combination of values in their ranges is accepted.
   public func checkRelations() throws {}
 
@@ -69,14 +75,18 @@ extension Settings {
   ///   - file: the name of the text.
   ///   - overrides: `key.path=value` each, the value in YAML.
   ///   - defaults: what holds where neither text nor override says otherwise.
+  ///   - randomSeed: draws what the setting `seed` becomes where it is -1; if nil, -1 is refused
+  ///     where the type does not take it.
   /// - Throws: `ConfigurationError` if an unknown key, a value of a wrong type or out of range, or a
   ///   damaged text is found.
   public static func decode(
-    yaml: String, file: String? = nil, overrides: [String] = [], defaults: Self = Self()
+    yaml: String, file: String? = nil, overrides: [String] = [], defaults: Self = Self(),
+    randomSeed: (() -> UInt64)? = nil
   ) throws -> Self {
     try naming(file) {
       try decode(
-        ConfigurationNode(yaml: yaml, file: file), overrides: overrides, defaults: defaults)
+        ConfigurationNode(yaml: yaml, file: file), overrides: overrides, defaults: defaults,
+        randomSeed: randomSeed)
     }
   }
 
@@ -93,17 +103,26 @@ extension Settings {
   }
 
   private static func decode(
-    _ node: ConfigurationNode, overrides: [String], defaults: Self
+    _ node: ConfigurationNode, overrides: [String], defaults: Self,
+    randomSeed: (() -> UInt64)? = nil
   ) throws -> Self {
     guard node.entries != nil else {
       throw ConfigurationDecoder.mismatch(node, expected: "a mapping of keys", at: [])
     }
     let base = try ConfigurationEncoder.node(of: defaults)
-    var node = base.overlaid(by: node)
-    for override in overrides { try node.apply(override) }
+    let aliases = SettingAliases(Self.aliases)
+    var written = node
+    try aliases.resolve(&written)
+    var node = base.overlaid(by: written)
+    var names = OverrideNames(aliases)
+    for override in overrides { try node.apply(override, &names) }
+    if let randomSeed, case .scalar("-1", isQuoted: false)? = node["seed"]?.content {
+      let seed = ConfigurationNode(content: .scalar("\(randomSeed())", isQuoted: false))
+      _ = node.set(["seed"], to: seed)
+    }
     let record = ConfigurationDecoder.Record()
     let value = try ConfigurationDecoder.value(Self.self, from: node, at: [], record: record)
-    try record.throwUnknownKey(known: base.keyPaths())
+    try record.throwUnknownKey(known: base.keyPaths(), aliases: aliases)
     do {
       try value.validate()
     } catch var error as ConfigurationError {

@@ -16,11 +16,15 @@ extension RunConfiguration {
   /// - Parameters:
   ///   - path: the YAML file; nil for the defaults alone.
   ///   - overrides: `key.path=value` each, the value in YAML.
+  ///   - randomSeed: draws what the setting `seed` becomes where it is -1; if nil, -1 is refused.
   /// - Throws: `FileError` if the file cannot be read; `ConfigurationError` if an unknown key, a
   ///   value of a wrong type or out of range, or a damaged text is found.
-  public static func load(from path: String?, overrides: [String] = []) throws -> Self {
+  public static func load(
+    from path: String?, overrides: [String] = [], randomSeed: (() -> UInt64)? = nil
+  ) throws -> Self {
     let text = try path.map { path in try TextFile.read(path: path) }
-    return try decode(yaml: text ?? "", file: path, overrides: overrides)
+    return try decode(
+      yaml: text ?? "", file: path, overrides: overrides, randomSeed: randomSeed)
   }
 
   /// Writes the settings to a YAML file, every key written out.

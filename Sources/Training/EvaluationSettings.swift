@@ -5,14 +5,17 @@ import Runs
 
 /// How a policy is evaluated while it is trained.
 public struct EvaluationSettings: Settings {
-  /// Iterations, or batches of a pretraining, between evaluations; 0 for none. A pretraining
-  /// without an environment (`policy.environment.name: none`) evaluates the validation loss alone.
+  /// Iterations, or batches of a pretraining, between evaluations, of which one is at the end; 0 for
+  /// none, not even at the end: `policy.safetensors` is then the last policy, or that of the minimum
+  /// validation loss. A pretraining without an environment (`policy.environment.name: none`)
+  /// evaluates the validation loss alone.
   @Setting(.notNegative) public var interval = 10
   /// Episodes of each.
   @Setting(1...100_000) public var episodes = 50
   /// Decides their starts and noise; the same every time.
   public var seed: UInt64 = 1_000_000
-  /// Episodes of them that are recorded, before a fine-tuning and after every training; 0 for none.
+  /// Episodes that are recorded, before a fine-tuning and after every training, whether policies are
+  /// evaluated or not; 0 for none.
   @Setting(0...1000) public var videoEpisodes = 1
 
   /// The defaults.

@@ -5,7 +5,8 @@ import Runs
 
 /// The settings of `attune policy finetune`.
 public struct PolicyFineTuningSettings: RunConfiguration {
-  /// Decides the critic's weights, starts, noise and minibatches.
+  /// Decides the critic's weights, starts, noise and minibatches; -1 for a random seed, which
+  /// `config.yaml` tells.
   public var seed: UInt64 = 0
   /// The policy to start from.
   @Setting(.required("the path of a pretrained policy (or give --checkpoint FILE)"))
@@ -33,6 +34,9 @@ public struct PolicyFineTuningSettings: RunConfiguration {
     "training.etaLearningRate", "training.gradientNormLimit", "evaluation.interval",
     "evaluation.episodes", "evaluation.videoEpisodes", "checkpointInterval",
   ])
+
+  /// The DPPO reference's names.
+  public static let aliases = ReferenceNames.fineTuning
 
   /// The defaults.
   public init() {}
@@ -125,6 +129,10 @@ public struct PolicyFineTuningJob: TrainingJob {
     run.log.info(
       "\(training.policy.parameters.elementCount.counting("weight")) in "
         + "'\(checkpoint.configuration.environment.name)', run folder \(run.folder.path)")
+    if settings.evaluation.interval == 0 {
+      run.log.info(
+        "evaluation.interval is 0: no policy is evaluated, and policy.safetensors is the last one")
+    }
     self.run = run
     self.training = training
     environment = checkpoint.configuration.environment
@@ -144,10 +152,11 @@ public struct PolicyFineTuningJob: TrainingJob {
 
   /// Looks at what there is before the first iteration.
   public mutating func begin() throws {
-    guard run.configuration.evaluation.interval > 0 else { return }
-    var record = MetricsRecord(iteration: 0, step: 0)
-    try evaluate(&record)
-    try run.write(record)
+    if run.configuration.evaluation.interval > 0 {
+      var record = MetricsRecord(iteration: 0, step: 0)
+      try evaluate(&record)
+      try run.write(record)
+    }
     video("before", policy)
   }
 

@@ -7,7 +7,7 @@ import Runs
 
 /// The settings of `attune policy pretrain`.
 public struct PolicyPretrainingSettings: RunConfiguration {
-  /// Decides weights, batches and noise.
+  /// Decides weights, batches and noise; -1 for a random seed, which `config.yaml` tells.
   public var seed: UInt64 = 0
   /// What is learned.
   public var policy = PolicyConfiguration()
@@ -29,6 +29,9 @@ public struct PolicyPretrainingSettings: RunConfiguration {
       "training.gradientNormLimit", "evaluation.interval", "evaluation.episodes",
       "evaluation.videoEpisodes", "reportInterval", "checkpointInterval",
     ], paths: ["demonstrations.path", "demonstrations.normalization"])
+
+  /// The DPPO reference's names.
+  public static let aliases = ReferenceNames.pretraining
 
   /// The defaults.
   public init() {}

@@ -43,7 +43,7 @@ struct Attune: ParsableCommand {
       try checkArguments()
       let typed = CommandArguments(Array(CommandLine.arguments.dropFirst()))
       var command = try parseAsRoot(typed.arguments)
-      if let seed = typed.randomSeed { StandardError.write("attune: --seed \(seed)") }
+      if let seed = typed.randomSeed { StandardError.write(CommandArguments.note(ofSeed: seed)) }
       try command.run()
       try checkOutput()
     } catch {

@@ -20,6 +20,35 @@ import Testing
 
   private func metrics(_ run: String) throws -> String { try folder.text("\(run)/metrics.jsonl") }
 
+  /// Without evaluations the last policy is kept, and videos are made all the same.
+  @Test func videosNeedNoEvaluations() throws {
+    let overrides = ["evaluation.interval=0", "evaluation.videoEpisodes=1"]
+    let run = try Attune.run(
+      ["policy", "finetune", "--config", "finetune.yaml", "--output", "run"]
+        + overrides + ["training.iterations=2"], in: folder)
+    #expect(run.status == 0, "\(run.output)")
+    #expect(run.output.contains("evaluation.interval is 0: no policy is evaluated"))
+    #expect(folder.holds("run/videos/before.mp4") && folder.holds("run/videos/after.mp4"))
+    #expect(try !metrics("run").contains("evaluationReturn"))
+    let policy = try PolicyCheckpoint(path: folder.file("run/policy.safetensors"))
+    #expect(policy.origin["iteration"] == "2")
+    let last = try PolicyCheckpoint(
+      path: folder.file("run/checkpoints/iteration-000002.safetensors"))
+    for (name, weights) in policy.weights {
+      #expect(last.weights[name]?.elements == weights.elements, "\(name)")
+    }
+
+    try folder.writePretraining()
+    let pretrained = try Attune.run(
+      ["policy", "pretrain", "--config", "pretrain.yaml", "--output", "pretrained"]
+        + overrides + ["training.batchCount=10"], in: folder)
+    #expect(pretrained.status == 0, "\(pretrained.output)")
+    #expect(pretrained.output.contains("evaluation.interval is 0: no policy is played"))
+    #expect(!folder.holds("pretrained/videos/before.mp4"))
+    #expect(folder.holds("pretrained/videos/after.mp4"))
+    #expect(try !metrics("pretrained").contains("evaluationReturn"))
+  }
+
   @Test func killedRunsGoOnMetricForMetric() throws {
     let whole = try finetune("--config", "finetune.yaml", "--output", "whole")
     #expect(whole.status == 0, "\(whole.output)")

@@ -60,6 +60,28 @@ import Testing
     #expect(stepCount == one[1].stepCount)
   }
 
+  /// A file of 0.1.0 is not taken for one that lacks settings, whose defaults would be others.
+  @Test(arguments: [
+    ("\"observationSteps\":1", "\"observationCount\":1"),
+    ("\"fineTunedSteps\":0", "\"fineTunedCount\":0"), ("\"std\":0.1", "\"deviation\":0.1"),
+    ("\"minSamplingStd\":", "\"leastSamplingDeviation\":"),
+  ])
+  func filesOfFormerVersionsAreNamed(_ present: String, _ former: String) throws {
+    var checkpoint = try pretrained()
+    checkpoint.exploration = DiffusionPolicy.Exploration()
+    let error = #expect(throws: PolicyError.self) {
+      try read(checkpoint, replacing: present, with: former)
+    }
+    #expect(error == .formerVersion(path: "file"))
+    let text = error?.description ?? ""
+    #expect(text.hasPrefix("file: written by Attune 0.1.0, whose settings had other names; "))
+    // A user's own words are none of them.
+    checkpoint.origin = ["discount": "0.9"]
+    checkpoint.configuration.environment.parameters = ["deviation": "1"]
+    let metadata = try checkpoint.metadata()
+    _ = try PolicyCheckpoint(path: "file", weights: checkpoint.weights, metadata: metadata)
+  }
+
   /// The same file with another description.
   private func read(
     _ checkpoint: PolicyCheckpoint, replacing old: String, with new: String

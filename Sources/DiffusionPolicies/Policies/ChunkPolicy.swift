@@ -1,3 +1,4 @@
+import Configuration
 import Diffusion
 import Environments
 import NeuralNetworks
@@ -128,6 +129,8 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
   case unfitting(path: String, reason: String)
   /// The file holds no policy of Attune's.
   case notAPolicy(path: String, reason: String)
+  /// The file is of a version whose settings had other names.
+  case formerVersion(path: String)
   /// The environment is another one than the policy was trained in.
   case sizes(
     environment: String, observation: Int, action: Int, policyObservation: Int,
@@ -151,6 +154,12 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
       """
       \(path): not a policy: \(reason); give a checkpoint of 'attune policy pretrain', 'finetune' or \
       'import'
+      """
+    case .formerVersion(let path):
+      """
+      \(path): written by Attune \(FormerNames.version), whose settings had other names; train or \
+      import the policy anew, rename the keys in 'attune.policy' of its metadata as CHANGELOG.md \
+      lists them, or use it with Attune \(FormerNames.version)
       """
     case .sizes(let environment, let observation, let action, let taken, let given):
       """

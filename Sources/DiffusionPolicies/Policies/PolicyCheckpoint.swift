@@ -82,11 +82,13 @@ public struct PolicyCheckpoint: Sendable {
 
   /// Reads a policy from a file's weights and metadata.
   ///
-  /// - Throws: `PolicyError.notAPolicy` if the metadata does not describe one.
+  /// - Throws: `PolicyError.notAPolicy` if the metadata does not describe one,
+  ///   `PolicyError.formerVersion` if it has settings under former names.
   public init(path: String, weights: [String: Tensor], metadata: [String: String]) throws {
     guard let json = metadata[Self.key] else {
       throw PolicyError.notAPolicy(path: path, reason: "its metadata has no '\(Self.key)'")
     }
+    guard !Self.hasFormerNames(json) else { throw PolicyError.formerVersion(path: path) }
     let description: Description
     do {
       description = try JSONDecoder().decode(
@@ -108,6 +110,24 @@ public struct PolicyCheckpoint: Sendable {
     if hasUnusedWeights, weights.under("actor").isEmpty {
       self.weights.merge(weights.under("actor_ft").prefixed("actor")) { first, _ in first }
     }
+  }
+
+  /// Whether settings have the names of a former version: taken for missing ones, they would stay as
+  /// they are by default.
+  private static func hasFormerNames(_ json: String) -> Bool {
+    // What is no object at all is told where it is decoded.
+    guard let text = try? JSONSerialization.jsonObject(with: Data(json.utf8)),
+      let object = text as? [String: Any]
+    else { return false }
+    func hasFormer(_ object: [String: Any]) -> Bool {
+      object.contains { key, value in
+        FormerNames.present[key] != nil
+          // Names there are a user's.
+          || !["origin", "parameters"].contains(key)
+            && (value as? [String: Any]).map(hasFormer) == true
+      }
+    }
+    return hasFormer(object)
   }
 
   /// Older files do not have the settings that came later: those stay as they are by default.

@@ -12,7 +12,7 @@ struct CommandArguments {
   /// - Parameters:
   ///   - typed: without the program's name.
   ///   - makeSeed: draws a seed, short enough to be typed again.
-  init(_ typed: [String], makeSeed: () -> UInt64 = { .random(in: 0..<(1 << 32)) }) {
+  init(_ typed: [String], makeSeed: () -> UInt64 = randomSeed) {
     var arguments: [String] = []
     var seed: UInt64?
     var rest = typed[...]
@@ -46,6 +46,12 @@ struct CommandArguments {
     self.arguments = arguments
     randomSeed = seed
   }
+
+  /// A seed that is short enough to be typed.
+  static func randomSeed() -> UInt64 { .random(in: 0..<(1 << 32)) }
+
+  /// The line by which a user learns a seed that was drawn.
+  static func note(ofSeed seed: UInt64) -> String { "attune: --seed \(seed)" }
 
   private static func isOption(_ argument: String) -> Bool {
     argument.wholeMatch(of: #/(?s)--[a-z][a-z0-9-]*(=.*)?/#) != nil

@@ -70,7 +70,13 @@ struct TrainingOptions: ParsableArguments {
       try requireCommand(command, resume)
       return try Run.resume(at: resume, command: command, overrides: overrides, log: log)
     }
-    let settings = try Settings.load(from: config, overrides: overrides)
+    var drawnSeed: UInt64?
+    let settings = try Settings.load(from: config, overrides: overrides) {
+      let seed = CommandArguments.randomSeed()
+      drawnSeed = seed
+      return seed
+    }
+    if let drawnSeed { StandardError.write(CommandArguments.note(ofSeed: drawnSeed)) }
     return try Run.start(
       at: try output ?? RunFolder.makeDefault(named: name), configuration: settings,
       command: command, log: log)

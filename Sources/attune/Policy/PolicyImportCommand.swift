@@ -3,6 +3,7 @@ import Configuration
 import DiffusionPolicies
 import Files
 import Runs
+import Training
 
 /// `attune policy import reference.pt --config FILE.yaml --output policy.safetensors`
 struct PolicyImportCommand: ParsableCommand {
@@ -69,4 +70,7 @@ struct ImportSettings: RunConfiguration {
   var fineTunedSteps = 0
   /// What the shapes of weights do not tell of the critic.
   var critic = CriticConfiguration()
+
+  /// The DPPO reference's names.
+  static let aliases = ReferenceNames.importing
 }

@@ -1,5 +1,6 @@
 import Configuration
 import Runs
+import Training
 
 /// `docs/configuration.md`: every setting of every command.
 struct ConfigurationReference {
@@ -31,6 +32,30 @@ struct ConfigurationReference {
       for setting in try settings.descriptions {
         text += line(setting, of: settings.type)
       }
+    }
+    return text + referenceNames
+  }
+
+  /// The other names of settings.
+  private var referenceNames: String {
+    var text = """
+
+      ## Names of the DPPO reference
+
+      The files and overrides of `policy pretrain`, `policy finetune` and `policy import` also take these
+      names of the reference's configuration. A name may stand where the reference has it
+      (`train.n_steps`), beside the setting, or in any mapping around it (`training.n_steps`, `n_steps`).
+      What is called alike there, as `min_lr`, needs the key before it (`actor_lr_scheduler.min_lr`).
+      Giving a setting under two names is refused. `config.yaml` has the names on the right.
+      `policy import` takes the names of what is in `policy` in the first column of settings.
+
+      | DPPO | policy pretrain | policy finetune |
+      | --- | --- | --- |
+
+      """
+    for row in ReferenceNames.all {
+      let cells = [row.name, row.pretraining, row.fineTuning].map { $0.map { "`\($0)`" } ?? "" }
+      text += "| \(cells.joined(separator: " | ")) |\n"
     }
     return text
   }
