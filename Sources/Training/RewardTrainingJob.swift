@@ -16,8 +16,7 @@ public struct RewardTrainingSettings: RunConfiguration {
 
   /// The images.
   public struct Dolls: Settings {
-    /// The folder of layers.
-    @Setting(.required("the folder of doll layers"))
+    /// The folder of layers; empty for images of your own (`data`).
     public var folder = ""
     /// Which dolls are shown.
     public var pairs = DollPairs.all
@@ -26,6 +25,52 @@ public struct RewardTrainingSettings: RunConfiguration {
 
     /// The defaults.
     public init() {}
+  }
+
+  /// Captioned images of one's own, in place of dolls.
+  public struct Images: Settings {
+    /// What lies at `path`.
+    public enum Kind: String, Codable, CaseIterable, Sendable {
+      /// PNG files with captions.
+      case folder
+      /// Images and captions in one file.
+      case npz
+    }
+
+    /// What lies at `path`.
+    public var kind = Kind.folder
+    /// The folder or file of captioned images that a CLIP model learns from in place of dolls; laid
+    /// out as for `image train`.
+    public var path = ""
+    /// Pixels in a row, and rows, that images are scaled and cut to; that of the arrays if there is
+    /// none.
+    @Setting(1...8_192) public var size: Int? = nil
+    /// The color behind what is transparent, RRGGBB; white if there is none.
+    public var background: String?
+    /// The share of the images that is kept for validation and never learned from.
+    @Setting(.properFraction) public var validationFraction = 0.1
+
+    /// The defaults.
+    public init() {}
+
+    /// The same as the settings of other trainings on captioned images.
+    var captioned: CaptionedDataSettings {
+      var data = CaptionedDataSettings()
+      data.kind = kind == .folder ? .folder : .npz
+      data.path = path
+      (data.width, data.height) = (size, size)
+      data.background = background
+      return data
+    }
+
+    /// Checks settings that depend on one another.
+    public func checkRelations() throws {
+      guard !path.isEmpty else { return }
+      try captioned.checkRelations()
+      try ConfigurationError.require(
+        kind == .npz || size != nil, "size", "nothing",
+        "a number of pixels, as files may differ in size")
+    }
   }
 
   /// How the model is evaluated on the way.
@@ -39,12 +84,14 @@ public struct RewardTrainingSettings: RunConfiguration {
     public init() {}
   }
 
-  /// Decides weights, images and noise.
+  /// Decides weights, images and noise; -1 for a random seed, which `config.yaml` tells.
   public var seed: UInt64 = 0
   /// What is trained.
   public var kind = Kind.clip
   /// What it is trained on.
   public var dolls = Dolls()
+  /// What a CLIP model is trained on in place of dolls.
+  public var data = Images()
   /// The CLIP model, where `kind` is `clip`.
   public var clip = CLIPTrainingConfiguration()
   /// The classifier, where `kind` is `classifier`.
@@ -65,7 +112,7 @@ public struct RewardTrainingSettings: RunConfiguration {
         "\(kind).optimization.\($0)"
       }
     } + ["validation.interval", "weightType", "reportInterval", "checkpointInterval"],
-    paths: ["dolls.folder"])
+    paths: ["dolls.folder", "data.path"])
 
   /// The defaults.
   public init() {}
@@ -77,13 +124,34 @@ public struct RewardTrainingSettings: RunConfiguration {
 
   /// Checks settings that depend on one another.
   public func checkRelations() throws {
+    try ConfigurationError.require(
+      !dolls.folder.isEmpty || !data.path.isEmpty, "dolls.folder", "nothing",
+      "the folder of doll layers, or captioned images of your own by data.path")
+    try ConfigurationError.require(
+      dolls.folder.isEmpty || data.path.isEmpty, "data.path", data.path,
+      "nothing beside dolls.folder; choose one of them")
+    try ConfigurationError.require(
+      data.path.isEmpty || kind == .clip, "data.path", data.path,
+      "dolls.folder instead: a classifier learns what the catalogue of dolls lists")
+    // Nobody knows which images of a user's own are alike.
+    if data.path.isEmpty { try ConfigurationError.within("clip", clip.requireWholeGroups) }
     try requireMultiples(
       of: ("reportInterval", reportInterval),
       ("checkpointInterval", checkpointInterval), ("validation.interval", validation.interval))
   }
 
+  /// What is read to learn from, by the setting that names it.
+  var input: (key: String, path: String) {
+    data.path.isEmpty ? ("dolls.folder", dolls.folder) : ("data.path", data.path)
+  }
+
   /// The training from its start.
   func makeTraining() throws -> any RewardTraining {
+    if !data.path.isEmpty {
+      return try CLIPTraining(
+        clip, source: data.captioned.makeSource(seed: seed, size: nil),
+        validationFraction: data.validationFraction, validationCount: validation.count, seed: seed)
+    }
     let composer = try DollComposer(folder: dolls.folder, distribution: dolls.distribution)
     switch kind {
     case .clip:
@@ -111,13 +179,11 @@ public struct RewardTrainingJob: TrainingJob {
   ///   fit;
   ///   `RunFolderError` if the data are others than those of the start.
   public init(_ run: Run<RewardTrainingSettings>) throws {
-    if let input = try RunInput(
-      key: "dolls.folder", contentsOf: run.configuration.dolls.folder)
-    {
-      try run.require([input])
-    }
+    let (key, path) = run.configuration.input
+    if let input = try RunInput(key: key, contentsOf: path) { try run.require([input]) }
     let training = try run.configuration.makeTraining()
     if let resumed = run.resumed { try training.restore(resumed.rewardTrainingState) }
+    for note in training.notes { run.log.info(note.printable) }
     run.log.info(
       "\(run.configuration.kind.rawValue) of \(training.parameterCount.counting("weight")), "
         + "run folder \(run.folder.path)")
@@ -156,6 +222,7 @@ public struct RewardTrainingJob: TrainingJob {
     let words = metrics.filter { Self.headlines.contains($0.key) }
       .sorted { $0.key < $1.key }
       .map { "\($0.key) \(($0.value * 100).short)%" }
+    guard !words.isEmpty else { return }
     run.log.info("step \(training.iteration.grouped): \(words.joined(separator: ", "))")
   }
 

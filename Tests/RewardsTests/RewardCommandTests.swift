@@ -185,17 +185,110 @@ import Testing
     }
   }
 
+  /// A CLIP model of a user's own images, from a folder to scores, and through a resume.
+  @Test func clipLearnsFromImagesOfYourOwn() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createDirectory(
+      atPath: folder.file("photos"), withIntermediateDirectories: false)
+    let (images, texts) = try Goldens.images(24)
+    var lines = ""
+    for (index, image) in images.enumerated() {
+      try image.writePNG(to: folder.file("photos/\(index).png"))
+      lines += #"{"file_name": "\#(index).png", "text": "\#(texts[index])"}"# + "\n"
+    }
+    try folder.write(lines, to: "photos/metadata.jsonl")
+    try folder.write(
+      """
+      data: {path: photos, size: 32, validationFraction: 0.25}
+      clip:
+        width: 16
+        imageLayerCount: 1
+        textLayerCount: 1
+        headCount: 2
+        vocabularySize: 520
+        optimization: {stepCount: 6, batchSize: 6, warmUpStepCount: 2}
+      validation: {count: 16, interval: 3}
+      reportInterval: 1
+      checkpointInterval: 3
+      """, to: "own.yaml")
+    let train = ["reward", "train", "--config", "own.yaml", "--output"]
+    let whole = try attune(train + ["whole"], in: folder)
+    #expect(whole.status == 0, "\(whole.output)")
+    #expect(whole.output.contains("captions alone are learned from"), "\(whole.output)")
+    #expect(whole.output.contains("6 of 6 images"), "\(whole.output)")
+    #expect(try folder.text("whole/metrics.jsonl").contains("\"retrievalAccuracy\": "))
+
+    try FileManager.default.copyItem(atPath: folder.file("whole"), toPath: folder.file("part"))
+    try FileManager.default.removeItem(
+      atPath: folder.file("part/checkpoints/iteration-000006.safetensors"))
+    try folder.write(lines + "\n", to: "photos/metadata.jsonl")
+    let changed = try attune(["reward", "train", "--resume", "part", "--quiet"], in: folder)
+    #expect(changed.status == 1 && changed.output.contains("'data.path' is not what part"))
+    try folder.write(lines, to: "photos/metadata.jsonl")
+    let resumed = try attune(["reward", "train", "--resume", "part", "--quiet"], in: folder)
+    #expect(resumed.status == 0, "\(resumed.output)")
+    for name in ["metrics.jsonl", "model/model.safetensors"] {
+      #expect(try folder.bytes("part/\(name)") == folder.bytes("whole/\(name)"), "\(name)")
+    }
+    let score = try attune(
+      [
+        "reward", "score", "photos/0.png", "--prompt", texts[0], "--reward", "clip", "--clip",
+        "whole/model",
+      ], in: folder)
+    #expect(score.status == 0, "\(score.output)")
+
+    for (overrides, words) in [
+      (["kind=classifier"], "a classifier learns what the catalogue of dolls lists"),
+      (["dolls.folder=dolls"], "'data.path': found photos, expected nothing beside dolls.folder"),
+      (["data.path=''"], "'dolls.folder': found nothing"), (["data.size=null"], "'data.size'"),
+      (["clip.patchSize=5"], "'patchSize': found 5"),
+      (["data.path=nowhere"], "nowhere"),
+    ] {
+      let wrong = try attune(train + ["wrong"] + overrides, in: folder)
+      #expect(wrong.status == 1 && wrong.output.contains(words), "\(wrong.output)")
+      #expect(wrong.lines.count <= 2, "\(wrong.output)")
+    }
+  }
+
   @Test func mistakesAreOneLine() throws {
     let folder = try TemporaryFolder()
     let (images, _) = try Goldens.images(1)
     try images[0].writePNG(to: folder.file("a.png"))
     try "kind: clop\n".write(toFile: folder.file("bad.yaml"), atomically: true, encoding: .utf8)
+    try FileManager.default.createDirectory(
+      atPath: folder.file("clip"), withIntermediateDirectories: false)
+    try folder.write("{}", to: "clip/config.json")
     let script = try folder.script("echo oh no >&2; exit 4")
     let hanging = try folder.script("sleep 60", "hanging.sh")
     let score = ["reward", "score", folder.file("a.png"), "--prompt", "x", "--reward"]
     let cases: [([String], String)] = [
       (score + ["clap"], "did you mean 'clip'?"), (score + ["clip"], "needs a model"),
       (score + ["clip", "--clip", folder.path], "config.json"),
+      (
+        score + ["clip", "--clip", "a.png"], "is a file, where the folder of a CLIP model is wanted"
+      ),
+      (score + ["clip", "--clip", "clip/config.json"], "name the folder that it is in"),
+      (score + ["clip", "--clip", "nowhere"], "does not exist; name the folder of a CLIP model"),
+      (
+        score + ["attributes:'a.png'"], "is a file, where the folder of a classifier is wanted"
+      ),
+      (
+        [
+          "image", "evaluate", "--model", "none", "--dolls", "a.png", "--classifier", "a.png",
+        ], "is a file, where the folder of doll layers is wanted"
+      ),
+      (
+        [
+          "noise", "evaluate", "--model", "none", "--prior", "p.safetensors", "--reward",
+          "png-size", "--classifier", "a.png", "--quiet",
+        ], "is a file, where the folder of a classifier is wanted"
+      ),
+      (
+        [
+          "image", "finetune", "--model", "none", "--prompt", "x", "--reward", "clip", "--output",
+          "run", "clip=a.png",
+        ], "is a file, where the folder of a CLIP model is wanted"
+      ),
       (score + ["command:/bin/sh \(script)"], "status 4; it said: oh no"),
       (score + ["command:/bin/sh \(hanging)", "--time-limit", "0.3"], "0.3 s and was killed"),
       (["reward", "score", folder.file("b.png"), "--reward", "png-size"], "b.png"),

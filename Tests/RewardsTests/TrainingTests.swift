@@ -136,6 +136,80 @@ import TestSupport
     #expect(Double(trueCount) / 128 == after && ownCount < trueCount, "\(ownCount)")
   }
 
+  /// Squares of four colors, a file and a text each.
+  private func squares(_ count: Int, in folder: TemporaryFolder) throws -> ImageFolderSource {
+    let colors: [(name: String, samples: [UInt8])] = [
+      ("red", [220, 30, 30]), ("green", [20, 200, 20]), ("blue", [10, 40, 230]),
+      ("yellow", [230, 220, 10]),
+    ]
+    for index in 0..<count {
+      let (name, samples) = colors[index % colors.count]
+      let image = Image(width: 16, height: 16, channelCount: 3) { target in
+        for place in 0..<target.count { target[place] = samples[place % 3] - UInt8(index % 10) }
+      }
+      try image.writePNG(to: folder.file("\(100 + index).png"))
+      try folder.write("a \(name) square", to: "\(100 + index).txt")
+    }
+    return try ImageFolderSource(path: folder.path, width: 16, height: 16)
+  }
+
+  /// Images of a user's own: the loss falls, and images that were kept find their captions.
+  @Test func clipLearnsFromAFolder() throws {
+    let folder = try TemporaryFolder()
+    let source = try squares(40, in: folder)
+    var settings = smallCLIP(stepCount: 80)
+    settings.patchSize = 8
+    let training = try CLIPTraining(settings, source: source, validationFraction: 0.4, seed: 1)
+    var losses: [Double] = []
+    while !training.isFinished { losses.append(try training.step().loss) }
+    let (first, last) = (losses.prefix(5).max() ?? 0, losses.suffix(5).max() ?? .infinity)
+    print("loss \(first) to \(last)")
+    #expect(last < 0.3 * first, "\(losses)")
+    let metrics = try training.validationMetrics()
+    #expect(metrics.keys.sorted() == ["retrievalAccuracy"])
+    #expect(try #require(metrics["retrievalAccuracy"]) > 0.9)
+    #expect(training.notes.count == 2)
+    #expect(training.notes[0].contains("captions alone are learned from"))
+    #expect(training.notes[1].contains("16 of 16 images"))
+  }
+
+  /// Pairs that are kept for validation are in no batch; equal captions are true of each other.
+  @Test func keptPairsAreNotLearnedFrom() throws {
+    let folder = try TemporaryFolder()
+    let source = try squares(20, in: folder)
+    var pairs = try CaptionedPairing(
+      source, batchSize: 5, validationFraction: 0.25, validationCount: 64, seed: 3)
+    // The red samples of the images tell them apart: color and index are in them.
+    func seen(_ images: Tensor) -> [[Float]] {
+      (0..<images.shape[0]).map { Array(images.slice($0..<$0 + 1).elements.prefix(3)) }
+    }
+    var learned: Set<[Float]> = []
+    for step in 0..<9 {
+      let batch = try pairs.batch(step: step, size: 5)
+      #expect(batch.questions == nil)
+      learned.formUnion(seen(batch.images))
+      for row in 0..<5 {
+        for column in 0..<5 {
+          #expect(
+            batch.isTrue[row * 5 + column] == (batch.captions[row] == batch.captions[column]))
+        }
+      }
+      var again = pairs
+      #expect(try again.batch(step: step, size: 5).captions == batch.captions)
+    }
+    // Twenty images, of which each is another, less a quarter.
+    let all = Set(seen(try source.batch(at: Array(0..<20)).images))
+    #expect(all.count == 20 && learned.count == 15 && learned.isSubset(of: all))
+  }
+
+  @Test func captionsMustDiffer() throws {
+    let folder = try TemporaryFolder()
+    let source = try squares(1, in: folder)
+    #expect(throws: ConfigurationError.self) {
+      try CLIPTraining(smallCLIP(stepCount: 20), source: source, seed: 1)
+    }
+  }
+
   @Test func classifierLearns() throws {
     let training = try ClassifierTraining(
       smallClassifier(stepCount: 150), composer: Goldens.composer(), validationCount: 128, seed: 2)
@@ -290,7 +364,8 @@ import TestSupport
   @Test func settingsAreChecked() {
     var clip = CLIPTrainingConfiguration()
     clip.alike.size = 7
-    #expect(throws: ConfigurationError.self) { try clip.validate() }
+    #expect(throws: Never.self) { try clip.validate() }
+    #expect(throws: ConfigurationError.self) { try clip.requireWholeGroups() }
     clip.alike.size = 8
     clip.headCount = 3
     #expect(throws: ConfigurationError.self) { try clip.validate() }

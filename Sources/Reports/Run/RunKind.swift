@@ -91,7 +91,8 @@ public enum RunKind: CaseIterable, Sendable {
         ("model", "model.folder"), ("images", "data.kind"), ("from", "data.path"),
         ("batch size", "training.batchSize"), ("seed", "seed"),
       ]
-    case .rewardTraining: [("kind", "kind"), ("images", "dolls.folder"), ("seed", "seed")]
+    case .rewardTraining:
+      [("kind", "kind"), ("images", "dolls.folder"), ("images", "data.path"), ("seed", "seed")]
     case .imageFineTuning, .noiseOptimization:
       [("prompts", "prompts"), ("model", "model"), ("reward", "reward"), ("seed", "seed")]
     case .other: [("seed", "seed")]

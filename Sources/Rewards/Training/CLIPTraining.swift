@@ -27,10 +27,10 @@ public struct CLIPTrainingConfiguration: Settings {
   /// The maximum standard deviation of noise on images, where black is -1 and white is 1.
   @Setting(.fraction) public var noise = 0.2
   /// The dolls of a batch that are alike, so that every item counts; a size of 1 has each drawn for
-  /// itself.
+  /// itself. Without meaning for images of your own.
   public var alike = DollGroups()
-  /// The weight of telling each item of an image from others in its place, beside telling captions
-  /// apart; 0 for captions alone.
+  /// The weight of telling each item of a doll from others in its place, beside telling captions
+  /// apart; 0 for captions alone, as with images of your own, whose items nobody lists.
   @Setting(.notNegative) public var itemWeight = 1.0
   /// How weights are changed.
   public var optimization = OptimizationSettings()
@@ -38,11 +38,17 @@ public struct CLIPTrainingConfiguration: Settings {
   /// The defaults.
   public init() {}
 
-  /// Heads share the width, and groups of dolls the batch, evenly.
+  /// Heads share the width evenly.
   public func checkRelations() throws {
     try ConfigurationError.require(
       width.isMultiple(of: headCount), "headCount", headCount,
       "a divisor of width, which is \(width)")
+  }
+
+  /// Checks that groups of dolls that are alike share the batch evenly.
+  ///
+  /// - Throws: `ConfigurationError` if they do not.
+  public func requireWholeGroups() throws(ConfigurationError) {
     try ConfigurationError.require(
       optimization.batchSize.isMultiple(of: alike.size), "alike.size", alike.size,
       "a divisor of optimization.batchSize, which is \(optimization.batchSize)")
@@ -70,24 +76,21 @@ public struct CLIPTrainingConfiguration: Settings {
   }
 }
 
-/// Trains a small CLIP model on paper dolls and their captions.
+/// Trains a small CLIP model on images and their captions: paper dolls, or any others.
 ///
-/// Everything is a function of the composer, the settings and the seed: a restored training goes
+/// Everything is a function of the images, the settings and the seed: a restored training goes
 /// on with the same bits.
 public final class CLIPTraining: RewardTraining {
   /// How it learns.
   public let configuration: CLIPTrainingConfiguration
-  private let source: DollSource
-  private let unseen: DollSource
-  private let parser: PromptParser
-  private let validationCount: Int
+  private var pairs: any ContrastivePairs
   private let seed: UInt64
   private let trained: ImageTextModel
   private let training: SupervisedTraining
   /// The logarithm of 100, CLIP's limit.
   private static let maxLogitScale: Float = 4.6052
 
-  /// A training from random weights.
+  /// A training on paper dolls from random weights.
   ///
   /// - Parameters:
   ///   - configuration: checked by `validate()`.
@@ -97,27 +100,54 @@ public final class CLIPTraining: RewardTraining {
   ///   - seed: decides weights, dolls and noise.
   /// - Throws: `ConfigurationError` if the patches do not fit; `CaptionedDataError` if there are no
   ///   such pairs.
-  public init(
+  public convenience init(
     _ configuration: CLIPTrainingConfiguration, composer: DollComposer,
     pairs: DollPairs = .training, validationCount: Int = 512, seed: UInt64
   ) throws {
-    let size = composer.width
-    guard composer.width == composer.height else {
-      throw ConfigurationError.badValue(
-        key: "dolls.folder", found: "layers of \(composer.width)x\(composer.height)",
-        expected: "square layers")
-    }
+    try configuration.requireWholeGroups()
+    try self.init(
+      configuration,
+      pairs: DollPairing(
+        composer, pairs: pairs, groups: configuration.alike, validationCount: validationCount,
+        seed: seed), seed: seed)
+  }
+
+  /// A training on captioned images from random weights.
+  ///
+  /// - Parameters:
+  ///   - configuration: checked by `validate()`.
+  ///   - source: square images with their captions.
+  ///   - validationFraction: the share of them that is never learned from.
+  ///   - validationCount: the maximum number of images to measure on.
+  ///   - seed: decides weights, order, noise and which images are kept for validation.
+  /// - Throws: `ConfigurationError` if the patches do not fit, images are not square, or captions do
+  ///   not differ; what the source throws.
+  public convenience init(
+    _ configuration: CLIPTrainingConfiguration, source: any CaptionedImageSource,
+    validationFraction: Double = 0.1, validationCount: Int = 512, seed: UInt64
+  ) throws {
+    try self.init(
+      configuration,
+      pairs: CaptionedPairing(
+        source, batchSize: configuration.optimization.batchSize,
+        validationFraction: validationFraction, validationCount: validationCount, seed: seed),
+      seed: seed)
+  }
+
+  private init(
+    _ configuration: CLIPTrainingConfiguration, pairs: any ContrastivePairs, seed: UInt64
+  ) throws {
+    let size = pairs.imageSize
     try ConfigurationError.require(
       size % configuration.patchSize == 0, "patchSize", configuration.patchSize,
       "a divisor of the images' size, which is \(size)")
     self.configuration = configuration
     self.seed = seed
-    self.validationCount = validationCount
-    source = try DollSource(composer, seed: seed, pairs: pairs, groups: configuration.alike)
-    // Another seed, so that compositions and captions are others, but for the few that recur.
-    unseen = try DollSource(composer, seed: ~seed, pairs: pairs)
-    parser = PromptParser(composer.catalog)
-    let tokenizer = Self.tokenizer(source, configuration)
+    self.pairs = pairs
+    let tokenizer = CLIPTokenizer(
+      vocabulary: BytePairVocabulary(
+        trainedOn: try pairs.vocabularyTexts, size: configuration.vocabularySize),
+      maximumLength: configuration.maximumLength)
     var random = RandomStream(seed: seed, purpose: "weights of the reward")
     let model = CLIPModel(
       configuration.model(imageSize: size, tokenizer: tokenizer), random: &random)
@@ -131,38 +161,26 @@ public final class CLIPTraining: RewardTraining {
     }
   }
 
-  /// A tokenizer that has the words of the captions.
-  private static func tokenizer(
-    _ source: DollSource, _ configuration: CLIPTrainingConfiguration
-  ) -> CLIPTokenizer {
-    let phrases = source.composer.catalog.items.map(\.phraseWithArticle)
-    let captions = (0..<2_000).map { index in
-      source.composer.caption(of: source.doll(at: index), seed: source.seed, index: index)
-    }
-    return CLIPTokenizer(
-      vocabulary: BytePairVocabulary(
-        trainedOn: phrases + captions, size: configuration.vocabularySize),
-      maximumLength: configuration.maximumLength)
-  }
-
   /// The number of steps taken.
   public var stepIndex: Int { training.stepIndex }
   /// How many there are to be.
   public var iterations: Int { configuration.optimization.stepCount }
   /// The number of weights.
   public var parameterCount: Int { trained.model.parameters.elementCount }
+  /// What is not learned where nobody knows what images show but for their captions.
+  public var notes: [String] { pairs.notes }
 
   /// Learns from the next batch.
   public func step() throws -> RewardTrainingReport {
     let settings = configuration.optimization
     let first = stepIndex * settings.batchSize
-    let batch = DollBatch(source, at: first..<first + settings.batchSize)
-    let images = batch.noisyImages(limit: configuration.noise, seed: seed, firstIndex: first)
+    let batch = try pairs.batch(step: stepIndex, size: settings.batchSize)
+    let images = batch.images.noisyImages(limit: configuration.noise, seed: seed, firstIndex: first)
     let trained = self.trained
-    let questions = ItemQuestions(about: batch.dolls)
-    let texts = configuration.itemWeight > 0 ? batch.captions + questions.answers : batch.captions
+    let questions = configuration.itemWeight > 0 ? batch.questions : nil
+    let texts = batch.captions + (questions?.answers ?? [])
     let tokens = texts.map(trained.tokens)
-    let isTrue = batch.truth(parser)
+    let isTrue = batch.isTrue
     let captions = 0..<batch.captions.count
     let result = EmbeddingGradients(
       imageCount: settings.batchSize, textCount: texts.count, shardSize: settings.shardSize,
@@ -173,7 +191,7 @@ public final class CLIPTraining: RewardTraining {
       let scale = trained.model.logitScale.tensor
       let contrast = ContrastiveLoss.value(
         images: images, texts: texts.slice(captions), logitScale: scale, isTrue: isTrue)
-      guard configuration.itemWeight > 0 else { return contrast }
+      guard let questions else { return contrast }
       let answers = texts.slice(captions.upperBound..<texts.shape[0])
       return contrast
         + questions.loss(images: images, answers: answers, logitScale: scale)
@@ -198,19 +216,10 @@ public final class CLIPTraining: RewardTraining {
 
   /// `retrievalAccuracy`: how often the nearest caption among 16 is true of the image, on dolls
   /// of another seed; `retrievalAccuracyHeldOut`: on held-out pairs, if there are any;
-  /// `itemAccuracy`: how often an item's own name is nearer than those of others in its place.
+  /// `itemAccuracy`: how often an item's own name is nearer than those of others in its place. Of
+  /// images that are no dolls there is `retrievalAccuracy` alone, on those that are kept for it.
   public func validationMetrics() throws -> [String: Double] {
-    let model = try emaModel()
-    var metrics = [
-      "retrievalAccuracy": RetrievalAccuracy.measure(model, unseen, count: validationCount),
-      "itemAccuracy": ItemAccuracy.measure(model, unseen, count: validationCount),
-    ]
-    if unseen.composer.hasHeldOutPairs {
-      let heldOut = try DollSource(unseen.composer, seed: unseen.seed, pairs: .heldOut)
-      metrics["retrievalAccuracyHeldOut"] = RetrievalAccuracy.measure(
-        model, heldOut, count: validationCount)
-    }
-    return metrics
+    try pairs.validationMetrics(emaModel())
   }
 
   /// What a later run needs to go on exactly from here.

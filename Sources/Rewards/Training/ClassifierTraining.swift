@@ -89,7 +89,7 @@ public final class ClassifierTraining: RewardTraining {
     let count = settings.batchSize
     let first = stepIndex * count
     let batch = DollBatch(source, at: first..<first + count)
-    let images = batch.noisyImages(limit: configuration.noise, seed: seed, firstIndex: first)
+    let images = batch.images.noisyImages(limit: configuration.noise, seed: seed, firstIndex: first)
     let classifier = self.classifier
     let labels = batch.dolls.map(classifier.classes.labels)
     let ranges = classifier.classes.ranges

@@ -44,20 +44,23 @@ struct DollBatch: Sendable {
     }
   }
 
-  /// The images with normal noise, each with a standard deviation drawn from 0 to `limit`, as a
-  /// model may draw them.
+}
+
+extension Tensor {
+  /// Images `[B, H, W, 3]` in -1...1 with normal noise, each with a standard deviation drawn from 0
+  /// to `limit`, as a model may draw them.
   func noisyImages(limit: Double, seed: UInt64, firstIndex: Int) -> Tensor {
-    guard limit > 0 else { return images }
-    let shape = Array(images.shape.dropFirst())
-    let noise = shardedMap(count: dolls.count, shardSize: 16) { rows in
+    guard limit > 0 else { return self }
+    let imageShape = Array(shape.dropFirst())
+    let noise = shardedMap(count: shape[0], shardSize: 16) { rows in
       Tensor.stacked(
         rows.map { row in
           var random = RandomStream(
             seed: seed, purpose: "noise of reward training", index: firstIndex + row)
           let std = Float(Double.random(in: 0..<limit, using: &random))
-          return random.normal(shape, standardDeviation: std)
+          return random.normal(imageShape, standardDeviation: std)
         })
     }
-    return (images + noise).clamped(to: -1, 1)
+    return (self + noise).clamped(to: -1, 1)
   }
 }

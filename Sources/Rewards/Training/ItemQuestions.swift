@@ -121,15 +121,31 @@ public enum RetrievalAccuracy {
       count > 0 && count.isMultiple(of: groupSize), "\(count) images in groups of \(groupSize)")
     let batch = DollBatch(source, at: 0..<count)
     let parser = PromptParser(source.composer.catalog)
-    let drawn = Image.batch(batch.images, range: .minusOneToOne)
-    let images = model.features(of: drawn)
-    let texts = model.features(of: batch.captions)
+    return measure(
+      model, CaptionedImages(images: batch.images, captions: batch.captions), groupSize: groupSize
+    ) { batch.truth(parser, in: $0) }
+  }
+
+  /// The same for any pairs.
+  ///
+  /// - Parameters:
+  ///   - model: the reward.
+  ///   - pairs: images and captions, whole groups of them.
+  ///   - groupSize: the captions to choose from.
+  ///   - truth: which captions of a group are true of which of its images, row by row.
+  static func measure(
+    _ model: ImageTextModel, _ pairs: CaptionedImages, groupSize: Int,
+    truth: (Range<Int>) -> [Bool]
+  ) -> Double {
+    let count = pairs.captions.count
+    let images = model.features(of: Image.batch(pairs.images, range: .minusOneToOne))
+    let texts = model.features(of: pairs.captions)
     var rightCount = 0
     for start in stride(from: 0, to: count, by: groupSize) {
       let range = start..<start + groupSize
       let nearest = images.slice(range).matmul(texts.slice(range).transposed())
         .argumentsOfMaximum()
-      let isTrue = batch.truth(parser, in: range)
+      let isTrue = truth(range)
       rightCount += nearest.indices.count { isTrue[$0 * groupSize + nearest[$0]] }
     }
     return Double(rightCount) / Double(count)

@@ -2,12 +2,14 @@ import Configuration
 import Files
 import NeuralNetworks
 
-/// A model of images that learns from paper dolls, step by step.
+/// A model of images that learns step by step.
 public protocol RewardTraining: Trainer {
   /// The number of steps taken.
   var stepIndex: Int { get }
   /// The number of weights.
   var parameterCount: Int { get }
+  /// What is not done, or otherwise than one might think, one sentence each.
+  var notes: [String] { get }
 
   /// Learns from the next batch.
   ///
@@ -43,6 +45,8 @@ public struct RewardTrainingReport: Sendable, Equatable {
 }
 
 extension RewardTraining {
+  /// Nothing.
+  public var notes: [String] { [] }
   /// The number of steps taken.
   public var iteration: Int { stepIndex }
 

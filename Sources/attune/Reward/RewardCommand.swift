@@ -19,15 +19,20 @@ struct RewardCommand: ParsableCommand {
 struct RewardTrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
-    abstract: "Train a CLIP model or an attribute classifier on paper dolls.",
+    abstract: "Train a CLIP model on captioned images, or an attribute classifier on dolls.",
     discussion: """
-      The run folder gets checkpoints, metrics and TensorBoard events, and the folder model/: a \
-      CLIPModel in the layout of transformers, or a classifier.
+      A CLIP model learns from paper dolls (dolls.folder) or from captioned images of your own \
+      (data.path): a folder of PNG files with metadata.jsonl, captions.tsv or a .txt file beside \
+      each, or an npz file. A classifier needs the catalogue of dolls. The run folder gets \
+      checkpoints, metrics and TensorBoard events, and the folder model/: a CLIPModel in the layout \
+      of transformers, or a classifier.
 
       Examples:
         attune reward train --config samples/rewards/clip.yaml --output runs/clip
         attune reward train --config samples/rewards/classifier.yaml \\
           classifier.hiddenSize=128
+        attune reward train --config photos.yaml --output runs/photos \
+          data.path=photos data.size=64 clip.patchSize=8
         attune reward train --resume runs/clip
       """)
 
