@@ -1,4 +1,5 @@
 import Diffusion
+import GenerativeModels
 import NeuralNetworks
 import ReinforcementLearning
 import Tensors
@@ -97,11 +98,18 @@ struct EncodedPrompts: Sendable {
   private let hiddenStates: Tensor
   private let places: [String: Int]
 
-  init(_ prompts: [String], model: TextToImageModel) {
+  /// Encodes them as sampling does: what `settings` leave out of the text encoder is left out.
+  ///
+  /// - Throws: `GenerationError` or `NonFiniteOutput` if the text encoder cannot.
+  init(_ prompts: [String], model: TextToImageModel, settings: GenerationSettings) throws {
     let different = Array(Set(prompts)).sorted()
     places = Dictionary(uniqueKeysWithValues: zip(different, 1...))
-    hiddenStates = model.textEncoder.hiddenStates(
-      ([""] + different).map(model.tokenizer.paddedTokens))
+    let encoder = TextToImagePipeline(model).promptEncoder
+    hiddenStates = .concatenated(
+      [
+        try encoder.encode([""], as: .negative, settings: settings).states,
+        try encoder.encode(different, as: .positive, settings: settings).states,
+      ], along: 0)
   }
 
   /// The network with guidance and a prompt for each row, differentiable with respect to the

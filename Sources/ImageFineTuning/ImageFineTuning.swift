@@ -58,6 +58,10 @@ public final class ImageFineTuning: Trainer {
     try ConfigurationError.require(
       configuration.promptsPerIteration <= prompts.count, "promptsPerIteration",
       configuration.promptsPerIteration, "up to the number of prompts, \(prompts.count)")
+    let layers = model.textEncoder.configuration.layerCount
+    try ConfigurationError.require(
+      configuration.clipSkip <= layers, "clipSkip", configuration.clipSkip,
+      "0 to \(layers), the layers of the model's text encoder")
     self.model = model
     self.configuration = configuration
     self.prompts = prompts
@@ -82,7 +86,8 @@ public final class ImageFineTuning: Trainer {
       weights.parameters, learningRate: Float(configuration.learningRate),
       weightDecay: Float(configuration.weightDecay))
     update = DenoisingUpdate(
-      unet: model.unet, frozen: frozen, prompts: EncodedPrompts(prompts, model: model),
+      unet: model.unet, frozen: frozen,
+      prompts: try EncodedPrompts(prompts, model: model, settings: settings),
       process: collector.process, guidance: settings.guidance,
       reduction: configuration.logProbabilityReduction,
       clipRange: Float(configuration.clipRange),
@@ -274,7 +279,9 @@ extension ImageFineTuningConfiguration {
     settings.sampler = .ddim
     settings.eta = Float(eta)
     settings.stepCount = stepCount
-    settings.guidance = Guidance(scale: Float(guidance))
+    settings.guidance = Guidance(scale: Float(guidance), rescale: Float(guidanceRescale))
+    settings.skippedTextLayerCount = clipSkip
+    settings.isTiled = vaeTiling
     settings.batchSize = samplingBatchSize
     return settings
   }

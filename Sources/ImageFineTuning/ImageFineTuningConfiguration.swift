@@ -20,6 +20,14 @@ public struct ImageFineTuningConfiguration: Settings {
   @Setting(.notNegative) public var guidance = 5.0
   /// The fraction of DDPM's noise in each step (`eta`): what explores.
   @Setting(.positiveFraction) public var eta = 1.0
+  /// How far guidance is brought back to the standard deviation of the unguided prediction, 0 to 1,
+  /// in sampling and in the update.
+  @Setting(.fraction) public var guidanceRescale = 0.0
+  /// Last layers of the text encoder to skip in sampling and in the update; as in diffusers, where 1
+  /// is what others call 2.
+  @Setting(0...1_000) public var clipSkip = 0
+  /// Whether large images are decoded in tiles, which takes less memory.
+  public var vaeTiling = false
   /// The fraction of an image's denoising steps, drawn anew in each pass, that it is updated on
   /// (`timestep_fraction`).
   @Setting(.positiveFraction) public var trainedStepFraction = 1.0

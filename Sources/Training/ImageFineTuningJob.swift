@@ -10,11 +10,15 @@ import TextToImage
 
 /// The settings of `attune image finetune`.
 public struct ImageFineTuningSettings: RunConfiguration {
-  /// Decides the first low-rank changes, noise and minibatches.
+  /// Decides the first low-rank changes, noise and minibatches; -1 for a random seed, which
+  /// `config.yaml` tells.
   public var seed: UInt64 = 0
   /// The folder of the model to start from.
   @Setting(.required("the path of a model folder (or give --model DIR)"))
   public var model = ""
+  /// Files of learned tokens (textual inversion), each as FILE or TOKEN=FILE; the improved model has
+  /// them too.
+  public var embeddings: [String] = []
   /// What images are drawn for.
   @Setting(.required("at least one prompt (or give --prompt TEXT)"))
   public var prompts: [String] = []
@@ -39,7 +43,7 @@ public struct ImageFineTuningSettings: RunConfiguration {
       "training.iterations", "training.learningRate", "training.gradientNormLimit",
       "evaluation.interval", "evaluation.count", "rewardTimeLimit", "weightType",
       "checkpointInterval",
-    ], paths: ["model", "reward", "clip"])
+    ], paths: ["model", "embeddings", "reward", "clip"])
 
   /// The defaults.
   public init() {}
@@ -113,10 +117,10 @@ public struct ImageFineTuningJob: TrainingJob {
     let settings = run.configuration
     try run.require(RewardExpression(settings.reward).inputs(clip: settings.clip))
     let reward = try settings.makeReward()
-    let model = try TextToImageModel(folder: settings.model)
-    try run.require([
-      RunInput(key: "model", path: settings.model, fingerprint: model.fingerprint)
-    ])
+    let embedded = try EmbeddedModel(
+      folder: settings.model, embeddings: settings.embeddings, log: run.log)
+    try embedded.require(in: run, key: "model", embeddingsKey: "embeddings")
+    let model = embedded.model
     run.log.noteWeights(ofModel: settings.model)
     run.log.warnOfCutPrompts(settings.prompts, tokenizer: model.tokenizer)
     let training = try ConfigurationError.within("training") {
@@ -124,6 +128,7 @@ public struct ImageFineTuningJob: TrainingJob {
         model: model, configuration: settings.training, prompts: settings.prompts, reward: reward,
         seed: settings.seed)
     }
+    try TextToImagePipeline(model).check(training.settings, log: run.log)
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
     run.log.info(
       "\(training.parameterCount.counting("weight")), "

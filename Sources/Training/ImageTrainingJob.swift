@@ -8,7 +8,8 @@ import TextToImage
 
 /// The settings of `attune image train`.
 public struct ImageTrainingSettings: RunConfiguration {
-  /// Decides weights, images, noise and dropped prompts.
+  /// Decides weights, images, noise and dropped prompts; -1 for a random seed, which `config.yaml`
+  /// tells.
   public var seed: UInt64 = 0
   /// What learns.
   public var model = ImageModelSettings()
@@ -31,7 +32,7 @@ public struct ImageTrainingSettings: RunConfiguration {
       "training.batchCount", "training.learningRate", "training.finalLearningRate",
       "training.gradientNormLimit", "samples", "weightType", "reportInterval",
       "checkpointInterval",
-    ], paths: ["model.folder", "data.path"])
+    ], paths: ["model.folder", "model.embeddings", "data.path"])
 
   /// The defaults.
   public init() {}
@@ -48,12 +49,21 @@ public struct ImageTrainingSettings: RunConfiguration {
 public struct ImageModelSettings: Settings {
   /// The model folder to start from; a new model if there is none.
   public var folder: String?
+  /// Files of learned tokens (textual inversion), each as FILE or TOKEN=FILE, for the model of the
+  /// folder; the trained model has them too.
+  public var embeddings: [String] = []
   /// The new model.
   public var new = NewModelConfiguration()
 
   /// The defaults.
   public init() {}
 
+  /// Tokens are learned for the weights of a folder.
+  public func checkRelations() throws {
+    try ConfigurationError.require(
+      embeddings.isEmpty || folder != nil, "embeddings", embeddings.joined(separator: ", "),
+      "none for a new model, which learns all its tokens (for another, set model.folder)")
+  }
 }
 
 /// The training of a text-to-image model: batches, grids of samples and the model folder.
@@ -106,7 +116,7 @@ public struct ImageTrainingJob: TrainingJob {
   public func check() throws {
     let source = training.source
     try run.configuration.samples.check(
-      training.model, width: source.width, height: source.height)
+      training.model, width: source.width, height: source.height, log: run.log)
   }
 
   /// Images and videos that show the present iteration, by their paths.
@@ -153,10 +163,10 @@ extension ImageTrainingSettings {
       try run.require([input])
     }
     if let folder = model.folder {
-      let model = try TextToImageModel(folder: folder)
-      try run.require([
-        RunInput(key: "model.folder", path: folder, fingerprint: model.fingerprint)
-      ])
+      let embedded = try EmbeddedModel(
+        folder: folder, embeddings: self.model.embeddings, log: run.log)
+      try embedded.require(in: run, key: "model.folder", embeddingsKey: "model.embeddings")
+      let model = embedded.model
       let size = model.unet.configuration.sampleSize.map {
         (width: $0[1] * model.reduction, height: $0[0] * model.reduction)
       }

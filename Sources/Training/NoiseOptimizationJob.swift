@@ -12,7 +12,7 @@ import TextToImage
 
 /// The settings of `attune noise optimize`.
 public struct NoiseOptimizationSettings: RunConfiguration {
-  /// Decides the noise.
+  /// Decides the noise; -1 for a random seed, which `config.yaml` tells.
   public var seed: UInt64 = 0
   /// The model folder, in the layout of diffusers.
   @Setting(.required("the path of a model folder (or give --model DIR)"))
@@ -45,7 +45,7 @@ public struct NoiseOptimizationSettings: RunConfiguration {
   /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(
     keys: ["find.iterations", "rewardTimeLimit", "checkpointInterval"],
-    paths: ["model", "reward", "clip"])
+    paths: ["model", "embeddings", "reward", "clip"])
 
   /// The defaults.
   public init() {}
@@ -118,11 +118,10 @@ public struct NoiseOptimizationJob: TrainingJob {
     try run.require(expression.inputs(clip: settings.clip))
     let reward = try expression.reward(
       clipFolder: settings.clip, timeLimit: settings.rewardTimeLimit)
-    let pipeline = try TextToImagePipeline(
+    let embedded = try EmbeddedModel(
       folder: settings.model, embeddings: settings.embeddings, log: run.log)
-    try run.require([
-      RunInput(key: "model", path: settings.model, fingerprint: pipeline.model.fingerprint)
-    ])
+    try embedded.require(in: run, key: "model", embeddingsKey: "embeddings")
+    let pipeline = TextToImagePipeline(frozen: embedded.model)
     run.log.noteWeights(ofModel: settings.model)
     try pipeline.check(
       settings.sampling.generation, negativePrompt: settings.negativePrompt,

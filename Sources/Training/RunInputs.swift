@@ -114,29 +114,83 @@ extension EnvironmentConfiguration {
   }
 }
 
-extension TextToImagePipeline {
+/// A model folder with the learned tokens that come beside it.
+package struct EmbeddedModel {
+  /// With the tokens.
+  package let model: TextToImageModel
+  private let folder: String
+  private let embeddings: [TokenEmbedding]
+
   /// Reads a model folder and learned tokens, and tells which.
   ///
   /// - Parameters:
   ///   - folder: in the layout of diffusers.
   ///   - embeddings: files of tokens, each as `FILE` or `TOKEN=FILE`.
+  /// - Throws: `FileError` naming what is missing or does not fit.
   package init(folder: String, embeddings: [String], log: RunLog) throws {
-    let pipeline = try TextToImagePipeline(folder: folder)
+    self.folder = folder
+    let model = try TextToImageModel(folder: folder)
     if embeddings.isEmpty, let path = TokenEmbedding.path(in: folder) {
       log.warn("\(path.printable) is left out; give --embedding to use its token")
     }
-    let read = try embeddings.flatMap { text in
+    self.embeddings = try embeddings.flatMap { text in
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       return parts.count == 2
         ? try TokenEmbedding.read(path: String(parts[1]), token: String(parts[0]))
         : try TokenEmbedding.read(path: text)
     }
-    for embedding in read {
+    for embedding in self.embeddings {
       log.info(
         "\(embedding.path.printable): the token \(embedding.token.printable), "
           + embedding.vectors.shape[0].counting("vector"))
     }
-    self.init(try pipeline.model.adding(read))
+    self.model = try model.adding(self.embeddings)
+  }
+
+  /// Notes model and tokens as inputs of a run, the tokens first, whose content is in the model's
+  /// fingerprint too.
+  ///
+  /// - Parameters:
+  ///   - run: what reads them.
+  ///   - key: the setting that names the folder.
+  ///   - embeddingsKey: the setting that names the tokens.
+  /// - Throws: `RunFolderError` if one of them is not what the run was started with; `FileError` if
+  ///   the tokens cannot be read again.
+  func require<Settings>(
+    in run: Run<Settings>, key: String, embeddingsKey: String
+  ) throws {
+    if !embeddings.isEmpty || run.knowsInput(embeddingsKey) {
+      func joined(_ words: [String]) -> String {
+        words.isEmpty ? "none" : words.joined(separator: ", ")
+      }
+      let contents = try embeddings.map { embedding in
+        "\(embedding.token) of \(try ContentFingerprint.of(embedding.path) ?? "nothing")"
+      }
+      try run.require([
+        RunInput(
+          key: embeddingsKey, path: joined(embeddings.map(\.path)), fingerprint: joined(contents))
+      ])
+    }
+    try run.require([RunInput(key: key, path: folder, fingerprint: model.fingerprint)])
+  }
+}
+
+extension TextToImagePipeline {
+  /// Reads a model folder and learned tokens, and tells which; all weights are frozen.
+  ///
+  /// - Parameters:
+  ///   - folder: in the layout of diffusers.
+  ///   - embeddings: files of tokens, each as `FILE` or `TOKEN=FILE`.
+  /// - Throws: `FileError` naming what is missing or does not fit.
+  package init(folder: String, embeddings: [String], log: RunLog) throws {
+    self.init(
+      frozen: try EmbeddedModel(folder: folder, embeddings: embeddings, log: log).model)
+  }
+
+  /// A pipeline of a model that is not to learn.
+  init(frozen model: TextToImageModel) {
+    for (_, parameter) in model.parameters { parameter.isTrainable = false }
+    self.init(model)
   }
 
   /// Finds out what the model cannot do before anything is drawn, and says what will have no

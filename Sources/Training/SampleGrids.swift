@@ -58,6 +58,14 @@ public struct SampleGridSettings: Settings {
   @Setting(0...100) public var guidance = 4.0
   /// The model's own if there is none.
   public var sampler: SamplerKind?
+  /// Last layers of the text encoder to skip; as in diffusers, where 1 is what others call 2.
+  @Setting(0...1_000) public var clipSkip = 0
+  /// How much of DDPM's noise DDIM draws, 0 to 1.
+  @Setting(.fraction) public var eta = 0.0
+  /// How far guidance is brought back to the standard deviation of the unguided prediction, 0 to 1.
+  @Setting(.fraction) public var guidanceRescale = 0.0
+  /// Whether large images are decoded in tiles, which takes less memory.
+  public var vaeTiling = false
 
   /// The defaults.
   public init() {}
@@ -73,16 +81,24 @@ public struct SampleGridSettings: Settings {
     return try source.captions(at: Array(0..<min(8, source.count ?? 8)))
   }
 
-  /// Finds out now, not at the first grid, that the model cannot be sampled so.
+  /// Finds out now, not at the first grid, that the model cannot be sampled so, and tells which
+  /// settings have no effect.
   ///
   /// - Throws: `ConfigurationError` naming the setting.
-  func check(_ model: TextToImageModel, width: Int, height: Int) throws {
+  func check(_ model: TextToImageModel, width: Int, height: Int, log: RunLog) throws {
     guard interval > 0 else { return }
-    let pipeline = TextToImagePipeline(model)
-    let settings = generation(width: width, height: height)
     do {
-      _ = try pipeline.process(settings)
-      _ = try pipeline.sampleShape(settings)
+      try TextToImagePipeline(model).check(
+        generation(width: width, height: height),
+        samplerOption: "the setting samples.sampler", log: log)
+    } catch GenerationError.skippedLayers(let count, let layers) {
+      throw ConfigurationError.badValue(
+        key: "samples.clipSkip", found: count,
+        expected: "0 to \(layers), the layers of the model's text encoder")
+    } catch GenerationError.eta(let eta, let kind) {
+      throw ConfigurationError.badValue(
+        key: "samples.eta", found: eta,
+        expected: "0 with the sampler \(kind.rawValue), or samples.sampler=ddim, which has one")
     } catch {
       throw ConfigurationError.badValue(
         key: "samples.sampler", found: sampler?.rawValue ?? "none, so the model's own",
@@ -95,8 +111,11 @@ public struct SampleGridSettings: Settings {
   private func generation(width: Int, height: Int) -> GenerationSettings {
     var settings = GenerationSettings()
     settings.stepCount = stepCount
-    settings.guidance = Guidance(scale: Float(guidance))
+    settings.guidance = Guidance(scale: Float(guidance), rescale: Float(guidanceRescale))
     settings.sampler = sampler
+    settings.skippedTextLayerCount = clipSkip
+    settings.eta = Float(eta)
+    settings.isTiled = vaeTiling
     (settings.width, settings.height) = (width, height)
     return settings
   }

@@ -83,10 +83,15 @@ import TestSupport
   }
 
   /// The update sees the policy that drew: no ratio differs from 1 before the first step.
-  @Test(arguments: [false, true])
-  func ratiosStartAtOne(isLatent: Bool) throws {
+  @Test(arguments: [false, true], [false, true])
+  func ratiosStartAtOne(isLatent: Bool, drawsOtherwise: Bool) throws {
     let model = try isLatent ? TinyModels.stableDiffusion() : TinyModels.pixels()
     var settings = GenerationSettings()
+    if drawsOtherwise {
+      settings.guidance.rescale = 0.7
+      settings.skippedTextLayerCount = 1
+      settings.isTiled = true
+    }
     settings.sampler = .ddim
     settings.eta = 1
     settings.stepCount = 6
@@ -101,7 +106,8 @@ import TestSupport
     #expect(rollout.images.shape[0] == 8 && rollout.images.shape[3] == 3)
     let update = DenoisingUpdate(
       unet: model.unet, frozen: model.unet.frozenCopy(),
-      prompts: EncodedPrompts(prompts, model: model), process: collector.process,
+      prompts: try EncodedPrompts(prompts, model: model, settings: settings),
+      process: collector.process,
       guidance: settings.guidance, reduction: .mean, clipRange: 1e-5, klCoefficient: 1,
       shardSize: 3)
     let steps = Array(collector.stochasticSteps.indices)

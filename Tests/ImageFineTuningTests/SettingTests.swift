@@ -1,3 +1,6 @@
+import Configuration
+import Diffusion
+import GenerativeModels
 import Media
 import NeuralNetworks
 import Rewards
@@ -41,6 +44,66 @@ import Testing
   @Test func updatesAreCounted() throws {
     let report = try TinyModels.training { $0.epochs = 3 }.iterate()
     #expect(report["updates"] == 6 && report["images"] == 12)
+  }
+
+  /// Each setting of drawing makes other images, whose reward is another; all are refused or
+  /// followed by the update, as `ratiosStartAtOne` shows.
+  @Test func drawingSettingsReachTheImages() throws {
+    func reward(_ change: (inout ImageFineTuningConfiguration) -> Void) throws -> Double {
+      let model = try TinyModels.stableDiffusion(tileSide: 8)
+      return try #require(
+        try TinyModels.training(model: model, change).iterate()["reward"])
+    }
+    let plain = try reward { _ in }
+    #expect(try reward { _ in } == plain)
+    #expect(try reward { $0.clipSkip = 1 } != plain)
+    #expect(try reward { $0.guidanceRescale = 0.7 } != plain)
+    #expect(try reward { $0.vaeTiling = true } != plain)
+    let error = #expect(throws: ConfigurationError.self) { try reward { $0.clipSkip = 100 } }
+    #expect(error?.key == "clipSkip" && error?.problem.contains("found 100") == true)
+  }
+
+  /// The gradient goes through the rescaling: it tells how the loss changes along itself.
+  @Test func gradientsFollowRescaledGuidance() throws {
+    let model = try TinyModels.pixels()
+    var settings = GenerationSettings()
+    settings.sampler = .ddim
+    settings.eta = 1
+    settings.stepCount = 4
+    settings.guidance = Guidance(scale: 4, rescale: 1)
+    let collector = try ImageRolloutCollector(
+      TextToImagePipeline(model), settings: settings, reduction: .sum, seed: 1)
+    let rollout = try collector.collect(TinyModels.prompts, iteration: 0)
+    let update = DenoisingUpdate(
+      unet: model.unet, frozen: model.unet.frozenCopy(),
+      prompts: try EncodedPrompts(TinyModels.prompts, model: model, settings: settings),
+      process: collector.process, guidance: settings.guidance, reduction: .sum, clipRange: 100,
+      klCoefficient: 0, shardSize: 4)
+    let (batch, old) = rollout.transitions(of: [0, 1], steps: [[0], [1]])
+    func gradients() throws -> (loss: Double, gradients: Gradients) {
+      let (sums, gradients) = try update.gradients(
+        update.batch(
+          batch, prompts: TinyModels.prompts, oldLogProbabilities: old, advantages: [1, -1]))
+      return (sums["policyLoss"], gradients)
+    }
+    for (_, parameter) in model.unet.parameters { parameter.isTrainable = true }
+    let found = try gradients().gradients
+    let starts = model.unet.parameters.values
+    let slopes = model.unet.parameters.compactMap { name, parameter in
+      found[parameter.leaf].map { (name, parameter, $0) }
+    }
+    let norm = slopes.reduce(Float(0)) { $0 + $1.2.squared().sum().scalar }.squareRoot()
+    #expect(norm > 0)
+    func loss(at distance: Float) throws -> Double {
+      for (name, parameter, slope) in slopes {
+        guard let start = starts[name] else { continue }
+        parameter.value = start + slope * (distance / norm)
+      }
+      return try gradients().loss
+    }
+    let step: Float = 2e-3
+    let rise = (try loss(at: step) - loss(at: -step)) / Double(2 * step)
+    #expect(abs(rise / Double(norm) - 1) < 0.05, "\(rise), expected \(norm)")
   }
 
   /// The weights after an iteration, and how far the farthest has moved.
@@ -89,7 +152,8 @@ import Testing
     let prompts = TinyModels.prompts.flatMap { [String](repeating: $0, count: 6) }
     let rollout = try collector.collect(prompts, iteration: 1)
     let update = DenoisingUpdate(
-      unet: model.unet, frozen: frozen, prompts: EncodedPrompts(prompts, model: model),
+      unet: model.unet, frozen: frozen,
+      prompts: try EncodedPrompts(prompts, model: model, settings: training.settings),
       process: collector.process, guidance: training.settings.guidance, reduction: .mean,
       clipRange: 1, klCoefficient: 0, shardSize: 4)
     let steps = Array(rollout.stochasticSteps.indices)

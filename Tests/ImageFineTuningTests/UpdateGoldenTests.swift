@@ -32,7 +32,7 @@ import Testing
     settings.eta = 1
     settings.stepCount = Self.stepCount
     process = try TextToImagePipeline(model).process(settings)
-    encoded = EncodedPrompts(Self.prompts, model: model)
+    encoded = try EncodedPrompts(Self.prompts, model: model, settings: settings)
   }
 
   private func update(klCoefficient: Float = 0, shardSize: Int = 5) -> DenoisingUpdate {

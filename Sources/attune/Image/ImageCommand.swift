@@ -31,7 +31,8 @@ struct ImageTrainCommand: ParsableCommand {
     abstract: "Train a text-to-image model on captioned images.",
     discussion: """
       The run folder gets checkpoints, metrics, TensorBoard events and sample grids, and the model \
-      with averaged weights in model/, in the layout of diffusers.
+      with averaged weights in model/, in the layout of diffusers. A model that the training starts \
+      from (model.folder) may be given learned tokens by --embedding; model/ has them too.
 
       Examples:
         attune image train --config samples/dolls/train.yaml data.path=dolls
@@ -40,9 +41,13 @@ struct ImageTrainCommand: ParsableCommand {
         attune image train --resume runs/dolls
       """)
 
+  @OptionGroup var tokens: EmbeddingOptions
+
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
+    var options = options
+    options.overrides += tokens.overrides("model.embeddings")
     let run = try options.open(
       ImageTrainingSettings.self, command: "image train", named: "image-train")
     try options.train(ImageTrainingJob(run))
@@ -71,11 +76,13 @@ struct ImageFinetuneCommand: ParsableCommand {
 
   @OptionGroup var rewarded: RewardedModelOptions
 
+  @OptionGroup var tokens: EmbeddingOptions
+
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
     var options = options
-    options.overrides += rewarded.overrides
+    options.overrides += rewarded.overrides + tokens.overrides("embeddings")
     let run = try options.open(
       ImageFineTuningSettings.self, command: "image finetune", named: "image-finetune",
       needsFile: rewarded.model == nil)

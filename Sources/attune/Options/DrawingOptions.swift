@@ -8,13 +8,7 @@ import TextToImage
 /// How images are drawn beyond steps, sampler and guidance: the options of every command that draws
 /// with a model that it does not change.
 struct DrawingOptions: ParsableArguments {
-  @Option(
-    name: .customLong("embedding"),
-    help: """
-      A learned token (textual inversion): its file, or TOKEN=FILE; may be given again for more.
-      """,
-    completion: .file())
-  var embeddings: [String] = []
+  @OptionGroup var tokens: EmbeddingOptions
 
   @Option(
     help: """
@@ -40,8 +34,10 @@ struct DrawingOptions: ParsableArguments {
       guard let number, !(0...1).contains(number) else { continue }
       throw ValidationError("--\(name) is \(number), expected 0 to 1")
     }
-    for path in embeddings { try validatePath(path, of: "embedding") }
   }
+
+  /// Files of learned tokens.
+  var embeddings: [String] { tokens.embeddings }
 
   /// As told, else as a prior was learned.
   func apply(to settings: inout GenerationSettings, origin: PriorOrigin? = nil) {
@@ -53,14 +49,32 @@ struct DrawingOptions: ParsableArguments {
 
   /// The same as settings of a run.
   var overrides: [String] {
-    var overrides: [String] = []
-    if !embeddings.isEmpty {
-      overrides.append("embeddings=[\(embeddings.map(quotedYAML).joined(separator: ", "))]")
-    }
+    var overrides = tokens.overrides("embeddings")
     if let clipSkip { overrides.append("sampling.clipSkip=\(clipSkip)") }
     if let eta { overrides.append("sampling.eta=\(eta)") }
     if let guidanceRescale { overrides.append("sampling.guidanceRescale=\(guidanceRescale)") }
     if vaeTiling { overrides.append("sampling.vaeTiling=true") }
     return overrides
+  }
+}
+
+/// `--embedding`: words that a model gets beside its own.
+struct EmbeddingOptions: ParsableArguments {
+  @Option(
+    name: .customLong("embedding"),
+    help: """
+      A learned token (textual inversion): its file, or TOKEN=FILE; may be given again for more.
+      """,
+    completion: .file())
+  var embeddings: [String] = []
+
+  func validate() throws {
+    for path in embeddings { try validatePath(path, of: "embedding") }
+  }
+
+  /// The same as the setting `key` of a run.
+  func overrides(_ key: String) -> [String] {
+    embeddings.isEmpty
+      ? [] : ["\(key)=[\(embeddings.map(quotedYAML).joined(separator: ", "))]"]
   }
 }

@@ -14,8 +14,9 @@ import Tensors
 enum TinyModels {
   static let prompts = ["a red square", "a blue square"]
 
-  /// The Stable Diffusion folder of the goldens of `TextToImage`.
-  static func stableDiffusion() throws -> TextToImageModel {
+  /// The Stable Diffusion folder of the goldens of `TextToImage`; images of more pixels than
+  /// `tileSide` are decoded in tiles if that is wanted.
+  static func stableDiffusion(tileSide: Int = 16) throws -> TextToImageModel {
     let folder = try TemporaryFolder()
     defer { withExtendedLifetime(folder) {} }
     let model = folder.file("model")
@@ -23,6 +24,10 @@ enum TinyModels {
       atPath: Goldens.path("TextToImage/pipeline"), toPath: model)
     try FileManager.default.copyItem(
       atPath: Goldens.path("TextToImage/tokenizer"), toPath: "\(model)/tokenizer")
+    let vae = try folder.text("model/vae/config.json")
+    try folder.write(
+      vae.replacing("\"sample_size\": 16", with: "\"sample_size\": \(tileSide)"),
+      to: "model/vae/config.json")
     return try TextToImageModel(folder: model)
   }
 
