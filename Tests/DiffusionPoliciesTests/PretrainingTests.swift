@@ -1,4 +1,5 @@
 import Environments
+import Foundation
 import NeuralNetworks
 import Tensors
 import TestSupport
@@ -23,9 +24,11 @@ struct PretrainingTests {
   }
 
   private func training(
-    validationFraction: Double = 0, _ change: (inout PretrainingConfiguration) -> Void
+    kind: NetworkConfiguration.Kind = .mlp, validationFraction: Double = 0,
+    _ change: (inout PretrainingConfiguration) -> Void
   ) throws -> Pretraining {
     var policy = PolicyConfiguration()
+    policy.network.kind = kind
     policy.environment.name = "target"
     policy.network.hiddenSizes = [8, 8, 8]
     policy.denoising.stepCount = 4
@@ -97,6 +100,14 @@ struct PretrainingTests {
     let other = try self.training(validationFraction: 0.5) { $0.emaDecay = 0 }
     for _ in 0..<3 { _ = try other.step() }
     #expect(try other.validationLoss() != start)
+  }
+
+  /// The bonus is the mean of ln sigma, which starts as ln 0.1 everywhere.
+  @Test func entropyIsABonus() throws {
+    let losses = try [0.0, 0.5].map { coefficient in
+      try training(kind: .gaussian) { $0.entropyCoefficient = coefficient }.step().loss
+    }
+    #expect(abs(losses[1] - losses[0] + 0.5 * log(0.1)) < 1e-5, "\(losses)")
   }
 
   @Test func learningRateWarmsUp() throws {

@@ -32,10 +32,13 @@ struct FINDSettingTests {
 
   @Test func historyIsAsLongAsItIsTold() throws {
     let find = try find { $0.historyLength = 3 }
-    try run(find, rewards: [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]])
-    let state = find.trainingState
-    #expect(state.numbers["historyCount"] == 3)
-    #expect(state.tensors["history.0.rewards"]?.elements == [4, 5])
+    let rewards: [[Float]] = [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
+    let lengths = try rewards.map { rewards in
+      try run(find, rewards: [rewards])
+      return find.trainingState.numbers["historyCount"]
+    }
+    #expect(lengths == [1, 2, 3, 3, 3])
+    #expect(find.trainingState.tensors["history.0.rewards"]?.elements == [4, 5])
   }
 
   /// The squares of -2, -1, 3 and 0 over 3, and over 4.

@@ -82,6 +82,11 @@ import Testing
     expectClose(AdvantageScaling()(advantages), try golden("scaling.normalized"))
     expectClose(
       AdvantageScaling(quantiles: 0.05...0.93)(advantages), try golden("scaling.clamped"))
+    // The quantiles lie a quarter of the way between the two nearest values: 0.75 and 4.
+    let clamped: [Float] = AdvantageScaling(isNormalized: false, quantiles: 0.25...0.75)([
+      10, 0, 2, 1,
+    ])
+    #expect(clamped == [4, 0.75, 2, 1] as [Float])
     let raw: [Float] = AdvantageScaling(isNormalized: false)([3, 1])
     #expect(raw == [3, 1] as [Float])
   }
