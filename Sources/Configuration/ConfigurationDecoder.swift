@@ -108,9 +108,9 @@ extension ConfigurationDecoder.Record {
       for entry in mappings[path] ?? [] where !asked.contains(entry.key) {
         let prefix = path.isEmpty ? "" : path.joined(separator: ".") + "."
         let isOuter = path.isEmpty && aliases.isOuter(entry.key)
-        let inner = isOuter ? entry.value.firstLeaf().map { "." + $0 }.joined() : ""
+        let leaf = isOuter ? entry.firstLeaf : (path: [entry.key], place: entry.place)
         throw ConfigurationError(
-          .unknownKey, place: entry.place, key: prefix + entry.key + inner,
+          .unknownKey, place: leaf.place, key: prefix + leaf.path.joined(separator: "."),
           problem: "is not a setting",
           advice: isOuter
             ? "docs/configuration.md lists the names of other programs that are taken"

@@ -124,11 +124,13 @@ extension ConfigurationNode {
     content = .mapping(entries)
     return taken
   }
+}
 
-  /// The path of the first value inside, this one's own keys included.
-  func firstLeaf() -> [String] {
-    guard let first = entries?.first else { return [] }
-    return [first.key] + first.value.firstLeaf()
+extension ConfigurationNode.Entry {
+  /// The keys that lead to the first value inside, this one's own among them, and its place.
+  var firstLeaf: (path: [String], place: ConfigurationError.Place) {
+    guard let inner = value.entries?.first?.firstLeaf else { return ([key], place) }
+    return ([key] + inner.path, inner.place)
   }
 }
 

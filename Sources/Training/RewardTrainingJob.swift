@@ -47,7 +47,7 @@ public struct RewardTrainingSettings: RunConfiguration {
     @Setting(1...8_192) public var size: Int? = nil
     /// The color behind what is transparent, RRGGBB; white if there is none.
     public var background: String?
-    /// The share of the images that is kept for validation and never learned from.
+    /// The fraction of the images that is kept for validation and never learned from.
     @Setting(.properFraction) public var validationFraction = 0.1
 
     /// The defaults.

@@ -23,7 +23,7 @@ struct Attune: ParsableCommand {
           --output elves.png
         attune inspect runs/push-t
       """,
-    version: "attune 0.1.0",
+    version: "attune 0.2.0",
     subcommands: [
       PolicyCommand.self, ImageCommand.self, NoiseCommand.self, RewardCommand.self,
       EnvironmentCommand.self, ReportCommand.self, ChartCommand.self, InspectCommand.self,

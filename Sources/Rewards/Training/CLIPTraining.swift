@@ -117,7 +117,7 @@ public final class CLIPTraining: RewardTraining {
   /// - Parameters:
   ///   - configuration: checked by `validate()`.
   ///   - source: square images with their captions.
-  ///   - validationFraction: the share of them that is never learned from.
+  ///   - validationFraction: the fraction of them that is never learned from.
   ///   - validationCount: the maximum number of images to measure on.
   ///   - seed: decides weights, order, noise and which images are kept for validation.
   /// - Throws: `ConfigurationError` if the patches do not fit, images are not square, or captions do

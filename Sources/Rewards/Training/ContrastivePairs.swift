@@ -105,7 +105,7 @@ struct CaptionedPairing: ContrastivePairs {
   /// - Parameters:
   ///   - source: images and captions.
   ///   - batchSize: pairs of a step.
-  ///   - validationFraction: the share of a finite source that is kept for validation.
+  ///   - validationFraction: the fraction of a finite source that is kept for validation.
   ///   - validationCount: the maximum number of pairs to measure on.
   ///   - seed: decides the order, and which pairs are kept.
   /// - Throws: `ConfigurationError` if images are not square, or captions too few or all the same;

@@ -31,7 +31,7 @@ struct RewardTrainCommand: ParsableCommand {
         attune reward train --config samples/rewards/clip.yaml --output runs/clip
         attune reward train --config samples/rewards/classifier.yaml \\
           classifier.hiddenSize=128
-        attune reward train --config photos.yaml --output runs/photos \
+        attune reward train --config photos.yaml --output runs/photos \\
           data.path=photos data.size=64 clip.patchSize=8
         attune reward train --resume runs/clip
       """)
