@@ -164,7 +164,7 @@ import Training
     expectRefused("'evaluation.target_kl'", "did you mean 'training.targetKL'?") {
       _ = try fineTuning("evaluation: {target_kl: 1}")
     }
-    expectRefused("line 3: 'train.save_model_freq' is not", "docs/configuration.md") {
+    expectRefused("line 3: 'train.save_model_freq': is not", "docs/configuration.md") {
       _ = try fineTuning("train:\n  n_steps: 4\n  save_model_freq: 100")
     }
     // Which rate it is of is not told.
