@@ -121,6 +121,14 @@ import Testing
     ]) { $0[0].convolved2D(weight: $0[1], bias: $0[2], stride: stride, padding: padding) }
   }
 
+  /// A kernel of three rows and one column, padded above and below.
+  @Test func convolutionOverRows() {
+    checkGradients([
+      randomTensor([2, 4, 3, 3], seed: 22), randomTensor([4, 3, 3, 1], seed: 23),
+      randomTensor([4], seed: 24),
+    ]) { $0[0].convolved2D(weight: $0[1], bias: $0[2], paddingHeight: 1, paddingWidth: 0) }
+  }
+
   @Test func pointwiseConvolution() {
     checkGradients([
       randomTensor([2, 3, 4, 3], seed: 25), randomTensor([5, 3, 1, 1], seed: 26),

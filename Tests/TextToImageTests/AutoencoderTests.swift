@@ -11,7 +11,7 @@ import Testing
     var random = RandomStream(seed: 1)
     let network = AutoencoderKL(
       try AutoencoderConfiguration(json: json, path: "config.json"), random: &random)
-    NetworkGoldens.drawWeights(network)
+    GoldenNetworks.drawWeights(network)
     return network
   }
 
@@ -25,7 +25,7 @@ import Testing
       #expect(
         try AutoencoderConfiguration(json: configuration.json, path: "config.json")
           == configuration, "\(name)")
-      var random = NetworkGoldens.inputs
+      var random = GoldenNetworks.inputs
       let images = random.image(
         2, configuration.imageChannels, golden["height"]?.integer ?? 0,
         golden["width"]?.integer ?? 0)

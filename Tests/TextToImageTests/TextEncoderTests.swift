@@ -20,7 +20,7 @@ import Testing
         try CLIPTextConfiguration(json: configuration.json, path: "config.json")
           == configuration, "\(name)")
       let encoder = CLIPTextEncoder(configuration, random: &random)
-      NetworkGoldens.drawWeights(encoder)
+      GoldenNetworks.drawWeights(encoder)
       guard case .array(let rows) = golden["tokens"] else { throw Missing() }
       let tokens = rows.map { $0.numbers.map { Int($0) } }
       let output = encoder(tokens)

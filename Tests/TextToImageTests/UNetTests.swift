@@ -13,7 +13,7 @@ import Testing
     var random = RandomStream(seed: 1)
     let network = UNet2DConditionModel(
       try UNetConfiguration(json: json, path: "config.json"), random: &random)
-    NetworkGoldens.drawWeights(network)
+    GoldenNetworks.drawWeights(network)
     return network
   }
 
@@ -36,7 +36,7 @@ import Testing
     for (name, golden) in goldens.cases {
       let network = try network(try #require(golden["configuration"]))
       let configuration = network.configuration
-      var random = NetworkGoldens.inputs
+      var random = GoldenNetworks.inputs
       let sample = random.image(
         2, configuration.inputChannels, golden["height"]?.integer ?? 0,
         golden["width"]?.integer ?? 0)

@@ -23,6 +23,28 @@ extension Tensor {
         strideWidth: stride, paddingHeight: padding, paddingWidth: padding))
   }
 
+  /// The same for a kernel whose sides differ, at every position.
+  ///
+  /// - Parameters:
+  ///   - weight: `[out, in, kh, kw]`.
+  ///   - bias: `[out]`.
+  ///   - paddingHeight: rows of zeros above and below the image.
+  ///   - paddingWidth: columns of zeros left and right of it.
+  /// - Returns: `[B, H', W', out]` for an input `[B, H, W, in]`.
+  public func convolved2D(
+    weight: Tensor, bias: Tensor? = nil, paddingHeight: Int, paddingWidth: Int
+  ) -> Tensor {
+    precondition(
+      rank == 4 && weight.rank == 4,
+      "convolution: input \(shape) is not [B, H, W, C] or weight \(weight.shape) not [O, I, kh, kw]"
+    )
+    return convolved(
+      weight: weight, bias: bias,
+      geometry: ConvolutionGeometry(
+        kernelHeight: weight.shape[2], kernelWidth: weight.shape[3], strideHeight: 1,
+        strideWidth: 1, paddingHeight: paddingHeight, paddingWidth: paddingWidth))
+  }
+
   /// A one-dimensional convolution with channels last.
   ///
   /// - Parameters:

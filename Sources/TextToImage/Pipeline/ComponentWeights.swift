@@ -172,7 +172,7 @@ struct WeightFiles {
   }
 }
 
-extension TextToImageModel {
+extension PromptedModel {
   /// Which files the weights of a model folder are read from, a sentence for each part whose folder
   /// has several or only weights of lower precision.
   public static func weightNotes(folder: String) -> [String] {

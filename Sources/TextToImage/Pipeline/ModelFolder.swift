@@ -3,24 +3,19 @@ import Foundation
 import NeuralNetworks
 import Tensors
 
-extension TextToImageModel {
+extension PromptedModel {
   /// Reads a model folder in the layout of diffusers: `model_index.json tokenizer/ text_encoder/
   /// unet/ scheduler/` and, unless the model works on pixels, `vae/`.
   ///
   /// - Throws: `FileError` naming the file and key if a part is missing, damaged or not supported.
   public convenience init(folder: String) throws {
-    try RequiredFolder.check(
-      folder, what: "a model folder", marker: "model_index.json",
-      advice:
-        "name a folder in the layout of diffusers, with a model_index.json; a checkpoint in one "
-        + "file becomes one by StableDiffusionPipeline.from_single_file(FILE)"
-        + ".save_pretrained(FOLDER) in Python")
-    let index = try ModelIndex(folder: folder)
+    try Self.requireFolder(folder)
+    let index = try ModelIndex(folder: folder, of: Network.self)
     var unset = UnsetWeights()
     let text = CLIPTextEncoder(
       try CLIPTextConfiguration(path: "\(folder)/text_encoder/config.json"), random: &unset)
-    let unet = UNet2DConditionModel(
-      try UNetConfiguration(path: "\(folder)/unet/config.json"), random: &unset)
+    let unet = Network(
+      try Network.Configuration(path: "\(folder)/unet/config.json"), random: &unset)
     let autoencoder =
       index.hasAutoencoder
       ? AutoencoderKL(
@@ -35,6 +30,25 @@ extension TextToImageModel {
     try Self.textWeights(folder).load(into: text)
     try Self.unetWeights(folder).load(into: unet)
     if let autoencoder { try Self.autoencoderWeights(folder).load(into: autoencoder) }
+  }
+
+  /// Tells a file, such as a checkpoint in one piece, from a model folder.
+  private static func requireFolder(_ path: String) throws {
+    try RequiredFolder.check(
+      path, what: "a model folder", marker: "model_index.json",
+      advice:
+        "name a folder in the layout of diffusers, with a model_index.json; a checkpoint in one "
+        + "file becomes one by StableDiffusionPipeline.from_single_file(FILE)"
+        + ".save_pretrained(FOLDER) in Python")
+  }
+
+  /// The class of diffusers that a model folder names, whatever its network is.
+  ///
+  /// - Throws: `FileError` if it is no model folder.
+  package static func pipelineClass(folder: String) throws -> String {
+    try requireFolder(folder)
+    var reader = try ModelIndex.reader(folder: folder)
+    return try reader.string("_class_name") ?? "nothing"
   }
 
   private static func textWeights(_ folder: String) -> ComponentWeights {
@@ -83,6 +97,8 @@ extension TextToImageModel {
         try Self.autoencoderWeights(folder).write(
           autoencoder, as: elementType, maxShardByteCount: maxShardByteCount)
       }
+      try unet.writeOtherParts(
+        folder: folder, elementType: elementType, maxShardByteCount: maxShardByteCount)
     }
   }
 }
@@ -93,24 +109,24 @@ private struct ModelIndex {
   /// The scheduler's class; nil if the file does not name one.
   let schedulerClass: String?
 
-  init(folder: String) throws {
-    let path = "\(folder)/model_index.json"
-    var reader = try ConfigurationReader(JSONValue(path: path), path: path)
+  init<Network: PromptedNetwork>(folder: String, of network: Network.Type) throws {
+    var reader = try Self.reader(folder: folder)
     let name = try reader.string("_class_name") ?? "nothing"
-    guard name == "StableDiffusionPipeline" else {
+    guard name == Network.pipelineClass else {
       throw reader.error(
-        "_class_name", "is \(name)", advice: "Attune reads StableDiffusionPipeline")
+        "_class_name", "is \(name)",
+        advice: "name \(Network.modelNoun), whose class is \(Network.pipelineClass)")
     }
     let classes = [
       ("tokenizer", ["CLIPTokenizer", "CLIPTokenizerFast"]),
       ("text_encoder", ["CLIPTextModel", "CLIPTextModelWithProjection"]),
-      ("unet", ["UNet2DConditionModel"]), ("vae", ["AutoencoderKL"]),
+      ("unet", [Network.Configuration.className]), ("vae", ["AutoencoderKL"]),
     ]
     for (part, known) in classes {
       // A part that is missing, null or a pair of nulls is not there.
       guard case .array(let pair) = reader.value(part), pair.count == 2, pair[1] != .null else {
         if part == "vae" { continue }
-        throw reader.error(part, "is missing", advice: "a text-to-image model needs it")
+        throw reader.error(part, "is missing", advice: "\(Network.modelNoun) needs it")
       }
       guard case .string(let name) = pair[1], known.contains(name) else {
         throw reader.error(
@@ -129,20 +145,25 @@ private struct ModelIndex {
     }
   }
 
-  static func json(for model: TextToImageModel) -> JSONValue {
+  static func reader(folder: String) throws -> ConfigurationReader {
+    let path = "\(folder)/model_index.json"
+    return try ConfigurationReader(JSONValue(path: path), path: path)
+  }
+
+  static func json<Network>(for model: PromptedModel<Network>) -> JSONValue {
     let hasProjection = model.textEncoder.configuration.projectionSize != nil
-    return .object([
-      "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.30.0",
-      "feature_extractor": [nil, nil], "image_encoder": [nil, nil], "safety_checker": [nil, nil],
-      "requires_safety_checker": false,
+    var members: [String: JSONValue] = [
+      "_class_name": .string(Network.pipelineClass), "_diffusers_version": "0.30.0",
       "scheduler": ["diffusers", .string(model.scheduler.className)],
       "text_encoder": [
         "transformers", hasProjection ? "CLIPTextModelWithProjection" : "CLIPTextModel",
       ],
       "tokenizer": ["transformers", "CLIPTokenizer"],
-      "unet": ["diffusers", "UNet2DConditionModel"],
+      "unet": ["diffusers", .string(Network.Configuration.className)],
       "vae": model.autoencoder == nil ? [nil, nil] : ["diffusers", "AutoencoderKL"],
-    ])
+    ]
+    members.merge(Network.otherIndexMembers) { own, _ in own }
+    return .object(members)
   }
 }
 
@@ -197,7 +218,7 @@ package enum AtomicFolder {
   }
 }
 
-extension TextToImageModel {
+extension PromptedModel {
   /// Sixteen hexadecimal digits that depend on every weight, the configurations and the vocabulary:
   /// what is made for one model, such as a noise prior, can tell whether it meets another.
   ///

@@ -5,31 +5,12 @@ import NeuralNetworks
 import Tensors
 
 /// Generates images from prompts with a model in the layout of Stable Diffusion.
-public struct TextToImagePipeline: GenerativeModel {
+public struct TextToImagePipeline: PromptedPipeline {
   /// The parts it is made of.
   public let model: TextToImageModel
 
   /// A pipeline of a model's parts.
   public init(_ model: TextToImageModel) { self.model = model }
-
-  /// Reads a model folder in the layout of diffusers; its weights are frozen.
-  ///
-  /// - Throws: `FileError` naming the file and key if a part is missing, damaged or not supported.
-  public init(folder: String) throws {
-    model = try TextToImageModel(folder: folder)
-    for (_, parameter) in model.parameters { parameter.isTrainable = false }
-  }
-
-  /// Encodes prompts by the model's text encoder.
-  public var promptEncoder: any PromptEncoder {
-    CLIPPromptEncoder(tokenizer: model.tokenizer, textEncoder: model.textEncoder)
-  }
-
-  /// All weights, named by part: `text_encoder.*`, `unet.*` and `vae.*`.
-  public var parameters: NamedParameters { model.parameters }
-
-  /// That of the model.
-  public var fingerprint: String { model.fingerprint }
 
   /// Generates images as a tensor; see `generate`. With the seeds of diffusers' generators, they are
   /// diffusers'.
@@ -73,18 +54,7 @@ public struct TextToImagePipeline: GenerativeModel {
     if let frames = settings.frames, frames != 1 {
       throw GenerationError.frames(frames, range: 1...1)
     }
-    let configuration = model.unet.configuration
-    func side(_ pixels: Int?, _ index: Int) throws -> Int {
-      guard let pixels else {
-        guard let size = configuration.sampleSize else { throw GenerationError.unknownSize }
-        return size[index]
-      }
-      guard pixels > 0, pixels % model.reduction == 0 else {
-        throw GenerationError.size(pixels, multipleOf: model.reduction)
-      }
-      return pixels / model.reduction
-    }
-    return [try side(settings.height, 0), try side(settings.width, 1), configuration.inputChannels]
+    return try frameShape(settings)
   }
 
   /// Settings with the height and width of samples `[h, w, C]`, unless they have one.
@@ -96,30 +66,5 @@ public struct TextToImagePipeline: GenerativeModel {
     settings.height = settings.height ?? shape[0] * model.reduction
     settings.width = settings.width ?? shape[1] * model.reduction
     return settings
-  }
-
-  /// The U-Net with its prompts and guidance bound, both halves in one batch; keys and values of
-  /// each different prompt are computed once.
-  public func denoiser(
-    for condition: PromptCondition, settings: GenerationSettings
-  ) -> Denoiser {
-    let unet = model.unet
-    func context(_ batch: PromptBatch) -> PromptContext {
-      unet.context(batch.encoding.states).rows(batch.rows)
-    }
-    let wanted = context(condition.positive)
-    let guided = condition.negative.map { PromptContext.joined(context($0), wanted) } ?? wanted
-    return settings.guidance.applied { sample, timeSteps, halves in
-      unet.sharded(sample, timeSteps: timeSteps, context: halves == .both ? guided : wanted)
-    }
-  }
-}
-
-extension TextToImageModel {
-  /// Stops at numbers that are infinite or none, naming the first weight at fault.
-  package func requireFinite(
-    _ output: Tensor, of place: NonFiniteOutput.Place, from input: Tensor? = nil
-  ) throws(NonFiniteOutput) {
-    try NonFiniteOutput.check(output, of: place, from: input, weights: parameters)
   }
 }

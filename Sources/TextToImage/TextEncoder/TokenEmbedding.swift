@@ -105,13 +105,13 @@ public struct TokenEmbedding: Sendable {
   }
 }
 
-extension TextToImageModel {
+extension PromptedModel {
   /// The same model with words of its own: `TOKEN`, and `TOKEN_1`, `TOKEN_2` and so on for further
   /// vectors, as diffusers names them.
   ///
   /// - Throws: `FileError` if a word is a token already, or its vectors are of another width than
   ///   the text encoder's.
-  public func adding(_ embeddings: [TokenEmbedding]) throws -> TextToImageModel {
+  public func adding(_ embeddings: [TokenEmbedding]) throws -> PromptedModel {
     guard !embeddings.isEmpty else { return self }
     var known = Set(tokenizer.vocabulary.identifiers.keys)
       .union(tokenizer.addedTokens.map(\.text))
@@ -137,7 +137,7 @@ extension TextToImageModel {
       }
     }
     let rows = Tensor.concatenated(embeddings.map(\.vectors), along: 0)
-    return try TextToImageModel(
+    return try PromptedModel(
       tokenizer: tokenizer.adding(tokens), textEncoder: textEncoder.writing(rows, at: first),
       unet: unet, autoencoder: autoencoder, scheduler: scheduler)
   }

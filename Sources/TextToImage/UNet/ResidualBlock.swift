@@ -3,17 +3,29 @@ import Tensors
 
 /// Two convolutions beside a shortcut (He et al., arXiv:1512.03385), told the time between them;
 /// `ResnetBlock2D` in diffusers.
-final class ResidualBlock: Module {
+package final class ResidualBlock: Module {
   /// What all residual blocks of a network share.
-  struct Style {
-    var groupCount: Int
-    var epsilon: Float
-    var activation: Activation
+  package struct Style {
+    package var groupCount: Int
+    package var epsilon: Float
+    package var activation: Activation
     /// Width of the time embedding; nil for blocks that are not told the time.
-    var timeSize: Int?
-    var timeInfluence = UNetConfiguration.TimeInfluence.added
+    package var timeSize: Int?
+    package var timeInfluence: UNetConfiguration.TimeInfluence
     /// Divides the sum.
-    var outputScale: Float = 1
+    package var outputScale: Float
+
+    package init(
+      groupCount: Int, epsilon: Float, activation: Activation, timeSize: Int? = nil,
+      timeInfluence: UNetConfiguration.TimeInfluence = .added, outputScale: Float = 1
+    ) {
+      self.groupCount = groupCount
+      self.epsilon = epsilon
+      self.activation = activation
+      self.timeSize = timeSize
+      self.timeInfluence = timeInfluence
+      self.outputScale = outputScale
+    }
   }
 
   private let firstNorm: GroupNorm
@@ -24,7 +36,7 @@ final class ResidualBlock: Module {
   private let shortcut: Conv2d?
   private let style: Style
 
-  init(
+  package init(
     inputChannels: Int, outputChannels: Int, style: Style, random: inout some RandomSource
   ) {
     self.style = style
@@ -55,7 +67,7 @@ final class ResidualBlock: Module {
   /// - Parameters:
   ///   - x: `[B, H, W, C]`
   ///   - time: activated embedding `[B, T]`, or `[1, T]` where all rows share it.
-  func callAsFunction(_ x: Tensor, time: Tensor? = nil) -> Tensor {
+  package func callAsFunction(_ x: Tensor, time: Tensor? = nil) -> Tensor {
     let hidden = convolved(activated(firstNorm, x), time: time)
     let sum = (shortcut?(x) ?? x) + secondConvolution(hidden)
     return style.outputScale == 1 ? sum : sum * (1 / style.outputScale)
@@ -88,7 +100,7 @@ final class ResidualBlock: Module {
     }
   }
 
-  func collect(into parameters: inout NamedParameters) {
+  package func collect(into parameters: inout NamedParameters) {
     parameters.add("norm1", firstNorm)
     parameters.add("conv1", firstConvolution)
     parameters.add("time_emb_proj", timeProjection)
@@ -104,7 +116,7 @@ extension Tensor {
 }
 
 /// Halves an image by a convolution of stride 2; `Downsample2D` in diffusers.
-final class Downsampling: Module {
+package final class Downsampling: Module {
   private let convolution: Conv2d
   private let padding: Int
 
@@ -112,7 +124,7 @@ final class Downsampling: Module {
   ///   - channels: of image and result.
   ///   - padding: zeros around the image; 0 puts one row below and one column to the right.
   ///   - random: draws the first weights.
-  init(channels: Int, padding: Int, random: inout some RandomSource) {
+  package init(channels: Int, padding: Int, random: inout some RandomSource) {
     convolution = Conv2d(
       inputChannels: channels, outputChannels: channels, kernelSize: 3, stride: 2,
       padding: padding, random: &random)
@@ -120,7 +132,7 @@ final class Downsampling: Module {
   }
 
   /// `[B, H, W, C]` to `[B, H / 2, W / 2, C]`.
-  func callAsFunction(_ x: Tensor) -> Tensor { convolution(padding == 0 ? padded(x) : x) }
+  package func callAsFunction(_ x: Tensor) -> Tensor { convolution(padding == 0 ? padded(x) : x) }
 
   private func padded(_ x: Tensor) -> Tensor {
     var (row, column) = (x.shape, x.shape)
@@ -131,27 +143,31 @@ final class Downsampling: Module {
     return Tensor.concatenated([lower, .zeros(column)], along: 2)
   }
 
-  func collect(into parameters: inout NamedParameters) { parameters.add("conv", convolution) }
+  package func collect(into parameters: inout NamedParameters) {
+    parameters.add("conv", convolution)
+  }
 }
 
 /// Doubles an image by repeating pixels, and smooths it by a convolution; `Upsample2D` in
 /// diffusers.
-final class Upsampling: Module {
+package final class Upsampling: Module {
   private let convolution: Conv2d
 
-  init(channels: Int, random: inout some RandomSource) {
+  package init(channels: Int, random: inout some RandomSource) {
     convolution = Conv2d(
       inputChannels: channels, outputChannels: channels, kernelSize: 3, padding: 1,
       random: &random)
   }
 
   /// `[B, H, W, C]` to `[B, 2 H, 2 W, C]`, less a row or column where the result is to be odd.
-  func callAsFunction(_ x: Tensor, height: Int? = nil, width: Int? = nil) -> Tensor {
+  package func callAsFunction(_ x: Tensor, height: Int? = nil, width: Int? = nil) -> Tensor {
     var doubled = x.upsampledNearest(by: 2)
     if let height, height < doubled.shape[1] { doubled = doubled.slice(0..<height, along: 1) }
     if let width, width < doubled.shape[2] { doubled = doubled.slice(0..<width, along: 2) }
     return convolution(doubled)
   }
 
-  func collect(into parameters: inout NamedParameters) { parameters.add("conv", convolution) }
+  package func collect(into parameters: inout NamedParameters) {
+    parameters.add("conv", convolution)
+  }
 }

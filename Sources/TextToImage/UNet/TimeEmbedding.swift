@@ -2,13 +2,13 @@ import NeuralNetworks
 import Tensors
 
 /// Two layers over an embedded number or a vector; `TimestepEmbedding` in diffusers.
-final class VectorEmbedding: Module {
+package final class VectorEmbedding: Module {
   private let first: Linear
   private let second: Linear
   private let activation: Activation
   private let finalActivation: Activation?
 
-  init(
+  package init(
     inputSize: Int, size: Int, activation: Activation, finalActivation: Activation? = nil,
     random: inout some RandomSource
   ) {
@@ -19,11 +19,11 @@ final class VectorEmbedding: Module {
   }
 
   /// `[B, inputSize]` to `[B, size]`.
-  func callAsFunction(_ x: Tensor) -> Tensor {
+  package func callAsFunction(_ x: Tensor) -> Tensor {
     second(first(x, activation: activation), activation: finalActivation ?? .identity)
   }
 
-  func collect(into parameters: inout NamedParameters) {
+  package func collect(into parameters: inout NamedParameters) {
     parameters.add("linear_1", first)
     parameters.add("linear_2", second)
   }

@@ -1,60 +1,104 @@
+import Foundation
 import NeuralNetworks
 import Tensors
 
-/// Attention to the image, attention to the prompt and a gated MLP; `BasicTransformerBlock`
+/// Attention to the tokens, attention to the prompt and a gated MLP; `BasicTransformerBlock`
 /// in diffusers.
-final class TransformerBlock: Module {
+package final class TransformerBlock: Module {
   private let firstNorm: LayerNorm
   private let firstAttention: Attention
   private let secondNorm: LayerNorm
-  let promptAttention: Attention
+  private let secondAttention: Attention
   private let thirdNorm: LayerNorm
   private let mlp: GatedMLP
-  private let onlyCrossAttention: Bool
+  private let positions: SinusoidalPositions?
+  /// The attentions that read the prompt; the others read the tokens themselves.
+  let promptAttentions: [Attention]
 
-  init(
-    size: Int, headCount: Int, promptSize: Int, onlyCrossAttention: Bool,
-    random: inout some RandomSource
+  /// - Parameters:
+  ///   - size: of tokens.
+  ///   - headCount: divides it.
+  ///   - promptSize: of the prompt's states; nil for no prompt: both attentions are then to the
+  ///     tokens, diffusers' `double_self_attention`.
+  ///   - onlyCrossAttention: whether both attentions are to the prompt.
+  ///   - positionCount: the maximum number of tokens that are told their places; nil where they are
+  ///     not told.
+  ///   - random: draws the first weights.
+  package init(
+    size: Int, headCount: Int, promptSize: Int?, onlyCrossAttention: Bool = false,
+    positionCount: Int? = nil, random: inout some RandomSource
   ) {
     let headSize = size / headCount
+    func attention(to contextSize: Int?) -> Attention {
+      Attention(
+        size: size, contextSize: contextSize ?? size, headCount: headCount, headSize: headSize,
+        random: &random)
+    }
     firstNorm = LayerNorm(size: size)
-    firstAttention = Attention(
-      size: size, contextSize: onlyCrossAttention ? promptSize : size, headCount: headCount,
-      headSize: headSize, random: &random)
+    firstAttention = attention(to: onlyCrossAttention ? promptSize : nil)
     secondNorm = LayerNorm(size: size)
-    promptAttention = Attention(
-      size: size, contextSize: promptSize, headCount: headCount, headSize: headSize,
-      random: &random)
+    secondAttention = attention(to: promptSize)
     thirdNorm = LayerNorm(size: size)
     mlp = GatedMLP(size: size, random: &random)
-    self.onlyCrossAttention = onlyCrossAttention
+    positions = positionCount.map { SinusoidalPositions(count: $0, size: size) }
+    promptAttentions =
+      (onlyCrossAttention ? [firstAttention] : []) + (promptSize == nil ? [] : [secondAttention])
   }
 
-  /// The attentions that read the prompt.
-  var promptAttentions: [Attention] {
-    onlyCrossAttention ? [firstAttention, promptAttention] : [promptAttention]
-  }
-
-  /// `[B, N, size]` to the same shape.
-  func callAsFunction(_ x: Tensor, prompt: PromptContext) -> Tensor {
+  /// `[B G, N, size]` to the same shape; G neighbouring rows share a prompt of the B.
+  package func callAsFunction(_ x: Tensor, prompt: PromptContext? = nil) -> Tensor {
     var x = x
-    let normed = firstNorm(x)
-    x =
-      x
-      + (onlyCrossAttention
-        ? firstAttention(normed, to: prompt(firstAttention)) : firstAttention(normed))
-    x = x + promptAttention(secondNorm(x), to: prompt(promptAttention))
+    x = x + attended(placed(firstNorm(x)), by: firstAttention, prompt: prompt)
+    x = x + attended(placed(secondNorm(x)), by: secondAttention, prompt: prompt)
     return x + mlp(thirdNorm(x))
   }
 
-  func collect(into parameters: inout NamedParameters) {
+  private func placed(_ tokens: Tensor) -> Tensor { positions.map { $0(tokens) } ?? tokens }
+
+  private func attended(
+    _ x: Tensor, by attention: Attention, prompt: PromptContext?
+  ) -> Tensor {
+    guard let prompt, promptAttentions.contains(where: { $0 === attention }) else {
+      return attention(x)
+    }
+    return attention(x, to: prompt(attention))
+  }
+
+  package func collect(into parameters: inout NamedParameters) {
     parameters.add("norm1", firstNorm)
     parameters.add("attn1", firstAttention)
     parameters.add("norm2", secondNorm)
-    parameters.add("attn2", promptAttention)
+    parameters.add("attn2", secondAttention)
     parameters.add("norm3", thirdNorm)
     parameters.add("ff", mlp)
+    parameters.add("pos_embed", positions)
   }
+}
+
+/// A sine or cosine of every token's place, added to it (Vaswani et al., arXiv:1706.03762, section
+/// 3.5); `SinusoidalPositionalEmbedding` in diffusers, which keeps the table in its files.
+final class SinusoidalPositions: Module {
+  /// `[1, count, size]`
+  private let table: Parameter
+
+  init(count: Int, size: Int) {
+    let elements = (0..<count * size).map { index in
+      let (place, column) = (index / size, index % size)
+      let frequency = expf(Float(column / 2 * 2) * Float(-log(10_000.0) / Double(size)))
+      let angle = Float(place) * frequency
+      return column % 2 == 0 ? sinf(angle) : cosf(angle)
+    }
+    table = Parameter(Tensor(shape: [1, count, size], elements: elements))
+    // Nothing is learned here.
+    table.isTrainable = false
+  }
+
+  /// `[B, N, size]` to the same shape.
+  func callAsFunction(_ tokens: Tensor) -> Tensor {
+    tokens + table.tensor.slice(0..<tokens.shape[1], along: 1)
+  }
+
+  func collect(into parameters: inout NamedParameters) { parameters.add("pe", table) }
 }
 
 /// An MLP whose hidden layer is gated by GELU (Shazeer, arXiv:2002.05202): GEGLU.
@@ -98,14 +142,29 @@ final class GatedMLP: Module {
 }
 
 /// Transformer blocks over an image's pixels, beside a shortcut; `Transformer2DModel` in diffusers.
-final class ImageTransformer: Module {
-  struct Style {
-    var headCount: Int
-    var layerCount: Int
-    var promptSize: Int
-    var onlyCrossAttention = false
-    var usesLinearProjection: Bool
-    var groupCount: Int
+package final class ImageTransformer: Module {
+  package struct Style {
+    package var headCount: Int
+    /// The width inside is `headCount` times as much, whatever the channels are.
+    package var headSize: Int
+    package var layerCount: Int
+    package var promptSize: Int
+    package var onlyCrossAttention: Bool
+    package var usesLinearProjection: Bool
+    package var groupCount: Int
+
+    package init(
+      headCount: Int, headSize: Int, layerCount: Int, promptSize: Int,
+      onlyCrossAttention: Bool = false, usesLinearProjection: Bool, groupCount: Int
+    ) {
+      self.headCount = headCount
+      self.headSize = headSize
+      self.layerCount = layerCount
+      self.promptSize = promptSize
+      self.onlyCrossAttention = onlyCrossAttention
+      self.usesLinearProjection = usesLinearProjection
+      self.groupCount = groupCount
+    }
   }
 
   private let norm: GroupNorm
@@ -114,9 +173,8 @@ final class ImageTransformer: Module {
   private let blocks: [TransformerBlock]
   private let output: any Module
 
-  init(channels: Int, style: Style, random: inout some RandomSource) {
-    // Where heads do not divide the channels, the width inside is the next lower multiple.
-    let size = channels / style.headCount * style.headCount
+  package init(channels: Int, style: Style, random: inout some RandomSource) {
+    let size = style.headCount * style.headSize
     norm = GroupNorm(groupCount: style.groupCount, channelCount: channels, epsilon: 1e-6)
     func projection(_ inputs: Int, _ outputs: Int) -> any Module {
       style.usesLinearProjection
@@ -135,10 +193,11 @@ final class ImageTransformer: Module {
     output = projection(size, channels)
   }
 
-  var promptAttentions: [Attention] { blocks.flatMap(\.promptAttentions) }
+  package var promptAttentions: [Attention] { blocks.flatMap(\.promptAttentions) }
 
-  /// `[B, H, W, C]` to the same shape.
-  func callAsFunction(_ x: Tensor, prompt: PromptContext) -> Tensor {
+  /// `[B G, H, W, C]` to the same shape; G neighbouring images, such as a clip's frames, share a
+  /// prompt of the B.
+  package func callAsFunction(_ x: Tensor, prompt: PromptContext) -> Tensor {
     let (batch, height, width) = (x.shape[0], x.shape[1], x.shape[2])
     let projected = project(norm(x), by: input)
     let tokens = projected.reshaped(to: [batch, height * width, projected.size(-1)])
@@ -156,7 +215,7 @@ final class ImageTransformer: Module {
     }
   }
 
-  func collect(into parameters: inout NamedParameters) {
+  package func collect(into parameters: inout NamedParameters) {
     parameters.add("norm", norm)
     parameters.add("proj_in", input)
     parameters.add("transformer_blocks", blocks)
@@ -165,7 +224,7 @@ final class ImageTransformer: Module {
 }
 
 /// Attention with the weight names of diffusers' `Attention`.
-final class Attention: Module {
+package final class Attention: Module {
   private let toQueries: Linear
   private let toKeys: Linear
   private let toValues: Linear
@@ -197,17 +256,19 @@ final class Attention: Module {
     PromptContext.KeysAndValues(keys: toKeys(context), values: toValues(context))
   }
 
-  /// Attention of x `[B, N, size]` to keys and values.
+  /// Attention of x `[B G, N, size]` to B rows of keys and values, which G neighbouring rows share.
   func callAsFunction(_ x: Tensor, to context: PromptContext.KeysAndValues) -> Tensor {
-    toOutput(
-      toQueries(x).attention(
-        keys: context.keys, values: context.values, headCount: headCount))
+    let queries = toQueries(x)
+    let shared = queries.reshaped(to: [context.keys.shape[0], -1, queries.size(-1)])
+    let attended = shared.attention(
+      keys: context.keys, values: context.values, headCount: headCount)
+    return toOutput(attended.reshaped(to: queries.shape))
   }
 
   /// Attention of x `[B, N, size]` to itself.
   func callAsFunction(_ x: Tensor) -> Tensor { self(x, to: keysAndValues(x)) }
 
-  func collect(into parameters: inout NamedParameters) {
+  package func collect(into parameters: inout NamedParameters) {
     parameters.add("to_q", toQueries)
     parameters.add("to_k", toKeys)
     parameters.add("to_v", toValues)

@@ -58,12 +58,8 @@ public final class UNet2DConditionModel: Module {
 
   /// Keys and values of encoded prompts `[B, L, D]`, for any number of calls.
   public func context(_ prompts: Tensor) -> PromptContext {
-    let prompts = promptProjection.map { $0(prompts) } ?? prompts
-    let entries = promptAttentions.map {
-      (ObjectIdentifier($0), $0.keysAndValues(prompts))
-    }
-    return PromptContext(
-      count: prompts.shape[0], entries: Dictionary(uniqueKeysWithValues: entries))
+    PromptContext(
+      prompts: promptProjection.map { $0(prompts) } ?? prompts, attentions: promptAttentions)
   }
 
   /// The prediction for a batch.
@@ -144,103 +140,5 @@ public final class UNet2DConditionModel: Module {
     parameters.add("mid_block", midBlock)
     parameters.add("conv_norm_out", outputNorm)
     parameters.add("conv_out", outputConvolution)
-  }
-}
-
-/// What a U-Net's transformers need of a batch of prompts: keys and values, computed once for an
-/// image and used at every denoising step.
-public struct PromptContext: Sendable {
-  struct KeysAndValues: Sendable {
-    /// `[B, L, D]`
-    var keys: Tensor
-    /// `[B, L, D]`
-    var values: Tensor
-  }
-
-  private var entries: [ObjectIdentifier: KeysAndValues]
-  /// B, the number of prompts.
-  public let count: Int
-
-  init(count: Int, entries: [ObjectIdentifier: KeysAndValues]) {
-    self.count = count
-    self.entries = entries
-  }
-
-  func callAsFunction(_ attention: Attention) -> KeysAndValues {
-    guard let entry = entries[ObjectIdentifier(attention)] else {
-      preconditionFailure("a prompt's keys and values belong to another network")
-    }
-    return entry
-  }
-
-  /// The prompts of one context and those of another after them, for the same network.
-  static func joined(_ first: PromptContext, _ second: PromptContext) -> PromptContext {
-    PromptContext(
-      count: first.count + second.count,
-      entries: first.entries.merging(second.entries) { a, b in
-        KeysAndValues(
-          keys: .concatenated([a.keys, b.keys], along: 0),
-          values: .concatenated([a.values, b.values], along: 0))
-      })
-  }
-
-  /// The prompts of neighbouring rows, without copying.
-  func slice(_ range: Range<Int>) -> PromptContext {
-    PromptContext(
-      count: range.count,
-      entries: entries.mapValues {
-        KeysAndValues(keys: $0.keys.slice(range), values: $0.values.slice(range))
-      })
-  }
-
-  /// The prompts of the given rows, in this order; repeats are allowed.
-  public func rows(_ indices: [Int]) -> PromptContext {
-    if indices == Array(0..<count) { return self }
-    return PromptContext(
-      count: indices.count,
-      entries: entries.mapValues {
-        KeysAndValues(keys: $0.keys.gather(indices), values: $0.values.gather(indices))
-      })
-  }
-}
-
-extension UNet2DConditionModel {
-  /// The prediction for a batch, in shards that one worker each takes from start to end; not
-  /// recorded.
-  ///
-  /// Where there are too few rows for the workers, the operations themselves are split.
-  func sharded(
-    _ sample: Tensor, timeSteps: Broadcast<Float>, context: PromptContext
-  ) -> Tensor {
-    let count = sample.shape[0]
-    let workers = WorkerPool.shared.threadCount
-    guard workers > 1, count % workers == 0 || count >= 4 * workers else {
-      return self(sample, timeSteps: timeSteps, context: context)
-    }
-    // About a megabyte for each of the finest block's activations.
-    let rowSize = sample.shape[1] * sample.shape[2] * configuration.blockChannels[0]
-    let fairShare = (count + workers - 1) / workers
-    let shardSize = min(fairShare, max(1, (1 << 18) / rowSize))
-    return shardedMap(count: count, shardSize: shardSize) { rows in
-      let times: Broadcast<Float> =
-        switch timeSteps {
-        case .shared: timeSteps
-        case .perRow(let values): .perRow(Array(values[rows]))
-        }
-      return self(sample.slice(rows), timeSteps: times, context: context.slice(rows))
-    }
-  }
-}
-
-extension UNet2DConditionModel {
-  /// A frozen network with the present weights, which share memory until one of the two changes.
-  public func frozenCopy() -> UNet2DConditionModel {
-    var unset = UnsetWeights()
-    let copy = UNet2DConditionModel(configuration, random: &unset)
-    for (mine, other) in zip(parameters, copy.parameters) {
-      other.parameter.value = mine.parameter.value
-      other.parameter.isTrainable = false
-    }
-    return copy
   }
 }

@@ -18,8 +18,10 @@ struct UNetPlan {
 
   /// The transformers of the index-th block from the finest.
   private func transformer(_ index: Int, layerCount: Int) -> ImageTransformer.Style {
+    // Where heads do not divide the channels, the width inside is the next lower multiple.
     ImageTransformer.Style(
-      headCount: configuration.headCounts[index], layerCount: layerCount,
+      headCount: configuration.headCounts[index],
+      headSize: channels[index] / configuration.headCounts[index], layerCount: layerCount,
       promptSize: configuration.crossAttentionSizes[index],
       onlyCrossAttention: configuration.onlyCrossAttention[index],
       usesLinearProjection: configuration.usesLinearProjection,

@@ -19,9 +19,9 @@ extension UNetConfiguration {
   }
 
   private init(_ reader: inout ConfigurationReader) throws {
-    if let name = try reader.string("_class_name"), name != "UNet2DConditionModel" {
+    if let name = try reader.string("_class_name"), name != Self.className {
       throw reader.error(
-        "_class_name", "is '\(name)'", advice: "Attune reads UNet2DConditionModel")
+        "_class_name", "is '\(name)'", advice: "Attune reads \(Self.className)")
     }
     try readBlocks(&reader)
     try readEmbeddings(&reader)
@@ -173,7 +173,7 @@ extension UNetConfiguration {
       activation.flatMap(ActivationName.init).map { .string($0.rawValue) } ?? .null
     }
     var members: [String: JSONValue] = [
-      "_class_name": "UNet2DConditionModel", "_diffusers_version": "0.30.0",
+      "_class_name": .string(Self.className), "_diffusers_version": "0.30.0",
       "sample_size": sampleSize.map(shared) ?? .null,
       "in_channels": .number(Double(inputChannels)),
       "out_channels": .number(Double(outputChannels)),

@@ -1,5 +1,4 @@
 import Files
-import NeuralNetworks
 import Tensors
 import Testing
 
@@ -21,24 +20,6 @@ struct NetworkGoldens {
   func result(_ name: String) throws -> Tensor { try file.tensor(named: "\(kind)/\(name)") }
 
   func has(_ name: String) -> Bool { file.names.contains("\(kind)/\(name)") }
-
-  /// The generator of the inputs.
-  static var inputs: TorchRandom { TorchRandom(seed: 11) }
-
-  /// Draws weights as the script does: in the order of their names.
-  static func drawWeights(_ module: any Module) {
-    var random = TorchRandom(seed: 7)
-    for (name, parameter) in module.parameters.sorted(by: { $0.name < $1.name }) {
-      let shape = parameter.value.shape
-      let values = random.normal(shape)
-      if shape.count > 1 {
-        let fanIn = shape.dropFirst().reduce(1, *)
-        parameter.value = values * Float(1 / Double(fanIn).squareRoot())
-      } else {
-        parameter.value = values * 0.1 + (name.hasSuffix("weight") ? 1 : 0)
-      }
-    }
-  }
 }
 
 extension JSONValue {

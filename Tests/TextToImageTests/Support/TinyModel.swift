@@ -48,7 +48,7 @@ struct TinyModel {
     configuration.outputChannels = 12
     var random = RandomStream(seed: 1)
     let unet = UNet2DConditionModel(configuration, random: &random)
-    NetworkGoldens.drawWeights(unet)
+    GoldenNetworks.drawWeights(unet)
     return try TextToImageModel(
       tokenizer: parts.tokenizer, textEncoder: parts.textEncoder, unet: unet, autoencoder: nil,
       scheduler: velocityScheduler())

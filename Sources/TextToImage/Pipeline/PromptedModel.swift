@@ -4,17 +4,20 @@ import NeuralNetworks
 import Tensors
 
 /// The parts of a text-to-image model.
+public typealias TextToImageModel = PromptedModel<UNet2DConditionModel>
+
+/// The parts of a model that makes images, or clips frame by frame, of prompts.
 ///
 /// Without an autoencoder it works on pixels: samples are images in -1 ... 1, with each square of p
 /// x p pixels as the 3 p^2 channels of one sample position (`torch.nn.functional.pixel_unshuffle`);
 /// p follows from the U-Net's channels.
-public final class TextToImageModel: Sendable {
+public final class PromptedModel<Network: PromptedNetwork>: Sendable {
   /// Makes tokens of prompts.
   public let tokenizer: CLIPTokenizer
   /// Makes vectors of tokens.
   public let textEncoder: CLIPTextEncoder
   /// Removes noise.
-  public let unet: UNet2DConditionModel
+  public let unet: Network
   /// Makes images of samples; nil in pixel space.
   public let autoencoder: AutoencoderKL?
   /// The noise of training.
@@ -26,7 +29,7 @@ public final class TextToImageModel: Sendable {
   ///
   /// - Throws: `FileError`, naming the file that the part would be in, if the parts do not fit.
   public convenience init(
-    tokenizer: CLIPTokenizer, textEncoder: CLIPTextEncoder, unet: UNet2DConditionModel,
+    tokenizer: CLIPTokenizer, textEncoder: CLIPTextEncoder, unet: Network,
     autoencoder: AutoencoderKL?, scheduler: SchedulerConfiguration
   ) throws {
     try self.init(
@@ -35,7 +38,7 @@ public final class TextToImageModel: Sendable {
   }
 
   init(
-    tokenizer: CLIPTokenizer, textEncoder: CLIPTextEncoder, unet: UNet2DConditionModel,
+    tokenizer: CLIPTokenizer, textEncoder: CLIPTextEncoder, unet: Network,
     autoencoder: AutoencoderKL?, scheduler: SchedulerConfiguration, folder: String
   ) throws {
     self.tokenizer = tokenizer
@@ -52,7 +55,7 @@ public final class TextToImageModel: Sendable {
   }
 
   private static func check(
-    text: CLIPTextConfiguration, tokenizer: CLIPTokenizer, unet: UNetConfiguration,
+    text: CLIPTextConfiguration, tokenizer: CLIPTokenizer, unet: Network.Configuration,
     autoencoder: AutoencoderConfiguration?, pixelChannels: Int, folder: String
   ) throws {
     func fail(_ file: String, _ key: String, _ problem: String) -> FileError {
@@ -71,13 +74,12 @@ public final class TextToImageModel: Sendable {
         "tokenizer/tokenizer_config.json", "model_max_length",
         "is \(tokenizer.maximumLength), but the text encoder takes \(text.maximumLength) tokens")
     }
-    let promptSizes = unet.promptSize.map { [$0] } ?? unet.crossAttentionSizes
-    guard promptSizes.allSatisfy({ $0 == text.hiddenSize }) else {
+    guard unet.promptSizes.allSatisfy({ $0 == text.hiddenSize }) else {
       throw fail(
-        "unet/config.json", unet.promptSize == nil ? "cross_attention_dim" : "encoder_hid_dim",
-        "is \(promptSizes), but the text encoder gives \(text.hiddenSize)")
+        "unet/config.json", unet.promptSizeKey,
+        "is \(unet.promptSizes), but the text encoder gives \(text.hiddenSize)")
     }
-    guard unet.classEmbedding == nil else {
+    guard !unet.wantsClasses else {
       throw fail(
         "unet/config.json", "class_embed_type", "requests classes, which prompts do not give")
     }
@@ -104,8 +106,8 @@ public final class TextToImageModel: Sendable {
   public var parameters: NamedParameters { Parts(model: self).parameters }
 
   private final class Parts: Module {
-    let model: TextToImageModel
-    init(model: TextToImageModel) { self.model = model }
+    let model: PromptedModel
+    init(model: PromptedModel) { self.model = model }
 
     func collect(into parameters: inout NamedParameters) {
       parameters.add("text_encoder", model.textEncoder)
@@ -135,7 +137,8 @@ public final class TextToImageModel: Sendable {
     return autoencoder.scaled(noise.map(distribution.sample) ?? distribution.mean)
   }
 
-  /// Samples `[B, h, w, C]` as images `[B, H, W, 3]` in 0 ... 1.
+  /// Samples `[B, h, w, C]` as images `[B, H, W, 3]` in 0 ... 1, those of clips `[B, F, h, w, C]`
+  /// frame by frame as `[B, F, H, W, 3]`.
   ///
   /// - Parameters:
   ///   - samples: of a sampler.
@@ -146,19 +149,21 @@ public final class TextToImageModel: Sendable {
     ofSamples samples: Tensor, isTiled: Bool = false
   ) throws(NonFiniteOutput) -> Tensor {
     try requireFinite(samples, of: .finalSample)
+    let frames = samples.reshaped(to: [-1] + samples.shape.suffix(3))
     let signed: Tensor
     if let autoencoder {
-      let latents = autoencoder.unscaled(samples)
+      let latents = autoencoder.unscaled(frames)
       // One by one: a decoder's memory is many times that of its image.
       signed = .concatenated(
         (0..<latents.shape[0]).map {
           autoencoder.decode(latents.slice($0..<($0 + 1)), isTiled: isTiled)
         }, along: 0)
     } else {
-      signed = samples.pixelsSpread(by: pixelBlock)
+      signed = frames.pixelsSpread(by: pixelBlock)
     }
     try requireFinite(signed, of: .decoder)
     return (signed * 0.5 + 0.5).clamped(to: 0, 1)
+      .reshaped(to: samples.shape.dropLast(3) + signed.shape.suffix(3))
   }
 }
 

@@ -1,15 +1,17 @@
 import Foundation
 
 /// The interpreter that `ATTUNE_PYTHON` names, for tests against the Python packages themselves.
-struct Python {
+public struct Python {
   private let interpreter: String
 
-  struct Failure: Error, CustomStringConvertible {
-    let description: String
+  /// What it printed when it failed.
+  public struct Failure: Error, CustomStringConvertible {
+    /// The end of its errors.
+    public let description: String
   }
 
   /// Nil, with a printed reason, where there is none with the packages.
-  init?(with packages: [String], for test: String) {
+  public init?(with packages: [String], for test: String) {
     guard let interpreter = ProcessInfo.processInfo.environment["ATTUNE_PYTHON"] else {
       print("skipped: \(test): ATTUNE_PYTHON does not name a Python interpreter")
       return nil
@@ -26,7 +28,7 @@ struct Python {
   }
 
   /// Runs a program and gives what it prints.
-  func run(_ program: String, _ arguments: [String] = []) throws -> String {
+  public func run(_ program: String, _ arguments: [String] = []) throws -> String {
     let process = Process()
     process.executableURL = URL(filePath: interpreter)
     process.arguments = ["-c", program] + arguments

@@ -1,0 +1,31 @@
+import NeuralNetworks
+import Tensors
+
+/// What tests of networks and the scripts that made their goldens draw alike.
+public enum GoldenNetworks {
+  /// The generator of the inputs.
+  public static var inputs: TorchRandom { TorchRandom(seed: 11) }
+
+  /// Draws weights as the script does: in the order of their names, but for those that are not
+  /// learned.
+  ///
+  /// - Parameters:
+  ///   - module: gets them.
+  ///   - isDrawn: whether a name is among those that the script drew; all unless given.
+  public static func drawWeights(
+    _ module: any Module, where isDrawn: (_ name: String) -> Bool = { _ in true }
+  ) {
+    var random = TorchRandom(seed: 7)
+    for (name, parameter) in module.parameters.sorted(by: { $0.name < $1.name })
+    where parameter.isTrainable && isDrawn(name) {
+      let shape = parameter.value.shape
+      let values = random.normal(shape)
+      if shape.count > 1 {
+        let fanIn = shape.dropFirst().reduce(1, *)
+        parameter.value = values * Float(1 / Double(fanIn).squareRoot())
+      } else {
+        parameter.value = values * 0.1 + (name.hasSuffix("weight") ? 1 : 0)
+      }
+    }
+  }
+}
