@@ -11,8 +11,8 @@ let package = Package(
         "Tensors", "Configuration", "NeuralNetworks", "Diffusion", "Files", "Media", "Programs",
         "Environments", "PythonEnvironments",
         "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "GenerativeModels",
-        "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs", "Training",
-        "Reports",
+        "TextToImage", "TextToVideo", "Rewards", "InitialNoise", "ImageFineTuning", "Runs",
+        "Training", "Reports",
       ]),
   ],
   dependencies: [
@@ -80,6 +80,12 @@ let package = Package(
         "GenerativeModels",
       ]),
     .target(
+      name: "TextToVideo",
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "GenerativeModels",
+        "TextToImage",
+      ]),
+    .target(
       name: "Rewards",
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Files", "Media", "ReinforcementLearning",
@@ -110,7 +116,8 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "DiffusionPolicies", "CaptionedImages", "GenerativeModels", "TextToImage", "Rewards",
+        "DiffusionPolicies", "CaptionedImages", "GenerativeModels", "TextToImage", "TextToVideo",
+        "Rewards",
         "InitialNoise", "ImageFineTuning", "Runs",
       ]),
     .target(
@@ -123,7 +130,8 @@ let package = Package(
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
         "PythonEnvironments", "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages",
-        "GenerativeModels", "TextToImage", "Rewards", "InitialNoise", "ImageFineTuning", "Runs",
+        "GenerativeModels", "TextToImage", "TextToVideo", "Rewards", "InitialNoise",
+        "ImageFineTuning", "Runs",
         "Training", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -182,6 +190,12 @@ let package = Package(
       name: "TextToImageTests",
       dependencies: [
         "Configuration", "TextToImage", "CaptionedImages", "Diffusion", "Files", "GenerativeModels",
+        "NeuralNetworks", "Tensors", "TestSupport",
+      ]),
+    .testTarget(
+      name: "TextToVideoTests",
+      dependencies: [
+        "TextToVideo", "TextToImage", "Diffusion", "Files", "GenerativeModels", "Media",
         "NeuralNetworks", "Tensors", "TestSupport",
       ]),
     .testTarget(
