@@ -117,7 +117,7 @@ public struct ImageFineTuningJob: TrainingJob {
     let settings = run.configuration
     try run.require(RewardExpression(settings.reward).inputs(clip: settings.clip))
     let reward = try settings.makeReward()
-    let embedded = try EmbeddedModel(
+    let embedded = try EmbeddedModel<UNet2DConditionModel>(
       folder: settings.model, embeddings: settings.embeddings, log: run.log)
     try embedded.require(in: run, key: "model", embeddingsKey: "embeddings")
     let model = embedded.model

@@ -163,7 +163,7 @@ extension ImageTrainingSettings {
       try run.require([input])
     }
     if let folder = model.folder {
-      let embedded = try EmbeddedModel(
+      let embedded = try EmbeddedModel<UNet2DConditionModel>(
         folder: folder, embeddings: self.model.embeddings, log: run.log)
       try embedded.require(in: run, key: "model.folder", embeddingsKey: "model.embeddings")
       let model = embedded.model

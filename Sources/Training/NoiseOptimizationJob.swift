@@ -80,6 +80,8 @@ public struct SamplingSettings: Settings {
   @Setting(1...16_384) public var width: Int? = nil
   /// Rows of each image; the model's own if there is none.
   @Setting(1...16_384) public var height: Int? = nil
+  /// Frames of each clip of a text-to-video model; 16 if there is none.
+  @Setting(1...1_024) public var frames: Int? = nil
 
   /// The defaults.
   public init() {}
@@ -94,7 +96,7 @@ public struct SamplingSettings: Settings {
     settings.isTiled = vaeTiling
     settings.sampler = sampler
     settings.batchSize = batchSize
-    (settings.width, settings.height) = (width, height)
+    (settings.width, settings.height, settings.frames) = (width, height, frames)
     return settings
   }
 }
@@ -118,15 +120,15 @@ public struct NoiseOptimizationJob: TrainingJob {
     try run.require(expression.inputs(clip: settings.clip))
     let reward = try expression.reward(
       clipFolder: settings.clip, timeLimit: settings.rewardTimeLimit)
-    let embedded = try EmbeddedModel(
+    let opened = try GenerativeModelKind.open(
       folder: settings.model, embeddings: settings.embeddings, log: run.log)
-    try embedded.require(in: run, key: "model", embeddingsKey: "embeddings")
-    let pipeline = TextToImagePipeline(frozen: embedded.model)
+    try opened.require(in: run, key: "model", embeddingsKey: "embeddings")
+    let pipeline = opened.pipeline
     run.log.noteWeights(ofModel: settings.model)
     try pipeline.check(
       settings.sampling.generation, negativePrompt: settings.negativePrompt,
       samplerOption: "--sampler, or the setting sampling.sampler", log: run.log)
-    run.log.warnOfCutPrompts(settings.prompts, tokenizer: pipeline.model.tokenizer)
+    run.log.warnOfCutPrompts(settings.prompts, tokenizer: pipeline.tokenizer)
     run.log.info(
       "\(settings.prompts.count.counting("prompt")), "
         + "\(settings.find.imageCount.counting("image")) of each in an iteration, run folder "

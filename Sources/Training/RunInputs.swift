@@ -115,11 +115,10 @@ extension EnvironmentConfiguration {
 }
 
 /// A model folder with the learned tokens that come beside it.
-package struct EmbeddedModel {
+package struct EmbeddedModel<Network: PromptedNetwork> {
   /// With the tokens.
-  package let model: TextToImageModel
-  private let folder: String
-  private let embeddings: [TokenEmbedding]
+  package let model: PromptedModel<Network>
+  let inputs: ModelInputs
 
   /// Reads a model folder and learned tokens, and tells which.
   ///
@@ -128,24 +127,41 @@ package struct EmbeddedModel {
   ///   - embeddings: files of tokens, each as `FILE` or `TOKEN=FILE`.
   /// - Throws: `FileError` naming what is missing or does not fit.
   package init(folder: String, embeddings: [String], log: RunLog) throws {
-    self.folder = folder
-    let model = try TextToImageModel(folder: folder)
+    let model = try PromptedModel<Network>(folder: folder)
     if embeddings.isEmpty, let path = TokenEmbedding.path(in: folder) {
       log.warn("\(path.printable) is left out; give --embedding to use its token")
     }
-    self.embeddings = try embeddings.flatMap { text in
+    let read = try embeddings.flatMap { text in
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       return parts.count == 2
         ? try TokenEmbedding.read(path: String(parts[1]), token: String(parts[0]))
         : try TokenEmbedding.read(path: text)
     }
-    for embedding in self.embeddings {
+    for embedding in read {
       log.info(
         "\(embedding.path.printable): the token \(embedding.token.printable), "
           + embedding.vectors.shape[0].counting("vector"))
     }
-    self.model = try model.adding(self.embeddings)
+    inputs = ModelInputs(folder: folder, embeddings: read)
+    self.model = try model.adding(read)
   }
+
+  /// Notes model and tokens as inputs of a run; see `ModelInputs`.
+  ///
+  /// - Throws: `RunFolderError` if one of them is not what the run was started with; `FileError` if
+  ///   the tokens cannot be read again.
+  func require<Settings>(
+    in run: Run<Settings>, key: String, embeddingsKey: String
+  ) throws {
+    try inputs.require(
+      in: run, key: key, embeddingsKey: embeddingsKey, fingerprint: model.fingerprint)
+  }
+}
+
+/// A model folder and learned tokens, as inputs of a run.
+struct ModelInputs {
+  let folder: String
+  let embeddings: [TokenEmbedding]
 
   /// Notes model and tokens as inputs of a run, the tokens first, whose content is in the model's
   /// fingerprint too.
@@ -154,10 +170,11 @@ package struct EmbeddedModel {
   ///   - run: what reads them.
   ///   - key: the setting that names the folder.
   ///   - embeddingsKey: the setting that names the tokens.
+  ///   - fingerprint: of the model with the tokens.
   /// - Throws: `RunFolderError` if one of them is not what the run was started with; `FileError` if
   ///   the tokens cannot be read again.
   func require<Settings>(
-    in run: Run<Settings>, key: String, embeddingsKey: String
+    in run: Run<Settings>, key: String, embeddingsKey: String, fingerprint: String
   ) throws {
     if !embeddings.isEmpty || run.knowsInput(embeddingsKey) {
       func joined(_ words: [String]) -> String {
@@ -171,11 +188,11 @@ package struct EmbeddedModel {
           key: embeddingsKey, path: joined(embeddings.map(\.path)), fingerprint: joined(contents))
       ])
     }
-    try run.require([RunInput(key: key, path: folder, fingerprint: model.fingerprint)])
+    try run.require([RunInput(key: key, path: folder, fingerprint: fingerprint)])
   }
 }
 
-extension TextToImagePipeline {
+extension PromptedPipeline {
   /// Reads a model folder and learned tokens, and tells which; all weights are frozen.
   ///
   /// - Parameters:
@@ -188,7 +205,7 @@ extension TextToImagePipeline {
   }
 
   /// A pipeline of a model that is not to learn.
-  init(frozen model: TextToImageModel) {
+  init(frozen model: PromptedModel<Network>) {
     for (_, parameter) in model.parameters { parameter.isTrainable = false }
     self.init(model)
   }

@@ -25,9 +25,9 @@ struct Attune: ParsableCommand {
       """,
     version: "attune 0.2.0",
     subcommands: [
-      PolicyCommand.self, ImageCommand.self, NoiseCommand.self, RewardCommand.self,
-      EnvironmentCommand.self, ReportCommand.self, ChartCommand.self, InspectCommand.self,
-      CompletionsCommand.self,
+      PolicyCommand.self, ImageCommand.self, VideoCommand.self, NoiseCommand.self,
+      RewardCommand.self, EnvironmentCommand.self, ReportCommand.self, ChartCommand.self,
+      InspectCommand.self, CompletionsCommand.self,
     ])
 
   /// 0 when all went well, 1 when the command failed, 2 when it was called wrongly; a command that

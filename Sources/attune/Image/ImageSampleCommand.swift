@@ -143,7 +143,7 @@ struct ImageSampleCommand: ParsableCommand {
       try request.grid(drawn, magnification: magnify, hasCaptions: captions).rendered()
         .writePNG(to: output)
     } else {
-      try SampleFolder(path: output).write(drawn, of: request)
+      try SampleFolder(path: output).write(media, of: request)
     }
     if !quiet {
       StandardError.write(
@@ -190,7 +190,7 @@ extension SamplerKind: ExpressibleByArgument {
   static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
 }
 
-/// A folder of PNG files with their prompts in `metadata.jsonl`, as Hugging Face's image folders
+/// A folder of PNG files, or of MP4 files of clips, with their prompts in `metadata.jsonl`, as Hugging Face's image folders
 /// have it; training can read it.
 struct SampleFolder {
   let path: String
@@ -217,14 +217,21 @@ struct SampleFolder {
     }
   }
 
-  /// Writes the images of a request.
-  func write(_ drawn: [Image], of request: SampleRequest) throws {
+  /// Writes what a request has given.
+  func write(_ drawn: [Media], of request: SampleRequest) throws {
     let (prompts, seeds) = (request.imagePrompts, request.imageSeeds)
     var lines = ""
-    for (index, image) in drawn.enumerated() {
+    for (index, media) in drawn.enumerated() {
       let digits = String(index)
-      let name = String(repeating: "0", count: max(0, 5 - digits.count)) + digits + ".png"
-      try image.writePNG(to: "\(path)/\(name)")
+      var name = String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+      switch media {
+      case .image(let image):
+        name += ".png"
+        try image.writePNG(to: "\(path)/\(name)")
+      case .clip(let clip):
+        name += ".mp4"
+        try clip.writeMP4(to: "\(path)/\(name)")
+      }
       let row = Row(fileName: name, text: prompts[index], seed: seeds[index])
       lines += try row.jsonLine + "\n"
     }

@@ -121,12 +121,13 @@ struct NoiseEvaluateCommand: ParsableCommand {
     }
     if let dolls { others.append(.layers(try DollComposer(folder: dolls))) }
     let log = RunLog(isQuiet: quiet)
-    let pipeline = try TextToImagePipeline(
-      folder: model, embeddings: drawing.embeddings, log: log)
+    let pipeline = try GenerativeModelKind.open(
+      folder: model, embeddings: drawing.embeddings, log: log
+    ).pipeline
     log.noteWeights(ofModel: model)
     let features = try clip.map { try ImageTextModel(folder: $0) }
     // Everything is checked before anything is drawn.
-    let fingerprint = pipeline.model.fingerprint
+    let fingerprint = pipeline.fingerprint
     let groups = try PriorGroup.read(priors).map { group in
       let prompt = prompt ?? group.origin.prompt
       return (group, prompt, try settings(of: group, prompt: prompt, pipeline, fingerprint))
@@ -162,7 +163,8 @@ struct NoiseEvaluateCommand: ParsableCommand {
 
   /// As the priors were learned, unless told otherwise.
   private func settings(
-    of group: PriorGroup, prompt: String, _ pipeline: TextToImagePipeline, _ fingerprint: String
+    of group: PriorGroup, prompt: String, _ pipeline: any PromptedPipeline,
+    _ fingerprint: String
   ) throws -> GenerationSettings {
     var settings = GenerationSettings()
     settings.stepCount = steps ?? group.origin.stepCount

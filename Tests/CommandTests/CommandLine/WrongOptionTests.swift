@@ -24,6 +24,10 @@ import Testing
     "image sample": [
       "--model", "model", "--prompt", "elf", "--count", "1", "--steps", "1", "--output", "s.png",
     ],
+    "video sample": [
+      "--model", "video-model", "--prompt", "elf", "--frames", "2", "--steps", "1", "--output",
+      "s.mp4",
+    ],
     "image finetune": [
       "--model", "model", "--prompt", "elf", "--reward", "png-size", "training.iterations=1",
       "training.imagesPerPrompt=2", "training.stepCount=2", "training.rewardMinimumCount=2",
@@ -56,6 +60,7 @@ import Testing
     try folder.writeImageTraining()
     try folder.writeRewardTraining()
     try folder.writeActor()
+    try folder.writeVideoModel("video-model")
     try Image(width: 8, height: 8, filledWith: .white).writePNG(to: folder.file("a.png"))
     let training = try Attune.run(
       ["image", "train", "--config", "train.yaml", "--output", "run", "training.batchCount=1"],
@@ -114,6 +119,7 @@ import Testing
       ["policy", "import", "x.pt", "--config", "FILE", "--output", "p.safetensors"],
       ["image", "train", "--config", "FILE", "--output", "r"],
       ["image", "sample", "--model", "FILE", "--prompt", "x", "--output", "a.png"],
+      ["video", "sample", "--model", "FILE", "--prompt", "x", "--output", "a.mp4"],
       ["image", "grid", "FILE", "--output", "g.png"],
       ["image", "video", "FILE", "--output", "v.mp4"],
       ["reward", "train", "--config", "FILE", "--output", "r"],

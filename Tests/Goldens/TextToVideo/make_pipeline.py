@@ -62,6 +62,8 @@ def main():
     for part in ["tokenizer", "text_encoder", "vae"]:
         shutil.rmtree(folder / part)
     pipeline.unet = UNet3DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
+    # As the file has it: keys that were left at their defaults count as given.
+    scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
     pipeline.set_progress_bar_config(disable=True)
     # diffusers 0.42 looks for the final norm where transformers 4 had it.
     pipeline.text_encoder.__dict__.setdefault("text_model", pipeline.text_encoder)
@@ -78,7 +80,7 @@ def main():
     def one_by_one(name, scheduler, **options):
         return torch.cat([generate(name, scheduler, slice(i, i + 1), **options) for i in range(len(SEEDS))])
 
-    base = pipeline.scheduler.config
+    base = scheduler.config
     solver = DPMSolverMultistepScheduler.from_config(base)
     latents = torch.randn(2, 4, FRAMES, 8, 8, generator=torch.Generator().manual_seed(5))
     results["ddim"] = generate("ddim", scheduler)

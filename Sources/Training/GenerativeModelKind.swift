@@ -1,0 +1,69 @@
+import Files
+import GenerativeModels
+import Runs
+import TextToImage
+import TextToVideo
+
+/// A kind of generative model that is opened by its folder: what works with any of them, such as
+/// FIND, takes all kinds that are listed here.
+public struct GenerativeModelKind: Sendable {
+  /// The class of diffusers that `model_index.json` names.
+  public let pipelineClass: String
+  private let read:
+    @Sendable (_ folder: String, _ embeddings: [String], _ log: RunLog) throws -> OpenedModel
+
+  /// The kind of a pipeline's models.
+  public init<Pipeline: PromptedPipeline>(_ pipeline: Pipeline.Type) {
+    pipelineClass = Pipeline.Network.pipelineClass
+    read = { folder, embeddings, log in
+      let embedded = try EmbeddedModel<Pipeline.Network>(
+        folder: folder, embeddings: embeddings, log: log)
+      return OpenedModel(pipeline: Pipeline(frozen: embedded.model), inputs: embedded.inputs)
+    }
+  }
+
+  /// Models of images, then of clips.
+  public static let all = [
+    GenerativeModelKind(TextToImagePipeline.self), GenerativeModelKind(TextToVideoPipeline.self),
+    GenerativeModelKind(AnimateDiffPipeline.self),
+  ]
+
+  /// Reads a model folder of any kind and learned tokens, and tells which.
+  ///
+  /// - Parameters:
+  ///   - folder: in the layout of diffusers.
+  ///   - embeddings: files of tokens, each as `FILE` or `TOKEN=FILE`.
+  ///   - log: is told.
+  /// - Throws: `FileError` naming the class if there is no such kind, or what is missing or does not
+  ///   fit.
+  package static func open(
+    folder: String, embeddings: [String], log: RunLog
+  ) throws -> OpenedModel {
+    let name = try TextToImageModel.pipelineClass(folder: folder)
+    guard let kind = all.first(where: { $0.pipelineClass == name }) else {
+      throw FileError(
+        .unsupported, path: "\(folder)/model_index.json", item: "_class_name",
+        problem: "is \(name)",
+        advice: "Attune reads " + all.map(\.pipelineClass).joined(separator: ", "))
+    }
+    return try kind.read(folder, embeddings, log)
+  }
+}
+
+/// A generative model that was opened by its folder, with learned tokens.
+package struct OpenedModel {
+  /// Draws with it; all weights are frozen.
+  package let pipeline: any PromptedPipeline
+  let inputs: ModelInputs
+
+  /// Notes model and tokens as inputs of a run; see `ModelInputs`.
+  ///
+  /// - Throws: `RunFolderError` if one of them is not what the run was started with; `FileError` if
+  ///   the tokens cannot be read again.
+  func require<Settings>(
+    in run: Run<Settings>, key: String, embeddingsKey: String
+  ) throws {
+    try inputs.require(
+      in: run, key: key, embeddingsKey: embeddingsKey, fingerprint: pipeline.fingerprint)
+  }
+}
