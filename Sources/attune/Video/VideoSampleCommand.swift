@@ -42,7 +42,7 @@ struct VideoSampleCommand: ParsableCommand {
     completion: .directory)
   var motionAdapter: String?
 
-  @Option(name: .customLong("prompt"), help: "What to show; may be given again for more prompts.")
+  @Option(name: .customLong("prompt"), help: "A prompt to show; may be given again for more.")
   var prompts: [String]
 
   @Option(
@@ -50,7 +50,7 @@ struct VideoSampleCommand: ParsableCommand {
     completion: .file(extensions: ["safetensors"]))
   var prior: String?
 
-  @Option(help: "What to lead away from; the prior's own unless given.")
+  @Option(help: "The negative prompt; the prior's own unless given.")
   var negativePrompt: String?
 
   @Option(help: "Clips of each prompt.")
@@ -63,8 +63,7 @@ struct VideoSampleCommand: ParsableCommand {
   var steps: Int?
 
   @Option(
-    help:
-      "How to denoise: \(SamplerKind.names); the prior's way, or the model's own, unless given.")
+    help: "The sampler: \(SamplerKind.names); the prior's, or the model's own, unless given.")
   var sampler: SamplerKind?
 
   @Option(
@@ -104,7 +103,7 @@ struct VideoSampleCommand: ParsableCommand {
 
   @OptionGroup var threads: ThreadOptions
 
-  @Flag(help: "Say nothing but errors.")
+  @Flag(help: "Print warnings and errors only.")
   var quiet = false
 
   /// What would be a strange name for a folder.
