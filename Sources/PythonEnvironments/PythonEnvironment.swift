@@ -144,9 +144,9 @@ public final class PythonEnvironment: ReplayedEnvironment {
   /// Steps it; what the step brought stays in the worker's memory until the next one.
   public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
     history.append(action)
-    let place = worker.address(description.offset).assumingMemoryBound(to: Float.self)
-    for index in action.indices { place[index] = action[index] }
-    try worker.step(self.place)
+    let taken = worker.floats(at: description.offset, count: action.count)
+    for index in action.indices { taken[index] = action[index] }
+    try worker.step(place)
     let reward = worker.address(description.rewardOffset).load(as: Double.self)
     let flags = Flags(rawValue: worker.address(description.flagsOffset).load(as: UInt8.self))
     if flags.contains(.successIsKnown) { info["isSuccess"] = flags.contains(.success) ? 1 : 0 }
@@ -165,9 +165,9 @@ public final class PythonEnvironment: ReplayedEnvironment {
 
   /// Copies the numbers of the observation.
   public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
-    let place = worker.address(description.observationOffset).assumingMemoryBound(to: Float.self)
     _ = observation.update(
-      fromContentsOf: UnsafeBufferPointer(start: place, count: observationSpace.count))
+      fromContentsOf: worker.floats(
+        at: description.observationOffset, count: observationSpace.count))
   }
 
   /// Copies the images of the observation, one of each camera.

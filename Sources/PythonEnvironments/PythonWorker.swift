@@ -92,7 +92,12 @@ final class PythonWorker: @unchecked Sendable {
   /// Makes an environment in a free place.
   func make(seed: UInt64) throws -> (place: Int, description: PythonEnvironmentDescription) {
     try lock.withLock {
-      let place = (0..<Self.maxEnvironmentCount).first { !places.contains($0) } ?? 0
+      guard let place = (0..<Self.maxEnvironmentCount).first(where: { !places.contains($0) })
+      else {
+        throw failure(
+          doing: "be made",
+          "its process holds \(Self.maxEnvironmentCount) environments: take more workers")
+      }
       let details = try ask(.make, place, seed: seed, doing: "be made", within: limits.start)
       let description: PythonEnvironmentDescription
       do {
@@ -149,6 +154,13 @@ final class PythonWorker: @unchecked Sendable {
       // process.
       _ = try? ask(.close, place, doing: "close", within: limits.step)
     }
+  }
+
+  /// The float32 numbers that begin at an offset.
+  func floats(at offset: Int, count: Int) -> UnsafeMutableBufferPointer<Float> {
+    // Mapped memory has no type of its own; worker.py has float32 here, at a multiple of 64 bytes.
+    UnsafeMutableBufferPointer(
+      start: address(offset).assumingMemoryBound(to: Float.self), count: count)
   }
 
   /// Where the numbers of a place lie.
@@ -227,6 +239,8 @@ final class PythonWorker: @unchecked Sendable {
 }
 
 /// What Python processes there are, so that environments of one kind share as many as they may.
+///
+/// Unchecked sendable: the lock guards the references.
 final class PythonWorkers: @unchecked Sendable {
   static let shared = PythonWorkers()
 
