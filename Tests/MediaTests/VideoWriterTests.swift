@@ -240,13 +240,13 @@ func frameRatesAreKept(rate: Double, expected: String) throws {
   #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "clip.mp4")
   #expect(try boxes(folder.file("clip.mp4")).first == "ftyp")
 
-  let pipe = folder.file("pipe")
+  let pipe = folder.file("pipe.mp4")
   #expect(mkfifo(pipe, 0o600) == 0)
   let reason = "it is a device, a pipe or a socket; name a file"
   #expect(throws: VideoError.failed(file: pipe, step: "creating the file", reason: reason)) {
     _ = try VideoWriter(path: pipe, width: 16, height: 16)
   }
-  #expect(try folder.contents == ["clip.mp4", "link.mp4", "pipe"])
+  #expect(try folder.contents == ["clip.mp4", "link.mp4", "pipe.mp4"])
 }
 
 @Test func videoErrorsSayWhatToDo() throws {

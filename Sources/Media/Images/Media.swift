@@ -55,17 +55,6 @@ public struct Clip: Sendable, Equatable {
     self.frames = frames
     self.frameRate = frameRate
   }
-
-  /// Writes an MP4 file, which appears under its name only when it is complete.
-  ///
-  /// - Throws: `VideoError`.
-  public func writeMP4(to path: String) throws(VideoError) {
-    let writer = try VideoWriter(
-      path: path, width: frames[0].width, height: frames[0].height,
-      settings: VideoSettings(frameRate: frameRate))
-    for frame in frames { try writer.append(frame) }
-    try writer.finish()
-  }
 }
 
 extension [Media] {

@@ -1,70 +1,37 @@
 import CFFmpeg
 import Files
-import Glibc
 
-/// How a video is encoded.
-public struct VideoSettings: Sendable {
-  /// An encoder, or the best one at hand.
-  public enum Codec: String, CaseIterable, Sendable {
-    /// H.264 where libavcodec has libx264, otherwise MPEG-4.
-    case automatic
-    /// H.264 through libx264.
-    case h264
-    /// MPEG-4 part 2.
-    case mpeg4
-  }
-
-  /// Frames a second.
-  public var frameRate: Double
-  /// The constant rate factor of x264, 1 to 51, lower is better; 18 looks like the original.
-  public var quality: Int
-  /// The encoder.
-  public var codec: Codec
-  /// What transparent pixels are laid over.
-  public var background: Color
-
-  /// Makes settings; the defaults suit recordings of simulators and samples of models.
-  public init(
-    frameRate: Double = 24, quality: Int = 18, codec: Codec = .automatic, background: Color = .black
-  ) {
-    self.frameRate = frameRate
-    self.quality = quality
-    self.codec = codec
-    self.background = background
-  }
-
-  func check(file: String, width: Int, height: Int) throws(VideoError) {
-    guard (1...16_384).contains(width), (1...16_384).contains(height) else {
-      throw .invalidSetting(
-        file: file, setting: "the frame size", found: "\(width)x\(height)",
-        expected: "1x1 to 16384x16384")
-    }
-    guard frameRate >= 0.01, frameRate <= 1_000 else {
-      throw .invalidSetting(
-        file: file, setting: "the frame rate", found: "\(frameRate)",
-        expected: "0.01 to 1000 frames a second")
-    }
-    guard (1...51).contains(quality) else {
-      throw .invalidSetting(
-        file: file, setting: "the quality", found: "\(quality)", expected: "1 (best) to 51")
-    }
-  }
-}
-
-/// An MP4 file written frame by frame: H.264 or MPEG-4, YUV 4:2:0, ready for browsers.
+/// A video file written frame by frame; the ending of its path picks MP4, GIF or animated PNG.
 ///
 /// Frames go to a temporary file beside `path`, which takes its place in `finish`; a writer that is
-/// dropped before leaves nothing. Odd sizes get their last column or row twice, because 4:2:0 needs
-/// even ones. Equal frames and settings give equal files.
+/// dropped before leaves nothing. Equal frames and settings give equal files.
+///
+/// An MP4 is H.264 or MPEG-4, YUV 4:2:0, ready for browsers; odd sizes get their last column or row
+/// twice, because 4:2:0 needs even ones. GIF and APNG keep every size and play for ever. An APNG is
+/// exact, and RGBA if its first frame is. A GIF has one palette for all frames, so that they stay in
+/// memory until `finish`: exact where they have at most 256 colors, else the nearest of 255 that suit
+/// them all. Its times are hundredths of a second.
 public final class VideoWriter {
+  /// The pixels of all frames of a GIF together.
+  public static let gifPixelCountLimit = 1 << 29
+
   /// Where the finished video will be.
   public let path: String
   /// The size of every frame.
   public let width: Int, height: Int
+  /// The kind of file.
+  public let container: VideoSettings.Container
   private let settings: VideoSettings
   private let replacement: FileReplacement
-  /// Nil once finished.
-  private var output: (encoder: VideoEncoder, file: MP4File)?
+  private var state = State.collecting([])
+
+  /// What has become of the frames so far.
+  private enum State {
+    /// They wait, because how they are written depends on what they are.
+    case collecting([Image])
+    case writing(VideoEncoder, VideoFile)
+    case finished
+  }
 
   /// The number of frames appended so far.
   public private(set) var frameCount = 0
@@ -75,8 +42,9 @@ public final class VideoWriter {
   public init(
     path: String, width: Int, height: Int, settings: VideoSettings = VideoSettings()
   ) throws(VideoError) {
-    try settings.check(file: path, width: width, height: height)
-    VideoWriter.silenceLog
+    container = try settings.container(file: path)
+    try settings.check(file: path, container: container, width: width, height: height)
+    FFmpegError.silenceLog
     self.path = path
     self.width = width
     self.height = height
@@ -86,145 +54,158 @@ public final class VideoWriter {
     } catch {
       throw .failed(file: path, step: "creating the file", reason: error.reason)
     }
-    let encoder = try VideoWriter.openEncoder(
-      file: path, width: width, height: height, settings: settings)
-    do {
-      output = (encoder, try MP4File(path: replacement.temporaryPath, encoder: encoder))
-    } catch {
-      throw VideoError(error, file: path)
+    if container == .mp4 {
+      try open { () throws(FFmpegError) in try YUVFrames(width: width, height: height) }
+    } else {
+      _ = try codecs()
     }
   }
 
-  /// Appends a frame; grey becomes RGB and transparent pixels show the background.
+  /// Appends a frame; grey becomes RGB and transparent pixels show the background, unless the
+  /// video is an APNG whose first frame is RGBA.
   ///
   /// - Throws: `VideoError`.
   public func append(_ image: Image) throws(VideoError) {
-    guard let output else { preconditionFailure("\(path) is finished and takes no more frames") }
     guard image.width == width && image.height == height else {
       throw .wrongFrameSize(
         file: path, frame: frameCount, found: "\(image.width)x\(image.height)",
         expected: "\(width)x\(height)")
     }
-    do {
-      try output.encoder.encode(image.rgb(over: settings.background), output.file.write)
-    } catch {
-      throw VideoError(error, file: path)
+    switch state {
+    case .finished:
+      preconditionFailure("\(path) is finished and takes no more frames")
+    case .writing(let encoder, let file):
+      try write(hasAlpha ? image.rgba() : image.rgb(over: settings.background), encoder, file)
+    case .collecting(var images):
+      if container == .apng {
+        hasAlpha = image.channelCount == 4
+        try open { () throws(FFmpegError) in
+          ExactFrames(width: width, height: height, hasAlpha: hasAlpha)
+        }
+        return try append(image)
+      }
+      try checkRoom()
+      state = .finished  // so that there is one array, which grows in place
+      images.append(image.rgb(over: settings.background))
+      state = .collecting(images)
     }
     frameCount += 1
   }
 
-  /// Writes what the encoder still holds, closes the file and puts it in place; a second call does
+  /// Whether frames are written as RGBA.
+  private var hasAlpha = false
+
+  /// Writes what is not yet written, closes the file and puts it in place; a second call does
   /// nothing.
   ///
   /// - Throws: `VideoError`; then there is no new file at `path`, unless only its name could not be
   ///   synced.
   public func finish() throws(VideoError) {
-    guard let output else { return }
-    self.output = nil
+    if case .finished = state { return }
+    defer { state = .finished }
     guard frameCount > 0 else {
       replacement.discard()
       throw .noFrames(file: path)
     }
-    do throws(FFmpegError) {
-      try output.encoder.finish(output.file.write)
-      try output.file.finish()
+    do throws(VideoError) {
+      if case .collecting(let images) = state { try writeGIF(images) }
+      if case .writing(let encoder, let file) = state { try close(encoder, file) }
     } catch {
       replacement.discard()
-      throw VideoError(error, file: path)
+      throw error
     }
     do throws(FileError) {
       try replacement.commit()
     } catch {
-      replacement.discard()
-      throw .failed(file: path, step: "putting the file in place", reason: error.reason)
+      throw .failed(file: path, step: "putting the video in place", reason: error.reason)
     }
   }
 
-  private static func openEncoder(
-    file: String, width: Int, height: Int, settings: VideoSettings
-  ) throws(VideoError) -> VideoEncoder {
-    let names = VideoEncoder.candidates(for: settings.codec)
+  private func writeGIF(_ images: [Image]) throws(VideoError) {
+    let palette = ClipPalette(images)
+    try open { () throws(FFmpegError) in
+      PaletteFrames(width: width, height: height, palette: palette)
+    }
+    guard case .writing(let encoder, let file) = state else { return }
+    for image in images { try write(image, encoder, file) }
+  }
+
+  private func write(
+    _ image: Image, _ encoder: VideoEncoder, _ file: VideoFile
+  ) throws(VideoError) {
+    do throws(FFmpegError) {
+      try encoder.encode(image, file.write)
+    } catch {
+      throw VideoError(error, file: path)
+    }
+  }
+
+  private func close(_ encoder: VideoEncoder, _ file: VideoFile) throws(VideoError) {
+    do throws(FFmpegError) {
+      try encoder.finish(file.write)
+      try file.finish()
+    } catch {
+      throw VideoError(error, file: path)
+    }
+  }
+
+  /// A GIF is refused before its frames fill the memory.
+  private func checkRoom() throws(VideoError) {
+    guard (frameCount + 1) * width * height <= VideoWriter.gifPixelCountLimit else {
+      throw .invalidSetting(
+        file: path, setting: "the number of frames", found: "\(frameCount + 1) or more",
+        expected: "at most \(frameCount) of \(width)x\(height) in a GIF; write an MP4")
+    }
+  }
+
+  /// Opens the encoder and then the file.
+  private func open(
+    _ frames: () throws(FFmpegError) -> any EncoderFrames
+  ) throws(VideoError) {
     var lastError: FFmpegError?
-    for name in names {
-      guard let codec = avcodec_find_encoder_by_name(name) else { continue }
-      do {
-        return try VideoEncoder(codec: codec, width: width, height: height, settings: settings)
+    for codec in try codecs() {
+      do throws(FFmpegError) {
+        let encoder = try VideoEncoder(codec: codec, frames: frames(), settings: settings)
+        let file = try VideoFile(
+          path: replacement.temporaryPath, container: container, encoder: encoder)
+        state = .writing(encoder, file)
+        return
       } catch {
         lastError = error
       }
     }
-    if let lastError { throw VideoError(lastError, file: file) }
-    throw .noEncoder(file: file, tried: names)
+    if let lastError { throw VideoError(lastError, file: path) }
   }
 
-  /// FFmpeg and x264 talk on stderr by default; what matters comes back as errors.
-  private static let silenceLog: Void = av_log_set_level(AV_LOG_FATAL)
-}
-
-extension VideoError {
-  init(_ error: FFmpegError, file: String) {
-    self = .failed(file: file, step: error.step, reason: error.description)
+  /// The encoders that this libavcodec has, best first; at least one.
+  private func codecs() throws(VideoError) -> [UnsafePointer<AVCodec>] {
+    let names = VideoEncoder.candidates(for: settings, container: container)
+    let codecs = names.compactMap { avcodec_find_encoder_by_name($0) }
+    guard !codecs.isEmpty else { throw .noEncoder(file: path, tried: names) }
+    return codecs
   }
 }
 
-/// Why a video could not be written.
-public enum VideoError: Error, Equatable {
-  /// A step of writing failed; the reason comes from FFmpeg or the operating system.
-  case failed(file: String, step: String, reason: String)
-  /// This FFmpeg was built without a usable encoder.
-  case noEncoder(file: String, tried: [String])
-  /// A frame has another size than the video.
-  case wrongFrameSize(file: String, frame: Int, found: String, expected: String)
-  /// The video was finished before its first frame.
-  case noFrames(file: String)
-  /// The size, frame rate or quality asked for cannot be encoded.
-  case invalidSetting(file: String, setting: String, found: String, expected: String)
-}
-
-extension VideoError: CustomStringConvertible {
-  /// One sentence that names the file, what went wrong and what to do.
-  public var description: String {
-    switch self {
-    case .failed(let file, let step, let reason):
-      "cannot write \(file): \(step) failed: \(reason)"
-    case .noEncoder(let file, let tried):
-      "cannot write \(file): libavcodec has none of the encoders \(tried.joined(separator: ", ")); "
-        + "install a complete FFmpeg"
-    case .wrongFrameSize(let file, let frame, let found, let expected):
-      "frame \(frame) of \(file) is \(found), the video \(expected); scale the frames to one size"
-    case .noFrames(let file):
-      "nothing to write to \(file): the video has no frames"
-    case .invalidSetting(let file, let setting, let found, let expected):
-      "cannot write \(file): \(setting) is \(found); it must be \(expected)"
-    }
-  }
-}
-
-/// A negative result of a libav function.
-struct FFmpegError: Error, CustomStringConvertible {
-  let code: Int32
-  let step: String
-
-  var description: String {
-    var text = [CChar](repeating: 0, count: 128)
-    av_strerror(code, &text, text.count)
-    return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+extension Clip {
+  /// Writes a file, which appears under its name only when it is complete: an MP4, a GIF or an
+  /// animated PNG, as the ending of the path says.
+  ///
+  /// - Throws: `VideoError`.
+  public func write(to path: String) throws(VideoError) {
+    try write(to: path, settings: VideoSettings(frameRate: frameRate))
   }
 
-  /// `AVERROR(EAGAIN)` and `AVERROR_EOF`, which are macros.
-  static let tryAgain = -EAGAIN
-  static let endOfFile: Int32 = -0x2046_4F45
-
-  /// Passes a result through, or throws it if it is negative.
-  @discardableResult
-  static func check(_ result: Int32, _ step: String) throws(FFmpegError) -> Int32 {
-    guard result >= 0 else { throw FFmpegError(code: result, step: step) }
-    return result
+  /// Writes an MP4 file, whatever the ending of the path.
+  ///
+  /// - Throws: `VideoError`.
+  public func writeMP4(to path: String) throws(VideoError) {
+    try write(to: path, settings: VideoSettings(frameRate: frameRate, container: .mp4))
   }
 
-  /// Passes a pointer through; null means that memory was lacking.
-  static func check<Pointer>(_ pointer: Pointer?, _ step: String) throws(FFmpegError) -> Pointer {
-    guard let pointer else { throw FFmpegError(code: -ENOMEM, step: step) }
-    return pointer
+  private func write(to path: String, settings: VideoSettings) throws(VideoError) {
+    let writer = try VideoWriter(
+      path: path, width: frames[0].width, height: frames[0].height, settings: settings)
+    for frame in frames { try writer.append(frame) }
+    try writer.finish()
   }
 }
