@@ -36,3 +36,12 @@ func peakSignalToNoise(_ a: [UInt8], _ b: [UInt8]) -> Double {
   }
   return 10 * log10(255 * 255 * Double(a.count) / max(sum, 1e-9))
 }
+
+extension Image {
+  /// With 4 levels of each component, so that 64 colors are enough.
+  var withFewColors: Image {
+    Image(width: width, height: height, channelCount: channelCount) { target in
+      for index in samples.indices { target[index] = samples[index] / 64 * 85 }
+    }
+  }
+}
