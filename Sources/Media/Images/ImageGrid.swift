@@ -41,6 +41,13 @@ public struct ImageGrid: Sendable {
   /// Draws the grid.
   public func rendered() -> Image {
     let layout = ImageGridLayout(self)
+    var grid = renderedText(layout)
+    draw(images, on: &grid, layout)
+    return grid
+  }
+
+  /// The grid with title and captions, without its images.
+  func renderedText(_ layout: ImageGridLayout) -> Image {
     var grid = Image(width: layout.width, height: layout.height, filledWith: background)
     FontWarnings.report(for: layout.captions.map(\.text))
     for caption in layout.captions {
@@ -50,6 +57,11 @@ public struct ImageGrid: Sendable {
       canvas.draw(caption.text, at: .zero, color: textColor)
       grid.draw(canvas.image, x: caption.x, y: caption.y)
     }
+    return grid
+  }
+
+  /// Draws images of the sizes of the grid's own in their places.
+  func draw(_ images: [Image], on grid: inout Image, _ layout: ImageGridLayout) {
     for (image, place) in zip(images, layout.places) {
       let magnified =
         magnification == 1
@@ -59,7 +71,6 @@ public struct ImageGrid: Sendable {
           method: .nearest)
       grid.draw(magnified, x: place.x, y: place.y)
     }
-    return grid
   }
 }
 
