@@ -204,3 +204,26 @@ func ratesOfAnimationsAreKept(rate: Double, expected: Double) throws {
     #expect(abs(reader.duration - 25 / rate) < 0.011, "\(name): \(reader.duration)")
   }
 }
+
+/// The same frames and times, where a browser would show them.
+@Test func pillowReadsTheSameAnimations() throws {
+  guard let python = Programs.pythonWithPillow else {
+    print("skipped: no python3 with Pillow in the path (ATTUNE_PYTHON may name one)")
+    return
+  }
+  let folder = try TemporaryFolder()
+  let frames = (0..<4).map { clipFrame($0, width: 33, height: 17).withFewColors }
+  let program = """
+    import sys
+    from PIL import Image, ImageSequence
+    with Image.open(sys.argv[1]) as file:
+        for frame in ImageSequence.Iterator(file):
+            sys.stdout.buffer.write(frame.convert("RGB").tobytes())
+            assert 120 <= frame.info["duration"] <= 130 and frame.info["loop"] == 0
+    """
+  for name in ["clip.gif", "clip.png"] {
+    try write(frames, to: folder.file(name), rate: 8)
+    let seen = try Programs.output(python, ["-c", program, folder.file(name)])
+    #expect(seen == Data(frames.flatMap(\.samples)), "\(name)")
+  }
+}

@@ -10,7 +10,7 @@ struct ClipPalette {
   let isExact: Bool
   /// The entry of each color, where these are all.
   private var table: ColorTable
-  /// The entry of each box of 4x4x4 colors; negative until it is asked for.
+  /// The entry of each box of 4x4x4 colors; negative until it is looked up.
   private var nearest: [Int16] = []
 
   static let maxCount = 256

@@ -5,7 +5,7 @@ import Files
 ///
 /// The file is read into memory and decoded once when it is opened, so that `frameCount` and `times`
 /// are those of the frames themselves and damage shows at once. Frames are decoded again when they
-/// are asked for.
+/// are wanted.
 ///
 /// Colors are converted by the matrix and range that the stream names; where it names no matrix, as
 /// players do: BT.601 below 720 rows, BT.709 from there. Transfer and primaries are not converted.
