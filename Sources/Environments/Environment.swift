@@ -18,10 +18,9 @@ public protocol Environment: AnyObject {
   /// What `step` reads.
   var actionSpace: BoxSpace { get }
 
-  /// What environments share that cannot be stepped side by side, such as the process in which they
-  /// live: one of them is stepped after another, by a thread that may wait. Nil for an environment
-  /// that computes by itself.
-  var lane: AnyObject? { get }
+  /// What environments share that do not compute by themselves, such as the process in which they
+  /// live; nil for an environment that does.
+  var lane: (any EnvironmentLane)? { get }
 
   /// Control steps in a second of simulated time: the frame rate of a video in real time.
   var stepsPerSecond: Double { get }
@@ -49,6 +48,11 @@ public protocol Environment: AnyObject {
   /// - Throws: `EnvironmentError.failed` if the environment cannot go on. What a simulation makes
   ///   of an action is no failure: numbers that are not finite end the episode (`FiniteGuard`).
   func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome
+
+  /// Tells which actions the next steps will bring, `[T, Da]`, as long as the episode goes on: an
+  /// environment that pays for every request may compute ahead. What they come to is still given
+  /// step by step.
+  func prepare(_ actions: UnsafeBufferPointer<Float>)
 
   /// Writes the observation that the last reset or step brought, which has as many elements as the
   /// observation space.
@@ -95,9 +99,12 @@ public struct StepOutcome: Equatable, Sendable {
   public var isTerminated: Bool
   /// The episode was cut short by a limit: the state's value does not end here.
   public var isTruncated: Bool
+  /// The episode was lost, as with a process that died: nobody knows what the action would have led
+  /// to. The reward and the observation after it mean nothing, and nobody may learn from them.
+  public var isLost = false
 
   /// Whether the environment has to be reset before the next step.
-  public var isFinished: Bool { isTerminated || isTruncated }
+  public var isFinished: Bool { isTerminated || isTruncated || isLost }
 
   /// The outcome of a step.
   public init(reward: Float, isTerminated: Bool = false, isTruncated: Bool = false) {
@@ -105,6 +112,39 @@ public struct StepOutcome: Equatable, Sendable {
     self.isTerminated = isTerminated
     self.isTruncated = isTruncated
   }
+
+  /// That of a step in which the episode was lost.
+  public static var lost: StepOutcome {
+    var outcome = StepOutcome(reward: 0, isTruncated: true)
+    outcome.isLost = true
+    return outcome
+  }
+}
+
+/// What environments share that do not compute by themselves, such as the process in which they
+/// live. A vector visits them on threads that may wait.
+public protocol EnvironmentLane: AnyObject {
+  /// How often it was started anew after it had died, since it was made; the episodes that ran in it
+  /// were lost each time.
+  var restartCount: Int { get }
+
+  /// Whether its environments are stepped together: each has a thread, which waits in `step` for
+  /// the others. Otherwise one is stepped after another, on one thread.
+  var stepsTogether: Bool { get }
+
+  /// Told before each visit how many of its environments are visited.
+  func beginVisit(of count: Int)
+  /// Told by each of them that its part of the visit is over.
+  func endVisit()
+}
+
+extension EnvironmentLane {
+  /// One after another.
+  public var stepsTogether: Bool { false }
+  /// Of no interest where one is visited after another.
+  public func beginVisit(of count: Int) {}
+  /// Of no interest where one is visited after another.
+  public func endVisit() {}
 }
 
 extension Environment {
@@ -112,7 +152,10 @@ extension Environment {
   public var info: [String: Double] { [:] }
 
   /// Most environments compute by themselves.
-  public var lane: AnyObject? { nil }
+  public var lane: (any EnvironmentLane)? { nil }
+
+  /// Most environments compute a step when it is taken.
+  public func prepare(_ actions: UnsafeBufferPointer<Float>) {}
 
   /// No cameras, unless an environment has some.
   public var cameras: [Camera] { [] }

@@ -22,6 +22,15 @@ public enum EnvironmentError: Error, Equatable {
   case badModel(environment: String, reason: String)
 }
 
+extension EnvironmentError {
+  /// An episode was lost in a step, where nobody can go on without it.
+  package static func lost(_ environment: String, step: Int) -> EnvironmentError {
+    .failed(
+      environment: environment, doing: "play an episode",
+      reason: "what it runs in ended at step \(step); play the episode again")
+  }
+}
+
 extension EnvironmentError: CustomStringConvertible {
   /// What is wrong, what was expected, and the nearest name if there is one.
   public var description: String {

@@ -4,34 +4,52 @@ import Synchronization
 import Tensors
 
 /// How the environments of a vector are visited: those that compute by themselves side by side on
-/// the worker pool, those of a lane one after another on a thread of the lane.
+/// the worker pool, those of a lane one after another on a thread of the lane, or each on a thread of
+/// its own where the lane steps them together.
 ///
 /// The pool's threads spin while they wait, which would take the processors that a lane's process
 /// computes on; a lane's thread sleeps.
 final class EnvironmentLanes {
+  private struct Lane {
+    let lane: any EnvironmentLane
+    var indices: [Int]
+    var threads: [LaneThread] = []
+  }
+
   private let count: Int
   /// Without a lane.
   private let native: [Int]
-  private let lanes: [LaneThread]
+  private let lanes: [Lane]
 
   /// Deals environments to their lanes.
   init(_ environments: [any Environment]) {
     count = environments.count
     var native: [Int] = []
-    var members: [(lane: AnyObject, indices: [Int])] = []
+    var lanes: [Lane] = []
     for (index, environment) in environments.enumerated() {
       if let lane = environment.lane {
-        if let place = members.firstIndex(where: { $0.lane === lane }) {
-          members[place].indices.append(index)
+        if let place = lanes.firstIndex(where: { $0.lane === lane }) {
+          lanes[place].indices.append(index)
         } else {
-          members.append((lane, [index]))
+          lanes.append(Lane(lane: lane, indices: [index]))
         }
       } else {
         native.append(index)
       }
     }
     self.native = native
-    lanes = members.map { LaneThread($0.indices) }
+    for place in lanes.indices {
+      let indices = lanes[place].indices
+      lanes[place].threads =
+        lanes[place].lane.stepsTogether
+        ? indices.map { LaneThread([$0]) } : [LaneThread(indices)]
+    }
+    self.lanes = lanes
+  }
+
+  /// How often lanes were started anew; nil where there are none.
+  var restartCount: Int? {
+    lanes.isEmpty ? nil : lanes.reduce(0) { $0 + $1.lane.restartCount }
   }
 
   /// Runs `body` for every index.
@@ -41,7 +59,10 @@ final class EnvironmentLanes {
     guard !lanes.isEmpty else { return try WorkerPool.shared.tryForEach(count, body) }
     // The body outlives no lane's part: all are waited for below.
     try withoutActuallyEscaping(body) { body in
-      for lane in lanes { lane.begin(LaneBody(body)) }
+      for lane in lanes {
+        lane.lane.beginVisit(of: lane.indices.count)
+        for thread in lane.threads { thread.begin(LaneBody(body, lane: lane.lane)) }
+      }
       var first: (index: Int, error: any Error)?
       func keep(_ failure: (index: Int, error: any Error)?) {
         if let failure, failure.index < first?.index ?? .max { first = failure }
@@ -53,7 +74,7 @@ final class EnvironmentLanes {
       } catch {
         keep((native[0], error))
       }
-      for lane in lanes { keep(lane.finish()) }
+      for thread in lanes.flatMap(\.threads) { keep(thread.finish()) }
       if let first { throw first.error }
     }
   }
@@ -64,7 +85,11 @@ final class EnvironmentLanes {
 /// Unchecked sendable: the vector waits for all lanes, and each index is visited by one thread.
 private struct LaneBody: @unchecked Sendable {
   let callAsFunction: (Int) throws -> Void
-  init(_ body: @escaping (Int) throws -> Void) { callAsFunction = body }
+  let lane: any EnvironmentLane
+  init(_ body: @escaping (Int) throws -> Void, lane: any EnvironmentLane) {
+    callAsFunction = body
+    self.lane = lane
+  }
 }
 
 /// A thread that visits some environments when it is told to.
@@ -101,6 +126,7 @@ private final class LaneThread: Sendable {
       defer { state.body = nil }
       return state.body
     }
+    defer { body?.lane.endVisit() }
     for index in indices {
       do { try body?.callAsFunction(index) } catch { return (index, error) }
     }

@@ -113,16 +113,18 @@ public struct EnvironmentState: Equatable, Sendable, Codable {
       }
     }
 
-    /// Reads bytes; `expectedCount` is their number.
-    public mutating func readBytes(expectedCount: Int) throws -> [UInt8] {
-      guard try readInteger() == expectedCount else { throw mismatch() }
+    /// Reads bytes; `expectedCount` is their number where it is known.
+    public mutating func readBytes(expectedCount: Int? = nil) throws -> [UInt8] {
+      let count = try readInteger()
+      guard count >= 0, count <= words.count * 8, expectedCount.map({ $0 == count }) ?? true
+      else { throw mismatch() }
       var bytes: [UInt8] = []
-      bytes.reserveCapacity(expectedCount + 7)
-      for _ in 0..<(expectedCount + 7) / 8 {
+      bytes.reserveCapacity(count + 7)
+      for _ in 0..<(count + 7) / 8 {
         let word = try readWord()
         for place in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: word >> (8 * place))) }
       }
-      return Array(bytes.prefix(expectedCount))
+      return Array(bytes.prefix(count))
     }
 
     /// Checks that nothing is left.

@@ -8,7 +8,8 @@ extension Environment {
   ///   - policy: gives the action for an observation and the number of the step.
   ///   - visit: sees the environment at the start and after each step.
   /// - Returns: the episode's statistics, counted in steps of this environment.
-  /// - Throws: what the environment, `policy` and `visit` throw.
+  /// - Throws: what the environment, `policy` and `visit` throw; `EnvironmentError.failed` if the
+  ///   episode is lost.
   @discardableResult
   public func playEpisode(
     from start: EpisodeStart,
@@ -23,6 +24,7 @@ extension Environment {
     while !isFinished {
       let outcome = try recorder.step(try policy(recorder.observation, step))
       step += 1
+      if outcome.isLost { throw EnvironmentError.lost(name, step: step) }
       isFinished = outcome.isFinished
       try visit(step, outcome)
     }

@@ -37,7 +37,17 @@ extension ReplayedEnvironment {
   }
 
   /// Appends the way to the present state, and a checksum of the present observation.
-  public func save(to state: inout EnvironmentState) {
+  public func save(to state: inout EnvironmentState) throws { saveHistory(to: &state) }
+
+  /// Goes the way to a saved state.
+  ///
+  /// - Throws: as `restoreHistory(from:)`.
+  public func restore(from reader: inout EnvironmentState.Reader) throws {
+    try restoreHistory(from: &reader)
+  }
+
+  /// Appends the way to the present state, and a checksum of the present observation.
+  public func saveHistory(to state: inout EnvironmentState) {
     state.appendTag(layerTag)
     switch history.start {
     case .seed(let seed):
@@ -55,27 +65,48 @@ extension ReplayedEnvironment {
   ///
   /// - Throws: `EnvironmentError.stateMismatch` if another kind of environment saved it,
   ///   `.replayDiffers` if the same actions lead elsewhere, and what `reset` and `step` throw.
-  public func restore(from reader: inout EnvironmentState.Reader) throws {
-    try reader.readTag(layerTag)
-    let start: EpisodeStart =
-      try reader.readFlag()
-      ? .state(try reader.readDoubles(expectedCount: startingStateNames.count))
-      : .seed(try reader.readWord())
-    let actions = try reader.readFloats()
-    let checksum = try reader.readWord()
+  public func restoreHistory(from reader: inout EnvironmentState.Reader) throws {
+    let (saved, checksum) = try readSaved(from: &reader)
     let size = actionSpace.count
-    guard actions.count.isMultiple(of: size) else {
-      throw EnvironmentError.stateMismatch(layer: name)
-    }
-    try reset(start)
-    try actions.withUnsafeBufferPointer { actions in
-      for start in stride(from: 0, to: actions.count, by: size) {
-        _ = try step(UnsafeBufferPointer(rebasing: actions[start..<start + size]))
-      }
-    }
+    // An environment that dies on the way and can be started anew has to go all of it again; it
+    // throws when it has died too often.
+    while try !replay(saved, size: size) {}
     guard observationChecksum == checksum else {
       throw EnvironmentError.replayDiffers(
-        environment: name, stepCount: actions.count / size)
+        environment: name, stepCount: saved.actions.count / size)
+    }
+  }
+
+  /// Reads a saved history without going its way, for an environment that has a shorter one.
+  public func readHistory(from reader: inout EnvironmentState.Reader) throws -> EpisodeHistory {
+    try readSaved(from: &reader).history
+  }
+
+  private func readSaved(
+    from reader: inout EnvironmentState.Reader
+  ) throws -> (history: EpisodeHistory, checksum: UInt64) {
+    try reader.readTag(layerTag)
+    var history = EpisodeHistory(
+      from: try reader.readFlag()
+        ? .state(try reader.readDoubles(expectedCount: startingStateNames.count))
+        : .seed(try reader.readWord()))
+    let actions = try reader.readFloats()
+    guard actions.count.isMultiple(of: actionSpace.count) else {
+      throw EnvironmentError.stateMismatch(layer: name)
+    }
+    actions.withUnsafeBufferPointer { history.append($0) }
+    return (history, try reader.readWord())
+  }
+
+  /// - Returns: whether the episode was not lost on the way.
+  private func replay(_ history: EpisodeHistory, size: Int) throws -> Bool {
+    try reset(history.start)
+    return try history.actions.withUnsafeBufferPointer { actions in
+      for start in stride(from: 0, to: actions.count, by: size) {
+        let action = UnsafeBufferPointer(rebasing: actions[start..<start + size])
+        if try step(action).isLost { return false }
+      }
+      return true
     }
   }
 

@@ -26,8 +26,11 @@ public protocol VectorEnvironment: AnyObject {
   func finalObservations(of environments: [Int]) -> Observations
   /// The outcome of the last step in each environment, `[B]`.
   var outcomes: UnsafeBufferPointer<StepOutcome> { get }
-  /// The episodes that ended in the last step, by environment.
+  /// The episodes that ended in the last step, by environment, without those that were lost.
   var finishedEpisodes: [FinishedEpisode] { get }
+  /// How often what environments live in was started anew after it had died; nil where they compute
+  /// by themselves.
+  var restartCount: Int? { get }
 
   /// Abandons all episodes and starts the next ones, from other starts.
   ///
@@ -69,6 +72,9 @@ public struct FinishedEpisode: Equatable, Sendable {
 }
 
 extension VectorEnvironment {
+  /// Most environments compute by themselves.
+  public var restartCount: Int? { nil }
+
   /// Applies actions of shape `[B, Da]` or `[B, Ta, Da]`.
   ///
   /// - Throws: what `step(_:)` of a buffer throws.
@@ -100,7 +106,9 @@ public final class LocalVectorEnvironment: VectorEnvironment {
 
   /// The outcome of the last step in each environment, `[B]`.
   public var outcomes: UnsafeBufferPointer<StepOutcome> { UnsafeBufferPointer(stepOutcomes) }
-  /// The episodes that ended in the last step, by environment.
+  /// How often lanes of environments were started anew; nil where there are none.
+  public var restartCount: Int? { lanes.restartCount }
+  /// The episodes that ended in the last step, by environment, without those that were lost.
   public private(set) var finishedEpisodes: [FinishedEpisode] = []
 
   private let firstNumber: Int
@@ -124,14 +132,26 @@ public final class LocalVectorEnvironment: VectorEnvironment {
   ///   - firstNumber: the number of the first environment, where others have those before it.
   ///   - make: makes one.
   /// - Throws: what `make` and an environment's `reset` throw.
-  public init(
+  public convenience init(
     count: Int, seed: UInt64, firstNumber: Int = 0, make: () throws -> any Environment
   ) throws {
-    precondition(count > 0, "a vector needs at least one environment, not \(count)")
+    try self.init(try (0..<count).map { _ in try make() }, seed: seed, firstNumber: firstNumber)
+  }
+
+  /// Takes environments of one kind and starts their first episodes.
+  ///
+  /// An environment that lacks `FiniteGuard` or `EpisodeRecorder` is wrapped in it.
+  ///
+  /// - Parameters:
+  ///   - tasks: `B` of them.
+  ///   - seed: of all episodes.
+  ///   - firstNumber: the number of the first environment, where others have those before it.
+  /// - Throws: what an environment's `reset` throws.
+  public init(_ tasks: [any Environment], seed: UInt64, firstNumber: Int = 0) throws {
+    precondition(!tasks.isEmpty, "a vector needs at least one environment, not \(tasks.count)")
     var environments: [any Environment] = []
     var recorders: [EpisodeRecorder] = []
-    for _ in 0..<count {
-      var environment = try make()
+    for var environment in tasks {
       if environment.layer(FiniteGuard.self) == nil { environment = FiniteGuard(environment) }
       if let recorder = environment.layer(EpisodeRecorder.self) {
         recorders.append(recorder)
@@ -142,7 +162,7 @@ public final class LocalVectorEnvironment: VectorEnvironment {
       }
       environments.append(environment)
     }
-    self.count = count
+    count = environments.count
     self.seed = seed
     self.firstNumber = firstNumber
     self.environments = environments
@@ -203,7 +223,7 @@ public final class LocalVectorEnvironment: VectorEnvironment {
       }
     }
     finishedEpisodes.removeAll(keepingCapacity: true)
-    for index in 0..<count where stepOutcomes[index].isFinished {
+    for index in 0..<count where stepOutcomes[index].isFinished && !stepOutcomes[index].isLost {
       finishedEpisodes.append(
         FinishedEpisode(
           environment: firstNumber + index, episode: episodes[index] - 1,

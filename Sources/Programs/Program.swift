@@ -33,6 +33,8 @@ public final class Program {
   /// A signal that a program which does not answer in time gets before it is killed, so that it can
   /// tell where it hangs.
   private let hangSignal: Int32?
+  /// Sees what it writes on standard error, as it is read.
+  private let onErrors: ((UnsafeRawBufferPointer) -> Void)?
 
   /// Starts a program.
   ///
@@ -40,12 +42,15 @@ public final class Program {
   ///   - words: the program, looked for in PATH, and its arguments.
   ///   - memory: what it finds as its descriptor 3.
   ///   - hangSignal: sent two seconds before it is killed, if it does not answer in time.
+  ///   - onErrors: sees what it writes on standard error, as it is read.
   /// - Throws: `ProgramError` if the system does not start it.
   public init(
-    _ words: [String], memory: SharedMemory? = nil, hangSignal: Int32? = nil
+    _ words: [String], memory: SharedMemory? = nil, hangSignal: Int32? = nil,
+    onErrors: ((UnsafeRawBufferPointer) -> Void)? = nil
   ) throws(ProgramError) {
     self.words = words
     self.hangSignal = hangSignal
+    self.onErrors = onErrors
     var opened: [Int32] = []
     func open(_ make: (UnsafeMutablePointer<Int32>) -> Int32) throws(ProgramError) -> [Int32] {
       var pair: [Int32] = [-1, -1]
@@ -183,8 +188,10 @@ public final class Program {
     outputHasEnded = outputHasEnded || !isOpen
   }
 
-  private func readErrors() {
+  /// Reads what it has written on standard error by now.
+  public func readErrors() {
     let isOpen = Self.read(errors) { bytes in
+      onErrors?(bytes)
       said += bytes
       if said.count > Self.saidLimit { said.removeFirst(said.count - Self.saidLimit) }
     }

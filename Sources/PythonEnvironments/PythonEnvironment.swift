@@ -1,64 +1,11 @@
 import Environments
 import Media
 
-/// What a worker says of an environment that it made.
-struct PythonEnvironmentDescription: Decodable, Equatable {
-  struct CameraDescription: Decodable, Equatable {
-    let name: String
-    /// `[H, W, C]`
-    let shape: [Int]
-  }
-
-  /// Of the observation's numbers, `[Do]`.
-  let names: [String]
-  /// Of the numbers, null where there is none.
-  let low: [Double?]
-  let high: [Double?]
-  let cameras: [CameraDescription]
-  let actionLow: [Double]
-  let actionHigh: [Double]
-  let stepsPerSecond: Double
-  let timeLimit: Int?
-  let renderModes: [String]
-  /// Where its memory begins and ends, in bytes: action, observation, reward and flags, each at the
-  /// next multiple of 64.
-  let offset: Int
-  let imageOffsets: [Int]
-  let end: Int
-  /// Of Python and the packages that are loaded.
-  let versions: [String: String]
-
-  /// What cannot be right.
-  func check(memorySize: Int) -> String? {
-    let images = zip(imageOffsets, cameras).allSatisfy { start, camera in
-      camera.shape.count == 3 && camera.shape.allSatisfy { (1...65_536).contains($0) }
-        && start >= 0 && start + camera.shape.reduce(1, *) <= memorySize
-    }
-    guard low.count == names.count, high.count == names.count, imageOffsets.count == cameras.count,
-      actionLow.count == actionHigh.count, images, offset >= 0, end <= memorySize,
-      flagsOffset < end
-    else { return "its description contradicts itself" }
-    if actionLow.isEmpty { return "its actions have no elements" }
-    if names.isEmpty {
-      return "its observation has images only: give it a number, such as the gripper's opening"
-    }
-    if !(stepsPerSecond > 0 && stepsPerSecond.isFinite) {
-      return "it makes \(stepsPerSecond) steps in a second"
-    }
-    return nil
-  }
-
-  var observationOffset: Int { offset + rounded(4 * actionLow.count) }
-  var rewardOffset: Int { observationOffset + rounded(4 * names.count) }
-  var flagsOffset: Int { rewardOffset + 64 }
-
-  private func rounded(_ byteCount: Int) -> Int { (byteCount + 63) / 64 * 64 }
-}
-
 /// An environment of Python: one that Gymnasium knows, or anything with its `reset` and `step`.
 ///
 /// It lives in a worker process with others of its kind. A seed and the actions decide an episode
-/// as far as the environment honours its seed; that it does is checked when a state is restored.
+/// as far as the environment honours its seed; that it does is checked when a state is restored. One
+/// that has `get_state() -> bytes` and `set_state(bytes)` is saved and restored by them.
 public final class PythonEnvironment: ReplayedEnvironment {
   /// As in `gymnasium:Hopper-v5`.
   public let name: String
@@ -76,17 +23,24 @@ public final class PythonEnvironment: ReplayedEnvironment {
   public let versions: [String: String]
   /// The way to the present state.
   public private(set) var history = EpisodeHistory(from: .seed(0))
-  /// `isSuccess` where the environment tells it.
-  public private(set) var info: [String: Double] = [:]
 
   private let worker: PythonWorker
-  private let place: Int
+  private var place: PythonWorker.Place
   private let description: PythonEnvironmentDescription
+  private let memory: PythonMemory
   private let source: PythonSettings.Source
   private let sourceName: String
   private let parameters: PythonParameters
   /// The same environment in a process that draws it.
   private var mirror: PythonMirror?
+
+  /// Of the steps that a request came to, the one that was handed out last.
+  private var slot = 0
+  private var executed = 0
+  /// Whether a step was taken since the reset.
+  private var hasStepped = false
+  /// The actions that the next steps will bring.
+  private var prepared: [Float] = []
 
   /// Makes an environment in a worker that has room.
   ///
@@ -104,23 +58,16 @@ public final class PythonEnvironment: ReplayedEnvironment {
     var settings = try parameters.settings(source, name: name)
     settings.render = draws
     worker = try PythonWorkers.shared.worker(
-      for: settings, limit: draws ? 1 : parameters.workerLimit,
-      startTimeLimit: parameters.startTimeLimit, stepTimeLimit: parameters.stepTimeLimit)
-    (place, description) = try worker.make(seed: 0)
+      for: settings, count: draws ? 1 : parameters.workerCount, limits: parameters.limits)
+    (place, description) = try worker.make()
+    memory = PythonMemory(worker.memory, description, infoKeys: settings.info)
     self.name = settings.title
     self.source = source
     self.parameters = parameters
     sourceName = name
-    observationSpace = BoxSpace(
-      names: description.names, lowerBounds: description.low.map { Float($0 ?? -.infinity) },
-      upperBounds: description.high.map { Float($0 ?? .infinity) })
-    actionSpace = BoxSpace(
-      names: description.actionLow.indices.map { "action[\($0)]" },
-      lowerBounds: description.actionLow.map { Float($0) },
-      upperBounds: description.actionHigh.map { Float($0) })
-    cameras = description.cameras.map {
-      Camera(name: $0.name, width: $0.shape[1], height: $0.shape[0], channelCount: $0.shape[2])
-    }
+    observationSpace = description.observationSpace
+    actionSpace = description.actionSpace
+    cameras = description.mediaCameras
     stepsPerSecond = description.stepsPerSecond
     ownTimeLimit = description.timeLimit
     versions = description.versions
@@ -129,7 +76,10 @@ public final class PythonEnvironment: ReplayedEnvironment {
   deinit { worker.close(place) }
 
   /// Environments of one process are stepped one after another.
-  public var lane: AnyObject? { worker }
+  public var lane: (any EnvironmentLane)? { worker }
+
+  /// `isSuccess` where the environment tells it, and what the parameter `info` names.
+  public var info: [String: Double] { hasStepped ? memory.info(slot) : [:] }
 
   /// Starts an episode; Python gets the low 31 bits of the seed.
   public func reset(_ start: EpisodeStart) throws {
@@ -137,51 +87,108 @@ public final class PythonEnvironment: ReplayedEnvironment {
       preconditionFailure("\(name) starts from seeds, not from states")
     }
     history.begin(from: start)
-    info = [:]
-    try worker.reset(place, seed: seed)
+    (slot, executed, hasStepped) = (0, 0, false)
+    prepared.removeAll(keepingCapacity: true)
+    try worker.reset(&place, description, seed: seed)
   }
 
-  /// Steps it; what the step brought stays in the worker's memory until the next one.
+  /// Keeps the actions: the next step sends them all, in one message.
+  public func prepare(_ actions: UnsafeBufferPointer<Float>) {
+    guard slot + 1 >= executed else { return }
+    let count = min(actions.count / actionSpace.count, description.layout.slots)
+    prepared.removeAll(keepingCapacity: true)
+    prepared.append(contentsOf: actions[..<(count * actionSpace.count)])
+  }
+
+  /// Steps it, or gives what a step came to that was taken with those before it; what the steps
+  /// brought stays in the worker's memory until the next request.
   public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
+    if slot + 1 < executed {
+      slot += 1
+      let taken = memory.action(slot)
+      precondition(
+        zip(action, taken).allSatisfy { $0.bitPattern == $1.bitPattern },
+        "\(name) was told of other actions than it is stepped with")
+    } else {
+      let isPrepared =
+        prepared.count > action.count
+        && zip(action, prepared).allSatisfy { $0.bitPattern == $1.bitPattern }
+      let count = isPrepared ? prepared.count / action.count : 1
+      for slot in 0..<count {
+        let taken = memory.action(slot)
+        for index in taken.indices {
+          taken[index] = isPrepared ? prepared[slot * taken.count + index] : action[index]
+        }
+      }
+      prepared.removeAll(keepingCapacity: true)
+      guard try worker.step(place, count: count) else {
+        (slot, executed) = (0, 0)
+        return .lost
+      }
+      (slot, executed) = (0, min(max(memory.executed, 1), count))
+    }
     history.append(action)
-    let taken = worker.floats(at: description.offset, count: action.count)
-    for index in action.indices { taken[index] = action[index] }
-    try worker.step(place)
-    let reward = worker.address(description.rewardOffset).load(as: Double.self)
-    let flags = Flags(rawValue: worker.address(description.flagsOffset).load(as: UInt8.self))
-    if flags.contains(.successIsKnown) { info["isSuccess"] = flags.contains(.success) ? 1 : 0 }
-    return StepOutcome(
-      reward: Float(reward), isTerminated: flags.contains(.terminated),
-      isTruncated: flags.contains(.truncated))
-  }
-
-  private struct Flags: OptionSet {
-    let rawValue: UInt8
-    static let terminated = Flags(rawValue: 1)
-    static let truncated = Flags(rawValue: 2)
-    static let successIsKnown = Flags(rawValue: 4)
-    static let success = Flags(rawValue: 8)
+    hasStepped = true
+    return memory.outcome(slot)
   }
 
   /// Copies the numbers of the observation.
   public func observe(into observation: UnsafeMutableBufferPointer<Float>) {
-    _ = observation.update(
-      fromContentsOf: worker.floats(
-        at: description.observationOffset, count: observationSpace.count))
+    _ = observation.update(fromContentsOf: memory.observation(slot))
   }
 
   /// Copies the images of the observation, one of each camera.
-  public func observeImages() throws -> [[Image]] {
-    zip(cameras, description.imageOffsets).map { camera, offset in
-      let bytes = UnsafeRawBufferPointer(
-        start: worker.address(offset), count: camera.shape.reduce(1, *))
-      return [
-        Image(
-          width: camera.width, height: camera.height, channelCount: camera.channelCount,
-          samples: Array(bytes))
-      ]
+  public func observeImages() throws -> [[Image]] { memory.images(slot) }
+
+  // MARK: Saving
+
+  private var stateTag: String { "state of \(name) \(observationSpace.shape)" }
+
+  /// Appends its exact state where it can tell it, and the way to it.
+  ///
+  /// - Throws: `EnvironmentError.failed` if Python fails.
+  public func save(to state: inout EnvironmentState) throws {
+    // Python may be ahead of what was handed out; the way is not.
+    let isExact = description.hasState && slot + 1 >= executed
+    let own = isExact ? try worker.save(place) : []
+    state.appendTag(stateTag)
+    state.append(contentsOf: own)
+    if !own.isEmpty {
+      state.append(contentsOf: Array(observation))
+      state.append(hasStepped)
+      state.append(UInt64(memory.flags(slot).rawValue))
+      state.append(contentsOf: memory.infoValues(slot))
+      for image in memory.images(slot).joined() { state.append(contentsOf: image.samples) }
     }
+    saveHistory(to: &state)
   }
+
+  /// Gives it a saved state, or goes the way to it.
+  ///
+  /// - Throws: as `restoreHistory(from:)`.
+  public func restore(from reader: inout EnvironmentState.Reader) throws {
+    try reader.readTag(stateTag)
+    let own = try reader.readBytes()
+    guard !own.isEmpty else { return try restoreHistory(from: &reader) }
+    let observation = try reader.readFloats(expectedCount: observationSpace.count)
+    let hasStepped = try reader.readFlag()
+    let flags = PythonStepFlags(rawValue: UInt8(truncatingIfNeeded: try reader.readWord()))
+    let info = try reader.readDoubles(expectedCount: memory.infoValues(0).count)
+    let images = try cameras.map { try reader.readBytes(expectedCount: $0.shape.reduce(1, *)) }
+    let history = try readHistory(from: &reader)
+    guard description.hasState, case .seed(let seed) = history.start else {
+      throw EnvironmentError.stateMismatch(layer: name)
+    }
+    try worker.restore(place, withUnsafeBytes(of: seed.littleEndian) { Array($0) } + own)
+    (slot, executed, self.hasStepped, self.history) = (0, 0, hasStepped, history)
+    prepared.removeAll(keepingCapacity: true)
+    _ = memory.observation(0).update(fromContentsOf: observation)
+    memory.setFlags(flags)
+    memory.setInfoValues(info)
+    memory.setImages(images)
+  }
+
+  // MARK: Drawing
 
   /// Draws the present state: a second process makes the same environment with a renderer and goes
   /// the same way, so that training does not pay for one.
@@ -220,7 +227,12 @@ public final class PythonEnvironment: ReplayedEnvironment {
       }
       let missing = history.actions[environment.history.actions.count...]
       for start in stride(from: missing.startIndex, to: missing.endIndex, by: size) {
-        try environment.step(Array(missing[start..<start + size]))
+        guard try !environment.step(Array(missing[start..<start + size])).isLost else {
+          hasStarted = false
+          throw EnvironmentError.failed(
+            environment: environment.name, doing: "render",
+            reason: "the process that draws it ended, and is started anew for the next image")
+        }
       }
       guard environment.observation == observation else {
         throw EnvironmentError.failed(
@@ -233,5 +245,36 @@ public final class PythonEnvironment: ReplayedEnvironment {
     }
 
     private var hasStarted = false
+  }
+}
+
+extension PythonEnvironment {
+  /// What a worker tells of it once it has taken some steps, beyond what `EnvironmentFacts` sees:
+  /// names with their values.
+  ///
+  /// - Throws: `EnvironmentError.failed` if Python fails.
+  public func facts() throws -> [(name: String, value: String)] {
+    let facts = try worker.facts(place)
+    let modes = description.renderModes
+    var lines = [
+      ("python", parameters.pythonPath),
+      (
+        "versions",
+        versions.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+      ),
+      ("render modes", modes.isEmpty ? "none" : modes.joined(separator: ", ")),
+      ("success key", facts.successKey ?? "none found"),
+      ("info keys", facts.infoKeys.isEmpty ? "none" : facts.infoKeys.joined(separator: ", ")),
+      (
+        "state",
+        description.hasState
+          ? "get_state and set_state: a run resumes as exactly as they are"
+          : "its seed and actions: a run resumes exactly if they decide an episode"
+      ),
+      ("memory of a process", "\(facts.kilobytes / 1024) MB"),
+    ]
+    let unseen = parameters.infoKeys.filter { !facts.infoKeys.contains($0) }
+    if !unseen.isEmpty { lines.append(("not in its first info", unseen.joined(separator: ", "))) }
+    return lines
   }
 }

@@ -23,6 +23,15 @@ struct PythonSettings: Codable, Equatable, Sendable {
   var terminates: Bool
   var clipsActions: Bool
   var actionBound: Double
+  /// Keys of a step's info that are carried over.
+  var info: [String]
+  /// Whether the source makes several environments at once.
+  var vector: Bool
+  /// Of a batch's episodes, which end by themselves; 0 for the environment's own.
+  var timeLimit: Int
+  /// Of the batch that the worker holds; 0 for a worker of environments that are stepped by
+  /// themselves.
+  var rows = 0
   var render = false
 
   /// What the environment is called in Attune.
@@ -84,18 +93,27 @@ public struct PythonParameters: EnvironmentParameters {
   /// The bound of actions that have none; 0 refuses them.
   @Setting(.notNegative, "the bound of actions that have none; 0 refuses them")
   public var actionBound = 0.0
+  /// Keys of the step's info whose numbers are measurements, separated by commas.
+  @Setting("keys of the step's info whose numbers are kept, separated by commas")
+  public var info = ""
+  /// Whether the environment is a vector of Gymnasium's `VectorEnv` interface.
+  @Setting("whether it steps several at once, as gymnasium.vector.VectorEnv: one process has all")
+  public var vector = false
   /// Seconds that a step may take.
   @Setting(0.1...86_400, "seconds that a step may take") public var stepTimeLimit = 60.0
   /// Seconds that making and resetting may take.
   @Setting(0.1...86_400, "seconds that starting and resetting may take")
   public var startTimeLimit = 600.0
+  /// How often in an hour a process that died or hung is started anew.
+  @Setting(0...1000, "how often in an hour a process that died or hung is started anew")
+  public var restarts = 3
 
   /// The defaults.
   public init() {}
 
   /// What a worker is told.
   ///
-  /// - Throws: `ConfigurationError` if `kwargs` is not a JSON object.
+  /// - Throws: `ConfigurationError` if `kwargs` is not a JSON object, or for what a vector cannot do.
   func settings(_ source: PythonSettings.Source, name: String) throws -> PythonSettings {
     let arguments = try? JSONDecoder().decode(JSONNode.self, from: Data(kwargs.utf8))
     guard let arguments, case .object = arguments else {
@@ -103,18 +121,39 @@ public struct PythonParameters: EnvironmentParameters {
         key: "kwargs", found: kwargs,
         expected: "a JSON object such as {\"reward_type\": \"sparse\"}")
     }
-    let keys = observations.split(separator: ",").map {
-      String($0).trimmingCharacters(in: .whitespaces)
+    if vector {
+      // Its rows begin again by themselves, whatever is thought of their ends.
+      try ConfigurationError.require(
+        source == .gymnasium || timeLimit == 0, "timeLimit", timeLimit,
+        "0 with vector: true: give the limit to the environment, in kwargs")
+      try ConfigurationError.require(
+        terminates, "terminates", terminates, "true with vector: true")
     }
     return PythonSettings(
-      source: source, name: name, python: python.isEmpty ? Self.defaultPython : python,
-      kwargs: arguments, observations: keys, successKey: successKey, successRule: successRule,
+      source: source, name: name, python: pythonPath, kwargs: arguments,
+      observations: Self.keys(observations), successKey: successKey, successRule: successRule,
       reward: reward, endsAtSuccess: endsAtSuccess, terminates: terminates,
-      clipsActions: clipsActions, actionBound: actionBound)
+      clipsActions: clipsActions, actionBound: actionBound, info: infoKeys, vector: vector,
+      timeLimit: vector ? timeLimit : 0)
+  }
+
+  private static func keys(_ text: String) -> [String] {
+    text.split(separator: ",").map { String($0).trimmingCharacters(in: .whitespaces) }
+  }
+
+  /// The keys of a step's info that are carried over.
+  var infoKeys: [String] { Self.keys(info) }
+
+  /// The Python that is started.
+  var pythonPath: String { python.isEmpty ? Self.defaultPython : python }
+
+  /// What is asked of a worker.
+  var limits: PythonWorker.Limits {
+    PythonWorker.Limits(start: startTimeLimit, step: stepTimeLimit, restarts: restarts)
   }
 
   /// As many processes as processors, unless told otherwise.
-  var workerLimit: Int { workers > 0 ? workers : WorkerPool.availableProcessorCount }
+  var workerCount: Int { workers > 0 ? workers : WorkerPool.availableProcessorCount }
 
   private static var defaultPython: String {
     guard let folder = getenv("VIRTUAL_ENV").map({ String(cString: $0) }), !folder.isEmpty else {
@@ -196,8 +235,13 @@ extension EnvironmentRegistry.Resolver {
         name: "\(source.rawValue):\(name)", summary: summary, parameters: PythonParameters()
       ) { parameters in
         try PythonEnvironment(source, name: name, parameters: parameters)
+      } makeSeveral: { parameters, count in
+        guard parameters.vector else { return nil }
+        return try PythonBatch.make(source, name: name, parameters: parameters, count: count)
       } timeLimit: { parameters, task in
-        parameters.timeLimit > 0
+        // A vector ends its episodes itself.
+        guard !parameters.vector else { return nil }
+        return parameters.timeLimit > 0
           ? parameters.timeLimit : (task as? PythonEnvironment)?.ownTimeLimit
       }
     }

@@ -1,136 +1,161 @@
 import Environments
-import Files
 import Foundation
-import Glibc
 import Programs
 
-/// A Python process that holds environments of one kind and steps them one after another.
+/// The process in which environments of one kind live, and its successors: one that dies is started
+/// anew a few times an hour, without the episodes that ran in it.
 ///
-/// Control goes through its standard streams, numbers and images through memory that both map. What
-/// libraries print goes to standard error, whose last lines are in errors. `worker.py` is the other
-/// side.
-///
-/// Unchecked sendable: whoever talks to it holds the lock.
-final class PythonWorker: @unchecked Sendable {
+/// Unchecked sendable: whoever talks to the process holds the lock.
+final class PythonWorker: EnvironmentLane, @unchecked Sendable {
+  /// Where an environment is.
+  struct Place: Equatable {
+    let index: Int
+    /// The number of the process in which it was made.
+    var process: Int
+  }
+
+  /// How long and how often.
+  struct Limits: Equatable {
+    /// Seconds that starting, making and resetting may take, and a step.
+    var start: Double
+    var step: Double
+    /// Processes in an hour, after the first.
+    var restarts: Int
+  }
+
   let settings: PythonSettings
-  private let program: Program
-  private let memory: SharedMemory
+  /// What environments and Attune both see; it outlives a process.
+  let memory: SharedMemory
+  let limits: Limits
+  private let log = PythonWorkerLog()
   private let lock = NSLock()
+  private var process: PythonProcess?
+  /// The number of the running process, or of the next one.
+  private var number = 0
+  private var restarts: [ContinuousClock.Instant] = []
+  private var restartsSoFar = 0
+  /// Set when it has died too often.
+  private var end: EnvironmentError?
   private var places: Set<Int> = []
-  /// The time limit of making an environment is another one, until it has been made.
-  private let limits: (start: Double, step: Double)
 
   /// Addresses, not memory: pages that nobody writes take no room.
   private static let memoryByteCount = 1 << 32
   private static let maxEnvironmentCount = 1 << 20
 
-  /// Starts Python and sends it its program.
+  /// Starts the first process.
   ///
   /// - Throws: `EnvironmentError.failed` if it cannot be started.
-  init(_ settings: PythonSettings, startTimeLimit: Double, stepTimeLimit: Double) throws {
+  init(_ settings: PythonSettings, limits: Limits) throws {
     self.settings = settings
-    limits = (startTimeLimit, stepTimeLimit)
+    self.limits = limits
     do {
       memory = try SharedMemory(byteCount: Self.memoryByteCount)
-      program = try Program(
-        Self.words(python: settings.python), memory: memory, hangSignal: SIGABRT)
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = .sortedKeys
-      for part in [Array(PackageResources.worker_py), Array(try encoder.encode(settings))] {
-        try program.send(Self.bytes(UInt32(part.count)) + part, within: startTimeLimit)
-      }
+      process = try PythonProcess(
+        settings, memory: memory, log: log, timeLimit: limits.start)
+    } catch let error as PythonFailure {
+      throw EnvironmentError.failed(
+        environment: settings.title, doing: "start", reason: error.reason)
     } catch let error as ProgramError {
       throw EnvironmentError.failed(
-        environment: settings.title, doing: "start",
-        reason: "\(settings.python) \(error.problem)")
+        environment: settings.title, doing: "start", reason: error.problem)
     }
   }
 
   /// How many environments it holds.
   var environmentCount: Int { lock.withLock { places.count } }
 
-  /// Whether it can still be talked to.
-  var isRunning: Bool { lock.withLock { program.isRunning } }
+  /// Whether environments can be made in it.
+  var isRunning: Bool { lock.withLock { end == nil && process?.isRunning ?? true } }
 
-  /// The words that start it. Hashes are not random, so that a seed decides what sets come to.
-  private static func words(python: String) -> [String] {
-    let hashing = getenv("PYTHONHASHSEED") == nil ? ["PYTHONHASHSEED=0"] : []
-    return ["env"] + hashing + [python, "-u", "-X", "faulthandler", "-c", boot]
-  }
-
-  /// Puts its streams where prints do not reach them, keeps numerical libraries to one thread each
-  /// (workers are as many as processors) and runs what it is sent.
-  private static let boot = """
-    import ctypes.util, os
-    requests, answers = os.dup(0), os.dup(1)
-    os.dup2(2, 1)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for name in ("OMP", "OPENBLAS", "MKL", "NUMBA"): os.environ.setdefault(name + "_NUM_THREADS", "1")
-    if "DISPLAY" not in os.environ:
-      library = "egl" if ctypes.util.find_library("EGL") else "osmesa"
-      for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM"): os.environ.setdefault(name, library)
-    def read(count):
-      data = b""
-      while len(data) < count:
-        part = os.read(requests, count - len(data))
-        if not part: os._exit(0)
-        data += part
-      return data
-    source = read(int.from_bytes(read(4), "little"))
-    exec(compile(source, "attune-worker", "exec"), {
-      "__name__": "attune_worker", "ATTUNE_WORKER_REQUESTS": requests,
-      "ATTUNE_WORKER_ANSWERS": answers, "ATTUNE_WORKER_MEMORY": 3})
-    """
+  /// How many processes followed the first.
+  var restartCount: Int { lock.withLock { restartsSoFar } }
 
   // MARK: Requests
 
-  private enum Operation: UInt32 {
-    case make = 1
-    case reset, step, render, close
-  }
-
   /// Makes an environment in a free place.
-  func make(seed: UInt64) throws -> (place: Int, description: PythonEnvironmentDescription) {
+  ///
+  /// - Throws: `EnvironmentError.failed`; a process that dies of it is not started anew.
+  func make() throws -> (place: Place, description: PythonEnvironmentDescription) {
     try lock.withLock {
-      guard let place = (0..<Self.maxEnvironmentCount).first(where: { !places.contains($0) })
+      guard let index = (0..<Self.maxEnvironmentCount).first(where: { !places.contains($0) })
       else {
         throw failure(
           doing: "be made",
           "its process holds \(Self.maxEnvironmentCount) environments: take more workers")
       }
-      let details = try ask(.make, place, seed: seed, doing: "be made", within: limits.start)
-      let description: PythonEnvironmentDescription
       do {
-        description = try JSONDecoder().decode(
-          PythonEnvironmentDescription.self, from: Data(details))
-      } catch {
-        throw failure(doing: "be made", "its description cannot be read: \(error)")
+        let description = try make(in: try startedProcess(), index)
+        places.insert(index)
+        return (Place(index: index, process: number), description)
+      } catch let error as PythonFailure {
+        throw failure(doing: "be made", error.reason)
       }
-      try description.check(memorySize: memory.bytes.count).map {
-        throw failure(doing: "be made", $0)
-      }
-      places.insert(place)
-      return (place, description)
     }
   }
 
-  /// Starts an episode in a place. A first reset may build a model: it has the time of a start.
-  func reset(_ place: Int, seed: UInt64) throws {
-    _ = try lock.withLock {
-      try ask(.reset, place, seed: seed, doing: "reset", within: limits.start)
+  private func make(
+    in process: PythonProcess, _ index: Int
+  ) throws -> PythonEnvironmentDescription {
+    let details = try process.ask(.make, index, within: limits.start)
+    let description: PythonEnvironmentDescription
+    do {
+      description = try JSONDecoder().decode(
+        PythonEnvironmentDescription.self, from: Data(details))
+    } catch {
+      throw PythonFailure.exception("its description cannot be read: \(error)")
+    }
+    if let problem = description.problem(
+      memorySize: memory.bytes.count, rows: max(settings.rows, 1))
+    {
+      throw PythonFailure.exception(problem)
+    }
+    return description
+  }
+
+  /// Starts an episode in a place, in a process that is started anew if there is none. A first reset
+  /// may build a model: it has the time of a start.
+  ///
+  /// - Throws: `EnvironmentError.failed` for an exception, or if the process died too often.
+  func reset(
+    _ place: inout Place, _ description: PythonEnvironmentDescription, seed: UInt64
+  ) throws {
+    try lock.withLock {
+      while true {
+        do {
+          let process = try startedProcess()
+          if place.process != number {
+            let made = try make(in: process, place.index)
+            guard made == description else {
+              throw PythonFailure.exception("another process made it with other spaces")
+            }
+            place.process = number
+          }
+          _ = try process.ask(.reset, place.index, value: seed, within: limits.start)
+          return
+        } catch let error as PythonFailure {
+          try endProcess(after: error, doing: "reset")
+        }
+      }
     }
   }
 
-  /// Steps the environment of a place, whose action lies in memory.
-  func step(_ place: Int) throws {
-    _ = try lock.withLock { try ask(.step, place, doing: "step", within: limits.step) }
+  /// Steps the environment of a place, whose actions lie in memory.
+  ///
+  /// - Parameter count: of the steps, which an end of the episode cuts short.
+  /// - Returns: whether they were taken. The episode is lost if the process died, now or since it
+  ///   began.
+  /// - Throws: as `reset`.
+  func step(_ place: Place, count: Int = 1) throws -> Bool {
+    try request(place, doing: "step") {
+      _ = try $0.ask(.step, place.index, value: UInt64(count), within: limits.step)
+    } != nil
   }
 
   /// Draws the environment of a place: height, width, and RGB bytes.
-  func render(_ place: Int) throws -> (height: Int, width: Int, samples: [UInt8]) {
-    let answer = try lock.withLock {
-      try ask(.render, place, doing: "render", within: limits.start)
-    }
+  ///
+  /// - Throws: `EnvironmentError.failed` for what goes wrong.
+  func render(_ place: Place) throws -> (height: Int, width: Int, samples: [UInt8]) {
+    let answer = try answer(.render, place, doing: "render")
     let (height, width) = answer.withUnsafeBytes { bytes in
       bytes.count < 8
         ? (0, 0)
@@ -145,97 +170,121 @@ final class PythonWorker: @unchecked Sendable {
     return (height, width, Array(answer[8...]))
   }
 
+  /// The exact state of an environment that can tell it; empty if it cannot.
+  func save(_ place: Place) throws -> [UInt8] { try answer(.save, place, doing: "save") }
+
+  /// Gives an environment its exact state.
+  func restore(_ place: Place, _ state: [UInt8]) throws {
+    _ = try answer(.restore, place, value: UInt64(state.count), data: state, doing: "restore")
+  }
+
+  /// What it knows of an environment after some steps.
+  func facts(_ place: Place) throws -> PythonEnvironmentFacts {
+    let answer = try answer(.facts, place, doing: "tell about itself")
+    do {
+      return try JSONDecoder().decode(PythonEnvironmentFacts.self, from: Data(answer))
+    } catch {
+      throw failure(doing: "tell about itself", "\(error)")
+    }
+  }
+
   /// Gives up the environment of a place.
-  func close(_ place: Int) {
+  func close(_ place: Place) {
     lock.withLock {
-      places.remove(place)
-      guard program.isRunning else { return }
+      places.remove(place.index)
+      guard place.process == number, let process, process.isRunning else { return }
       // Nobody waits for what comes of it: an environment that cannot be closed ends with its
       // process.
-      _ = try? ask(.close, place, doing: "close", within: limits.step)
+      _ = try? process.ask(.close, place.index, within: limits.step)
     }
   }
 
-  /// The float32 numbers that begin at an offset.
-  func floats(at offset: Int, count: Int) -> UnsafeMutableBufferPointer<Float> {
-    // Mapped memory has no type of its own; worker.py has float32 here, at a multiple of 64 bytes.
-    UnsafeMutableBufferPointer(
-      start: address(offset).assumingMemoryBound(to: Float.self), count: count)
-  }
-
-  /// Where the numbers of a place lie.
-  func address(_ offset: Int) -> UnsafeMutableRawPointer {
-    // Its size is not zero.
-    memory.bytes.baseAddress.unsafelyUnwrapped + offset
-  }
-
-  private func ask(
-    _ operation: Operation, _ place: Int, seed: UInt64 = 0, doing action: String,
-    within seconds: Double
+  /// The answer to what only the episode that runs can be asked.
+  private func answer(
+    _ operation: PythonProcess.Operation, _ place: Place, value: UInt64 = 0, data: [UInt8] = [],
+    doing action: String
   ) throws -> [UInt8] {
-    do {
-      try program.send(
-        Self.bytes(operation.rawValue) + Self.bytes(UInt32(place)) + Self.bytes(seed),
-        within: seconds)
-      let header = try program.receive(byteCount: 8, within: seconds)
-      let (kind, count) = header.withUnsafeBytes {
-        (
-          $0.loadUnaligned(fromByteOffset: 0, as: UInt32.self),
-          $0.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
-        )
+    let answer = try request(place, doing: action) {
+      try $0.ask(operation, place.index, value: value, data: data, within: limits.start)
+    }
+    guard let answer else {
+      throw failure(doing: action, "its Python process has ended, and its episode with it")
+    }
+    return answer
+  }
+
+  /// What the process of a place answers; nil if it has ended and may be started anew.
+  private func request<Answer>(
+    _ place: Place, doing action: String, _ ask: (PythonProcess) throws -> Answer
+  ) throws -> Answer? {
+    try lock.withLock {
+      if let end { throw end }
+      guard place.process == number, let process else { return nil }
+      do {
+        return try ask(process)
+      } catch let error as PythonFailure {
+        try endProcess(after: error, doing: action)
+        return nil
       }
-      let details =
-        count == 0 ? [] : try program.receive(byteCount: Int(count), within: seconds)
-      guard kind != 2 else { throw refusal(details, doing: action) }
-      return details
-    } catch let error as ProgramError {
-      throw failure(doing: action, death(error))
     }
   }
 
-  private static func bytes(_ value: some FixedWidthInteger) -> [UInt8] {
-    withUnsafeBytes(of: value.littleEndian) { Array($0) }
+  // MARK: Ends
+
+  private func startedProcess() throws -> PythonProcess {
+    if let end { throw end }
+    if let process { return process }
+    let started = try PythonProcess(
+      settings, memory: memory, log: log, timeLimit: limits.start)
+    process = started
+    return started
   }
 
-  // MARK: Errors
+  /// Gives up a process that died.
+  ///
+  /// - Throws: `EnvironmentError.failed` for an exception, or if no other one may follow.
+  private func endProcess(after failure: PythonFailure, doing action: String) throws {
+    guard case .death(let reason) = failure else {
+      throw self.failure(doing: action, failure.reason)
+    }
+    let now = ContinuousClock.now
+    restarts.removeAll { now - $0 > .seconds(3600) }
+    process = nil
+    number += 1
+    guard restarts.count < limits.restarts else {
+      let words =
+        limits.restarts == 0
+        ? reason
+        : "\(reason); it was started anew \(limits.restarts.times) within an hour, as often as the "
+          + "parameter 'restarts' allows"
+      let error = self.failure(doing: action, words)
+      end = error
+      throw error
+    }
+    restarts.append(now)
+    restartsSoFar += 1
+    EnvironmentWarnings.print(
+      "\(self.failure(doing: action, reason)); the process is started anew, and the episodes that "
+        + "ran in it are dropped")
+  }
 
   private func failure(doing action: String, _ reason: String) -> EnvironmentError {
     .failed(environment: settings.title, doing: action, reason: reason)
   }
+}
 
-  /// What an exception was, and where.
-  private struct Exception: Decodable {
-    let words: String
-    let place: String
-    let module: String?
-  }
+extension Int {
+  fileprivate var times: String { self == 1 ? "once" : "\(self) times" }
+}
 
-  private func refusal(_ details: [UInt8], doing action: String) -> EnvironmentError {
-    guard let exception = try? JSONDecoder().decode(Exception.self, from: Data(details)) else {
-      return failure(doing: action, "its worker gave an error that cannot be read")
-    }
-    if let module = exception.module {
-      return failure(
-        doing: action,
-        "\(settings.python) has no module '\(module.printable)': install it with '"
-          + "\(settings.python) -m pip install \(module.printable)', or name another Python with "
-          + "the environment's parameter 'python'")
-    }
-    let place = exception.place.isEmpty ? "" : " (\(exception.place.printable))"
-    return failure(doing: action, exception.words.printable + place)
-  }
-
-  /// How a process ended that gives no answer, and where it hung: `faulthandler` prints the newest
-  /// frame first.
-  private func death(_ error: ProgramError) -> String {
-    let frame = program.lastLines.first { line in
-      line.hasPrefix("  File \"") && !line.contains("\"attune-worker\"")
-        && !line.contains("\"<string>\"")
-    }
-    let words = "its Python process \(error.problem)"
-    if let frame { return words + "; it was at\(String(frame.dropFirst(1)).printable)" }
-    return error.said.isEmpty ? words : words + "; it said: \(error.said.printable)"
-  }
+/// What a worker knows of an environment after some steps.
+struct PythonEnvironmentFacts: Decodable {
+  /// Which key of the info tells success.
+  let successKey: String?
+  /// The keys of a step's info.
+  let infoKeys: [String]
+  /// The most memory that the process has had.
+  let kilobytes: Int
 }
 
 /// What Python processes there are, so that environments of one kind share as many as they may.
@@ -251,23 +300,22 @@ final class PythonWorkers: @unchecked Sendable {
   private var references: [Reference] = []
 
   /// The running worker of these settings that has the fewest environments, or another one while
-  /// there are fewer than `limit`.
+  /// there are fewer than `count`.
   func worker(
-    for settings: PythonSettings, limit: Int, startTimeLimit: Double, stepTimeLimit: Double
+    for settings: PythonSettings, count: Int, limits: PythonWorker.Limits
   ) throws -> PythonWorker {
     try lock.withLock {
       references.removeAll { $0.worker == nil }
       let running = references.compactMap(\.worker).filter {
-        $0.settings == settings && $0.isRunning
+        $0.settings == settings && $0.limits == limits && $0.isRunning
       }
-      if running.count >= limit,
+      if running.count >= count,
         let worker = running.min(by: { $0.environmentCount < $1.environmentCount })
       {
         return worker
       }
       if let idle = running.first(where: { $0.environmentCount == 0 }) { return idle }
-      let worker = try PythonWorker(
-        settings, startTimeLimit: startTimeLimit, stepTimeLimit: stepTimeLimit)
+      let worker = try PythonWorker(settings, limits: limits)
       references.append(Reference(worker: worker))
       return worker
     }

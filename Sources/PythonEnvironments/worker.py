@@ -14,9 +14,10 @@ import struct
 import sys
 import traceback
 
-MAKE, RESET, STEP, RENDER, CLOSE = 1, 2, 3, 4, 5
+MAKE, RESET, STEP, RENDER, CLOSE, SAVE, RESTORE, FACTS = 1, 2, 3, 4, 5, 6, 7, 8
 DONE, DETAILS, FAILED = 0, 1, 2
 TERMINATED, TRUNCATED, SUCCESS_KNOWN, SUCCESS = 1, 2, 4, 8
+STARTED, STALE = 16, 32  # of a batch's rows: the step was a reset; the reset is to come
 SMALLEST_IMAGE = 32
 SUCCESS_KEYS = ("success", "is_success", "task_success", "goal_achieved")
 # Packages that register environments when they are imported, by what their names begin with.
@@ -35,23 +36,30 @@ class Refusal(Exception):
 # Where environments come from
 
 
-def from_gymnasium(settings):
-    """An environment of Gymnasium's registry, without its own time limit, and that limit."""
+def import_registrar(name):
+    """Imports what registers an environment: the module before a colon, or the package known for it."""
     import gymnasium
 
-    name = settings["name"]
     for start, module in REGISTRARS.items():
         if name.startswith(start) and importlib.util.find_spec(module):
             importlib.import_module(module)
             if hasattr(gymnasium, "register_envs"):
                 gymnasium.register_envs(sys.modules[module])
+    if ":" in name:
+        importlib.import_module(name.split(":")[0])
+
+
+def from_gymnasium(settings):
+    """An environment of Gymnasium's registry, without its own time limit, and that limit."""
+    import gymnasium
+
+    name = settings["name"]
+    import_registrar(name)
     keywords = dict(settings["kwargs"])
     if settings["render"]:
         keywords["render_mode"] = "rgb_array"
     limit = keywords.pop("max_episode_steps", None)
     if limit is None:
-        if ":" in name:  # the part before it is a module, which Gymnasium imports
-            importlib.import_module(name.split(":")[0])
         limit = gymnasium.spec(name.split(":")[-1]).max_episode_steps
     environment = gymnasium.make(name, disable_env_checker=True, max_episode_steps=-1, **keywords)
     return environment, limit
@@ -296,16 +304,20 @@ def chosen(all, keys):
 # One environment
 
 
-class Environment:
-    def __init__(self, index, settings, memory, numpy):
-        self.settings, self.numpy = settings, numpy
-        self.env, limit = SOURCES[settings["source"]](settings)
+SLOTS, PLACE_SIZE = 64, 8 << 20  # steps for one request; bytes of an environment, if they are enough
+
+
+class Row:
+    """An environment of its own, or one of a batch: its memory, and what Attune makes of its steps."""
+
+    def __init__(self, index, settings, memory, numpy, env, limit):
+        self.settings, self.numpy, self.env = settings, numpy, env
         parts = [
             Part(path, space, numpy)
-            for path, space in chosen(leaves(self.env.observation_space), settings["observations"])]
+            for path, space in chosen(leaves(env.observation_space), settings["observations"])]
         self.numbers = [part for part in parts if not part.isImage]
         self.images = [part for part in parts if part.isImage]
-        space = self.env.action_space
+        space = env.action_space
         if type(space).__name__ != "Box" or not numpy.issubdtype(space.dtype, numpy.floating):
             raise Refusal(
                 f"its actions are of the space {space}, and diffusion policies act with real numbers: "
@@ -320,8 +332,9 @@ class Environment:
         self.actionSpace = space
         self.lay_out(index, memory)
         self.successKey = settings["successKey"] or None
-        metadata = getattr(self.env, "metadata", None) or {}
-        inner = getattr(self.env, "unwrapped", self.env)
+        self.infoKeys = []
+        metadata = getattr(env, "metadata", None) or {}
+        inner = getattr(env, "unwrapped", env)
         fps = metadata.get("render_fps") or (1 / inner.dt if getattr(inner, "dt", 0) else 30)
         self.hasSucceeded = False
         self.description = {
@@ -333,14 +346,16 @@ class Environment:
             "actionHigh": [float(value) for value in self.high],
             "stepsPerSecond": float(fps), "timeLimit": limit,
             "renderModes": list(metadata.get("render_modes") or []),
-            "offset": self.offset, "imageOffsets": self.imageOffsets, "end": self.end,
-            "versions": versions(),
+            "layout": self.layout, "hasState": state_hooks(env) is not None, "versions": versions(),
         }
 
     def lay_out(self, index, memory):
-        """float32 actions, float32 observations, float64 reward, flags, images: all at multiples of 64."""
+        """Actions, observations (float32), rewards, info (float64), flags and images of some steps one after
+        another, and a few numbers of the request: all at multiples of 64."""
         numpy = self.numpy
         actions, numbers = self.low.size, sum(part.size for part in self.numbers)
+        info, images = len(self.settings["info"]), [part.size for part in self.images]
+        slots = max(2, min(SLOTS, PLACE_SIZE // (4 * (actions + numbers) + 8 * info + 9 + sum(images))))
         place = 0
 
         def take(bytes):
@@ -349,54 +364,58 @@ class Environment:
             place += (bytes + 63) // 64 * 64
             return start
 
-        action, observation, reward, flags = take(4 * actions), take(4 * numbers), take(8), take(1)
-        images = [take(part.size) for part in self.images]
-        self.offset = index * place
-        self.end = self.offset + place
-        if self.end > len(memory):
+        starts = {
+            "action": take(4 * actions * slots), "observation": take(4 * numbers * slots),
+            "reward": take(8 * slots), "info": take(8 * info * slots), "flags": take(slots),
+            "control": take(64)}
+        imageStarts = [take(size * slots) for size in images]
+        offset = index * place
+        if offset + place > len(memory):
             raise Refusal(f"{index + 1} environments of {place} bytes do not fit into one worker: take more")
-        at = lambda kind, count, offset: numpy.frombuffer(memory, kind, count, self.offset + offset)
-        self.action = at(numpy.float32, actions, action)
-        self.observation = at(numpy.float32, numbers, observation)
-        self.reward = at(numpy.float64, 1, reward)
-        self.flags = at(numpy.uint8, 1, flags)
-        self.frames = [at(numpy.uint8, part.size, start) for part, start in zip(self.images, images)]
-        self.imageOffsets = [self.offset + start for start in images]
 
-    def observe(self, observation):
+        def at(kind, start, *shape):
+            count = int(numpy.prod(shape))
+            return numpy.frombuffer(memory, kind, count, offset + start).reshape(shape)
+
+        self.slots = slots
+        self.action = at(numpy.float32, starts["action"], slots, actions)
+        self.observation = at(numpy.float32, starts["observation"], slots, numbers)
+        self.reward = at(numpy.float64, starts["reward"], slots)
+        self.info = at(numpy.float64, starts["info"], slots, info)
+        self.flags = at(numpy.uint8, starts["flags"], slots)
+        self.executed = at(numpy.int32, starts["control"], 1)
+        self.takesPart = at(numpy.uint8, starts["control"] + 8, 1)
+        self.seed = at(numpy.uint64, starts["control"] + 16, 1)
+        self.frames = [at(numpy.uint8, start, slots, size) for start, size in zip(imageStarts, images)]
+        self.layout = {
+            **{name: offset + start for name, start in starts.items()}, "slots": slots, "stride": place,
+            "end": offset + place, "images": [offset + start for start in imageStarts]}
+
+    def taken(self, slot):
+        """The action of a step, as the environment takes it."""
+        action = self.action[slot].astype(self.numpy.float64)
+        if self.settings["clipsActions"]:
+            action = self.numpy.clip(action, self.low, self.high)
+        return action.astype(self.actionSpace.dtype).reshape(self.actionSpace.shape)
+
+    def observe(self, observation, slot):
         place = 0
         for part in self.numbers:
-            part.write(observation, self.observation[place:place + part.size])
+            part.write(observation, self.observation[slot, place:place + part.size])
             place += part.size
         for part, frame in zip(self.images, self.frames):
-            part.write(observation, frame)
+            part.write(observation, frame[slot])
 
-    def reset(self, seed):
+    def begin(self, observation, slot=0):
         self.hasSucceeded = False
-        self.flags[0] = 0
-        try:
-            answer = self.env.reset(seed=seed & 0x7FFFFFFF)
-        except TypeError as error:
-            if "seed" not in str(error):
-                raise
-            self.env.seed(seed & 0x7FFFFFFF)  # before Gym 0.26
-            answer = self.env.reset()
-        isPair = isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], dict)
-        self.observe(answer[0] if isPair else answer)
+        self.flags[slot] = 0
+        self.info[slot] = self.numpy.nan
+        self.observe(observation, slot)
 
-    def step(self):
-        numpy, settings = self.numpy, self.settings
-        action = self.action.astype(numpy.float64)
-        if settings["clipsActions"]:
-            action = numpy.clip(action, self.low, self.high)
-        answer = self.env.step(action.astype(self.actionSpace.dtype).reshape(self.actionSpace.shape))
-        if len(answer) == 4:  # before Gym 0.26
-            observation, reward, isDone, info = answer
-            isTruncated = bool(info.get("TimeLimit.truncated", False))
-            isTerminated = bool(isDone) and not isTruncated
-        else:
-            observation, reward, isTerminated, isTruncated, info = answer
-        self.observe(observation)
+    def take(self, slot, observation, reward, isTerminated, isTruncated, info):
+        """Writes what a step brought; returns whether it ended the episode."""
+        settings = self.settings
+        self.observe(observation, slot)
         if not settings["terminates"]:
             isTerminated = False
         success = self.success(info)
@@ -408,7 +427,7 @@ class Environment:
             reward = float(bool(success))
         elif settings["reward"] == "successOnce":
             reward = float(first)
-        self.reward[0] = float(reward)
+        self.reward[slot] = float(reward)
         flags = TERMINATED * bool(isTerminated) | TRUNCATED * bool(isTruncated)
         if success is not None:
             flags |= SUCCESS_KNOWN | SUCCESS * self.hasSucceeded
@@ -418,14 +437,80 @@ class Environment:
             raise Refusal(
                 "it does not say whether it succeeded: its info has "
                 f"{', '.join(sorted(map(str, info))) or 'nothing'}; name one with the parameter 'successKey'")
-        self.flags[0] = flags
+        for place, key in enumerate(settings["info"]):
+            self.info[slot, place] = self.number(info, key)
+        if not self.infoKeys:
+            self.infoKeys = sorted(map(str, info))
+        self.flags[slot] = flags
+        return bool(flags & (TERMINATED | TRUNCATED))
+
+    def number(self, info, key):
+        """A number or a truth value of the step's info; not-a-number where this step has none."""
+        if key not in info:
+            return self.numpy.nan
+        try:
+            value = self.numpy.asarray(info[key], dtype=self.numpy.float64)
+        except (TypeError, ValueError):
+            value = None
+        if value is None or value.size != 1:
+            raise Refusal(f"its info '{key}' is {type(info[key]).__name__} and not a number: leave it out of "
+                          "the parameter 'info'")
+        return value.item()
 
     def success(self, info):
         if self.successKey is None:
             self.successKey = next((key for key in SUCCESS_KEYS if key in info), None)
+        if self.successKey is None and "episode_task_completions" in info:
+            # Franka Kitchen: as many tasks as it has goals.
+            goals = getattr(getattr(self.env, "unwrapped", self.env), "goal", None)
+            return bool(goals) and len(info["episode_task_completions"]) == len(goals)
         if self.successKey is None or self.successKey not in info:
             return None
         return bool(self.numpy.all(self.numpy.asarray(info[self.successKey]) > 0))
+
+    def facts(self):
+        """What is known of it after some steps, and the most memory that its process has had."""
+        import resource
+
+        return {"successKey": self.successKey, "infoKeys": self.infoKeys,
+                "kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+
+
+class Environment(Row):
+    """An environment that is stepped by itself."""
+
+    def __init__(self, index, settings, memory, numpy):
+        make = single_of_batch if settings["vector"] else SOURCES[settings["source"]]
+        super().__init__(index, settings, memory, numpy, *make(settings))
+        self.hasStarted = False
+
+    def reset(self, seed):
+        try:
+            answer = self.env.reset(seed=seed & 0x7FFFFFFF)
+        except TypeError as error:
+            if "seed" not in str(error):
+                raise
+            self.env.seed(seed & 0x7FFFFFFF)  # before Gym 0.26
+            answer = self.env.reset()
+        isPair = isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], dict)
+        self.begin(answer[0] if isPair else answer)
+        self.hasStarted = True
+
+    def step(self, count):
+        """Plays some steps, as far as the episode goes."""
+        for slot in range(count):
+            answer = self.env.step(self.taken(slot))
+            if len(answer) == 4:  # before Gym 0.26
+                observation, reward, isDone, info = answer
+                isTruncated = bool(info.get("TimeLimit.truncated", False))
+                isTerminated = bool(isDone) and not isTruncated
+            else:
+                observation, reward, isTerminated, isTruncated, info = answer
+            hasEnded = self.take(slot, observation, reward, isTerminated, isTruncated, info)
+            self.executed[0] = slot + 1
+            # Attune ends an episode whose numbers are none.
+            if hasEnded or not self.numpy.isfinite(self.observation[slot]).all():
+                break
 
     def render(self):
         frame = self.env.render()
@@ -438,6 +523,288 @@ class Environment:
         if frame.ndim != 3 or frame.shape[2] not in (3, 4):
             raise Refusal(f"its image has the shape {list(frame.shape)}, not [H, W, 3]")
         return self.numpy.ascontiguousarray(frame[:, :, :3])
+
+    def save(self):
+        """Its exact state, where it can tell it; else nothing, and Attune replays its actions."""
+        state = state_hooks(self.env)[0]()
+        if not isinstance(state, (bytes, bytearray)):
+            return b""
+        return struct.pack("<B", self.hasSucceeded) + bytes(state)
+
+    def restore(self, data):
+        seed, self.hasSucceeded = struct.unpack("<Q?", data[:9])
+        if not self.hasStarted:  # some take nothing before their first reset
+            succeeded = self.hasSucceeded
+            self.reset(seed)
+            self.hasSucceeded = succeeded
+        state_hooks(self.env)[1](data[9:])
+
+    def close(self):
+        close = getattr(self.env, "close", None)
+        if close:
+            close()
+
+
+def state_hooks(env):
+    """`get_state` and `set_state`, where an environment has both."""
+    for owner in (env, getattr(env, "unwrapped", None)):
+        hooks = tuple(getattr(owner, name, None) for name in ("get_state", "set_state"))
+        if all(callable(hook) for hook in hooks):
+            return hooks
+    return None
+
+
+# Batches: sources that step several environments at once, with the interface of gymnasium.vector.VectorEnv
+
+
+def batch_of(settings, count):
+    """A vector environment, which ends its episodes by its own time limit."""
+    source, name = settings["source"], settings["name"]
+    keywords = dict(settings["kwargs"])
+    if settings["render"]:
+        keywords["render_mode"] = "rgb_array"
+    if source == "python":
+        settings = dict(settings, kwargs=dict(settings["kwargs"], num_envs=count))
+        return from_function(settings)[0]
+    if source != "gymnasium":
+        raise Refusal(f"{source} has no vector environments: leave out the parameter 'vector'")
+    import gymnasium
+
+    import_registrar(name)
+    if settings["timeLimit"] > 0:
+        keywords["max_episode_steps"] = settings["timeLimit"]
+    return gymnasium.make_vec(name, num_envs=count, **keywords)
+
+
+def autoreset(env):
+    """When it resets a row by itself: NextStep (also where it does not say), SameStep or Disabled."""
+    mode = (getattr(env, "metadata", None) or {}).get("autoreset_mode", "NextStep")
+    return str(getattr(mode, "value", mode))
+
+
+def can_reset_rows(env):
+    """Gymnasium's own vectors reset the rows of a mask, with a seed each; others would reset all."""
+    inner = getattr(env, "unwrapped", env)
+    return type(inner).__name__ in ("SyncVectorEnv", "AsyncVectorEnv")
+
+
+def array(numpy, value):
+    """An array of what may be a tensor of another library."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    return numpy.asarray(value)
+
+
+def row_of(numpy, value, row):
+    """A row of a batch of observations."""
+    if isinstance(value, dict):
+        return {key: row_of(numpy, inner, row) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return tuple(row_of(numpy, inner, row) for inner in value)
+    return array(numpy, value)[row]
+
+
+def row_info(numpy, infos, row):
+    """What a step's info says of a row: Gymnasium marks by _key which rows have the key."""
+    found = {}
+    for key, value in infos.items():
+        if key.startswith("_") or key in ("final_obs", "final_observation", "final_info"):
+            continue
+        mask = infos.get("_" + key)
+        if mask is not None and not mask[row]:
+            continue
+        if isinstance(value, dict):
+            found[key] = row_info(numpy, value, row)
+        elif hasattr(value, "__getitem__") and hasattr(value, "__len__") and len(value) > row:
+            found[key] = value[row]
+    return found
+
+
+class BatchResult:
+    """What a step of a batch brought, row by row."""
+
+    def __init__(self, numpy, mode, answer):
+        observation, reward, terminated, truncated, infos = answer
+        self.numpy, self.mode, self.observation, self.infos = numpy, mode, observation, infos
+        self.reward = array(numpy, reward)
+        self.terminated, self.truncated = array(numpy, terminated), array(numpy, truncated)
+
+    def of(self, row):
+        numpy, infos = self.numpy, self.infos
+        terminated, truncated = bool(self.terminated[row]), bool(self.truncated[row])
+        observation, info = row_of(numpy, self.observation, row), row_info(numpy, infos, row)
+        following = None
+        if self.mode == "SameStep" and (terminated or truncated):
+            final = infos.get("final_obs", infos.get("final_observation"))
+            if final is None:
+                raise Refusal("it resets rows in the step that ends them and does not give their final_obs")
+            following = observation
+            observation = row_of(numpy, final, row) if isinstance(final, dict) else final[row]
+            last = infos.get("final_info")
+            if last is not None:
+                info = row_info(numpy, last, row) if isinstance(last, dict) else last[row] or {}
+        return observation, self.reward[row], terminated, truncated, info, following
+
+
+class SingleOfBatch:
+    """A vector environment of one row, as an environment: every reset is by a seed."""
+
+    def __init__(self, env, numpy):
+        self.env, self.numpy = env, numpy
+        self.metadata = getattr(env, "metadata", None) or {}
+        self.observation_space = getattr(env, "single_observation_space", env.observation_space)
+        self.action_space = getattr(env, "single_action_space", env.action_space)
+        self.mode = autoreset(env)
+
+    def reset(self, seed=None):
+        return row_of(self.numpy, self.env.reset(seed=seed)[0], 0), {}
+
+    def step(self, action):
+        return BatchResult(self.numpy, self.mode, self.env.step(action[None])).of(0)[:5]
+
+    def render(self):
+        frames = self.env.render()
+        return frames[0] if frames is not None and len(frames) else None
+
+    def close(self):
+        self.env.close()
+
+
+def single_of_batch(settings):
+    import numpy
+
+    # Attune's limit is as good as its own, and all there is for a function's.
+    return SingleOfBatch(batch_of(settings, 1), numpy), None
+
+
+class BatchRow(Row):
+    def __init__(self, index, settings, memory, numpy, spaces):
+        super().__init__(index, settings, memory, numpy, spaces, None)
+        self.hasEnded = False  # and was not reset since
+        self.hasStart = False  # an episode has begun that nobody has taken yet
+
+
+class Batch:
+    """Environments that are stepped together."""
+
+    def __init__(self, settings, memory, numpy):
+        self.numpy = numpy
+        self.env = batch_of(settings, settings["rows"])
+        self.mode, self.canResetRows = autoreset(self.env), can_reset_rows(self.env)
+        self.takesSubsets = all(callable(getattr(self.env, name, None)) for name in ("send", "recv"))
+        if self.mode == "Disabled" and not self.canResetRows:
+            raise Refusal("it resets no row by itself (autoreset_mode Disabled), nor for Attune")
+        spaces = SingleOfBatch(self.env, numpy)
+        self.rows = [BatchRow(index, settings, memory, numpy, spaces) for index in range(settings["rows"])]
+        space = self.rows[0].actionSpace
+        self.rest = ((self.rows[0].low + self.rows[0].high) / 2).astype(space.dtype).reshape(space.shape)
+        self.hasStarted = False
+        self.description = dict(self.rows[0].description, hasState=False)
+
+    def step(self):
+        """Steps the rows that take part. Where all must move, the others rest in the middle of their bounds
+        until the rest of their neighbours' chunk is over."""
+        numpy = self.numpy
+        active = [index for index, row in enumerate(self.rows) if row.takesPart[0]]
+        if self.takesSubsets:
+            self.play(active, self.env.step(
+                numpy.stack([self.rows[index].taken(0) for index in active]), numpy.array(active)))
+            return
+        if self.mode == "Disabled":  # a row that has ended may not be stepped
+            self.reset_rows([index for index, row in enumerate(self.rows) if row.hasEnded])
+        actions = [row.taken(0) if row.takesPart[0] else self.rest for row in self.rows]
+        self.play(range(len(self.rows)), self.env.step(numpy.stack(actions)))
+
+    def play(self, indices, answer):
+        result = BatchResult(self.numpy, self.mode, answer)
+        # EnvPool tells whose results these are.
+        if "env_id" in result.infos and self.takesSubsets:
+            indices = [int(index) for index in result.infos["env_id"]]
+        for place, index in enumerate(indices):
+            row = self.rows[index]
+            observation, reward, terminated, truncated, info, following = result.of(place)
+            hasEnded = (terminated or truncated) and following is None
+            if self.mode == "NextStep" and row.hasEnded:  # this step was the reset
+                row.begin(observation)
+                row.flags[0] = STARTED
+                row.hasEnded, row.hasStart = False, True
+            elif row.hasStart:  # nobody has taken its episode, which moves on
+                row.begin(observation if following is None else following)
+                row.flags[1] = 0
+                row.hasEnded, row.hasStart = hasEnded, not hasEnded
+            else:
+                row.take(0, observation, reward, terminated, truncated, info)
+                row.hasEnded = hasEnded
+                if following is not None:
+                    row.observe(following, 1)  # until somebody takes it, or it moves on
+                    row.flags[1], row.hasStart = STARTED, True
+
+    def reset(self):
+        """Starts episodes of the rows that take part; a row that has to wait for its reset is STALE."""
+        asked = [index for index, row in enumerate(self.rows) if row.takesPart[0]]
+        isWhole = len(asked) == len(self.rows)
+        if isWhole and self.canResetRows:
+            self.hasStarted = True
+        elif not self.hasStarted or (
+            isWhole and any(not row.hasStart and not row.hasEnded for row in self.rows)
+        ):
+            self.reset_all(int(self.rows[asked[0]].seed[0]) & 0x7FFFFFFF)
+        if self.canResetRows:
+            self.reset_rows(asked)
+        elif self.takesSubsets:
+            ended = [index for index in asked if self.rows[index].hasEnded]
+            if ended:
+                self.play(ended, self.env.step(
+                    self.numpy.stack([self.rest] * len(ended)), self.numpy.array(ended)))
+        for index in asked:
+            row = self.rows[index]
+            if not row.hasStart and not row.hasEnded:
+                raise Refusal(
+                    "an episode is to end where the environment goes on, and it cannot reset one row: let it "
+                    "end its episodes itself, or leave out the parameter 'vector'")
+            if row.hasStart and row.flags[1] & STARTED:
+                row.observation[0] = row.observation[1]
+                for frame in row.frames:
+                    frame[0] = frame[1]
+            row.flags[0] = STALE if row.hasEnded else STARTED
+            row.flags[1] = 0
+            row.hasStart = False
+            row.hasSucceeded = False
+
+    def reset_all(self, seed):
+        """One seed decides everything from here on, if the environment takes one."""
+        try:
+            answer = self.env.reset(seed=seed)
+        except TypeError as error:
+            if "seed" not in str(error):
+                raise
+            answer = self.env.reset()  # EnvPool, which is seeded when it is made
+        self.hasStarted = True
+        for index, row in enumerate(self.rows):
+            row.begin(row_of(self.numpy, answer[0], index))
+            row.flags[1] = 0
+            row.hasEnded, row.hasStart = False, True
+
+    def reset_rows(self, indices):
+        """Resets some rows by their own seeds, where the environment can."""
+        if not indices:
+            return
+        numpy = self.numpy
+        mask = numpy.zeros(len(self.rows), bool)
+        mask[indices] = True
+        seeds = [int(row.seed[0]) & 0x7FFFFFFF for row in self.rows]
+        answer = self.env.reset(seed=seeds, options={"reset_mask": mask})
+        for index in indices:
+            row = self.rows[index]
+            row.begin(row_of(numpy, answer[0], index))
+            row.flags[1] = 0
+            row.hasEnded, row.hasStart = False, True
+
+    def facts(self):
+        return self.rows[0].facts()
+
+    def close(self):
+        self.env.close()
 
 
 def versions():
@@ -477,29 +844,46 @@ def main(requests, answers, descriptor):
 
     settings = json.loads(read(struct.unpack("<I", read(4))[0]))
     sys.path.insert(0, os.getcwd())
-    memory, numpy, environments = None, None, {}
+    memory, numpy, environments, batch = None, None, {}, None
+    isBatch = settings["rows"] > 0
     while True:
-        operation, index, seed = struct.unpack("<IIQ", read(16))
+        operation, index, value = struct.unpack("<IIQ", read(16))
+        data = read(value) if operation == RESTORE else b""
         try:
             if operation == STEP:
-                environments[index].step()
+                if isBatch:
+                    batch.step()
+                else:
+                    environments[index].step(value)
                 answer(DONE)
             elif operation == RESET:
-                environments[index].reset(seed)
+                if isBatch:
+                    batch.reset()
+                else:
+                    environments[index].reset(value)
                 answer(DONE)
             elif operation == MAKE:
                 if numpy is None:
                     numpy = importlib.import_module("numpy")
                     memory = mmap.mmap(descriptor, os.fstat(descriptor).st_size)
-                environments[index] = Environment(index, dict(settings, seed=seed), memory, numpy)
+                seeded = dict(settings, seed=value)
+                if isBatch:
+                    environments[index] = batch = Batch(seeded, memory, numpy)
+                else:
+                    environments[index] = Environment(index, seeded, memory, numpy)
                 answer(DETAILS, json.dumps(environments[index].description, allow_nan=False).encode())
             elif operation == RENDER:
                 frame = environments[index].render()
                 answer(DETAILS, struct.pack("<II", *frame.shape[:2]) + frame.tobytes())
+            elif operation == SAVE:
+                answer(DETAILS, environments[index].save())
+            elif operation == RESTORE:
+                environments[index].restore(data)
+                answer(DONE)
+            elif operation == FACTS:
+                answer(DETAILS, json.dumps(environments[index].facts()).encode())
             else:
-                close = getattr(environments.pop(index).env, "close", None)
-                if close:
-                    close()
+                environments.pop(index).close()
                 answer(DONE)
         except (Exception, SystemExit) as error:
             traceback.print_exc()

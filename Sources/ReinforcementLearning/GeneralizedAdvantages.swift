@@ -11,15 +11,20 @@ public struct RolloutRewards: Sendable {
   public var isTerminated: [Bool]
   /// Whether the episode ended, for whatever reason: what follows belongs to another one.
   public var isFinished: [Bool]
+  /// Whether a decision's episode was lost in it: nobody knows what it was worth. The one before it
+  /// ends as by a time-out, in the state that it was to be made in. Empty if none was.
+  public var isLost: [Bool]
   /// `B`
   public let environmentCount: Int
 
   /// Takes the parts of a rollout, which have the same number of elements.
   public init(
     rewards: [Float], values: [Float], nextValues: [Float], isTerminated: [Bool],
-    isFinished: [Bool], environmentCount: Int
+    isFinished: [Bool], isLost: [Bool] = [], environmentCount: Int
   ) {
-    let counts = [values.count, nextValues.count, isTerminated.count, isFinished.count]
+    let counts =
+      [values.count, nextValues.count, isTerminated.count, isFinished.count]
+      + (isLost.isEmpty ? [] : [isLost.count])
     precondition(
       environmentCount > 0 && rewards.count.isMultiple(of: environmentCount)
         && counts.allSatisfy { $0 == rewards.count },
@@ -30,6 +35,7 @@ public struct RolloutRewards: Sendable {
     self.nextValues = nextValues
     self.isTerminated = isTerminated
     self.isFinished = isFinished
+    self.isLost = isLost
     self.environmentCount = environmentCount
   }
 
@@ -38,7 +44,8 @@ public struct RolloutRewards: Sendable {
   ///     delta_t = r_t + gamma V(s'_t) - V(s_t)
   ///     A_t = delta_t + gamma lambda A_{t+1}
   ///
-  /// V(s') is 0 after a termination, but not after a time-out; A_{t+1} is 0 after either.
+  /// V(s') is 0 after a termination, but not after a time-out; A_{t+1} is 0 after either. A lost
+  /// decision has the advantage 0 and is not to be learned from.
   ///
   /// - Returns: advantages and returns A + V, `[T, B]`.
   public func generalizedAdvantages(
@@ -48,6 +55,10 @@ public struct RolloutRewards: Sendable {
     var following = [Float](repeating: 0, count: environmentCount)
     for index in rewards.indices.reversed() {
       let environment = index % environmentCount
+      if !isLost.isEmpty, isLost[index] {
+        following[environment] = 0
+        continue
+      }
       let nextValue = isTerminated[index] ? 0 : nextValues[index]
       let delta = rewards[index] + gamma * nextValue - values[index]
       let trace = isFinished[index] ? 0 : following[environment]

@@ -26,13 +26,17 @@ public struct RewardScaler: Sendable, Codable, Equatable {
   /// - Parameters:
   ///   - rewards: `[T, B]`
   ///   - isFirst: whether a decision is its episode's first, `[T, B]`.
-  public mutating func callAsFunction(_ rewards: [Float], isFirst: [Bool]) -> [Float] {
+  ///   - isLost: whether a decision's reward means nothing, `[T, B]`; empty if all mean something.
+  public mutating func callAsFunction(
+    _ rewards: [Float], isFirst: [Bool], isLost: [Bool] = []
+  ) -> [Float] {
     precondition(
       rewards.count == isFirst.count && rewards.count.isMultiple(of: sums.count),
       "\(rewards.count) rewards and \(isFirst.count) marks for \(sums.count) environments")
     var returns: [Double] = []
     returns.reserveCapacity(rewards.count)
     for (index, reward) in rewards.enumerated() {
+      if !isLost.isEmpty, isLost[index] { continue }
       let environment = index % sums.count
       let earlier = isFirst[index] ? 0 : gamma * sums[environment]
       sums[environment] = Double(reward) + earlier

@@ -69,6 +69,23 @@ extension VectorEnvironment {
     return result
   }
 
+  /// A lost episode is no finished one, and the next one starts.
+  @Test func lostEpisodesAreNotCounted() throws {
+    let vector = try LocalVectorEnvironment(count: 2, seed: 0) {
+      ActionChunks(LosingEnvironment(lastStep: 4, lostEpisode: 1), count: 2)
+    }
+    var (lost, finished) = (0, [FinishedEpisode]())
+    for _ in 0..<8 {
+      try vector.step(Tensor(repeating: 1, shape: [2, 2, 1]))
+      lost += vector.outcomes.filter { $0.isLost && $0.isFinished }.count
+      finished += vector.finishedEpisodes
+      #expect(vector.seen.allSatisfy { $0.isFinite })
+    }
+    #expect(lost == 2)
+    #expect(Set(finished.map(\.episode)).contains(0) && !finished.contains { $0.episode == 1 })
+    #expect(finished.count == 6)
+  }
+
   @Test func keepsTheFinalObservationAndStartsTheNextEpisode() throws {
     let vector = try LocalVectorEnvironment(count: 2, seed: 0) {
       ActionChunks(TimeLimit(CountingEnvironment(lastStep: 5), stepLimit: 4), count: 3)

@@ -78,7 +78,13 @@ public struct PolicyEvaluation: Sendable {
   ) throws {
     let slot = try EnvironmentWorker(
       try environment.make(visit: visit), episode: episode, seed: seed)
-    while !slot.isFinished { try step([slot], policy, .evaluating) }
+    while !slot.isFinished {
+      try step([slot], policy, .evaluating)
+      // What was shown of it cannot be taken back.
+      if let step = slot.lostStep {
+        throw EnvironmentError.lost(environment.configuration.environment.name, step: step)
+      }
+    }
   }
 
   private func step(
@@ -107,6 +113,8 @@ final class EnvironmentWorker: @unchecked Sendable {
   private let recorder: EpisodeRecorder?
   private let seed: UInt64
   private var decision = 0
+  /// The decision in which the episode was lost, and began again; nil if it never was.
+  private(set) var lostStep: Int?
 
   init(_ environment: any Environment, episode: Int, seed: UInt64) throws {
     self.environment = environment
@@ -136,9 +144,15 @@ final class EnvironmentWorker: @unchecked Sendable {
   /// In single steps and rewards of the inner environment.
   var statistics: EpisodeStatistics { recorder?.statistics ?? EpisodeStatistics() }
 
-  /// Executes a chunk `[Ta, Da]`.
+  /// Executes a chunk `[Ta, Da]`. An episode that is lost begins again: its seed decides it, so that
+  /// it comes to the same.
   func step(_ chunk: Tensor) throws {
-    isFinished = try chunk.withUnsafeElements { try environment.step($0).isFinished }
+    let outcome = try chunk.withUnsafeElements { try environment.step($0) }
+    if outcome.isLost {
+      lostStep = decision
+      return try start(episode: episode)
+    }
+    isFinished = outcome.isFinished
     decision += 1
   }
 }

@@ -90,12 +90,15 @@ public final class DPPO<Policy: LikelihoodPolicy>: PolicyTrainer {
     _ rollout: Rollout, _ estimates: AdvantageEstimates, _ metrics: inout Metrics
   ) throws {
     let order = RandomStream(seed: seed, purpose: "minibatches", index: iteration)
-    let pairCount = rollout.count * policy.transitionCount
+    let (rows, steps) = (rollout.learnableRows, policy.transitionCount)
+    let pairCount = rows.count * steps
+    // Every episode was lost: there is nothing to learn from.
+    guard pairCount > 0 else { return }
     let size = min(configuration.batchSize, pairCount)
     let minibatchCount = pairCount / size
     for epoch in 0..<configuration.epochs {
       var order = order.split(epoch)
-      let pairs = order.permutation(pairCount)
+      let pairs = order.permutation(pairCount).map { rows[$0 / steps] * steps + $0 % steps }
       for place in 0..<minibatchCount {
         let chosen = pairs[place * size..<(place + 1) * size]
         var approximateKL = 0.0
@@ -151,8 +154,15 @@ public final class DPPO<Policy: LikelihoodPolicy>: PolicyTrainer {
   private func record(
     _ rollout: Rollout, _ estimates: AdvantageEstimates, _ metrics: inout Metrics
   ) {
+    let rows = rollout.learnableRows
     metrics["explainedVariance"] =
-      explainedVariance(values: estimates.values, returns: estimates.returns) ?? .nan
+      explainedVariance(
+        values: rows.map { estimates.values[$0] }, returns: rows.map { estimates.returns[$0] })
+      ?? .nan
+    if let restarts = rollout.restarts {
+      metrics["environmentRestarts"] = Double(restarts)
+      metrics["lostDecisions"] = Double(rollout.count - rows.count)
+    }
     metrics["rewardScale"] = configuration.scalesRewards ? actorCritic.scaler.scale : 1
     metrics["fineTunedSteps"] = Double(policy.transitionCount)
     metrics["episodes"] = Double(finishedEpisodes.count)
@@ -222,7 +232,8 @@ extension AdvantageEstimates {
     let finalValues = value(rollout.finalObservations)
     let scaled =
       configuration.scalesRewards
-      ? scaler(rollout.rewards, isFirst: rollout.isFirst) : rollout.rewards
+      ? scaler(rollout.rewards, isFirst: rollout.isFirst, isLost: rollout.isLost)
+      : rollout.rewards
     let factor = Float(configuration.rewardFactor)
     let rewards = RolloutRewards(
       rewards: scaled.map { $0 * factor }, values: values,
@@ -230,7 +241,7 @@ extension AdvantageEstimates {
         final.map { finalValues[$0] } ?? values[row + rollout.environmentCount]
       },
       isTerminated: rollout.isTerminated, isFinished: rollout.isFinished,
-      environmentCount: rollout.environmentCount)
+      isLost: rollout.isLost, environmentCount: rollout.environmentCount)
     let (advantages, returns) = rewards.generalizedAdvantages(
       gamma: Float(configuration.gamma), gaeLambda: Float(configuration.gaeLambda))
     self.init(values: values, advantages: advantages, returns: returns)

@@ -23,13 +23,22 @@ struct Rollout {
   var isFinished: [Bool]
   /// Whether a decision is its episode's first.
   var isFirst: [Bool]
+  /// Whether the episode was lost in a decision, which nobody learns from; empty if none was.
+  var isLost: [Bool] = []
   /// `B`
   let environmentCount: Int
+  /// How often what environments live in was started anew; nil where they compute by themselves.
+  var restarts: Int?
   /// The episodes that ended with each decision, by environment.
   var episodes: [[EpisodeStatistics]] = []
 
   /// The number of decisions, T B.
   var count: Int { rewards.count }
+
+  /// The rows to learn from.
+  var learnableRows: [Int] {
+    isLost.contains(true) ? (0..<count).filter { !isLost[$0] } : Array(0..<count)
+  }
 }
 
 extension Rollout {
@@ -75,6 +84,7 @@ extension Rollout {
       return finalCount - 1
     }
     let episodes = try communicator.gatherValues(self.episodes)
+    let restarts = try communicator.gatherValues(self.restarts).compactMap { $0 }
     return Rollout(
       observations: try gather(observations), states: try gather(states),
       logProbabilities: joined(try communicator.gatherNumbers(logProbabilities)),
@@ -82,7 +92,8 @@ extension Rollout {
       finalObservations: try gatherFinal(hasFinal, owned, over: communicator),
       finalRows: finalRows, isTerminated: try gather(isTerminated),
       isFinished: try gather(isFinished), isFirst: try gather(isFirst),
-      environmentCount: owned.reduce(0, +),
+      isLost: try gather(isLost), environmentCount: owned.reduce(0, +),
+      restarts: restarts.isEmpty ? nil : restarts.reduce(0, +),
       episodes: (0..<rolloutSteps).map { decision in episodes.flatMap { $0[decision] } })
   }
 
@@ -140,6 +151,8 @@ final class RolloutCollector {
   private let communicator: any Communicator
   /// Whether the next decision of each environment is its episode's first.
   private var isFirst: [Bool]
+  /// Restarts that rollouts have told.
+  private var toldRestarts = 0
 
   /// - Parameters:
   ///   - environment: made `count` times.
@@ -211,6 +224,7 @@ final class RolloutCollector {
         rollout.rewards.append(outcome.reward)
         rollout.isTerminated.append(outcome.isTerminated)
         rollout.isFinished.append(outcome.isFinished)
+        rollout.isLost.append(outcome.isLost)
         isFirst[index] = outcome.isFinished
         if outcome.isFinished || isLast {
           rollout.finalRows.append(finalObservations.count)
@@ -224,6 +238,8 @@ final class RolloutCollector {
     rollout.observations = .concatenated(observations)
     rollout.states = .concatenated(states, along: 0)
     rollout.finalObservations = .concatenated(finalObservations)
+    rollout.restarts = environments.restartCount.map { $0 - toldRestarts }
+    toldRestarts = environments.restartCount ?? 0
     return try rollout.gathered(over: communicator)
   }
 

@@ -43,7 +43,12 @@ public struct PolicyEnvironment: Sendable {
   ) throws -> any Environment {
     var environment = try configuration.environment.make(in: registry)
     if let visit { environment = StepVisitor(environment, visit: visit) }
-    environment = NormalizedEnvironment(
+    return wrapped(environment)
+  }
+
+  /// With normalization, history and chunks around it.
+  private func wrapped(_ environment: any Environment) -> any Environment {
+    var environment: any Environment = NormalizedEnvironment(
       environment, observations: normalization.observations, actions: normalization.actions)
     environment = ObservationHistory(environment, count: configuration.observationSteps)
     return ActionChunks(environment, count: configuration.actionSteps)
@@ -59,7 +64,9 @@ public struct PolicyEnvironment: Sendable {
   public func makeVector(
     count: Int, seed: UInt64, firstNumber: Int = 0
   ) throws -> any VectorEnvironment {
-    try LocalVectorEnvironment(count: count, seed: seed, firstNumber: firstNumber) { try make() }
+    let environments = try configuration.environment.make(count: count, in: registry)
+    return try LocalVectorEnvironment(
+      environments.map(wrapped), seed: seed, firstNumber: firstNumber)
   }
 }
 
@@ -97,5 +104,13 @@ extension EnvironmentConfiguration {
   public func make(in registry: EnvironmentRegistry = .standard) throws -> any Environment {
     guard !isNone else { throw PolicyError.noEnvironment }
     return try registry.make(name, parameters)
+  }
+
+  /// Several of them, which one vector has to step.
+  ///
+  /// - Throws: as `make(in:)`.
+  func make(count: Int, in registry: EnvironmentRegistry) throws -> [any Environment] {
+    guard !isNone else { throw PolicyError.noEnvironment }
+    return try registry.make(name, parameters, count: count)
   }
 }

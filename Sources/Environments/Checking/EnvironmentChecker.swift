@@ -95,7 +95,9 @@ public struct EnvironmentChecker {
     try observe()
     for step in steps {
       try visit(step)
-      trajectory.outcomes.append(try environment.step(actions[step]))
+      let outcome = try environment.step(actions[step])
+      if outcome.isLost { throw EnvironmentError.lost(environment.name, step: step) }
+      trajectory.outcomes.append(outcome)
       try observe()
       if trajectory.outcomes.last?.isFinished ?? false { break }
     }

@@ -111,9 +111,12 @@ extension EnvironmentChecker {
       return try play(environment, actions: actions, steps: 0..<stepCount)
     }
     if let step = trajectories[0].firstDifference(from: trajectories[1]) {
-      return [
-        "two environments with seed \(seed) and the same actions differ after \(step) steps"
-      ]
+      return step == 0
+        ? ["it ignores its seed: two environments reset with seed \(seed) start differently"]
+        : [
+          "it is not deterministic: two environments with seed \(seed) and the same actions differ "
+            + "after \(step) steps"
+        ]
     }
     let starts = try (0..<8).map { offset in
       try first.reset(seed: seed &+ UInt64(offset))

@@ -14,6 +14,9 @@ public struct EnvironmentRegistry: Sendable {
     public var parameters: [SettingDescription]
     /// Makes the bare task, and tells its time limit.
     var make: @Sendable ([String: String]) throws -> (task: any Environment, timeLimit: Int?)
+    /// Makes several bare tasks that a vector steps, with their time limit.
+    var makeSeveral:
+      @Sendable ([String: String], Int) throws -> (tasks: [any Environment], timeLimit: Int?)
     /// All parameters as text, those that are not given by their defaults.
     var complete: @Sendable ([String: String]) throws -> [String: String]
 
@@ -24,11 +27,16 @@ public struct EnvironmentRegistry: Sendable {
     ///   - summary: one line for `environment list`.
     ///   - defaults: its parameters where none are given.
     ///   - make: makes the bare task, without its time limit.
+    ///   - makeSeveral: makes as many bare tasks that are stepped by one vector only; nil from it,
+    ///     or without it, they are made one by one.
     ///   - timeLimit: the limit of a task that was made, nil for none; that of its parameters
     ///     unless told otherwise.
     public init<Parameters: EnvironmentParameters>(
       name: String, summary: String, parameters defaults: Parameters,
       make: @escaping @Sendable (Parameters) throws -> any Environment,
+      makeSeveral: @escaping @Sendable (Parameters, Int) throws -> [any Environment]? = { _, _ in
+        nil
+      },
       timeLimit: @escaping @Sendable (Parameters, any Environment) -> Int? = { parameters, _ in
         parameters.timeLimit
       }
@@ -47,6 +55,12 @@ public struct EnvironmentRegistry: Sendable {
         let parameters = try decode(given)
         let task = try make(parameters)
         return (task, timeLimit(parameters, task))
+      }
+      self.makeSeveral = { given, count in
+        let parameters = try decode(given)
+        let tasks =
+          try makeSeveral(parameters, count) ?? (0..<count).map { _ in try make(parameters) }
+        return (tasks, tasks.first.flatMap { timeLimit(parameters, $0) })
       }
       complete = { try decode($0).texts() }
     }
@@ -136,8 +150,25 @@ public struct EnvironmentRegistry: Sendable {
     _ name: String, _ parameters: [String: String] = [:]
   ) throws -> any Environment {
     let (task, limit) = try entry(name).make(parameters)
+    return Self.wrapped(task, timeLimit: limit)
+  }
+
+  /// Makes environments for one vector, each with what `make(_:_:)` puts around it.
+  ///
+  /// They may be rows of a batch that is stepped as a whole: only a `LocalVectorEnvironment` of all
+  /// of them may step them.
+  ///
+  /// - Throws: as `make(_:_:)`.
+  public func make(
+    _ name: String, _ parameters: [String: String] = [:], count: Int
+  ) throws -> [any Environment] {
+    let (tasks, limit) = try entry(name).makeSeveral(parameters, count)
+    return tasks.map { Self.wrapped($0, timeLimit: limit) }
+  }
+
+  private static func wrapped(_ task: any Environment, timeLimit: Int?) -> any Environment {
     let guarded = FiniteGuard(task)
-    return EpisodeRecorder(limit.map { TimeLimit(guarded, stepLimit: $0) } ?? guarded)
+    return EpisodeRecorder(timeLimit.map { TimeLimit(guarded, stepLimit: $0) } ?? guarded)
   }
 
   /// All parameters of an environment as text, those that are not given by their defaults.

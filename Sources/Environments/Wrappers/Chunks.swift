@@ -40,6 +40,9 @@ public final class ObservationHistory: EnvironmentWrapper {
     images = try base.observeImages().map { newest in (0..<count).flatMap { _ in newest } }
   }
 
+  /// Passes the actions on.
+  public func prepare(_ actions: UnsafeBufferPointer<Float>) { base.prepare(actions) }
+
   /// Images are drawn at every step only where more than the last one is seen.
   private var keepsImages: Bool { count > 1 && !base.cameras.isEmpty }
 
@@ -107,12 +110,15 @@ public final class ActionChunks: EnvironmentWrapper {
   /// `Ta` of the base's actions: `[Ta, Da]`.
   public let actionSpace: BoxSpace
   private let count: Int
+  /// Whether it gains anything by knowing the actions before.
+  private let computesAhead: Bool
 
   /// Executes `count` actions in a step.
   public init(_ base: any Environment, count: Int) {
     precondition(count > 0, "a chunk holds at least one action, not \(count)")
     self.base = base
     self.count = count
+    computesAhead = count > 1 && base.lane != nil
     actionSpace = base.actionSpace.stacked(count)
   }
 
@@ -125,12 +131,14 @@ public final class ActionChunks: EnvironmentWrapper {
       action.count == actionSpace.count,
       "\(name) takes actions of shape \(actionSpace.shape), not \(action.count) elements")
     let size = base.actionSpace.count
+    if computesAhead { base.prepare(action) }
     var sum = StepOutcome(reward: 0)
     for start in stride(from: 0, to: action.count, by: size) {
       let outcome = try base.step(UnsafeBufferPointer(rebasing: action[start..<start + size]))
       sum.reward += outcome.reward
       sum.isTerminated = outcome.isTerminated
       sum.isTruncated = outcome.isTruncated
+      sum.isLost = outcome.isLost
       if outcome.isFinished { break }
     }
     return sum

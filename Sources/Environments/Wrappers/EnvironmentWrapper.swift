@@ -2,7 +2,8 @@ import Media
 
 /// An environment around another one, which changes part of what goes in or comes out.
 ///
-/// What a wrapper does not implement itself is the inner environment's.
+/// What a wrapper does not implement itself is the inner environment's, but for `prepare`: a wrapper
+/// that passes actions on as they are passes that on too.
 public protocol EnvironmentWrapper: Environment {
   /// The environment inside.
   var base: any Environment { get }
@@ -18,7 +19,7 @@ extension EnvironmentWrapper {
   /// What the inner environment takes.
   public var actionSpace: BoxSpace { base.actionSpace }
   /// That of the inner environment.
-  public var lane: AnyObject? { base.lane }
+  public var lane: (any EnvironmentLane)? { base.lane }
   /// The pace of the inner environment.
   public var stepsPerSecond: Double { base.stepsPerSecond }
   /// The inner environment's measurements.
@@ -73,6 +74,9 @@ public final class StepVisitor: EnvironmentWrapper {
     self.visit = visit
   }
 
+  /// Passes the actions on.
+  public func prepare(_ actions: UnsafeBufferPointer<Float>) { base.prepare(actions) }
+
   /// Starts an episode and shows its start.
   public func reset(_ start: EpisodeStart) throws {
     try base.reset(start)
@@ -101,6 +105,12 @@ public final class TimeLimit: EnvironmentWrapper {
     precondition(stepLimit > 0, "a time limit of \(stepLimit) steps leaves no episode")
     self.base = base
     self.stepLimit = stepLimit
+  }
+
+  /// Passes on the actions that are left before the limit.
+  public func prepare(_ actions: UnsafeBufferPointer<Float>) {
+    let count = min(actions.count, max(stepLimit - stepCount, 0) * actionSpace.count)
+    base.prepare(UnsafeBufferPointer(rebasing: actions[..<count]))
   }
 
   /// Starts an episode and its count.

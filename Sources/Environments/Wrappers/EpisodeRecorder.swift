@@ -26,6 +26,9 @@ public final class EpisodeRecorder: EnvironmentWrapper {
   /// Records an environment's episodes.
   public init(_ base: any Environment) { self.base = base }
 
+  /// Passes the actions on.
+  public func prepare(_ actions: UnsafeBufferPointer<Float>) { base.prepare(actions) }
+
   /// Starts an episode and its statistics.
   public func reset(_ start: EpisodeStart) throws {
     statistics = EpisodeStatistics()

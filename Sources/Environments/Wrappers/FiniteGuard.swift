@@ -34,6 +34,14 @@ public final class FiniteGuard: EnvironmentWrapper {
     return base.info.filter(\.value.isFinite).merging(["isBroken": 1]) { _, new in new }
   }
 
+  /// Passes on the actions before the first that is not finite.
+  public func prepare(_ actions: UnsafeBufferPointer<Float>) {
+    guard !isBroken else { return }
+    let finite = actions.prefix(while: \.isFinite).count
+    let count = finite / actionSpace.count * actionSpace.count
+    base.prepare(UnsafeBufferPointer(rebasing: actions[..<count]))
+  }
+
   /// Starts an episode afresh, broken only if its first observation is.
   public func reset(_ start: EpisodeStart) throws {
     try base.reset(start)
@@ -52,6 +60,8 @@ public final class FiniteGuard: EnvironmentWrapper {
       return broken
     }
     let outcome = try base.step(action)
+    // What is shown then is no observation.
+    if outcome.isLost { return outcome }
     keepObservation(doing: "step")
     if !isBroken, !outcome.reward.isFinite {
       isBroken = true

@@ -182,6 +182,16 @@ public final class NormalizedEnvironment: EnvironmentWrapper {
 
   deinit { rawAction.deallocate() }
 
+  /// Passes the actions on in the base's units.
+  public func prepare(_ actions: UnsafeBufferPointer<Float>) {
+    guard let normalization = self.actions else { return base.prepare(actions) }
+    var raw = Array(actions)
+    raw.withUnsafeMutableBufferPointer { raw in
+      normalization.denormalize(raw)
+      base.prepare(UnsafeBufferPointer(raw))
+    }
+  }
+
   /// Steps the base with the action in its own units.
   public func step(_ action: UnsafeBufferPointer<Float>) throws -> StepOutcome {
     guard let actions else { return try base.step(action) }

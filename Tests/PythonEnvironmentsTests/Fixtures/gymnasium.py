@@ -93,17 +93,21 @@ class Camera(Point):
 
 
 class Faulty(Point):
-    """Does what `fault` says at its third step."""
+    """Does what `fault` says at its third step, or only once where a file tells that it has."""
 
-    def __init__(self, fault, render_mode=None):
+    def __init__(self, fault, once=None, render_mode=None):
         super().__init__(render_mode)
-        self.fault, self.steps = fault, 0
+        self.fault, self.once, self.steps = fault, once, 0
         if fault == "make":
             raise ValueError("no such table")
 
     def step(self, action):
         observation, reward, terminated, truncated, info = super().step(action)
         self.steps += 1
+        if self.steps % 3 == 0 and self.once is not None:
+            if os.path.exists(self.once):
+                return observation, reward, terminated, truncated, info
+            open(self.once, "w").close()
         if self.steps % 3 == 0:
             if self.fault == "raise":
                 raise RuntimeError("the gripper is stuck")
@@ -142,6 +146,213 @@ class Slow(Point):
         return super().step(action)
 
 
+class Together(Point):
+    """Writes down when it steps, so that steps at the same time can be counted."""
+
+    def __init__(self, log, render_mode=None):
+        super().__init__(render_mode)
+        self.log = log
+
+    def step(self, action):
+        start = time.monotonic()
+        time.sleep(0.05)
+        with open(self.log, "a") as file:
+            file.write(f"{os.getpid()} {start} {time.monotonic()}\n")
+        return super().step(action)
+
+
+class Talkative(Point):
+    """Its info has numbers, truth values and words."""
+
+    def step(self, action):
+        observation, reward, terminated, truncated, info = super().step(action)
+        info.update(height=float(self.place[1]), isUp=np.bool_(self.place[1] > 0), mood="good")
+        if self.place[0] > 0:
+            info["right"] = np.array([self.place[0]])
+        return observation, reward, terminated, truncated, info
+
+
+class Hidden(Point):
+    """Has a state that its actions do not decide, and can tell and take it."""
+
+    def reset(self, seed=None, options=None):
+        self.drift = float(np.random.default_rng().uniform(-0.1, 0.1))
+        return super().reset(seed)
+
+    def step(self, action):
+        self.place = self.place + self.drift
+        return super().step(action)
+
+    def get_state(self):
+        return np.array([*self.place, self.drift]).tobytes()
+
+    def set_state(self, state):
+        *place, self.drift = np.frombuffer(state)
+        self.place = np.array(place)
+
+
+class Kitchen(Point):
+    """Tells its success as Franka Kitchen does."""
+
+    goal = {"kettle": [1], "microwave": [2]}
+
+    def reset(self, seed=None, options=None):
+        self.done = []
+        return super().reset(seed)
+
+    def step(self, action):
+        answer = super().step(action)[:4]
+        self.done += [task for task in self.goal if task not in self.done][:1]
+        return *answer, {"episode_task_completions": list(self.done), "tasks_to_complete": []}
+
+
+class AutoresetMode:
+    def __init__(self, value):
+        self.value = value
+
+
+class Walk:
+    """A row of a vector environment: a number that actions move, for a number of steps."""
+
+    def __init__(self, number, length, counts):
+        self.number, self.length, self.counts, self.episode = number, length, counts, -1
+
+    def reset(self, seed=None):
+        if seed is not None:
+            self.random = random.Random(seed)
+        self.episode += self.counts
+        self.steps, self.place = 0, self.random.uniform(-1, 1)
+        return [self.place, self.episode]
+
+    def step(self, action):
+        assert self.steps < self.length, "stepped after its end"
+        self.steps += 1
+        self.place += float(action[0])
+        return [self.place, self.episode], self.place, False, self.steps >= self.length
+
+    def info(self):
+        return {"steps": self.steps, "is_success": self.place > 0}
+
+
+class VectorEnv:
+    """Rows that end one after another, reset in the next step or in the same."""
+
+    single_observation_space = Box(-1000, 1000, (2,), np.float32)
+    single_action_space = Box(-0.5, 1.5, (1,), np.float32)
+    observation_space = action_space = None
+
+    def __init__(self, num_envs, mode="NextStep", length=5, dies=None, counts=True):
+        self.rows = [Walk(number, length + number, counts) for number in range(num_envs)]
+        self.metadata = {"autoreset_mode": AutoresetMode(mode), "render_fps": 5}
+        self.mode, self.dies = mode, dies
+        self.ended = [False] * num_envs
+        self.seeded = []
+
+    def reset(self, *, seed=None, options=None):
+        assert options is None
+        self.ended = [False] * len(self.rows)
+        return self.batch([row.reset(seed + row.number) for row in self.rows]), {}
+
+    def batch(self, observations):
+        return np.array(observations, np.float32)
+
+    def step(self, actions):
+        assert actions.shape == (len(self.rows), 1)
+        if self.dies is not None and not os.path.exists(self.dies) and self.rows[0].steps == 3:
+            open(self.dies, "w").close()
+            os._exit(7)
+        observations, rewards, truncated = [], [], []
+        infos = {"steps": np.zeros(len(self.rows)), "is_success": np.zeros(len(self.rows), bool)}
+        for index, (row, action) in enumerate(zip(self.rows, actions)):
+            if self.mode == "NextStep" and self.ended[index]:
+                observation, reward, end = row.reset(), 0.0, False
+            else:
+                observation, reward, _, end = row.step(action)
+            for key, value in row.info().items():
+                infos[key][index] = value
+            if end and self.mode == "SameStep":
+                infos.setdefault("final_obs", np.full(len(self.rows), None, object))[index] = np.array(
+                    observation, np.float32)
+                final = infos.setdefault("final_info", {})
+                for key, value in row.info().items():
+                    final.setdefault(key, np.zeros(len(self.rows)))[index] = value
+                    final.setdefault("_" + key, np.zeros(len(self.rows), bool))[index] = True
+                observation = row.reset()
+                for key, value in row.info().items():
+                    infos[key][index] = value
+            self.ended[index] = end
+            observations.append(observation)
+            rewards.append(reward)
+            truncated.append(end)
+        rows = len(self.rows)
+        return self.batch(observations), np.array(rewards), np.zeros(rows, bool), np.array(truncated), infos
+
+    def close(self):
+        pass
+
+
+class SyncVectorEnv(VectorEnv):
+    """As Gymnasium's, it resets the rows of a mask by their own seeds."""
+
+    def reset(self, *, seed=None, options=None):
+        if options is None:
+            return super().reset(seed=seed)
+        for row in np.flatnonzero(options["reset_mask"]):
+            self.last[row] = self.rows[row].reset(seed[row])
+            self.ended[row] = False
+        return self.batch(self.last), {}
+
+    def batch(self, observations):
+        self.last = np.array(observations, np.float32)
+        return self.last.copy()
+
+    @property
+    def last(self):
+        return self.__dict__.setdefault("_last", np.zeros((len(self.rows), 2), np.float32))
+
+    @last.setter
+    def last(self, value):
+        self.__dict__["_last"] = value
+
+
+class Pool(VectorEnv):
+    """As EnvPool, it steps only the rows that are named."""
+
+    def send(self):
+        pass
+
+    def recv(self):
+        pass
+
+    def reset(self):
+        return super().reset(seed=11)
+
+    def step(self, actions, indices):
+        observations, rewards, truncated = [], [], []
+        for index, action in zip(indices, actions):
+            row = self.rows[index]
+            if self.ended[index]:
+                observation, reward, end = row.reset(), 0.0, False
+            else:
+                observation, reward, _, end = row.step(action)
+            self.ended[index] = end
+            observations.append(observation)
+            rewards.append(reward)
+            truncated.append(end)
+        order = np.argsort(-np.asarray(indices))  # in the order in which they finish
+        return (self.batch(observations)[order], np.array(rewards)[order], np.zeros(len(order), bool),
+                np.array(truncated)[order], {"env_id": np.asarray(indices)[order]})
+
+
+VECTORS = {"Vector-v0": VectorEnv, "Sync-v0": SyncVectorEnv, "Pool-v0": Pool}
+
+
+def make_vec(name, num_envs, max_episode_steps=None, **keywords):
+    if max_episode_steps is not None:
+        keywords["length"] = max_episode_steps
+    return VECTORS[name](num_envs, **keywords)
+
+
 class Wordy(Camera):
     """What it is to do is a text, which no network here reads."""
 
@@ -162,7 +373,8 @@ class Unbounded(Point):
 REGISTRY = {
     "Point-v0": Spec(Point, 50), "Camera-v0": Spec(Camera, 50), "Faulty-v0": Spec(Faulty, 50),
     "OldGym-v0": Spec(OldGym, 50), "Slow-v0": Spec(Slow, None), "Wordy-v0": Spec(Wordy, 50),
-    "Chooser-v0": Spec(Chooser, 50), "Unbounded-v0": Spec(Unbounded, 50),
+    "Together-v0": Spec(Together, 50), "Talkative-v0": Spec(Talkative, 50), "Hidden-v0": Spec(Hidden, 50),
+    "Kitchen-v0": Spec(Kitchen, 50), "Chooser-v0": Spec(Chooser, 50), "Unbounded-v0": Spec(Unbounded, 50),
 }
 
 
