@@ -138,8 +138,8 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Diffusion", "Media", "Environments", "DiffusionPolicies",
-        "TextToImage", "COpenBLAS",
+        "Tensors", "NeuralNetworks", "Diffusion", "Media", "Environments", "PythonEnvironments",
+        "DiffusionPolicies", "TextToImage", "COpenBLAS",
       ],
       exclude: ["Peers"]),
 

@@ -73,6 +73,19 @@ public struct EnvironmentState: Equatable, Sendable, Codable {
       guard words.popFirst() == EnvironmentState.hash(of: layer) else { throw mismatch() }
     }
 
+    /// Begins the part of one of some layers.
+    ///
+    /// - Returns: which of them it is.
+    /// - Throws: `EnvironmentError.stateMismatch` if it is none of them.
+    mutating func readTag(oneOf layers: [String]) throws -> Int {
+      layer = layers[0]
+      let word = words.popFirst()
+      guard let place = layers.firstIndex(where: { EnvironmentState.hash(of: $0) == word }) else {
+        throw mismatch()
+      }
+      return place
+    }
+
     /// Reads an integer.
     public mutating func readWord() throws -> UInt64 {
       guard let word = words.popFirst() else { throw mismatch() }

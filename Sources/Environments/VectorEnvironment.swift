@@ -47,7 +47,12 @@ public protocol VectorEnvironment: AnyObject {
   /// - Throws: what an environment's `save` throws.
   func savedState() throws -> EnvironmentState
 
-  /// Takes back a saved state; the results of the step before it are not part of it.
+  /// The places of all environments in their seeds: enough where new episodes are started before
+  /// the next step, whatever environments can save.
+  func savedPlaces() -> EnvironmentState
+
+  /// Takes back a saved state; the results of the step before it are not part of it. Where it is of
+  /// places only, `startNextEpisodes` has to follow.
   ///
   /// - Throws: `EnvironmentError.stateMismatch` if it is that of other environments, of another
   ///   number of them or of another seed. The vector then has to be restored again.
@@ -244,18 +249,30 @@ public final class LocalVectorEnvironment: VectorEnvironment {
     return state
   }
 
-  /// Takes back a saved state; the results of the step before it are not part of it.
+  /// The places of all environments in their seeds.
+  public func savedPlaces() -> EnvironmentState {
+    var state = EnvironmentState()
+    state.appendTag("places in a vector")
+    state.append(count)
+    state.append(seed)
+    for episode in episodes { state.append(episode) }
+    return state
+  }
+
+  /// Takes back a saved state; the results of the step before it are not part of it. Where it is of
+  /// places only, `startNextEpisodes` has to follow.
   ///
   /// - Throws: `EnvironmentError.stateMismatch` if it is that of other environments, of another
   ///   number of them or of another seed. The vector then has to be restored again.
   public func restore(_ state: EnvironmentState) throws {
     var reader = EnvironmentState.Reader(state)
-    try reader.readTag("vector")
+    let hasEpisodes = try reader.readTag(oneOf: ["vector", "places in a vector"]) == 0
     guard try reader.readInteger() == count, try reader.readWord() == seed else {
       throw EnvironmentError.stateMismatch(layer: "a vector of \(count) with seed \(seed)")
     }
     for (index, environment) in environments.enumerated() {
       episodes[index] = try reader.readInteger()
+      guard hasEpisodes else { continue }
       try environment.restore(from: &reader)
       try observed.observe(environment, index)
       reached.copy(index, from: observed)

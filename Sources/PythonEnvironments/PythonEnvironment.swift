@@ -249,6 +249,9 @@ public final class PythonEnvironment: ReplayedEnvironment {
 }
 
 extension PythonEnvironment {
+  /// How many processes environments like this one share.
+  public var processCount: Int { parameters.workerCount }
+
   /// What a worker tells of it once it has taken some steps, beyond what `EnvironmentFacts` sees:
   /// names with their values.
   ///

@@ -1,61 +1,11 @@
-import Files
+import Environments
 import Foundation
-import Synchronization
-
-/// Where what Python workers print goes.
-public enum PythonWorkerLogs {
-  /// Takes one line, from any thread.
-  public typealias Sink = @Sendable (String) -> Void
-
-  private struct State {
-    var folder: String?
-    var sink: Sink?
-    var toldCount = 0
-    var workerCount = 0
-  }
-
-  private static let state = Mutex(State())
-  /// The first lines tell what there is to know; the rest is in the files.
-  private static let toldLimit = 20
-
-  /// Keeps what workers print from now on in `python-worker-N.log` of a folder, such as that of a
-  /// run. Without a folder only the end of it is kept, and written when something goes wrong.
-  public static func keep(in folder: String) { state.withLock { $0.folder = folder } }
-
-  /// Keeps only the ends again.
-  package static func keepInNoFolder() { state.withLock { $0.folder = nil } }
-
-  /// Tells somebody the first lines that workers print.
-  public static func send(to sink: @escaping Sink) { state.withLock { $0.sink = sink } }
-
-  /// The number of another worker.
-  static func nextNumber() -> Int {
-    state.withLock { state in
-      state.workerCount += 1
-      return state.workerCount - 1
-    }
-  }
-
-  static var folder: String? { state.withLock { $0.folder } }
-
-  static func tell(_ line: String, worker: Int) {
-    let told: (sink: Sink, isLast: Bool)? = state.withLock { state in
-      guard let sink = state.sink, state.toldCount < toldLimit else { return nil }
-      state.toldCount += 1
-      return (sink, state.toldCount == toldLimit)
-    }
-    guard let told else { return }
-    told.sink(
-      "python worker \(worker): \(line.printable)" + (told.isLast ? " (no more is shown)" : ""))
-  }
-}
 
 /// What one worker prints: lines that repeat are counted, and a file does not grow without end.
 ///
 /// Its worker's lock guards it.
 final class PythonWorkerLog {
-  /// As in `python-worker-N.log`.
-  let number = PythonWorkerLogs.nextNumber()
+  private let name = "python-worker-\(EnvironmentLogs.nextNumber())"
   private var line: [UInt8] = []
   private var lastLine: String?
   private var repetitions = 0
@@ -85,7 +35,7 @@ final class PythonWorkerLog {
     }
     endRepetitions()
     lastLine = text
-    if !text.allSatisfy(\.isWhitespace) { PythonWorkerLogs.tell(text, worker: number) }
+    if !text.allSatisfy(\.isWhitespace) { EnvironmentLogs.tell(text, from: name) }
     write(text)
   }
 
@@ -96,7 +46,7 @@ final class PythonWorkerLog {
 
   /// Writes a line into the file of the folder, if there is one.
   private func write(_ text: String) {
-    guard !isFull, let folder = PythonWorkerLogs.folder else { return }
+    guard !isFull, let folder = EnvironmentLogs.folder else { return }
     if file == nil { file = Self.open(path(in: folder)) }
     isFull = byteCount + text.utf8.count > Self.byteLimit
     append(isFull ? "(no more than \(Self.byteLimit >> 20) MiB are kept)" : text)
@@ -123,7 +73,7 @@ final class PythonWorkerLog {
   }
 
   private func path(in folder: String) -> String {
-    URL(filePath: folder).appending(path: "python-worker-\(number).log").path
+    URL(filePath: folder).appending(path: "\(name).log").path
   }
 
   /// Writes what is left where it can be read after a failure.
@@ -133,12 +83,12 @@ final class PythonWorkerLog {
   func finish(lastLines: [String]) -> String? {
     if !line.isEmpty { endLine() }
     endRepetitions()
-    if let folder = PythonWorkerLogs.folder {
+    if let folder = EnvironmentLogs.folder {
       if isFull { for line in lastLines { append(line) } }
       return file == nil ? nil : path(in: folder)
     }
     let path = FileManager.default.temporaryDirectory
-      .appending(path: "attune-\(getpid())-python-worker-\(number).log").path
+      .appending(path: "attune-\(getpid())-\(name).log").path
     // The end of what was said before stays: a worker may fail more than once.
     guard let file = Self.open(path) else { return nil }
     defer { try? file.close() }
@@ -148,10 +98,3 @@ final class PythonWorkerLog {
     return path
   }
 }
-
-#if THREAD_SANITIZER
-  import Tensors
-
-  /// In place of `Synchronization.Mutex`, which the thread sanitizer does not see.
-  private typealias Mutex = SanitizedMutex
-#endif

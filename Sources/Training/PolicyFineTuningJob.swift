@@ -1,5 +1,6 @@
 import Configuration
 import DiffusionPolicies
+import Environments
 import NeuralNetworks
 import Runs
 
@@ -100,7 +101,7 @@ public struct PolicyFineTuningJob: TrainingJob {
     _ run: Run<PolicyFineTuningSettings>, algorithms: PolicyAlgorithmRegistry = .standard
   ) throws {
     let settings = run.configuration
-    run.log.takeEnvironmentWarnings()
+    run.log.takeEnvironmentWarnings(folder: run.folder)
     var checkpoint = try run.startPolicy
     checkpoint.configuration.environment = try checkpoint.configuration.environment.chosen(
       settings.environment, by: "environment: NAME in the settings, or environment=NAME")
@@ -129,6 +130,11 @@ public struct PolicyFineTuningJob: TrainingJob {
     run.log.info(
       "\(training.policy.parameters.elementCount.counting("weight")) in "
         + "'\(checkpoint.configuration.environment.name)', run folder \(run.folder.path)")
+    if let promise = start.checkpoint.configuration.environment.resumePromise(
+      resetsEachIteration: settings.training.resetsEachIteration)
+    {
+      run.log.info(promise)
+    }
     if settings.evaluation.interval == 0 {
       run.log.info(
         "evaluation.interval is 0: no policy is evaluated, and policy.safetensors is the last one")
@@ -218,6 +224,25 @@ public struct PolicyFineTuningJob: TrainingJob {
     var checkpoint = try Checkpoint(iteration: training.iteration, policy, state)
     best.store(in: &checkpoint)
     return checkpoint
+  }
+}
+
+extension EnvironmentConfiguration {
+  /// How exactly a run in an environment that is a program of this machine can be resumed; nil for
+  /// one of Attune's, whose state is saved to the bit.
+  func resumePromise(resetsEachIteration: Bool) -> String? {
+    guard EnvironmentRegistry.standard.runsPrograms(name) else { return nil }
+    if parameters["vector"] == "true" {
+      return
+        "resume: the rows of a vector cannot be saved; a resumed run begins new episodes and goes "
+        + "on, but not bit for bit"
+    }
+    return resetsEachIteration
+      ? "resume: exact if '\(name)' honours its seeds, which 'attune environment check' tells: every "
+        + "iteration begins with new episodes"
+      : "resume: a running episode of '\(name)' is saved as its seed and actions unless it has "
+        + "get_state and set_state, and refused if they lead elsewhere; "
+        + "training.resetsEachIteration=true does without running episodes"
   }
 }
 

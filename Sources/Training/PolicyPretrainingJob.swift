@@ -69,7 +69,7 @@ public struct PolicyPretrainingJob: TrainingJob {
       policy: settings.policy, configuration: settings.training,
       demonstrations: settings.demonstrations, seed: settings.seed)
     for note in training.notes { run.log.info(note.printable) }
-    run.log.takeEnvironmentWarnings()
+    run.log.takeEnvironmentWarnings(folder: run.folder)
     evaluator = try settings.evaluator(training, log: run.log)
     let constants = training.normalization.actions.constants
     if !constants.isEmpty {

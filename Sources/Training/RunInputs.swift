@@ -68,11 +68,15 @@ extension RunLog {
 }
 
 extension RunLog {
-  /// Takes the warnings of environments from now on.
+  /// Takes the warnings of environments from now on, and the first lines that their programs print.
   ///
-  /// - Parameter isQuiet: whether none is to be seen, in commands that then print errors only.
-  package func takeEnvironmentWarnings(isQuiet: Bool = false) {
+  /// - Parameters:
+  ///   - isQuiet: whether none is to be seen, in commands that then print errors only.
+  ///   - folder: where all that programs print is kept; nowhere if there is none.
+  package func takeEnvironmentWarnings(isQuiet: Bool = false, folder: RunFolder? = nil) {
     EnvironmentWarnings.send { warning in if !isQuiet { warn(warning) } }
+    EnvironmentLogs.send { line in if !isQuiet { info(line) } }
+    if let folder { EnvironmentLogs.keep(in: folder.path) }
   }
 }
 

@@ -186,6 +186,30 @@ struct PythonEnvironmentTests {
     }
   }
 
+  /// Between episodes nothing has to be replayed: an environment that ignores its seeds is resumed.
+  @Test func placesAreEnoughWhereNewEpisodesBegin() throws {
+    func vector(_ kwargs: String) throws -> any VectorEnvironment {
+      try LocalVectorEnvironment(count: 2, seed: 3) {
+        try FakeGymnasium.make("Point-v0", ["timeLimit": "4", "kwargs": kwargs])
+      }
+    }
+    let first = try vector("{}")
+    for _ in 0..<6 { try first.step(Tensor(repeating: 0, shape: [2, 2])) }
+    let places = first.savedPlaces()
+    try first.startNextEpisodes()
+    let resumed = try vector("{}")
+    try resumed.restore(places)
+    try resumed.startNextEpisodes()
+    #expect(resumed.observations.state.elements == first.observations.state.elements)
+    let ignorant = try vector("{\"ignores_seed\": true}")
+    try ignorant.restore(places)
+    try ignorant.startNextEpisodes()
+    let other = try LocalVectorEnvironment(count: 2, seed: 4) {
+      try FakeGymnasium.make("Point-v0")
+    }
+    #expect(throws: EnvironmentError.self) { try other.restore(places) }
+  }
+
   /// Drawn by another process that goes the same way.
   @Test func itIsDrawnWhereItStands() throws {
     let environment = try FakeGymnasium.make("Point-v0")

@@ -111,11 +111,11 @@ struct RestartTests {
 struct WorkerLogTests {
   @Test func printsAreKeptInTheFolderAndRepetitionsCounted() throws {
     try inTemporaryFolder { folder in
-      PythonWorkerLogs.keep(in: folder)
-      defer { PythonWorkerLogs.keepInNoFolder() }
+      EnvironmentLogs.keep(in: folder)
+      defer { EnvironmentLogs.keepInNoFolder() }
       let told = ToldLines()
-      PythonWorkerLogs.send { told.append($0) }
-      defer { PythonWorkerLogs.send { _ in } }
+      EnvironmentLogs.send { told.append($0) }
+      defer { EnvironmentLogs.send { _ in } }
       let environment = try FakeGymnasium.make(
         "Faulty-v0", ["kwargs": "{\"fault\": \"print\"}", "workers": "1", "stepTimeLimit": "31"])
       try environment.reset(seed: 1)
@@ -129,7 +129,7 @@ struct WorkerLogTests {
       #expect(
         texts.allSatisfy { $0.components(separatedBy: said).count == 2 || !$0.contains(said) })
       #expect(
-        told.lines.contains { $0.hasPrefix("python worker ") && $0.contains("a library says") })
+        told.lines.contains { $0.hasPrefix("python-worker-") && $0.contains("a library says") })
     }
   }
 }

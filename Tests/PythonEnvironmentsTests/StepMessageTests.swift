@@ -133,6 +133,11 @@ struct StepMessageTests {
     #expect(facts["not in its first info"]?.contains("wrong") == true)
     #expect(facts["versions"]?.contains("numpy") == true)
     #expect(facts["memory of a process"]?.hasSuffix(" MB") == true)
+    #expect(python.processCount == 2)
+    let speed = try EnvironmentSpeed(count: 2, seconds: 0.05) {
+      try FakeGymnasium.make("Talkative-v0")
+    }
+    #expect(speed.stepsPerSecond > 0 && speed.words.hasSuffix(" steps a second"))
   }
 
   @Test func seedsThatAreIgnoredAreTold() throws {

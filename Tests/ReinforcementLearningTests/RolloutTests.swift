@@ -71,6 +71,22 @@ import Testing
     #expect(advantages == [-6.5, 80] as [Float])
   }
 
+  /// The decision before it is valued by the state that it was to be made in; its own reward, and the
+  /// episode after it, count for nobody.
+  @Test func aLostDecisionIsNotLearnedFrom() {
+    let rollout = RolloutRewards(
+      rewards: [1, 999, 3], values: [10, 20, 30], nextValues: [20, 500, 5],
+      isTerminated: [false, false, false], isFinished: [false, true, true],
+      isLost: [false, true, false], environmentCount: 1)
+    let (advantages, returns) = rollout.generalizedAdvantages(gamma: 0.5, gaeLambda: 0.5)
+    #expect(advantages == [1, 0, -24.5] as [Float])
+    #expect(returns == [11, 20, 5.5] as [Float])
+    var (all, some) = (RewardScaler(environmentCount: 1), RewardScaler(environmentCount: 1))
+    _ = all([1, 999, 2], isFirst: [true, false, true], isLost: [false, true, false])
+    _ = some([1, 2], isFirst: [true, true])
+    #expect(all.scale == some.scale)
+  }
+
   @Test func theCriticIsMeasured() {
     #expect(explainedVariance(values: [1, 2, 3], returns: [1, 2, 3]) == 1)
     #expect(explainedVariance(values: [0, 0], returns: [-1, 1]) == 0)

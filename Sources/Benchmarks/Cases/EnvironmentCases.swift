@@ -1,25 +1,53 @@
 import Environments
+import Foundation
+import PythonEnvironments
 import Tensors
 
 extension BenchmarkCase {
   /// Environment steps: 1,000 in 40 environments side by side, or 1,000 in one on one thread.
   static var environments: [BenchmarkCase] {
     ["hopper", "walker2d", "half-cheetah"].map { vectorized($0, count: 40) }
-      + [vectorized("push-t", count: 50), single("push-t"), single("hopper")]
+      + [vectorized("push-t", count: 50), single("push-t"), single("hopper")] + bridged
+  }
+
+  /// Hoppers of Gymnasium in processes of the Python that ATTUNE_GYMNASIUM_PYTHON names, step by
+  /// step and in chunks of 4; none without it.
+  private static var bridged: [BenchmarkCase] {
+    guard let python = ProcessInfo.processInfo.environment["ATTUNE_GYMNASIUM_PYTHON"] else {
+      return []
+    }
+    func make(chunk: Int) throws -> any Environment {
+      var registry = EnvironmentRegistry()
+      registry.register(.gymnasium)
+      let hopper = try registry.make("gymnasium:Hopper-v5", ["python": python])
+      return chunk == 1 ? hopper : ActionChunks(hopper, count: chunk)
+    }
+    return [
+      vectorized("gymnasium-hopper", count: 40, stepCount: 25) { try make(chunk: 1) },
+      vectorized("gymnasium-hopper-chunks", count: 40, stepCount: 24, chunk: 4) {
+        try make(chunk: 4)
+      },
+    ]
   }
 
   private static func vectorized(_ name: String, count: Int) -> BenchmarkCase {
-    let stepCount = 1000 / count
-    return BenchmarkCase(
+    vectorized(name, count: count, stepCount: 1000 / count) {
+      try EnvironmentRegistry.standard.make(name)
+    }
+  }
+
+  private static func vectorized(
+    _ name: String, count: Int, stepCount: Int, chunk: Int = 1,
+    make: @escaping () throws -> any Environment
+  ) -> BenchmarkCase {
+    BenchmarkCase(
       name: "environments-\(name)-\(count)x\(stepCount)", items: (count * stepCount, "steps")
     ) {
       let vector = required(name) {
-        try LocalVectorEnvironment(count: count, seed: 1) {
-          try EnvironmentRegistry.standard.make(name)
-        }
+        try LocalVectorEnvironment(count: count, seed: 1, make: make)
       }
       return { random in
-        let actions = (0..<stepCount).map { _ in
+        let actions = (0..<stepCount / chunk).map { _ in
           scaled(&random, [count], to: vector.actionSpace)
         }
         return { required(name) { for action in actions { try vector.step(action) } } }

@@ -3,6 +3,7 @@ the medians. Usage: compare.py BENCHMARKS_PROGRAM PYTHON [--runs N] [--threads N
 
 import argparse
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -28,6 +29,8 @@ COMPARISONS = (
        for size in ("1x8x4096x40", "16x4x256x32")]
     + [("groupnorm-silu-train-8x64x32x32", "NCHW", ["nchw"], None)]
     + [("environments-hopper-40x25", "Gymnasium's AsyncVectorEnv", ["async"], 4.0)]
+    + [(f"environments-gymnasium-hopper{kind}", "the same Python in AsyncVectorEnv", ["async"], 1.5)
+       for kind in ("-40x25", "-chunks-40x24")]
     + [("unet-sd15-1x64x64", "diffusers", ["eager"], 1.5),
        ("vae-decode-sd15-1x64x64", "diffusers", ["eager"], 2.0)])
 
@@ -75,6 +78,8 @@ def main():
     parser.add_argument("--json", help="write the medians, for `Benchmarks compare OLD NEW`")
     parser.add_argument("names", nargs="*", default=[])
     arguments = parser.parse_intermixed_args()
+    # Attune's bridge steps the environments of the same Python.
+    os.environ.setdefault("ATTUNE_GYMNASIUM_PYTHON", arguments.python)
     attune = Server(arguments.program, "serve", "--threads", arguments.threads)
     peer_script = str(pathlib.Path(__file__).with_name("peer.py"))
     peer = Server(arguments.python, peer_script, arguments.threads)

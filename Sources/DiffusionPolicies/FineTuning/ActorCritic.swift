@@ -116,7 +116,10 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
     if let etaOptimizer { state.add(etaOptimizer.state, under: "etaOptimizer") }
     state.numbers["fineTunedSteps"] = policy.transitionCount
     state.numbers["environments"] = configuration.environments
-    let progress = Progress(scaler: scaler, collectors: try collector.states())
+    // An iteration that begins with new episodes needs nothing of those that run.
+    let progress = Progress(
+      scaler: scaler,
+      collectors: try collector.states(withEpisodes: !configuration.resetsEachIteration))
     state.texts["progress"] = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
     return state
   }

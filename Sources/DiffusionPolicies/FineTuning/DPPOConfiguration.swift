@@ -10,7 +10,9 @@ public struct DPPOConfiguration: Settings {
   @Setting(1...10_000_000) public var environments = 40
   /// Decisions in each environment and iteration (`n_steps`).
   @Setting(1...10_000_000) public var rolloutSteps = 500
-  /// Whether all episodes start anew with every iteration (`reset_at_iteration`).
+  /// Whether all episodes start anew with every iteration (`reset_at_iteration`). Then a run resumes
+  /// without the state of a running episode, which environments of Python cannot save: recommended
+  /// for those.
   public var resetsEachIteration = false
 
   /// K': the denoising steps that are fine-tuned (`ft_denoising_steps`).

@@ -251,12 +251,17 @@ final class RolloutCollector {
 
   /// What the next rollout depends on, besides the policy, of each rank.
   ///
+  /// - Parameter withEpisodes: whether the next rollout goes on with the running episodes.
   /// - Throws: what the communicator throws, and what saving environments throws.
-  func states() throws -> [State] {
+  func states(withEpisodes: Bool) throws -> [State] {
     try communicator.gatherValues(
-      State(environments: try environments.savedState(), isFirst: isFirst))
+      State(
+        environments: withEpisodes ? try environments.savedState() : environments.savedPlaces(),
+        isFirst: isFirst))
   }
 
+  /// Where the states are without episodes, new ones have to be started.
+  ///
   /// - Throws: `EnvironmentError.stateMismatch` if they are the states of others;
   ///   `ConfigurationError` if they are of another number of ranks.
   func restore(_ states: [State]) throws {

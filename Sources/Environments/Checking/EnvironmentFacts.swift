@@ -39,6 +39,35 @@ public struct EnvironmentFacts: Sendable {
   private mutating func add(_ name: String, _ value: String) { lines.append((name, value)) }
 }
 
+/// How fast environments are side by side.
+public struct EnvironmentSpeed: Sendable {
+  /// All of them together.
+  public let stepsPerSecond: Double
+
+  /// Steps a vector of environments with random actions for a while.
+  ///
+  /// - Parameters:
+  ///   - count: of the environments.
+  ///   - seconds: how long they are stepped.
+  ///   - make: makes one.
+  /// - Throws: what making and stepping them throws.
+  public init(count: Int, seconds: Double = 1, make: () throws -> any Environment) throws {
+    let vector = try LocalVectorEnvironment(count: count, seed: 0, make: make)
+    let actions = RandomActions(space: vector.actionSpace, seed: 0)
+    let begin = ContinuousClock.now
+    var steps = 0
+    while ContinuousClock.now - begin < .seconds(seconds) {
+      let action = (0..<count).flatMap { actions[steps + $0] }
+      try action.withUnsafeBufferPointer { try vector.step($0) }
+      steps += count
+    }
+    stepsPerSecond = Double(steps) / ((ContinuousClock.now - begin) / .seconds(1))
+  }
+
+  /// As in "800 steps a second".
+  public var words: String { "\(Int(stepsPerSecond.rounded())) steps a second" }
+}
+
 extension Double {
   fileprivate func rounded(toPlaces places: Int) -> Double {
     let factor = (0..<places).reduce(1.0) { factor, _ in factor * 10 }

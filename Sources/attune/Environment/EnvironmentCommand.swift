@@ -144,7 +144,8 @@ struct EnvironmentCheckCommand: ParsableCommand {
     checker.seed = selection.seed
     checker.stepCount = steps
     let report = try checker.run()
-    let facts = report.isValid ? try facts() : []
+    // One that only ignores its seeds still plays.
+    let facts = report.problems.contains { $0.check == .spaces } ? [] : try facts()
     if json {
       let output = Report(
         environment: report.environment, isValid: report.isValid, passed: report.passed,
@@ -165,8 +166,10 @@ struct EnvironmentCheckCommand: ParsableCommand {
     let environment = try selection.make()
     let facts = try EnvironmentFacts(environment).lines.map { ($0.name, $0.value) }
     guard let python = environment.layer(PythonEnvironment.self) else { return facts }
-    let versions = python.versions.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-    return facts + [("versions", versions.joined(separator: ", "))]
+    let count = python.processCount
+    let speed = try EnvironmentSpeed(count: count) { try selection.make() }
+    return facts + [("speed side by side", "\(speed.words) in \(count.counting("process"))")]
+      + (try python.facts().map { ($0.name, $0.value) })
   }
 }
 
