@@ -221,7 +221,7 @@ final class PythonBatchRow: Environment {
     guard row == 0 else { return }
     EnvironmentWarnings.print(
       "environment \(name) cannot be restored, since its rows are stepped as one: running episodes "
-        + "are dropped and new ones started; the run goes on, but not bit for bit")
+        + "are dropped and new ones started; the run continues, but not bit for bit")
   }
 
   func render(width: Int, height: Int) throws -> Image {

@@ -745,9 +745,7 @@ class Batch:
         isWhole = len(asked) == len(self.rows)
         if isWhole and self.canResetRows:
             self.hasStarted = True
-        elif not self.hasStarted or (
-            isWhole and any(not row.hasStart and not row.hasEnded for row in self.rows)
-        ):
+        elif isWhole or not self.hasStarted:
             self.reset_all(int(self.rows[asked[0]].seed[0]) & 0x7FFFFFFF)
         if self.canResetRows:
             self.reset_rows(asked)
@@ -760,7 +758,7 @@ class Batch:
             row = self.rows[index]
             if not row.hasStart and not row.hasEnded:
                 raise Refusal(
-                    "an episode is to end where the environment goes on, and it cannot reset one row: let it "
+                    "an episode is to end where the environment continues, and it cannot reset one row: let it "
                     "end its episodes itself, or leave out the parameter 'vector'")
             if row.hasStart and row.flags[1] & STARTED:
                 row.observation[0] = row.observation[1]

@@ -232,14 +232,14 @@ extension EnvironmentConfiguration {
   /// one of Attune's, whose state is saved to the bit.
   func resumePromise(resetsEachIteration: Bool) -> String? {
     guard EnvironmentRegistry.standard.runsPrograms(name) else { return nil }
-    if parameters["vector"] == "true" {
+    if resetsEachIteration {
       return
-        "resume: the rows of a vector cannot be saved; a resumed run begins new episodes and goes "
-        + "on, but not bit for bit"
+        "resume: exact if '\(name)' honours its seeds, which 'attune environment check' tells: "
+        + "every iteration begins with new episodes"
     }
-    return resetsEachIteration
-      ? "resume: exact if '\(name)' honours its seeds, which 'attune environment check' tells: every "
-        + "iteration begins with new episodes"
+    return parameters["vector"] == "true"
+      ? "resume: the rows of a vector cannot be saved; a resumed run continues with new episodes, but "
+        + "not bit for bit (training.resetsEachIteration=true does without running episodes)"
       : "resume: a running episode of '\(name)' is saved as its seed and actions unless it has "
         + "get_state and set_state, and refused if they lead elsewhere; "
         + "training.resetsEachIteration=true does without running episodes"

@@ -116,18 +116,23 @@ struct BatchTests {
   /// A row whose episode ends within a chunk rests until the chunk of the others is over: its next
   /// episode begins that many steps in.
   @Test func rowsRestUntilTheChunkIsOver() throws {
-    for mode in ["NextStep", "SameStep"] {
-      let played = try play(try vector("Vector-v0", mode, chunk: 4), steps: 20)
-      #expect(played.finished.count > 8)
-      for episode in played.finished {
-        #expect((1...5 + episode.environment).contains(episode.statistics.stepCount))
-      }
-      // Row 0 ends at the first step of the second chunk. By its next step, its walk has rested for
-      // two or three in the middle of the bounds, 0.5.
-      let second = played.observations[1][0]
-      let third = played.observations[2][0]
-      #expect(third[1] == second[1] + 1)
+    // Row 0 ends at the first step of the second chunk; row 4, of 9 steps, in the third one. With the
+    // reset among the three steps until then, row 0 rests for two.
+    for (mode, rest) in [("NextStep", 2), ("SameStep", 3)] {
+      let played = try play(try vector("Vector-v0", mode, count: 5, chunk: 4), steps: 20)
+      let lengths = played.finished.filter { $0.environment == 0 }.map(\.statistics.stepCount)
+      #expect(lengths.prefix(2) == [5, 5 - rest])
+      #expect(played.lost.prefix(3).allSatisfy { !$0[0] })
     }
+  }
+
+  /// Rows of one length, which a seed resets together.
+  @Test func rowsThatEndTogetherAreResetTogether() throws {
+    let vector = try vector("Vector-v0", kwargs: ", \"stagger\": 0")
+    let played = try play(vector, steps: 20)
+    #expect(!played.lost.joined().contains(true))
+    #expect(played.finished.count == 12)
+    #expect(played.finished.allSatisfy { $0.statistics.stepCount == 5 })
   }
 
   /// One seed decides everything from the first reset on.

@@ -68,6 +68,36 @@ private let reason: Comment = "ATTUNE_GYMNASIUM_PYTHON names no Python with the 
     #expect(report.problems.isEmpty, "\(report.problems)")
   }
 
+  /// Gymnasium's own vector resets single rows by their seeds: its rows are the environments that
+  /// are stepped by themselves, bit by bit.
+  @Test(.enabled(if: RealPython.has("gymnasium"), reason), arguments: ["sync", "async"])
+  func rowsOfAVectorAreTheEnvironments(mode: String) throws {
+    func play(_ environments: [any Environment]) throws -> ([[Float]], [FinishedEpisode]) {
+      let vector = try LocalVectorEnvironment(
+        environments.map { ActionChunks($0, count: 2) }, seed: 3)
+      let actions = RandomActions(space: vector.actionSpace, seed: 1)
+      var (seen, finished) = ([[Float]](), [FinishedEpisode]())
+      for step in 0..<40 {
+        let action = (0..<vector.count).flatMap { actions[step * vector.count + $0] }
+        try action.withUnsafeBufferPointer { try vector.step($0) }
+        #expect(!vector.outcomes.contains { $0.isLost })
+        seen.append(vector.observations.state.elements + vector.outcomes.map(\.reward))
+        finished += vector.finishedEpisodes
+      }
+      return (seen, finished)
+    }
+    let alone = try play((0..<3).map { _ in try RealPython.make("gymnasium:Hopper-v5") })
+    let rows = try play(
+      FakeGymnasium.registry.make(
+        "gymnasium:Hopper-v5",
+        [
+          "python": RealPython.path ?? "python3", "vector": "true",
+          "kwargs": "{\"vectorization_mode\": \"\(mode)\"}",
+        ], count: 3))
+    #expect(alone.0 == rows.0)
+    #expect(alone.1 == rows.1 && !rows.1.isEmpty)
+  }
+
   @Test(.enabled(if: RealPython.has("metaworld"), reason))
   func metaworldHonoursItsSeeds() throws {
     let report = try EnvironmentChecker {

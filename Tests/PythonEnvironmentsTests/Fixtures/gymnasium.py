@@ -241,8 +241,8 @@ class VectorEnv:
     single_action_space = Box(-0.5, 1.5, (1,), np.float32)
     observation_space = action_space = None
 
-    def __init__(self, num_envs, mode="NextStep", length=5, dies=None, counts=True):
-        self.rows = [Walk(number, length + number, counts) for number in range(num_envs)]
+    def __init__(self, num_envs, mode="NextStep", length=5, dies=None, counts=True, stagger=1):
+        self.rows = [Walk(number, length + stagger * number, counts) for number in range(num_envs)]
         self.metadata = {"autoreset_mode": AutoresetMode(mode), "render_fps": 5}
         self.mode, self.dies = mode, dies
         self.ended = [False] * num_envs
