@@ -10,7 +10,7 @@ let package = Package(
       targets: [
         "Tensors", "Configuration", "NeuralNetworks", "Diffusion", "Files", "Media", "Programs",
         "Environments", "PythonEnvironments",
-        "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages", "GenerativeModels",
+        "ReinforcementLearning", "DiffusionPolicies", "CaptionedMedia", "GenerativeModels",
         "TextToImage", "TextToVideo", "Rewards", "InitialNoise", "ImageFineTuning", "Runs",
         "Training", "Reports",
       ]),
@@ -49,7 +49,7 @@ let package = Package(
     .target(name: "CPNGBridge", dependencies: ["CPNG"]),  // keeps libpng's longjmp out of Swift
     .target(
       name: "Media", dependencies: ["Tensors", "Files", "CPNGBridge", "CFFmpeg", "CPangoCairo"]),
-    .target(name: "CaptionedImages", dependencies: ["Configuration", "Tensors", "Files", "Media"]),
+    .target(name: "CaptionedMedia", dependencies: ["Configuration", "Tensors", "Files", "Media"]),
     .target(name: "CProgramBridge", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "Programs", dependencies: ["Files", "CProgramBridge"]),
     .target(
@@ -76,20 +76,21 @@ let package = Package(
       name: "TextToImage",
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media",
-        "CaptionedImages",
+        "CaptionedMedia",
         "GenerativeModels",
       ]),
     .target(
       name: "TextToVideo",
       dependencies: [
-        "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "GenerativeModels",
+        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media",
+        "GenerativeModels",
         "TextToImage",
       ]),
     .target(
       name: "Rewards",
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Files", "Media", "ReinforcementLearning",
-        "CaptionedImages",
+        "CaptionedMedia",
         "TextToImage", "Programs",
       ]),
     .target(
@@ -97,13 +98,13 @@ let package = Package(
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media",
         "ReinforcementLearning",
-        "CaptionedImages", "GenerativeModels", "Rewards",
+        "CaptionedMedia", "GenerativeModels", "Rewards",
       ]),
     .target(
       name: "ImageFineTuning",
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "ReinforcementLearning",
-        "GenerativeModels", "TextToImage", "Rewards",
+        "GenerativeModels", "Media", "TextToImage", "Rewards",
       ]),
     .target(
       name: "Runs",
@@ -116,7 +117,7 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "DiffusionPolicies", "CaptionedImages", "GenerativeModels", "TextToImage", "TextToVideo",
+        "DiffusionPolicies", "CaptionedMedia", "GenerativeModels", "TextToImage", "TextToVideo",
         "Rewards",
         "InitialNoise", "ImageFineTuning", "Runs",
       ]),
@@ -129,7 +130,7 @@ let package = Package(
       name: "attune",
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "PythonEnvironments", "ReinforcementLearning", "DiffusionPolicies", "CaptionedImages",
+        "PythonEnvironments", "ReinforcementLearning", "DiffusionPolicies", "CaptionedMedia",
         "GenerativeModels", "TextToImage", "TextToVideo", "Rewards", "InitialNoise",
         "ImageFineTuning", "Runs",
         "Training", "Reports",
@@ -157,9 +158,9 @@ let package = Package(
       dependencies: ["Configuration", "Tensors", "Files", "CHDF5Bridge", "TestSupport", "attune"]),
     .testTarget(name: "MediaTests", dependencies: ["Tensors", "Media", "TestSupport"]),
     .testTarget(
-      name: "CaptionedImagesTests",
+      name: "CaptionedMediaTests",
       dependencies: [
-        "Configuration", "CaptionedImages", "Files", "Media", "Tensors", "TestSupport",
+        "Configuration", "CaptionedMedia", "Files", "Media", "Tensors", "TestSupport",
       ]),
     .testTarget(
       name: "DiffusionTests",
@@ -189,19 +190,20 @@ let package = Package(
     .testTarget(
       name: "TextToImageTests",
       dependencies: [
-        "Configuration", "TextToImage", "CaptionedImages", "Diffusion", "Files", "GenerativeModels",
+        "Configuration", "TextToImage", "CaptionedMedia", "Diffusion", "Files", "GenerativeModels",
         "NeuralNetworks", "Tensors", "TestSupport",
       ]),
     .testTarget(
       name: "TextToVideoTests",
       dependencies: [
-        "TextToVideo", "TextToImage", "Diffusion", "Files", "GenerativeModels", "Media",
+        "TextToVideo", "TextToImage", "CaptionedMedia", "Configuration", "Diffusion", "Files",
+        "GenerativeModels", "Media",
         "NeuralNetworks", "Tensors", "TestSupport",
       ]),
     .testTarget(
       name: "RewardsTests",
       dependencies: [
-        "Configuration", "Rewards", "CaptionedImages", "Files", "Media", "NeuralNetworks",
+        "Configuration", "Rewards", "CaptionedMedia", "Files", "Media", "NeuralNetworks",
         "Programs",
         "Runs",
         "Tensors",
@@ -210,7 +212,7 @@ let package = Package(
     .testTarget(
       name: "InitialNoiseTests",
       dependencies: [
-        "Configuration", "InitialNoise", "CaptionedImages", "Diffusion", "Files",
+        "Configuration", "InitialNoise", "CaptionedMedia", "Diffusion", "Files",
         "GenerativeModels", "Media",
         "NeuralNetworks",
         "ReinforcementLearning", "Rewards", "Tensors", "TestSupport", "TextToImage",
@@ -220,7 +222,7 @@ let package = Package(
       dependencies: [
         "Configuration", "ImageFineTuning", "Diffusion", "Files", "GenerativeModels", "Media",
         "NeuralNetworks",
-        "ReinforcementLearning", "Rewards", "Tensors", "TestSupport", "TextToImage",
+        "ReinforcementLearning", "Rewards", "Tensors", "TestSupport", "TextToImage", "TextToVideo",
       ]),
     .testTarget(
       name: "RunsTests",
@@ -231,6 +233,7 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
+        "CaptionedMedia", "GenerativeModels",
         "Configuration", "Training", "DiffusionPolicies", "Environments", "Files", "InitialNoise",
         "NeuralNetworks", "Rewards", "Runs", "Tensors", "TestSupport", "TextToImage",
       ]),

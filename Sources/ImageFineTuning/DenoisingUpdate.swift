@@ -8,9 +8,9 @@ import TextToImage
 /// The gradient of the loss of one minibatch: PPO's clipped objective on the ratios of denoising
 /// steps (DDPO with importance sampling, arXiv:2305.13301, equation 5), plus the divergence from
 /// the frozen model times a coefficient (DPOK, arXiv:2305.16381, section 4.2).
-struct DenoisingUpdate: Sendable {
-  let unet: UNet2DConditionModel
-  let frozen: UNet2DConditionModel
+struct DenoisingUpdate<Network: PromptedNetwork>: Sendable {
+  let unet: Network
+  let frozen: Network
   let prompts: EncodedPrompts
   let process: DenoisingProcess
   let guidance: Guidance
@@ -73,7 +73,7 @@ struct DenoisingUpdate: Sendable {
   }
 
   private func transition(
-    _ transitions: RecordedTransitions, _ rowPrompts: [String], under network: UNet2DConditionModel
+    _ transitions: RecordedTransitions, _ rowPrompts: [String], under network: Network
   ) -> Transition {
     process.transition(
       from: transitions.states, at: transitions.indices,
@@ -82,12 +82,10 @@ struct DenoisingUpdate: Sendable {
 
   /// A quarter of a megabyte of the finest block's activations for both halves of guidance, and not
   /// so many that a usual minibatch leaves workers without any.
-  static func shardSize(_ unet: UNet2DConditionModel, sampleShape: [Int], guidance: Guidance)
-    -> Int
-  {
+  static func shardSize(_ unet: Network, sampleShape: [Int], guidance: Guidance) -> Int {
     let halves = guidance.isOn ? 2 : 1
-    let rowSize =
-      sampleShape[0] * sampleShape[1] * unet.configuration.blockChannels[0] * halves
+    let places = sampleShape.dropLast().reduce(1, *)
+    let rowSize = places * unet.configuration.blockChannels[0] * halves
     return min(8, max(1, (1 << 17) / rowSize))
   }
 }
@@ -101,10 +99,13 @@ struct EncodedPrompts: Sendable {
   /// Encodes them as sampling does: what `settings` leave out of the text encoder is left out.
   ///
   /// - Throws: `GenerationError` or `NonFiniteOutput` if the text encoder cannot.
-  init(_ prompts: [String], model: TextToImageModel, settings: GenerationSettings) throws {
+  init<Network>(
+    _ prompts: [String], model: PromptedModel<Network>, settings: GenerationSettings
+  ) throws {
     let different = Array(Set(prompts)).sorted()
     places = Dictionary(uniqueKeysWithValues: zip(different, 1...))
-    let encoder = TextToImagePipeline(model).promptEncoder
+    let encoder = CLIPPromptEncoder(
+      tokenizer: model.tokenizer, textEncoder: model.textEncoder)
     hiddenStates = .concatenated(
       [
         try encoder.encode([""], as: .negative, settings: settings).states,
@@ -115,7 +116,7 @@ struct EncodedPrompts: Sendable {
   /// The network with guidance and a prompt for each row, differentiable with respect to the
   /// network's weights, those that make keys and values of the prompts included.
   func denoiser(
-    _ unet: UNet2DConditionModel, prompts: [String], guidance: Guidance
+    _ unet: some PromptedNetwork, prompts: [String], guidance: Guidance
   ) -> Denoiser {
     let rows = prompts.map { prompt in
       guard let place = places[prompt] else { preconditionFailure("'\(prompt)' is not encoded") }
@@ -129,7 +130,7 @@ struct EncodedPrompts: Sendable {
     let wanted = rows.compactMap { ranks[$0] }
     let guided = wanted.map { _ in 0 } + wanted
     return guidance.applied { sample, timeSteps, halves in
-      unet(
+      unet.prediction(
         sample, timeSteps: timeSteps, context: context.rows(halves == .both ? guided : wanted))
     }
   }

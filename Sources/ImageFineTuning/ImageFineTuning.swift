@@ -9,17 +9,20 @@ import Rewards
 import Tensors
 import TextToImage
 
-/// Policy gradients over all denoising steps of a text-to-image model's weights: DDPO
+/// The fine-tuning of a text-to-image model.
+public typealias ImageFineTuning = PromptedFineTuning<TextToImagePipeline>
+
+/// Policy gradients over all denoising steps of the weights of a model of images or clips: DDPO
 /// (arXiv:2305.13301) and DPOK (arXiv:2305.16381).
 ///
-/// An iteration draws images of the prompts, scores them, and makes what pleased more probable.
+/// An iteration draws images, or clips, of the prompts, scores them, and makes what pleased more probable.
 /// Everything random in it is a function of the seed and the iteration's number, so that a restored
 /// training goes on exactly. Only the training's owner may use the model while it goes on.
-public final class ImageFineTuning: Trainer {
+public final class PromptedFineTuning<Pipeline: PromptedPipeline>: Trainer {
   /// How it is improved.
   public let configuration: ImageFineTuningConfiguration
   /// What is improved; it always has the present weights, low-rank changes merged.
-  public let model: TextToImageModel
+  public let model: PromptedModel<Pipeline.Network>
   /// What images are drawn for.
   public let prompts: [String]
   /// How images are drawn.
@@ -30,10 +33,10 @@ public final class ImageFineTuning: Trainer {
   public private(set) var imageCount = 0
 
   private let reward: any Reward
-  private let collector: ImageRolloutCollector
+  private let collector: ImageRolloutCollector<Pipeline>
   private let weights: TrainedWeights
   private let optimizer: Adam
-  private let update: DenoisingUpdate
+  private let update: DenoisingUpdate<Pipeline.Network>
   private var advantages: PromptAdvantages
   /// Of the model that the training started from.
   private let fingerprint: String
@@ -50,7 +53,8 @@ public final class ImageFineTuning: Trainer {
   /// - Throws: `ConfigurationError` for settings that do not fit; `FileError` or `GenerationError`
   ///   if the model cannot be sampled by DDIM.
   public init(
-    model: TextToImageModel, configuration: ImageFineTuningConfiguration, prompts: [String],
+    model: PromptedModel<Pipeline.Network>, configuration: ImageFineTuningConfiguration,
+    prompts: [String],
     reward: any Reward, seed: UInt64, communicator: any Communicator = SingleProcess()
   ) throws {
     try configuration.validate()
@@ -70,7 +74,7 @@ public final class ImageFineTuning: Trainer {
     self.communicator = communicator
     settings = configuration.generationSettings
     collector = try ImageRolloutCollector(
-      TextToImagePipeline(model), settings: settings,
+      Pipeline(model), settings: settings,
       reduction: configuration.logProbabilityReduction, seed: seed)
     try ConfigurationError.require(
       !collector.stochasticSteps.isEmpty, "stepCount", configuration.stepCount,
@@ -92,7 +96,7 @@ public final class ImageFineTuning: Trainer {
       reduction: configuration.logProbabilityReduction,
       clipRange: Float(configuration.clipRange),
       klCoefficient: Float(configuration.klCoefficient),
-      shardSize: DenoisingUpdate.shardSize(
+      shardSize: DenoisingUpdate<Pipeline.Network>.shardSize(
         model.unet, sampleShape: collector.sampleShape, guidance: settings.guidance),
       communicator: communicator)
     advantages = PromptAdvantages(configuration)
@@ -107,7 +111,7 @@ public final class ImageFineTuning: Trainer {
   public var step: Int { imageCount }
 
   /// The fraction of images that must get a finite reward.
-  private static let minScoredFraction = 0.5
+  private static var minScoredFraction: Double { 0.5 }
 
   /// Draws, scores and improves once.
   ///
@@ -125,7 +129,7 @@ public final class ImageFineTuning: Trainer {
     }
     let scores = try metrics.measure("score") {
       let own = try reward.scored(
-        rollout.images, prompts: Array(rollout.prompts[rollout.ownRows]))
+        rollout.media, prompts: Array(rollout.prompts[rollout.ownRows]))
       let all = try communicator.gatherNumbers(own.values.map { $0 ?? .nan })
       return try RewardScores(all.flatMap { $0 })
         .requiring(fraction: Self.minScoredFraction, of: reward.name)
@@ -283,6 +287,7 @@ extension ImageFineTuningConfiguration {
     settings.skippedTextLayerCount = clipSkip
     settings.isTiled = vaeTiling
     settings.batchSize = samplingBatchSize
+    settings.frames = frames
     return settings
   }
 }

@@ -1,7 +1,7 @@
 import Configuration
 import Diffusion
 
-/// How a text-to-image model is fine-tuned by policy gradients over all denoising steps: with
+/// How a model of images or clips is fine-tuned by policy gradients over all denoising steps: with
 /// `klCoefficient` 0 as DDPO (Black et al., arXiv:2305.13301), above 0 as DPOK (Fan et al.,
 /// arXiv:2305.16381). The names in parentheses are ddpo-pytorch's.
 public struct ImageFineTuningConfiguration: Settings {
@@ -28,6 +28,8 @@ public struct ImageFineTuningConfiguration: Settings {
   @Setting(0...1_000) public var clipSkip = 0
   /// Whether large images are decoded in tiles, which takes less memory.
   public var vaeTiling = false
+  /// Frames of each clip of a text-to-video model; 16 if there is none.
+  @Setting(1...1_024) public var frames: Int? = nil
   /// The fraction of an image's denoising steps, drawn anew in each pass, that it is updated on
   /// (`timestep_fraction`).
   @Setting(.positiveFraction) public var trainedStepFraction = 1.0

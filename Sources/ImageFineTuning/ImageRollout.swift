@@ -1,19 +1,20 @@
 import Diffusion
 import GenerativeModels
+import Media
 import NeuralNetworks
 import Tensors
 import TextToImage
 
-/// Images that the policy drew, with every state on the way.
+/// Images, or clips, that the policy drew, with every state on the way.
 struct ImageRollout {
   /// What each image was drawn for, `N` of them.
   let prompts: [String]
-  /// From the initial noise to the final sample, `[N, K + 1, h, w, C]`.
+  /// From the initial noise to the final sample, `[N, K + 1, ..., h, w, C]`.
   let states: Tensor
   /// The reduced log-densities of the steps that have one, under the policy that drew, `[N, S]`.
   let logProbabilities: Tensor
-  /// Of `ownRows`, `[N', H, W, 3]` in 0 ... 1.
-  let images: Tensor
+  /// Of `ownRows`.
+  let media: [Media]
   /// The images that this rank drew, and that it alone has.
   let ownRows: Range<Int>
   /// Where the steps that have a density stand among the sampler's time steps, `S` of them.
@@ -42,12 +43,12 @@ struct ImageRollout {
 }
 
 /// Draws images with the policy and keeps what an update needs.
-struct ImageRolloutCollector {
-  let pipeline: TextToImagePipeline
+struct ImageRolloutCollector<Pipeline: PromptedPipeline> {
+  let pipeline: Pipeline
   let settings: GenerationSettings
   /// The Markov decision process that is played.
   let process: DenoisingProcess
-  /// `[h, w, C]` of one sample.
+  /// `[h, w, C]` of one sample, of a clip `[F, h, w, C]`.
   let sampleShape: [Int]
   /// The steps that draw noise: all of DDIM's but for a last one that leads to the clean sample, or
   /// so near to it that its density would be one of rounding errors.
@@ -57,7 +58,7 @@ struct ImageRolloutCollector {
 
   /// - Throws: `FileError` or `GenerationError` if the model cannot be sampled so.
   init(
-    _ pipeline: TextToImagePipeline, settings: GenerationSettings,
+    _ pipeline: Pipeline, settings: GenerationSettings,
     reduction: LogProbabilityReduction, seed: UInt64
   ) throws {
     self.pipeline = pipeline
@@ -75,7 +76,7 @@ struct ImageRolloutCollector {
   }
 
   /// Stable Diffusion's last step has 0.03.
-  private static let minStd: Float = 0.01
+  private static var minStd: Float { 0.01 }
 
   /// Draws an image for each prompt, each rank its part of them; the noise of image i depends on
   /// the seed, the iteration and i alone.
@@ -86,20 +87,20 @@ struct ImageRolloutCollector {
     let draws = RandomStream(seed: seed, purpose: "images", index: iteration)
     var states: [Tensor] = []
     var logProbabilities: [Tensor] = []
-    var images: [Tensor] = []
+    var media: [Media] = []
     for start in stride(from: own.lowerBound, to: own.upperBound, by: settings.batchSize) {
       let rows = start..<min(own.upperBound, start + settings.batchSize)
       let (chain, logs) = try chain(
         prompts: Array(prompts[rows]), streams: rows.map { draws.split($0) })
       states.append(chain.stackedStates)
       logProbabilities.append(logs)
-      images.append(try pipeline.model.images(ofSamples: chain.sample, isTiled: settings.isTiled))
+      media += try pipeline.media(ofSamples: chain.sample, settings: settings)
     }
     return ImageRollout(
       prompts: prompts,
       states: try communicator.gatherRows(.concatenated(states, along: 0)),
       logProbabilities: try communicator.gatherRows(.concatenated(logProbabilities, along: 0)),
-      images: .concatenated(images, along: 0), ownRows: own, stochasticSteps: stochasticSteps)
+      media: media, ownRows: own, stochasticSteps: stochasticSteps)
   }
 
   /// The chain of one batch and the log-probabilities `[B, S]` of its stochastic steps.

@@ -11,7 +11,7 @@ struct TrainedWeights {
   let adapters: LowRankAdapters?
 
   init(
-    _ unet: UNet2DConditionModel, configuration: ImageFineTuningConfiguration, seed: UInt64
+    _ unet: some PromptedNetwork, configuration: ImageFineTuningConfiguration, seed: UInt64
   ) {
     guard configuration.loraRank > 0 else {
       adapters = nil
@@ -60,7 +60,7 @@ final class LowRankAdapters: Module {
   /// Adapters that change nothing yet: A is Gaussian with standard deviation 1 / r, B is 0. Of the
   /// U-Net, only the adapted weights become trainable.
   init(
-    _ unet: UNet2DConditionModel, rank: Int, alpha: Double, random: inout some RandomSource
+    _ unet: some PromptedNetwork, rank: Int, alpha: Double, random: inout some RandomSource
   ) {
     scale = Float(alpha / Double(rank))
     unet.freeze()

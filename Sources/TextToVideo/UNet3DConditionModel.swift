@@ -12,6 +12,8 @@ public final class UNet3DConditionModel: PromptedNetwork {
   public static let pipelineClass = "TextToVideoSDPipeline"
   /// It makes clips.
   public static let modelNoun = "a text-to-video model"
+  /// Clips.
+  public static let hasFrames = true
   /// There are no other parts.
   public static let otherIndexMembers: [String: JSONValue] = [:]
 

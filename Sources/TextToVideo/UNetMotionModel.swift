@@ -11,6 +11,8 @@ public final class UNetMotionModel: PromptedNetwork {
   public static let pipelineClass = "AnimateDiffPipeline"
   /// It makes clips.
   public static let modelNoun = "a text-to-video model of AnimateDiff"
+  /// Clips.
+  public static let hasFrames = true
   /// Nothing that reads images.
   public static let otherIndexMembers: [String: JSONValue] = [
     "feature_extractor": [nil, nil], "image_encoder": [nil, nil],

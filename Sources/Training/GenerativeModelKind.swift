@@ -11,6 +11,7 @@ public struct GenerativeModelKind: Sendable {
   public let pipelineClass: String
   private let read:
     @Sendable (_ folder: String, _ embeddings: [String], _ log: RunLog) throws -> OpenedModel
+  private let fineTune: @Sendable (Run<ImageFineTuningSettings>) throws -> any TrainingJob
 
   /// The kind of a pipeline's models.
   public init<Pipeline: PromptedPipeline>(_ pipeline: Pipeline.Type) {
@@ -20,6 +21,7 @@ public struct GenerativeModelKind: Sendable {
         folder: folder, embeddings: embeddings, log: log)
       return OpenedModel(pipeline: Pipeline(frozen: embedded.model), inputs: embedded.inputs)
     }
+    fineTune = { try PromptedFineTuningJob<Pipeline>($0) }
   }
 
   /// Models of images, then of clips.
@@ -39,6 +41,20 @@ public struct GenerativeModelKind: Sendable {
   package static func open(
     folder: String, embeddings: [String], log: RunLog
   ) throws -> OpenedModel {
+    try kind(ofFolder: folder).read(folder, embeddings, log)
+  }
+
+  /// Opens the model and the reward of a fine-tuning by policy gradients, whichever kind the model
+  /// is, and starts it or goes on with it.
+  ///
+  /// - Throws: as `PromptedFineTuningJob`.
+  public static func fineTuningJob(
+    _ run: Run<ImageFineTuningSettings>
+  ) throws -> any TrainingJob {
+    try kind(ofFolder: run.configuration.model).fineTune(run)
+  }
+
+  private static func kind(ofFolder folder: String) throws -> GenerativeModelKind {
     let name = try TextToImageModel.pipelineClass(folder: folder)
     guard let kind = all.first(where: { $0.pipelineClass == name }) else {
       throw FileError(
@@ -46,7 +62,7 @@ public struct GenerativeModelKind: Sendable {
         problem: "is \(name)",
         advice: "Attune reads " + all.map(\.pipelineClass).joined(separator: ", "))
     }
-    return try kind.read(folder, embeddings, log)
+    return kind
   }
 }
 

@@ -81,33 +81,35 @@ public struct ImageEvaluationSettings: Settings {
   func isDue(after iteration: Int) -> Bool { interval > 0 && iteration.isMultiple(of: interval) }
 
   /// Draws and scores.
-  func evaluate(
-    _ training: ImageFineTuning, reward: any Reward
-  ) throws -> (grid: ImageGrid, scores: RewardScores) {
+  func evaluate<Pipeline>(
+    _ training: PromptedFineTuning<Pipeline>, reward: any Reward
+  ) throws -> (grid: MediaGrid, scores: RewardScores) {
     let request = SampleRequest(prompts: training.prompts, count: count, seed: seed)
-    let drawn = try TextToImagePipeline(training.model).images(
+    let media = try Pipeline(training.model).generate(
       prompts: request.imagePrompts, seeds: request.imageSeeds, settings: training.settings)
-    let images = Image.batch(drawn, range: .zeroToOne)
     return (
-      request.grid(images, magnification: nil),
-      try reward.scored(images, prompts: request.imagePrompts)
+      MediaGrid(media: media, request: request),
+      try reward.scored(media, prompts: request.imagePrompts)
     )
   }
 }
 
-/// The fine-tuning of a text-to-image model by a reward: iterations, evaluations on fresh seeds and
-/// the model folder.
-public struct ImageFineTuningJob: TrainingJob {
+/// The fine-tuning of a text-to-image model.
+public typealias ImageFineTuningJob = PromptedFineTuningJob<TextToImagePipeline>
+
+/// The fine-tuning of a model of images or clips by a reward: iterations, evaluations on fresh seeds
+/// and the model folder.
+public struct PromptedFineTuningJob<Pipeline: PromptedPipeline>: TrainingJob {
   /// Where it is recorded.
   public let run: Run<ImageFineTuningSettings>
   /// What learns.
-  public let training: ImageFineTuning
+  public let training: PromptedFineTuning<Pipeline>
   private let reward: any Reward
   /// The reward on fresh seeds before the first iteration.
   private var rewardBefore: String?
-  private static let beforeKey = "run.rewardBefore"
+  private static var beforeKey: String { "run.rewardBefore" }
   /// What the last evaluation drew, until it is written.
-  private var evaluated: (iteration: Int, grid: ImageGrid)?
+  private var evaluated: (iteration: Int, grid: MediaGrid)?
 
   /// Opens model and reward and starts the training, or goes on with it.
   ///
@@ -117,18 +119,18 @@ public struct ImageFineTuningJob: TrainingJob {
     let settings = run.configuration
     try run.require(RewardExpression(settings.reward).inputs(clip: settings.clip))
     let reward = try settings.makeReward()
-    let embedded = try EmbeddedModel<UNet2DConditionModel>(
+    let embedded = try EmbeddedModel<Pipeline.Network>(
       folder: settings.model, embeddings: settings.embeddings, log: run.log)
     try embedded.require(in: run, key: "model", embeddingsKey: "embeddings")
     let model = embedded.model
     run.log.noteWeights(ofModel: settings.model)
     run.log.warnOfCutPrompts(settings.prompts, tokenizer: model.tokenizer)
     let training = try ConfigurationError.within("training") {
-      try ImageFineTuning(
+      try PromptedFineTuning<Pipeline>(
         model: model, configuration: settings.training, prompts: settings.prompts, reward: reward,
         seed: settings.seed)
     }
-    try TextToImagePipeline(model).check(training.settings, log: run.log)
+    try Pipeline(model).check(training.settings, log: run.log)
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
     run.log.info(
       "\(training.parameterCount.counting("weight")), "
@@ -154,7 +156,7 @@ public struct ImageFineTuningJob: TrainingJob {
   /// Looks at what there is before the first iteration.
   public mutating func begin() throws {
     let (grid, scores) = try evaluation()
-    run.drawStart { try run.write(png: Data(grid.rendered().pngBytes()), name: "before") }
+    run.drawStart { try grid.write(in: run, name: "before") }
     rewardBefore = scores.words
     run.log.info("reward on fresh seeds: \(scores.words)")
   }
@@ -189,18 +191,21 @@ public struct ImageFineTuningJob: TrainingJob {
   }
 
   /// Images and videos that show the present iteration, by their paths.
-  public var images: [String] { isEvaluated ? [run.imagePath("after")] : [] }
+  public var images: [String] {
+    guard isEvaluated else { return [] }
+    return MediaGrid.paths(in: run, name: "after", ofClips: Pipeline.Network.hasFrames)
+  }
 
   /// Draws them, after the iteration's checkpoint.
   public mutating func drawImages() throws {
     var grid = evaluated?.iteration == training.iteration ? evaluated?.grid : nil
     evaluated = nil
     if grid == nil { grid = try evaluation().grid }
-    if let grid { try run.write(png: Data(grid.rendered().pngBytes()), name: "after") }
+    try grid?.write(in: run, name: "after")
   }
 
   /// Draws a grid from fresh seeds and scores it.
-  private func evaluation() throws -> (grid: ImageGrid, scores: RewardScores) {
+  private func evaluation() throws -> (grid: MediaGrid, scores: RewardScores) {
     try run.times.measure("evaluate") {
       try run.configuration.evaluation.evaluate(training, reward: reward)
     }

@@ -9,6 +9,7 @@ import Rewards
 import Runs
 import Tensors
 import TextToImage
+import TextToVideo
 
 /// The settings of `attune noise optimize`.
 public struct NoiseOptimizationSettings: RunConfiguration {
@@ -106,6 +107,7 @@ public struct NoiseOptimizationJob: TrainingJob {
   /// Where it is recorded.
   public let run: Run<NoiseOptimizationSettings>
   private let find: FIND
+  private let makesClips: Bool
 
   private var settings: NoiseOptimizationSettings { run.configuration }
 
@@ -143,6 +145,7 @@ public struct NoiseOptimizationJob: TrainingJob {
     find.comparesRewards = !run.knowsInput("reward")
     if let resumed = run.resumed { try find.restore(resumed.trainingState) }
     self.run = run
+    makesClips = pipeline is any ClipPipeline
   }
 
   /// What learns.
@@ -159,7 +162,7 @@ public struct NoiseOptimizationJob: TrainingJob {
   /// Looks at what there is before the first iteration.
   public mutating func begin() throws {
     let grid = try grid("before", usesPriors: false)
-    run.drawStart { try write(grid, "before") }
+    run.drawStart { try grid.write(in: run, name: "before") }
   }
 
   /// Adds evaluations that are due to a line of metrics.
@@ -178,12 +181,13 @@ public struct NoiseOptimizationJob: TrainingJob {
 
   /// Images and videos that show the present iteration, by their paths.
   public var images: [String] {
-    find.isFinished ? [run.imagePath("after"), run.imagePath("reward")] : []
+    guard find.isFinished else { return [] }
+    return MediaGrid.paths(in: run, name: "after", ofClips: makesClips) + [run.imagePath("reward")]
   }
 
   /// Draws them, after the iteration's checkpoint.
   public mutating func drawImages() throws {
-    try write(grid("after", usesPriors: true), "after")
+    try grid("after", usesPriors: true).write(in: run, name: "after")
     try drawCurve()
   }
 
@@ -198,8 +202,8 @@ public struct NoiseOptimizationJob: TrainingJob {
   }
 
   /// A grid of every prompt from the same fresh seeds, with its mean reward.
-  private func grid(_ name: String, usesPriors: Bool) throws -> ImageGrid {
-    var images: [Image] = []
+  private func grid(_ name: String, usesPriors: Bool) throws -> MediaGrid {
+    var drawn: [Media] = []
     var lines: [String] = []
     for (index, prompt) in settings.prompts.enumerated() {
       let media = try run.times.measure("denoise") {
@@ -210,19 +214,14 @@ public struct NoiseOptimizationJob: TrainingJob {
       let scores = try run.times.measure("score") {
         try find.reward.scored(media, prompts: media.map { _ in prompt })
       }
-      images += media.map(\.still)
+      drawn += media
       lines.append("\(prompt) (\(name), reward \(scores.mean.map(\.short) ?? "none"))")
       run.log.info(
         "\(name): reward \(scores.mean.map(\.short) ?? "none") on fresh seeds, \(prompt)")
     }
     let request = SampleRequest(
       prompts: lines, count: settings.gridCount, seed: settings.gridSeed)
-    return request.grid(images, magnification: nil)
-  }
-
-  private func write(_ grid: ImageGrid, _ name: String) throws {
-    let png = run.times.measure("grids") { Data(grid.rendered().pngBytes()) }
-    try run.write(png: png, name: name)
+    return MediaGrid(media: drawn, request: request)
   }
 
   /// The rewards of all iterations as an image.

@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Configuration
 import NeuralNetworks
 import Rewards
@@ -10,7 +10,8 @@ public struct RewardTrainingSettings: RunConfiguration {
   public enum Kind: String, Codable, CaseIterable, Sendable {
     /// A CLIP model: how well an image fits a text.
     case clip
-    /// A classifier of what a doll has in each slot, to score images by or to optimize.
+    /// A classifier of what fills each slot of a doll or a sprite, to score images or clips by or to
+    /// optimize.
     case classifier
   }
 
@@ -19,12 +20,54 @@ public struct RewardTrainingSettings: RunConfiguration {
     /// The folder of layers; empty for images of your own (`data`).
     public var folder = ""
     /// Which dolls are shown.
-    public var pairs = DollPairs.all
+    public var pairs = PairSelection.all
     /// How often a doll has what, and how much a caption tells.
     public var distribution = DollDistribution()
 
     /// The defaults.
     public init() {}
+  }
+
+  /// Characters of sprite sheets, in place of dolls.
+  public struct Sprites: Settings {
+    /// What a classifier of sprites looks at.
+    public enum Subject: String, Codable, CaseIterable, Sendable {
+      /// What a character wears, in a single frame.
+      case look
+      /// What a character does, in a clip.
+      case motion
+    }
+
+    /// The folder of sheets that a classifier learns from in place of dolls.
+    public var folder = ""
+    /// What it looks at.
+    public var subject = Subject.look
+    /// Frames of each clip.
+    @Setting(2...64) public var frames = 8
+    /// Pixels in a row, and rows, of each frame.
+    @Setting(4...8_192) public var size = 32
+    /// Which characters are shown.
+    public var pairs = PairSelection.all
+    /// The fraction of clips that are spoiled for a classifier of motion, and show no action.
+    @Setting(.fraction) public var spoiledFraction = 0.25
+    /// How often a character has what.
+    public var distribution = SpriteDistribution()
+
+    /// The defaults.
+    public init() {}
+
+    /// What a classifier learns from.
+    func source(
+      _ composer: SpriteComposer, pairs: PairSelection, seed: UInt64
+    ) throws -> any AttributedMediaSource {
+      let clips = try SpriteSource(
+        SpriteSampler(composer, distribution: distribution), seed: seed, pairs: pairs, width: size,
+        height: size)
+      return switch subject {
+      case .look: SpriteFrameSource(clips)
+      case .motion: SpriteMotionSource(clips, spoiledFraction: spoiledFraction)
+      }
+    }
   }
 
   /// Captioned images of one's own, in place of dolls.
@@ -90,6 +133,8 @@ public struct RewardTrainingSettings: RunConfiguration {
   public var kind = Kind.clip
   /// What it is trained on.
   public var dolls = Dolls()
+  /// What a classifier is trained on in place of dolls.
+  public var sprites = Sprites()
   /// What a CLIP model is trained on in place of dolls.
   public var data = Images()
   /// The CLIP model, where `kind` is `clip`.
@@ -112,7 +157,7 @@ public struct RewardTrainingSettings: RunConfiguration {
         "\(kind).optimization.\($0)"
       }
     } + ["validation.interval", "weightType", "reportInterval", "checkpointInterval"],
-    paths: ["dolls.folder", "data.path"])
+    paths: ["dolls.folder", "sprites.folder", "data.path"])
 
   /// The defaults.
   public init() {}
@@ -124,15 +169,22 @@ public struct RewardTrainingSettings: RunConfiguration {
 
   /// Checks settings that depend on one another.
   public func checkRelations() throws {
+    let given = inputs.filter { !$0.path.isEmpty }
     try ConfigurationError.require(
-      !dolls.folder.isEmpty || !data.path.isEmpty, "dolls.folder", "nothing",
-      "the folder of doll layers, or captioned images of your own by data.path")
-    try ConfigurationError.require(
-      dolls.folder.isEmpty || data.path.isEmpty, "data.path", data.path,
-      "nothing beside dolls.folder; choose one of them")
+      !given.isEmpty, "dolls.folder", "nothing",
+      "the folder of doll layers, or of sprite sheets by sprites.folder, or captioned images of "
+        + "your own by data.path")
+    if given.count > 1 {
+      throw ConfigurationError.badValue(
+        key: given[1].key, found: given[1].path,
+        expected: "nothing beside \(given[0].key); choose one of them")
+    }
     try ConfigurationError.require(
       data.path.isEmpty || kind == .clip, "data.path", data.path,
-      "dolls.folder instead: a classifier learns what the catalogue of dolls lists")
+      "dolls.folder or sprites.folder instead: a classifier learns what a catalogue lists")
+    try ConfigurationError.require(
+      sprites.folder.isEmpty || kind == .classifier, "sprites.folder", sprites.folder,
+      "dolls.folder or data.path instead: a CLIP model learns from images")
     // Nobody knows which images of a user's own are alike.
     if data.path.isEmpty { try ConfigurationError.within("clip", clip.requireWholeGroups) }
     try requireMultiples(
@@ -140,9 +192,16 @@ public struct RewardTrainingSettings: RunConfiguration {
       ("checkpointInterval", checkpointInterval), ("validation.interval", validation.interval))
   }
 
+  /// What may be read to learn from, by the setting that names it; one of them is.
+  private var inputs: [(key: String, path: String)] {
+    [
+      ("dolls.folder", dolls.folder), ("sprites.folder", sprites.folder), ("data.path", data.path),
+    ]
+  }
+
   /// What is read to learn from, by the setting that names it.
   var input: (key: String, path: String) {
-    data.path.isEmpty ? ("dolls.folder", dolls.folder) : ("data.path", data.path)
+    inputs.first { !$0.path.isEmpty } ?? ("dolls.folder", "")
   }
 
   /// The training from its start.
@@ -151,6 +210,14 @@ public struct RewardTrainingSettings: RunConfiguration {
       return try CLIPTraining(
         clip, source: data.captioned.makeSource(seed: seed, size: nil),
         validationFraction: data.validationFraction, validationCount: validation.count, seed: seed)
+    }
+    if !sprites.folder.isEmpty {
+      let composer = try SpriteComposer(folder: sprites.folder, frameCount: sprites.frames)
+      return try ClassifierTraining(
+        classifier, source: sprites.source(composer, pairs: sprites.pairs, seed: seed),
+        unseen: sprites.source(composer, pairs: sprites.pairs, seed: ~seed),
+        heldOut: sprites.source(composer, pairs: .heldOut, seed: ~seed),
+        sizeKey: "sprites.size", validationCount: validation.count, seed: seed)
     }
     let composer = try DollComposer(folder: dolls.folder, distribution: dolls.distribution)
     switch kind {

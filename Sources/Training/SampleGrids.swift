@@ -1,7 +1,8 @@
-import CaptionedImages
+import CaptionedMedia
 import Configuration
 import Diffusion
 import Files
+import Foundation
 import GenerativeModels
 import Media
 import Runs
@@ -42,13 +43,62 @@ package struct SampleRequest {
   }
 }
 
-/// The images that a training draws on the way, always of the same prompts and seeds.
+extension SampleRequest {
+  /// A grid of clips that play side by side, or whose frames are rows.
+  package func grid(
+    clips: [Media], magnification: Int?, hasCaptions: Bool = true
+  ) -> ClipGrid {
+    ClipGrid(
+      clips,
+      layout: grid(
+        clips.map { $0.frames[0] }, magnification: magnification, hasCaptions: hasCaptions))
+  }
+}
+
+/// A grid of images, or of clips, in the folder of a run: `images/NAME.png`, where clips lie in rows
+/// of frames, and `videos/NAME.mp4`, where they play.
+struct MediaGrid {
+  let media: [Media]
+  let request: SampleRequest
+
+  private var hasClips: Bool { media[0].frameRate != nil }
+
+  /// Writes the files.
+  ///
+  /// - Throws: `FileError` or `VideoError`.
+  func write<Settings>(in run: Run<Settings>, name: String, iteration: Int? = nil) throws {
+    guard hasClips else {
+      return try write(
+        request.grid(media.map(\.still), magnification: nil), in: run, name, iteration)
+    }
+    let grid = request.grid(clips: media, magnification: nil)
+    try write(grid.rows, in: run, name, iteration)
+    try grid.write(to: run.videoPath(name, iteration: iteration))
+  }
+
+  private func write<Settings>(
+    _ grid: ImageGrid, in run: Run<Settings>, _ name: String, _ iteration: Int?
+  ) throws {
+    let png = run.times.measure("grids") { Data(grid.rendered().pngBytes()) }
+    try run.write(png: png, name: name, iteration: iteration)
+  }
+
+  /// The paths of the files.
+  static func paths<Settings>(
+    in run: Run<Settings>, name: String, iteration: Int? = nil, ofClips: Bool
+  ) -> [String] {
+    [run.imagePath(name, iteration: iteration)]
+      + (ofClips ? [run.videoPath(name, iteration: iteration)] : [])
+  }
+}
+
+/// The images or clips that a training draws on the way, always of the same prompts and seeds.
 public struct SampleGridSettings: Settings {
   /// Batches between grids; 0 for none.
   @Setting(.notNegative) public var interval = 500
-  /// What is drawn, a row each; the first captions of the training images if there are none.
+  /// What is drawn, a row each; the first captions of the training data if there are none.
   public var prompts: [String] = []
-  /// Images of each prompt.
+  /// Images or clips of each prompt.
   @Setting(1...64) public var count = 4
   /// Of the first image of each prompt.
   public var seed: UInt64 = 0
@@ -76,7 +126,7 @@ public struct SampleGridSettings: Settings {
   }
 
   /// The prompts of every grid.
-  func chosenPrompts(_ source: any CaptionedImageSource) throws -> [String] {
+  func chosenPrompts(_ source: any CaptionedMediaSource) throws -> [String] {
     guard prompts.isEmpty else { return prompts }
     return try source.captions(at: Array(0..<min(8, source.count ?? 8)))
   }
@@ -85,12 +135,13 @@ public struct SampleGridSettings: Settings {
   /// settings have no effect.
   ///
   /// - Throws: `ConfigurationError` naming the setting.
-  func check(_ model: TextToImageModel, width: Int, height: Int, log: RunLog) throws {
+  func check(
+    _ pipeline: some PromptedPipeline, source: any CaptionedMediaSource, log: RunLog
+  ) throws {
     guard interval > 0 else { return }
     do {
-      try TextToImagePipeline(model).check(
-        generation(width: width, height: height),
-        samplerOption: "the setting samples.sampler", log: log)
+      try pipeline.check(
+        generation(source), samplerOption: "the setting samples.sampler", log: log)
     } catch GenerationError.skippedLayers(let count, let layers) {
       throw ConfigurationError.badValue(
         key: "samples.clipSkip", found: count,
@@ -108,7 +159,7 @@ public struct SampleGridSettings: Settings {
     }
   }
 
-  private func generation(width: Int, height: Int) -> GenerationSettings {
+  private func generation(_ source: any CaptionedMediaSource) -> GenerationSettings {
     var settings = GenerationSettings()
     settings.stepCount = stepCount
     settings.guidance = Guidance(scale: Float(guidance), rescale: Float(guidanceRescale))
@@ -116,25 +167,28 @@ public struct SampleGridSettings: Settings {
     settings.skippedTextLayerCount = clipSkip
     settings.eta = Float(eta)
     settings.isTiled = vaeTiling
-    (settings.width, settings.height) = (width, height)
+    (settings.width, settings.height) = (source.width, source.height)
+    settings.frames = source.frames
     return settings
   }
 
-  /// Draws a grid.
+  func request(_ prompts: [String]) -> SampleRequest {
+    SampleRequest(prompts: prompts, count: count, seed: seed)
+  }
+
+  /// Draws what a grid shows.
   func draw(
-    _ model: TextToImageModel, prompts: [String], width: Int, height: Int
-  ) throws -> ImageGrid {
-    let settings = generation(width: width, height: height)
-    let request = SampleRequest(prompts: prompts, count: count, seed: seed)
-    let pipeline = TextToImagePipeline(model)
+    _ pipeline: some PromptedPipeline, prompts: [String], source: any CaptionedMediaSource
+  ) throws -> [Media] {
+    let settings = generation(source)
     do {
       _ = try pipeline.process(settings)
     } catch var error as SamplerChoiceError {
       error.option = "the setting samples.sampler"
       throw error
     }
-    let images = try pipeline.images(
+    let request = request(prompts)
+    return try pipeline.generate(
       prompts: request.imagePrompts, seeds: request.imageSeeds, settings: settings)
-    return request.grid(Image.batch(images, range: .zeroToOne), magnification: nil)
   }
 }

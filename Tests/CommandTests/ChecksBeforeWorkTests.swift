@@ -103,17 +103,20 @@ import Testing
   @Test(arguments: [
     "policy pretrain": "pretrain.yaml", "policy finetune": "finetune.yaml",
     "image train": "train.yaml", "image finetune": "weights.yaml", "reward train": "reward.yaml",
+    "video train": "video.yaml",
   ])
   func zeroIsNoGradientLimit(_ command: String, _ settings: String) throws {
     try folder.writePretraining()
     try folder.writeFinetuning()
     try folder.writeImageTraining()
+    try folder.writeVideoTraining()
     try folder.writeImageImprovement()
     try folder.writeRewardTraining()
     let short = [
       "policy pretrain": ["training.batchCount=10", "evaluation.interval=0"],
       "policy finetune": ["training.iterations=2", "evaluation.interval=0"],
       "image train": ["training.batchCount=3", "samples.interval=0"],
+      "video train": ["training.batchCount=3", "samples.interval=0"],
       "image finetune": ["training.iterations=2"],
       "reward train": ["clip.optimization.stepCount=4"],
     ]

@@ -33,6 +33,14 @@ import Testing
     // Two rows of three frames, with 8 pixels around each.
     #expect(image.width == 2 * 3 * 16 + 16 && image.height == 2 * (2 * 16) + 24)
 
+    let playing = try attune(
+      sample + ["--count", "2", "--magnify", "2", "--no-captions", "--output", "a.gif"])
+    #expect(playing.status == 0, "\(playing.output)")
+    let reader = try VideoReader(path: folder.file("a.gif"))
+    // GIFs tell times in hundredths of a second.
+    #expect(reader.frameCount == 3 && abs(reader.frameRate - 8) < 0.5)
+    #expect(reader.height == 2 * 16 + 16)
+
     let files = try attune(sample + ["--count", "2", "--seed", "7", "--output", "clips"])
     #expect(files.status == 0, "\(files.output)")
     let metadata = try folder.text("clips/metadata.jsonl")
@@ -43,7 +51,7 @@ import Testing
 
   @Test func mistakesAreNamed() throws {
     for (more, status, word) in [
-      (["--output", "a.gif"], 2, ".mp4 or .png"),
+      (["--output", "a.webm"], 2, ".mp4, .gif"),
       (["--output", "a.mp4", "--rate", "0"], 2, "--rate"),
       (["--output", "a.mp4", "--frames", "0"], 2, "frames"),
       (["--output", "a.mp4", "--width", "15"], 1, "multiple of 2"),

@@ -103,7 +103,7 @@ import TestSupport
     let prompts = (0..<8).map { TinyModels.prompts[$0 / 4] }
     let rollout = try collector.collect(prompts, iteration: 0)
     #expect(rollout.states.shape == [8, 7] + collector.sampleShape)
-    #expect(rollout.images.shape[0] == 8 && rollout.images.shape[3] == 3)
+    #expect(rollout.media.count == 8 && rollout.media.allSatisfy { $0.frameRate == nil })
     let update = DenoisingUpdate(
       unet: model.unet, frozen: model.unet.frozenCopy(),
       prompts: try EncodedPrompts(prompts, model: model, settings: settings),
@@ -136,7 +136,7 @@ import TestSupport
     #expect(zero.weights == one.weights && zero.weights != two.weights)
     let shape = [8, 8, 12]
     func shardSize(_ scale: Float) -> Int {
-      DenoisingUpdate.shardSize(
+      DenoisingUpdate<UNet2DConditionModel>.shardSize(
         model.unet, sampleShape: shape, guidance: Guidance(scale: scale))
     }
     #expect(shardSize(0) == shardSize(1))

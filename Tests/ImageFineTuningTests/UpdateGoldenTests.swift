@@ -35,7 +35,9 @@ import Testing
     encoded = try EncodedPrompts(Self.prompts, model: model, settings: settings)
   }
 
-  private func update(klCoefficient: Float = 0, shardSize: Int = 5) -> DenoisingUpdate {
+  private func update(klCoefficient: Float = 0, shardSize: Int = 5) -> DenoisingUpdate<
+    UNet2DConditionModel
+  > {
     DenoisingUpdate(
       unet: model.unet, frozen: frozen, prompts: encoded, process: process,
       guidance: Guidance(scale: 5), reduction: .mean, clipRange: 3e-3,
@@ -46,7 +48,7 @@ import Testing
   private func minibatch() throws -> TransitionBatch<[String]> {
     let rollout = ImageRollout(
       prompts: Self.prompts, states: try goldens.tensor(named: "states"),
-      logProbabilities: try goldens.tensor(named: "log-probabilities"), images: Tensor(0),
+      logProbabilities: try goldens.tensor(named: "log-probabilities"), media: [],
       ownRows: 0..<0, stochasticSteps: Array(0..<Self.stepCount))
     let (batch, old) = rollout.transitions(
       of: Array(0..<Self.imageCount),

@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Foundation
 import Media
 import Tensors
@@ -11,7 +11,7 @@ import Testing
 struct MediaScoresTests {
   /// `noise evaluate` and `image evaluate` mean the same by the same names.
   @Test func classifierScoresAsPromptAccuracyDoes() throws {
-    let composer = try DollComposer(folder: Repository.golden("CaptionedImages/dolls"))
+    let composer = try DollComposer(folder: Repository.golden("CaptionedMedia/dolls"))
     var random = RandomStream(seed: 4, purpose: "weights")
     let classifier = AttributeClassifier(
       .init(imageSize: 32, channels: [8, 8, 8], hiddenSize: 16),

@@ -106,6 +106,33 @@ struct NoisePriorTests {
     #expect(abs(trace - 6) <= 1e-5)
   }
 
+  /// The lowest frequency in time is what all frames have in common; space is left alone.
+  @Test func lowPassInTimeAlone() throws {
+    let shape = [4, 3, 2, 2]
+    var random = RandomStream(seed: 3)
+    let field = random.normal(shape)
+    func low(_ fraction: Double, _ timeFraction: Double) throws -> Tensor {
+      let lowPass = try #require(
+        LowPass(shape: shape, fraction: fraction, timeFraction: timeFraction))
+      return lowPass(field)
+    }
+    func distance(_ a: Tensor, _ b: Tensor) -> Float {
+      (a - b).absolute().elements.max() ?? .infinity
+    }
+    let mean = field.mean(along: 0)
+    let common = try low(1, 0.01)
+    for frame in 0..<4 { #expect(distance(common[frame], mean) < 1e-5) }
+    // Both at once: one number for each channel is left.
+    let channelMeans = mean.mean(along: 0).mean(along: 0)
+    #expect(distance(try low(0.01, 0.01), Tensor.zeros(shape) + channelMeans) < 1e-5)
+    #expect(LowPass(shape: shape, fraction: 1, timeFraction: 1) == nil)
+    // All of time, a part of space.
+    let still = try low(0.01, 1)
+    let sums = (still[1].sum().scalar, field[1].sum().scalar)
+    #expect(abs(sums.0 - sums.1) < 1e-4)
+    #expect(distance(still[1], still[2]) > 1e-3)
+  }
+
   /// The learned baseline sees every element of the moments, channels first, and learns a reward.
   @Test(arguments: shapes) func baselineLearnsForAnyShape(_ shape: [Int]) throws {
     var random = RandomStream(seed: 2)

@@ -326,6 +326,7 @@ struct PriorLearnerTests {
     #expect(key { $0.imageCount = 15 } == "imageCount")
     #expect(key { $0.frequencyFraction = 2 } == "frequencyFraction")
     #expect(key { $0.frequencyFraction = 0 } == "frequencyFraction")
+    #expect(key { $0.timeFrequencyFraction = 0.5 } == "timeFrequencyFraction")
     #expect(key { $0.patience = .max } == "patience")
     #expect(key { $0.maxDroppedFraction = .nan } == "maxDroppedFraction")
     #expect(key { $0.stepSize = .nan } == "stepSize")

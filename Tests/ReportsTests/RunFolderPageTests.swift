@@ -56,6 +56,7 @@ import Training
     let pretraining = try SettingsOutline(yaml: PolicyPretrainingSettings().yaml())
     #expect(RunKind(nil, pretraining) == .policyPretraining)
     #expect(RunKind(RunRecord(command: "image train"), pretraining) == .imageTraining)
+    #expect(RunKind(RunRecord(command: "video train"), nil) == .videoTraining)
     #expect(RunKind(RunRecord(command: "noise optimize"), nil) == .noiseOptimization)
     #expect(RunKind(RunRecord(command: "test"), pretraining) == .other)
   }

@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Files
 import Testing
 
@@ -7,7 +7,7 @@ import Testing
 @Suite struct AttributeClassesTests {
   /// What is seen and what is asked for are compared as the classes are spelled.
   @Test func phrasesWithPunctuationAreSeen() throws {
-    let classes: [(slot: DollSlot, phrases: [String])] = [
+    let classes: [(slot: AttributeSlot, phrases: [String])] = [
       (.hand1, ["two-handed sword"]), (.hand2, ["two-handed sword", "Wizard's book"]),
     ]
     let parser = PromptParser(phrases: classes)

@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Foundation
 import Media
 import Tensors
@@ -32,7 +32,7 @@ import Testing
         Tensor.stacked([image.rgb().tensor(range: .minusOneToOne)])
       ).elements.map(Double.init)
       var start = 0
-      var logs: [DollSlot: [String: Double]] = [:]
+      var logs: [AttributeSlot: [String: Double]] = [:]
       for (slot, phrases) in classifier.classes.slots {
         let exponentials = logits[start..<start + phrases.count + 1].map { exp($0) }
         let sum = exponentials.reduce(0, +)

@@ -53,6 +53,35 @@ import Testing
         == RewardScores(scorer("echo '[1, NaN]'", count: 2, in: folder)).values)
   }
 
+  /// A clip is a folder of its frames, in order, and has one number.
+  @Test func programsSeeClipsAsFolders() throws {
+    let folder = try TemporaryFolder()
+    let (images, _) = try Goldens.images(3)
+    let clips = [
+      Clip(frames: images, frameRate: 8),
+      Clip(frames: (0..<12).map { images[$0 % 2] }, frameRate: 8),
+    ]
+    let script = """
+      cp -r "$1" \(folder.path)/seen
+      separator='['
+      for clip in "$1"/*; do
+        printf '%s%s' "$separator" $(ls "$clip" | wc -l)
+        separator=', '
+      done
+      echo ']'
+      """
+    let scores = try CommandReward(["/bin/sh", try folder.script(script)], timeLimit: 20)
+      .scores(clips.map(Media.clip), prompts: ["a", "b"])
+    #expect(scores == [3, 12])
+    for (index, clip) in clips.enumerated() {
+      for (place, frame) in clip.frames.enumerated() {
+        let name = place < 10 ? "0\(place)" : "\(place)"
+        #expect(
+          try Image(contentsOfFile: folder.file("seen/0000\(index)/\(name).png")) == frame)
+      }
+    }
+  }
+
   @Test func failuresAreTold() throws {
     let status = try failure("echo first >&2; echo 'no weights' >&2; exit 3")
     #expect(status?.kind == .status(3))

@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Files
 import Foundation
 import Media
@@ -10,7 +10,7 @@ enum Goldens {
   static let folder = Repository.golden("Rewards")
 
   static func composer() throws -> DollComposer {
-    try DollComposer(folder: Repository.golden("CaptionedImages/dolls"))
+    try DollComposer(folder: Repository.golden("CaptionedMedia/dolls"))
   }
 
   /// Painted dolls with their captions.

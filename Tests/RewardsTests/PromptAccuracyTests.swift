@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Media
 import Tensors
 import Testing

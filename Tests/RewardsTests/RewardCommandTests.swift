@@ -18,7 +18,7 @@ import Testing
 
   private func settings(_ kind: String) -> [String] {
     [
-      "kind=\(kind)", "dolls.folder=\(Repository.golden(""))/CaptionedImages/dolls",
+      "kind=\(kind)", "dolls.folder=\(Repository.golden(""))/CaptionedMedia/dolls",
       "validation.count=16",
       "reportInterval=2", "checkpointInterval=2", "validation.interval=4", "clip.width=16",
       "clip.headCount=2", "clip.vocabularySize=520", "clip.optimization.stepCount=6",
@@ -238,10 +238,10 @@ import Testing
     #expect(score.status == 0, "\(score.output)")
 
     for (overrides, words) in [
-      (["kind=classifier"], "a classifier learns what the catalogue of dolls lists"),
+      (["kind=classifier"], "a classifier learns what a catalogue lists"),
       (["dolls.folder=dolls"], "'data.path': found photos, expected nothing beside dolls.folder"),
       (["data.path=''"], "'dolls.folder': found nothing"), (["data.size=null"], "'data.size'"),
-      (["clip.patchSize=5"], "'patchSize': found 5"),
+      (["clip.patchSize=5"], "'clip.patchSize': found 5"),
       (["data.path=nowhere"], "nowhere"),
     ] {
       let wrong = try attune(train + ["wrong"] + overrides, in: folder)
@@ -285,7 +285,7 @@ import Testing
       ),
       (
         [
-          "image", "finetune", "--model", "none", "--prompt", "x", "--reward", "clip", "--output",
+          "noise", "optimize", "--model", "none", "--prompt", "x", "--reward", "clip", "--output",
           "run", "clip=a.png",
         ], "is a file, where the folder of a CLIP model is wanted"
       ),

@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Configuration
 import Foundation
 import Media

@@ -14,7 +14,7 @@ import TestSupport
   private func training(
     _ source: Squares = Squares(), seed: UInt64 = 1,
     communicator: any Communicator = SingleProcess(),
-    _ change: (inout ImageTrainingConfiguration) -> Void = { _ in }
+    _ change: (inout PromptedTrainingConfiguration) -> Void = { _ in }
   ) throws -> ImageTraining {
     var settings = Squares.settings
     change(&settings)
@@ -128,9 +128,11 @@ import TestSupport
       var schedule = NoiseSchedule.squaredCosine(timeStepCount: 100)
       if isStretched { schedule = schedule.rescaledToZeroTerminalSNR() }
       for type in PredictionType.allCases {
-        let equal = DenoisingLoss.weights(of: schedule, predictionType: type, gamma: 0)
+        let equal = DenoisingLoss<UNet2DConditionModel>.weights(
+          of: schedule, predictionType: type, gamma: 0)
         #expect(equal == Array(repeating: 1, count: 100))
-        let weights = DenoisingLoss.weights(of: schedule, predictionType: type, gamma: 5)
+        let weights = DenoisingLoss<UNet2DConditionModel>.weights(
+          of: schedule, predictionType: type, gamma: 5)
         #expect(weights.allSatisfy { (0...5).contains($0) })
         for step in stride(from: 0, to: 99, by: 7) {
           let alphaBar = schedule.cumulativeAlphas[step]

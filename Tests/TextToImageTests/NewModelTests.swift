@@ -55,13 +55,13 @@ import TestSupport
     }
     #expect(error?.key == "width")
 
-    let trainings: [(key: String, change: (inout ImageTrainingConfiguration) -> Void)] = [
+    let trainings: [(key: String, change: (inout PromptedTrainingConfiguration) -> Void)] = [
       ("batchSize", { $0.batchSize = 0 }), ("promptDropout", { $0.promptDropout = 1.5 }),
       ("learningRate", { $0.learningRate = .nan }), ("warmUpCount", { $0.warmUpCount = -1 }),
       ("minimumSNRGamma", { $0.minimumSNRGamma = -1 }),
     ]
     for (key, change) in trainings {
-      var configuration = ImageTrainingConfiguration()
+      var configuration = PromptedTrainingConfiguration()
       change(&configuration)
       let error = #expect(throws: ConfigurationError.self) { try configuration.validate() }
       #expect(error?.key == key)
@@ -69,7 +69,7 @@ import TestSupport
   }
 
   @Test func learningRatesRiseAndFall() {
-    var configuration = ImageTrainingConfiguration()
+    var configuration = PromptedTrainingConfiguration()
     configuration.batchCount = 100
     configuration.warmUpCount = 10
     configuration.learningRate = 1

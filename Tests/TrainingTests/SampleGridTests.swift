@@ -1,6 +1,9 @@
+import CaptionedMedia
 import Foundation
+import GenerativeModels
 import Runs
 import Synchronization
+import Tensors
 import TestSupport
 import Testing
 import TextToImage
@@ -25,6 +28,16 @@ import TextToImage
       to: "model/vae/config.json")
   }
 
+  /// Images of 16 x 16 pixels.
+  private struct Blank: CaptionedMediaSource {
+    let count: Int? = 1
+    let width = 16
+    let height = 16
+    func batch(at indices: [Int]) -> CaptionedMedia {
+      CaptionedMedia(images: .zeros([1, 16, 16, 3]), captions: ["nothing"])
+    }
+  }
+
   private func settings(_ change: (inout SampleGridSettings) -> Void = { _ in })
     -> SampleGridSettings
   {
@@ -38,12 +51,12 @@ import TextToImage
 
   /// Each setting of drawing makes another image.
   @Test func drawingSettingsReachTheImages() throws {
-    let model = try TextToImageModel(folder: folder.file("model"))
+    let pipeline = try TextToImagePipeline(folder: folder.file("model"))
     func samples(_ change: (inout SampleGridSettings) -> Void) throws -> [UInt8] {
       let drawn = settings(change)
-      try drawn.check(model, width: 16, height: 16, log: RunLog(isQuiet: true))
-      return try drawn.draw(model, prompts: ["a knight"], width: 16, height: 16).images
-        .flatMap(\.samples)
+      try drawn.check(pipeline, source: Blank(), log: RunLog(isQuiet: true))
+      return try drawn.draw(pipeline, prompts: ["a knight"], source: Blank())
+        .flatMap(\.frames).flatMap(\.samples)
     }
     let plain = try samples { _ in }
     #expect(try samples { _ in } == plain)
@@ -56,11 +69,11 @@ import TextToImage
   /// What the model or the sampler cannot do is refused by the setting's name, and what has no
   /// effect is told.
   @Test func settingsThatDoNothingAreTold() throws {
-    let model = try TextToImageModel(folder: folder.file("model"))
+    let pipeline = try TextToImagePipeline(folder: folder.file("model"))
     let lines = Mutex<[String]>([])
     let log = RunLog { line in lines.withLock { $0.append(line) } }
     func check(_ change: (inout SampleGridSettings) -> Void) throws {
-      try settings(change).check(model, width: 16, height: 16, log: log)
+      try settings(change).check(pipeline, source: Blank(), log: log)
     }
     for (change, key) in [
       ({ $0.clipSkip = 99 }, "'samples.clipSkip': found 99, expected 0 to "),

@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Media
 import ReinforcementLearning
 import Rewards
@@ -29,17 +29,32 @@ public struct MediaScores: Sendable {
     }
   }
 
-  /// The classifier, whose numbers of a clip are means over its frames: `attributeAccuracy`, the
-  /// fraction of what the prompt asks for, and
-  /// `allAttributes`, 1 where nothing is missing. No numbers if the prompt asks for nothing it
-  /// knows.
+  /// The classifier: `attributeAccuracy`, the fraction of what the prompt asks for, and
+  /// `allAttributes`, 1 where nothing is missing; of a clip the means over its frames, unless the
+  /// classifier is one of clips. No numbers if the prompt asks for nothing it knows, or of an image
+  /// where it is.
   public static func classifier(_ classifier: AttributeClassifier) -> MediaScores {
     let parser = PromptParser(phrases: classifier.classes.slots)
     return MediaScores(names: ["attributeAccuracy", "allAttributes"]) { media, prompt in
       let wanted = parser.attributes(in: prompt)
-      let fractions = classifier.seen(in: media.flatMap(\.frames)).map { $0.fraction(of: wanted) }
-      let isWhole = fractions.map { fraction -> Double? in fraction.map { $0 == 1 ? 1 : 0 } }
-      return [media.meansOverFrames(fractions), media.meansOverFrames(isWhole)]
+      func mean(_ seen: [SeenAttributes], _ number: (Double) -> Double) -> Double? {
+        let fractions = seen.compactMap { $0.fraction(of: wanted) }
+        return fractions.isEmpty
+          ? nil : fractions.reduce(0) { $0 + number($1) } / Double(fractions.count)
+      }
+      let seen = classifier.seen(in: media)
+      return [seen.map { mean($0) { $0 } }, seen.map { mean($0) { $0 == 1 ? 1 : 0 } }]
+    }
+  }
+
+  /// The metrics of sprites, whose numbers are those of `SpriteMetrics.Findings`.
+  public static func sprites(_ metrics: SpriteMetrics) -> MediaScores {
+    let names = SpriteMetrics.Findings().numbers.map(\.name)
+    return MediaScores(names: names.map { "sprite\($0.prefix(1).uppercased())\($0.dropFirst())" }) {
+      media, prompt in
+      let findings = metrics.findings(
+        in: media, prompts: [String](repeating: prompt, count: media.count))
+      return names.indices.map { index in findings.map { $0.numbers[index].value } }
     }
   }
 

@@ -82,6 +82,10 @@ public struct FINDConfiguration: Settings {
   /// The fraction of the lowest frequencies that mu is made of, in space and, in clips, in time;
   /// above 0 and up to 1, which is all.
   @Setting(.positiveFraction) public var frequencyFraction = 1.0
+  /// The same in time alone, for clips, so that `frequencyFraction` counts in space alone: 1 lets every
+  /// frame have a mean of its own, the lowest numbers keep what all frames have in common. If there is
+  /// none, `frequencyFraction` counts in space and time.
+  @Setting(0.001...1) public var timeFrequencyFraction: Double? = nil
   /// Iterations without progress after which the reward has settled; 0 for never.
   @Setting(0...100_000) public var patience = 0
   /// Images without a finite reward, as a fraction of an iteration's, that stop the run.

@@ -11,13 +11,17 @@ struct LowPass: Sendable {
   /// - Parameters:
   ///   - shape: of a field, channels last.
   ///   - fraction: of the frequencies that are kept, above 0 and up to 1.
+  ///   - timeFraction: of those along the first axis, the frames of a clip, so that `fraction` is of
+  ///     those along the others; nil where it is of all.
   /// - Returns: nil where everything is kept.
-  init?(shape: [Int], fraction: Double) {
-    guard fraction < 1 else { return nil }
+  init?(shape: [Int], fraction: Double, timeFraction: Double? = nil) {
+    guard fraction < 1 || timeFraction ?? 1 < 1 else { return nil }
     precondition(shape.count > 1, "a field of shape \(shape) has no axis besides its channels")
-    let sides = shape.dropLast()
-    let sideFraction = pow(fraction, 1 / Double(sides.count))
-    projections = sides.map { Self.projection(size: $0, fraction: sideFraction) }
+    let sides = Array(shape.dropLast())
+    let own = timeFraction.map { [$0] } ?? []
+    let others = sides.count - own.count
+    let fractions = own + [Double](repeating: pow(fraction, 1 / Double(others)), count: others)
+    projections = zip(sides, fractions).map { Self.projection(size: $0, fraction: $1) }
   }
 
   /// The low frequencies of a field `[..., C]`.

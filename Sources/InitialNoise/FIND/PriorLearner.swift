@@ -88,6 +88,11 @@ final class PriorLearner {
     try ConfigurationError.require(
       configuration.frequencyFraction == 1 || shape.count > 1, "frequencyFraction",
       configuration.frequencyFraction, "1, because noise of shape \(shape) has no frequencies")
+    if let fraction = configuration.timeFrequencyFraction {
+      try ConfigurationError.require(
+        shape.count > 3, "timeFrequencyFraction", fraction,
+        "nothing, because noise of shape \(shape) is not of clips")
+    }
     self.configuration = configuration
     self.process = process
     self.seed = seed

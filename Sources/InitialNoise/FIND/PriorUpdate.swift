@@ -13,7 +13,9 @@ struct PriorUpdate {
   init(process: DenoisingProcess, shape: [Int], configuration: FINDConfiguration) {
     self.process = process
     self.configuration = configuration
-    lowPass = LowPass(shape: shape, fraction: configuration.frequencyFraction)
+    lowPass = LowPass(
+      shape: shape, fraction: configuration.frequencyFraction,
+      timeFraction: configuration.timeFrequencyFraction)
   }
 
   /// What a step brought.

@@ -152,8 +152,8 @@ public struct VideoReader: Sendable {
     return frames
   }
 
-  /// The numbers of `count` frames evenly spaced over `total`.
-  static func indices(count: Int, of total: Int) -> [Int] {
+  /// The numbers of `count` frames evenly spaced over `total`, as `frames(count:)` takes them.
+  public static func indices(count: Int, of total: Int) -> [Int] {
     precondition(count > 0, "\(count) frames cannot be taken of a video")
     guard count > 1 else { return [0] }
     return (0..<count).map { (2 * $0 * (total - 1) + count - 1) / (2 * (count - 1)) }

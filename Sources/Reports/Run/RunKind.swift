@@ -4,8 +4,8 @@ import Runs
 /// What a run did.
 public enum RunKind: CaseIterable, Sendable {
   /// The commands that train; `other` for what none of them wrote.
-  case policyPretraining, policyFineTuning, imageTraining, imageFineTuning, rewardTraining,
-    noiseOptimization, other
+  case policyPretraining, policyFineTuning, imageTraining, videoTraining, imageFineTuning,
+    rewardTraining, noiseOptimization, other
 
   /// The kind of a run by what its folder tells, or, in a folder of an earlier version, which does
   /// not, by its settings.
@@ -31,6 +31,8 @@ public enum RunKind: CaseIterable, Sendable {
     case .policyPretraining: ["policy", "demonstrations"]
     case .policyFineTuning: ["checkpoint", "training.critic"]
     case .imageTraining: ["data", "samples", "training"]
+    // Its folders always tell the command.
+    case .videoTraining: []
     case .imageFineTuning: ["reward", "model", "training"]
     case .rewardTraining: ["kind", "dolls", "clip"]
     case .noiseOptimization: ["reward", "model", "find"]
@@ -44,6 +46,7 @@ public enum RunKind: CaseIterable, Sendable {
     case .policyPretraining: "Pretraining of a diffusion policy"
     case .policyFineTuning: "Fine-tuning of a diffusion policy by DPPO"
     case .imageTraining: "Training of a text-to-image model"
+    case .videoTraining: "Training of a text-to-video model"
     case .imageFineTuning: "Fine-tuning of a text-to-image model by policy gradients"
     case .rewardTraining: "Training of a reward of images"
     case .noiseOptimization: "Optimization of the initial noise by FIND"
@@ -57,6 +60,7 @@ public enum RunKind: CaseIterable, Sendable {
     case .policyPretraining: "attune policy pretrain"
     case .policyFineTuning: "attune policy finetune"
     case .imageTraining: "attune image train"
+    case .videoTraining: "attune video train"
     case .imageFineTuning: "attune image finetune"
     case .rewardTraining: "attune reward train"
     case .noiseOptimization: "attune noise optimize"
@@ -67,7 +71,7 @@ public enum RunKind: CaseIterable, Sendable {
   /// What an iteration is called.
   var iterationNoun: String {
     switch self {
-    case .policyPretraining, .imageTraining: "batch"
+    case .policyPretraining, .imageTraining, .videoTraining: "batch"
     case .rewardTraining: "step"
     case .policyFineTuning, .imageFineTuning, .noiseOptimization, .other: "iteration"
     }
@@ -90,6 +94,11 @@ public enum RunKind: CaseIterable, Sendable {
       [
         ("model", "model.folder"), ("images", "data.kind"), ("from", "data.path"),
         ("batch size", "training.batchSize"), ("seed", "seed"),
+      ]
+    case .videoTraining:
+      [
+        ("model", "model.folder"), ("clips", "data.kind"), ("from", "data.path"),
+        ("frames", "data.frames"), ("batch size", "training.batchSize"), ("seed", "seed"),
       ]
     case .rewardTraining:
       [("kind", "kind"), ("images", "dolls.folder"), ("images", "data.path"), ("seed", "seed")]

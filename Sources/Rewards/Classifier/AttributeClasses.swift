@@ -1,20 +1,21 @@
-import CaptionedImages
+import CaptionedMedia
 import Files
 
 /// What a classifier tells apart: for each slot nothing, or one of the phrases.
 public struct AttributeClasses: Sendable, Equatable {
   /// Each slot with its phrases; class 0 is an empty slot, class i is phrase i - 1.
-  public let slots: [(slot: DollSlot, phrases: [String])]
+  public let slots: [(slot: AttributeSlot, phrases: [String])]
 
   /// Equal slots with equal phrases.
   public static func == (left: AttributeClasses, right: AttributeClasses) -> Bool {
     left.slots.elementsEqual(right.slots) { $0.slot == $1.slot && $0.phrases == $1.phrases }
   }
 
+  /// Slots with their phrases.
+  public init(slots: [(slot: AttributeSlot, phrases: [String])]) { self.slots = slots }
+
   /// The slots of a catalog that have any phrases.
-  public init(_ catalog: DollCatalog) {
-    slots = DollSlot.allCases.map { ($0, catalog.phrases(of: $0)) }.filter { !$0.phrases.isEmpty }
-  }
+  public init(_ catalog: DollCatalog) { self.init(slots: catalog.attributePhrases) }
 
   /// The number of all slots' classes.
   public var count: Int { slots.reduce(0) { $0 + $1.phrases.count + 1 } }
@@ -28,10 +29,10 @@ public struct AttributeClasses: Sendable, Equatable {
     }
   }
 
-  /// The class of each slot.
-  func labels(of doll: Doll) -> [Int] {
+  /// The class of each slot of what has these phrases in its slots.
+  func labels(of attributes: [AttributeSlot: String]) -> [Int] {
     slots.map { slot, phrases in
-      guard let phrase = doll[slot]?.phrase else { return 0 }
+      guard let phrase = attributes[slot] else { return 0 }
       guard let index = phrases.firstIndex(of: phrase) else {
         preconditionFailure("'\(phrase)' is not among the classes of \(slot.rawValue)")
       }
@@ -46,12 +47,12 @@ public struct AttributeClasses: Sendable, Equatable {
         advice: "name the folder of a classifier that Attune trained")
     }
     guard case .array(let values) = json else { throw refusal("is not a list") }
-    var slots: [(slot: DollSlot, phrases: [String])] = []
+    var slots: [(slot: AttributeSlot, phrases: [String])] = []
     // By what prompts are searched for.
     var spellings: [String: String] = [:]
     for value in values {
       guard case .object(let members) = value, case .string(let name) = members["slot"],
-        let slot = DollSlot(rawValue: name), case .array(let texts) = members["phrases"]
+        !name.isEmpty, case .array(let texts) = members["phrases"]
       else { throw refusal("has an entry without slot and phrases") }
       var phrases: [String] = []
       var known: Set<String> = []
@@ -66,7 +67,7 @@ public struct AttributeClasses: Sendable, Equatable {
         }
         phrases.append(phrase)
       }
-      slots.append((slot, phrases))
+      slots.append((AttributeSlot(rawValue: name), phrases))
     }
     guard !slots.isEmpty, Set(slots.map(\.slot)).count == slots.count else {
       throw refusal("is empty or has a slot twice")
@@ -87,7 +88,7 @@ public struct AttributeClasses: Sendable, Equatable {
 /// What a classifier sees in an image.
 public struct SeenAttributes: Sendable, Equatable {
   /// The phrase of each slot that is not empty.
-  public let phrases: [DollSlot: String]
+  public let phrases: [AttributeSlot: String]
 
   /// Whether an image has what is asked for.
   public func shows(_ attribute: PromptAttribute) -> Bool {
@@ -103,10 +104,12 @@ public struct SeenAttributes: Sendable, Equatable {
 
 /// How likely a classifier finds each phrase in an image.
 struct AttributeProbabilities {
-  private let values: [DollSlot: [String: Float]]
+  private let values: [AttributeSlot: [String: Float]]
 
-  init(_ values: [DollSlot: [String: Float]]) { self.values = values }
+  init(_ values: [AttributeSlot: [String: Float]]) { self.values = values }
 
   /// 0 for a phrase that the slot does not have.
-  func probability(of phrase: String, in slot: DollSlot) -> Float { values[slot]?[phrase] ?? 0 }
+  func probability(of phrase: String, in slot: AttributeSlot) -> Float {
+    values[slot]?[phrase] ?? 0
+  }
 }

@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Files
 import Foundation
 import Media
@@ -6,7 +6,8 @@ import NeuralNetworks
 import Tensors
 import TextToImage
 
-/// A small convolutional network that says what a doll has in each slot.
+/// A small convolutional network that says what fills each slot of an image, or of a clip, whose
+/// frames it sees side by side as channels.
 ///
 /// One that scores an outcome is never the one that was optimized (`AttributeReward`): each is
 /// trained from a seed of its own.
@@ -15,6 +16,8 @@ public final class AttributeClassifier: Module {
   public struct Configuration: Sendable, Equatable {
     /// Pixels in a row, and rows, of an image; a multiple of 4.
     public var imageSize: Int
+    /// Frames of a clip; nil for a classifier of images.
+    public var frameCount: Int?
     /// Channels at full, half and quarter resolution, multiples of 8.
     public var channels: [Int]
     /// The width before the classes.
@@ -45,7 +48,8 @@ public final class AttributeClassifier: Module {
     self.configuration = configuration
     self.classes = classes
     let plan = [
-      (3, channels[0], 1), (channels[0], channels[1], 2), (channels[1], channels[1], 1),
+      (3 * (configuration.frameCount ?? 1), channels[0], 1), (channels[0], channels[1], 2),
+      (channels[1], channels[1], 1),
       (channels[1], channels[2], 2), (channels[2], channels[2], 1),
     ]
     var convolutions: [Conv2d] = []
@@ -68,13 +72,18 @@ public final class AttributeClassifier: Module {
       inputSize: configuration.hiddenSize, outputSize: classes.count, random: &random)
   }
 
-  /// Images `[B, H, W, 3]` in -1...1 to the logits of all slots' classes, `[B, classes]`.
+  /// Images `[B, H, W, 3]`, or clips `[B, F, H, W, 3]`, in -1...1 to the logits of all slots'
+  /// classes, `[B, classes]`.
   public func callAsFunction(_ images: Tensor) -> Tensor {
     let size = configuration.imageSize
+    let shape = (configuration.frameCount.map { [$0] } ?? []) + [size, size, 3]
     precondition(
-      images.rank == 4 && Array(images.shape.dropFirst()) == [size, size, 3],
-      "images of shape \(images.shape) for a classifier that takes [B, \(size), \(size), 3]")
+      Array(images.shape.dropFirst()) == shape,
+      "images of shape \(images.shape) for a classifier that takes [B] + \(shape)")
     var x = images
+    if let count = configuration.frameCount {
+      x = images.transposed([0, 2, 3, 1, 4]).reshaped(to: [-1, size, size, 3 * count])
+    }
     for (convolution, norm) in zip(convolutions, norms) {
       x = norm(convolution(x), appliesSiLU: true)
     }
@@ -92,25 +101,24 @@ public final class AttributeClassifier: Module {
 }
 
 extension AttributeClassifier {
-  /// The logits for many images `[B, H, W, 3]` in -1...1, on all processors.
+  /// The logits for many images or clips in -1...1, on all processors.
   private func logits(_ images: Tensor) -> Tensor {
     shardedMap(count: images.shape[0], shardSize: 16) { self(images.slice($0)) }
   }
 
-  /// The most likely class of each slot for images `[B, H, W, 3]` in -1...1.
+  /// The most likely class of each slot for images `[B, H, W, 3]`, or clips, in -1...1.
   func labels(_ images: Tensor) -> [[Int]] {
     let logits = logits(images)
     let columns = classes.ranges.map { logits.slice($0, along: 1).argumentsOfMaximum() }
     return (0..<images.shape[0]).map { row in columns.map { $0[row] } }
   }
 
-  /// How likely each phrase is in its slot, for images of any size.
-  func probabilities(in images: [Image]) -> [AttributeProbabilities] {
-    if images.isEmpty { return [] }
-    let logits = logits(batch(images))
+  /// How likely each phrase is in its slot, for a batch as `callAsFunction` takes it.
+  func probabilities(in batch: Tensor) -> [AttributeProbabilities] {
+    let logits = logits(batch)
     let columns = classes.ranges.map { logits.slice($0, along: 1).softmax().elements }
-    return images.indices.map { row in
-      var values: [DollSlot: [String: Float]] = [:]
+    return (0..<batch.shape[0]).map { row in
+      var values: [AttributeSlot: [String: Float]] = [:]
       for ((slot, phrases), column) in zip(classes.slots, columns) {
         // Class 0 is an empty slot.
         let first = row * (phrases.count + 1) + 1
@@ -121,10 +129,10 @@ extension AttributeClassifier {
     }
   }
 
-  /// What it sees in images `[B, H, W, 3]` in -1...1.
+  /// What it sees in images `[B, H, W, 3]`, or in clips `[B, F, H, W, 3]`, in -1...1.
   public func seen(in images: Tensor) -> [SeenAttributes] {
     labels(images).map { labels in
-      var phrases: [DollSlot: String] = [:]
+      var phrases: [AttributeSlot: String] = [:]
       for (label, (slot, names)) in zip(labels, classes.slots) where label > 0 {
         phrases[slot] = names[label - 1]
       }
@@ -135,6 +143,55 @@ extension AttributeClassifier {
   /// What it sees in images, which are resized to its size.
   public func seen(in images: [Image]) -> [SeenAttributes] {
     images.isEmpty ? [] : seen(in: batch(images))
+  }
+
+  /// What it sees in each image, in each frame of a clip, or, if it is one of clips, in the clip;
+  /// nothing in an image then.
+  public func seen(in media: [Media]) -> [[SeenAttributes]] {
+    let views = media.map(views)
+    let known = views.compactMap { $0 }
+    if known.isEmpty { return media.map { _ in [] } }
+    var rest = seen(in: Tensor.concatenated(known, along: 0))[...]
+    return views.map { views in
+      let own = rest.prefix(views?.shape[0] ?? 0)
+      rest = rest.dropFirst(own.count)
+      return Array(own)
+    }
+  }
+
+  /// What it sees in an image or a clip as a whole: in each slot the class that is most likely over
+  /// all frames, by the mean of the logarithms of its probabilities; nothing in an image if it is one
+  /// of clips.
+  public func seenOverall(in media: [Media]) -> [SeenAttributes] {
+    let views = media.map(views)
+    let known = views.compactMap { $0 }
+    if known.isEmpty { return media.map { _ in SeenAttributes(phrases: [:]) } }
+    let logits = logits(.concatenated(known, along: 0))
+    let columns = classes.ranges.map { logits.slice($0, along: 1).logSoftmax() }
+    var start = 0
+    return views.map { views in
+      let rows = start..<start + (views?.shape[0] ?? 0)
+      start = rows.upperBound
+      var phrases: [AttributeSlot: String] = [:]
+      if !rows.isEmpty {
+        for (column, (slot, names)) in zip(columns, classes.slots) {
+          let mean = column.slice(rows).sum(along: 0).reshaped(to: [1, -1])
+          let label = mean.argumentsOfMaximum()[0]
+          if label > 0 { phrases[slot] = names[label - 1] }
+        }
+      }
+      return SeenAttributes(phrases: phrases)
+    }
+  }
+
+  /// What it looks at of an image or a clip: the image, or each frame; or, if it is one of clips,
+  /// as many frames as it takes, spread over the clip. Nil for an image where a clip is needed.
+  func views(of media: Media) -> Tensor? {
+    let images = media.frames
+    guard let count = configuration.frameCount else { return batch(images) }
+    guard media.frameRate != nil else { return nil }
+    let frames = VideoReader.indices(count: count, of: images.count).map { images[$0] }
+    return .stacked([batch(frames)])
   }
 
   /// Images as `[B, H, W, 3]` in -1...1, resized to its size.
@@ -169,6 +226,7 @@ extension AttributeClassifier {
     let size = try reader.integer("image_size", in: 4...8_192) ?? 32
     let channels = try reader.integers("channels", in: 8...65_536) ?? []
     let hiddenSize = try reader.integer("hidden_size") ?? 256
+    let frameCount = try reader.integer("frame_count", in: 1...1_024)
     guard size % 4 == 0, channels.count == 3, channels.allSatisfy({ $0 % 8 == 0 }) else {
       throw reader.error(
         "channels", "is \(channels) for images of \(size) pixels",
@@ -176,7 +234,8 @@ extension AttributeClassifier {
     }
     var unset = UnsetWeights()
     self.init(
-      Configuration(imageSize: size, channels: channels, hiddenSize: hiddenSize),
+      Configuration(
+        imageSize: size, frameCount: frameCount, channels: channels, hiddenSize: hiddenSize),
       classes: classes, random: &unset)
     try ComponentWeights(folder: folder, name: "model").load(into: self)
   }
@@ -187,12 +246,14 @@ extension AttributeClassifier {
   public func write(folder: String, elementType: ElementType = .float32) throws {
     let configuration = configuration
     try AtomicFolder.write(to: folder) { folder in
-      try JSONValue.object([
+      var members: [String: JSONValue] = [
         "model_type": "attune_attribute_classifier", "slots": classes.json,
         "image_size": .number(Double(configuration.imageSize)),
         "channels": .array(configuration.channels.map { .number(Double($0)) }),
         "hidden_size": .number(Double(configuration.hiddenSize)),
-      ]).write(to: "\(folder)/config.json")
+      ]
+      if let count = configuration.frameCount { members["frame_count"] = .number(Double(count)) }
+      try JSONValue.object(members).write(to: "\(folder)/config.json")
       try ComponentWeights(folder: folder, name: "model").write(
         self, as: elementType, maxShardByteCount: 10_000_000_000)
     }
@@ -204,7 +265,7 @@ extension AttributeClassifier {
 public struct PromptAccuracy: Sendable {
   /// Whether each attribute asked for is there, 1 or 0, by slot; an attribute whose slot is open
   /// counts for the first it may be in.
-  public private(set) var bySlot: [DollSlot: [Double]] = [:]
+  public private(set) var bySlot: [AttributeSlot: [Double]] = [:]
   /// The fraction of what its prompt asks for that each image has; images of prompts that ask for
   /// nothing are left out.
   public private(set) var fractions: [Double] = []

@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Files
 import Media
 import Synchronization

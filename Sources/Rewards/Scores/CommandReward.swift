@@ -4,14 +4,15 @@ import Glibc
 import Media
 import Programs
 
-/// An external program that scores images: `PROGRAM ARGS FOLDER PROMPTS`.
+/// An external program that scores images or clips: `PROGRAM ARGS FOLDER PROMPTS`.
 ///
-/// `FOLDER` has the images as `00000.png`, `00001.png` and so on; `PROMPTS` is a JSON file with a
+/// `FOLDER` has the images as `00000.png`, `00001.png` and so on, or each clip as a folder of its
+/// frames, `00000/00.png`, `00000/01.png` and so on; `PROMPTS` is a JSON file with a
 /// list of as many texts. The program prints a JSON list of as many numbers on standard output;
 /// `null` and `NaN` stand for images that it cannot score. It runs in a process group of its own,
 /// without a shell; the group is killed when the program ends or its time is over. Folder and file
 /// are removed afterwards.
-public struct CommandReward: ImageReward {
+public struct CommandReward: Reward {
   /// The program and its arguments.
   public let words: [String]
   /// The seconds that it may take for one list of images.
@@ -33,26 +34,42 @@ public struct CommandReward: ImageReward {
   public var name: String { "command:'\(words.joined(separator: " "))'" }
 
   /// What the program prints; NaN for `null`.
-  public func scores(images: [Image], prompts: [String]) throws -> [Float] {
+  public func scores(_ media: [Media], prompts: [String]) throws -> [Float] {
     precondition(
-      images.count == prompts.count, "\(images.count) images for \(prompts.count) prompts")
-    if images.isEmpty { return [] }
+      media.count == prompts.count, "\(media.count) images or clips for \(prompts.count) prompts")
+    if media.isEmpty { return [] }
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let imagesPath = "\(folder)/images"
     try FileManager.default.createDirectory(
       atPath: imagesPath, withIntermediateDirectories: false)
-    for (index, image) in images.enumerated() {
-      let digits = String(index)
-      let zeros = String(repeating: "0", count: max(0, 5 - digits.count))
-      try image.writePNG(to: "\(imagesPath)/\(zeros)\(digits).png")
+    for (index, media) in media.enumerated() {
+      try write(media, to: "\(imagesPath)/\(Self.padded(index, digits: 5))")
     }
     try JSONValue.array(prompts.map { .string($0) }).write(to: "\(folder)/prompts.json")
     let run = ProgramRun(
       words: words + [imagesPath, "\(folder)/prompts.json"], outputPath: "\(folder)/output.json",
       errorsPath: "\(folder)/errors", timeLimit: timeLimit)
     try check(run)
-    return try numbers(in: run, count: images.count)
+    return try numbers(in: run, count: media.count)
+  }
+
+  /// An image as a file, a clip as a folder of its frames.
+  private func write(_ media: Media, to path: String) throws {
+    guard case .clip(let clip) = media else {
+      return try media.frames[0].writePNG(to: "\(path).png")
+    }
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    let digits = max(2, String(clip.frames.count - 1).count)
+    for (index, frame) in clip.frames.enumerated() {
+      try frame.writePNG(to: "\(path)/\(Self.padded(index, digits: digits)).png")
+    }
+  }
+
+  /// Names sort as numbers do.
+  private static func padded(_ number: Int, digits: Int) -> String {
+    let text = String(number)
+    return String(repeating: "0", count: max(0, digits - text.count)) + text
   }
 
   private func temporaryFolder() throws(RewardError) -> String {

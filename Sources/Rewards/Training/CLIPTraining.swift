@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Configuration
 import Files
 import Foundation
@@ -102,7 +102,7 @@ public final class CLIPTraining: RewardTraining {
   ///   such pairs.
   public convenience init(
     _ configuration: CLIPTrainingConfiguration, composer: DollComposer,
-    pairs: DollPairs = .training, validationCount: Int = 512, seed: UInt64
+    pairs: PairSelection = .training, validationCount: Int = 512, seed: UInt64
   ) throws {
     try configuration.requireWholeGroups()
     try self.init(
@@ -123,7 +123,7 @@ public final class CLIPTraining: RewardTraining {
   /// - Throws: `ConfigurationError` if the patches do not fit, images are not square, or captions do
   ///   not differ; what the source throws.
   public convenience init(
-    _ configuration: CLIPTrainingConfiguration, source: any CaptionedImageSource,
+    _ configuration: CLIPTrainingConfiguration, source: any CaptionedMediaSource,
     validationFraction: Double = 0.1, validationCount: Int = 512, seed: UInt64
   ) throws {
     try self.init(
@@ -139,7 +139,7 @@ public final class CLIPTraining: RewardTraining {
   ) throws {
     let size = pairs.imageSize
     try ConfigurationError.require(
-      size % configuration.patchSize == 0, "patchSize", configuration.patchSize,
+      size % configuration.patchSize == 0, "clip.patchSize", configuration.patchSize,
       "a divisor of the images' size, which is \(size)")
     self.configuration = configuration
     self.seed = seed

@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Configuration
 import Files
 import NeuralNetworks
@@ -28,15 +28,16 @@ extension SettingRange<[Int]> {
   }
 }
 
-/// Trains the attribute classifier on paper dolls.
+/// Trains the attribute classifier on images or clips of which it is known what they show.
 ///
-/// Everything is a function of the composer, the settings and the seed: a restored training goes
-/// on with the same bits.
+/// Everything is a function of the source, the settings and the seed: a restored training goes on
+/// with the same bits.
 public final class ClassifierTraining: RewardTraining {
   /// How it learns.
   public let configuration: ClassifierTrainingConfiguration
-  private let source: DollSource
-  private let unseen: DollSource
+  private let source: any AttributedMediaSource
+  private let unseen: any AttributedMediaSource
+  private let heldOut: (any AttributedMediaSource)?
   private let validationCount: Int
   private let seed: UInt64
   private let classifier: AttributeClassifier
@@ -46,34 +47,59 @@ public final class ClassifierTraining: RewardTraining {
   ///
   /// - Parameters:
   ///   - configuration: checked by `validate()`.
+  ///   - source: what is learned from.
+  ///   - unseen: the same kind of images, of another seed, to measure on.
+  ///   - heldOut: others to measure on; nil if there are none.
+  ///   - sizeKey: the setting that decides the size of the images, for errors.
+  ///   - validationCount: images to measure on.
+  ///   - seed: decides weights and noise.
+  /// - Throws: `ConfigurationError` if the images have no fitting size.
+  public init(
+    _ configuration: ClassifierTrainingConfiguration, source: any AttributedMediaSource,
+    unseen: any AttributedMediaSource, heldOut: (any AttributedMediaSource)?, sizeKey: String,
+    validationCount: Int = 512, seed: UInt64
+  ) throws {
+    guard source.width == source.height, source.width % 4 == 0 else {
+      throw ConfigurationError.badValue(
+        key: sizeKey, found: "images of \(source.width)x\(source.height)",
+        expected: "square ones of a size that 4 divides")
+    }
+    self.configuration = configuration
+    self.seed = seed
+    self.validationCount = validationCount
+    self.source = source
+    self.unseen = unseen
+    self.heldOut = heldOut
+    var random = RandomStream(seed: seed, purpose: "weights of the classifier")
+    classifier = AttributeClassifier(
+      .init(
+        imageSize: source.width, frameCount: source.frames, channels: configuration.channels,
+        hiddenSize: configuration.hiddenSize),
+      classes: AttributeClasses(slots: source.slots), random: &random)
+    training = SupervisedTraining(
+      classifier.parameters, configuration.optimization.options)
+  }
+
+  /// The same for paper dolls.
+  ///
+  /// - Parameters:
+  ///   - configuration: checked by `validate()`.
   ///   - composer: makes the dolls.
   ///   - pairs: which of them are shown.
   ///   - validationCount: images to measure on.
   ///   - seed: decides weights, dolls and noise.
   /// - Throws: `ConfigurationError` if the layers have no fitting size; `CaptionedDataError` if
   ///   there are no such pairs.
-  public init(
+  public convenience init(
     _ configuration: ClassifierTrainingConfiguration, composer: DollComposer,
-    pairs: DollPairs = .all, validationCount: Int = 512, seed: UInt64
+    pairs: PairSelection = .all, validationCount: Int = 512, seed: UInt64
   ) throws {
-    guard composer.width == composer.height, composer.width % 4 == 0 else {
-      throw ConfigurationError.badValue(
-        key: "dolls.folder", found: "layers of \(composer.width)x\(composer.height)",
-        expected: "square layers of a size that 4 divides")
-    }
-    self.configuration = configuration
-    self.seed = seed
-    self.validationCount = validationCount
-    source = try DollSource(composer, seed: seed, pairs: pairs)
-    unseen = try DollSource(composer, seed: ~seed, pairs: pairs)
-    var random = RandomStream(seed: seed, purpose: "weights of the classifier")
-    classifier = AttributeClassifier(
-      .init(
-        imageSize: composer.width, channels: configuration.channels,
-        hiddenSize: configuration.hiddenSize),
-      classes: AttributeClasses(composer.catalog), random: &random)
-    training = SupervisedTraining(
-      classifier.parameters, configuration.optimization.options)
+    try self.init(
+      configuration, source: DollSource(composer, seed: seed, pairs: pairs),
+      unseen: DollSource(composer, seed: ~seed, pairs: pairs),
+      heldOut: composer.hasHeldOutPairs
+        ? DollSource(composer, seed: ~seed, pairs: .heldOut) : nil,
+      sizeKey: "dolls.folder", validationCount: validationCount, seed: seed)
   }
 
   /// The number of steps taken.
@@ -88,10 +114,10 @@ public final class ClassifierTraining: RewardTraining {
     let settings = configuration.optimization
     let count = settings.batchSize
     let first = stepIndex * count
-    let batch = DollBatch(source, at: first..<first + count)
+    let batch = source.attributed(in: first..<first + count)
     let images = batch.images.noisyImages(limit: configuration.noise, seed: seed, firstIndex: first)
     let classifier = self.classifier
-    let labels = batch.dolls.map(classifier.classes.labels)
+    let labels = batch.attributes.map(classifier.classes.labels)
     let ranges = classifier.classes.ranges
     let (loss, sums, gradients) = shardedValueAndGradients(
       count: count, shardSize: settings.shardSize
@@ -122,14 +148,13 @@ public final class ClassifierTraining: RewardTraining {
     return averaged
   }
 
-  /// `attributeAccuracy`: the fraction of slots that are right on dolls of another seed;
+  /// `attributeAccuracy`: the fraction of slots that are right on images of another seed;
   /// `imageAccuracy`: the fraction of images with all slots right; `<slot>Accuracy`; and
   /// `attributeAccuracyHeldOut` on held-out pairs, if there are any.
   public func validationMetrics() throws -> [String: Double] {
     let classifier = try emaClassifier()
     var metrics = AttributeAccuracy.measure(classifier, unseen, count: validationCount)
-    if unseen.composer.hasHeldOutPairs {
-      let heldOut = try DollSource(unseen.composer, seed: unseen.seed, pairs: .heldOut)
+    if let heldOut {
       metrics["attributeAccuracyHeldOut"] =
         AttributeAccuracy.measure(classifier, heldOut, count: validationCount)["attributeAccuracy"]
     }
@@ -148,15 +173,15 @@ public final class ClassifierTraining: RewardTraining {
   }
 }
 
-/// How often a classifier is right about dolls.
+/// How often a classifier is right.
 public enum AttributeAccuracy {
   /// `attributeAccuracy`, `imageAccuracy` and `<slot>Accuracy`.
   public static func measure(
-    _ classifier: AttributeClassifier, _ source: DollSource, count: Int
+    _ classifier: AttributeClassifier, _ source: any AttributedMediaSource, count: Int
   ) -> [String: Double] {
-    let batch = DollBatch(source, at: 0..<count)
+    let batch = source.attributed(in: 0..<count)
     let found = classifier.labels(batch.images)
-    let expected = batch.dolls.map(classifier.classes.labels)
+    let expected = batch.attributes.map(classifier.classes.labels)
     var metrics: [String: Double] = [:]
     var sum = 0.0
     for (place, (slot, _)) in classifier.classes.slots.enumerated() {

@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Configuration
 import Tensors
 
@@ -45,7 +45,7 @@ struct DollPairing: ContrastivePairs {
   /// - Throws: `ConfigurationError` if layers are not square; `CaptionedDataError` if there are no
   ///   such pairs.
   init(
-    _ composer: DollComposer, pairs: DollPairs, groups: DollGroups, validationCount: Int,
+    _ composer: DollComposer, pairs: PairSelection, groups: DollGroups, validationCount: Int,
     seed: UInt64
   ) throws {
     guard composer.width == composer.height else {
@@ -91,7 +91,7 @@ struct DollPairing: ContrastivePairs {
 
 /// Captioned images of any source. A caption is true of another image only if both have the same.
 struct CaptionedPairing: ContrastivePairs {
-  private let source: any CaptionedImageSource
+  private let source: any CaptionedMediaSource
   /// The numbers of the pairs to learn from; nil for all from `validation.count` on, without end.
   private let training: [Int]?
   /// The numbers of the pairs that are kept for validation, whole groups of them.
@@ -111,7 +111,7 @@ struct CaptionedPairing: ContrastivePairs {
   /// - Throws: `ConfigurationError` if images are not square, or captions too few or all the same;
   ///   what the source throws.
   init(
-    _ source: any CaptionedImageSource, batchSize: Int, validationFraction: Double,
+    _ source: any CaptionedMediaSource, batchSize: Int, validationFraction: Double,
     validationCount: Int, seed: UInt64
   ) throws {
     try ConfigurationError.require(

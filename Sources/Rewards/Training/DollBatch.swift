@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Media
 import Tensors
 
@@ -14,7 +14,7 @@ struct DollBatch: Sendable {
     precondition(!indices.isEmpty, "a batch of no dolls")
     let chunk = 16
     let chunkCount = (indices.count + chunk - 1) / chunk
-    var parts = [(CaptionedImages, [Doll])?](repeating: nil, count: chunkCount)
+    var parts = [(CaptionedMedia, [Doll])?](repeating: nil, count: chunkCount)
     parts.withUnsafeMutableBufferPointer { parts in
       WorkerPool.shared.forEach(chunkCount) { index in
         let first = indices.lowerBound + index * chunk

@@ -1,4 +1,4 @@
-import CaptionedImages
+import CaptionedMedia
 import Media
 import NeuralNetworks
 import Tensors
@@ -122,7 +122,7 @@ public enum RetrievalAccuracy {
     let batch = DollBatch(source, at: 0..<count)
     let parser = PromptParser(source.composer.catalog)
     return measure(
-      model, CaptionedImages(images: batch.images, captions: batch.captions), groupSize: groupSize
+      model, CaptionedMedia(images: batch.images, captions: batch.captions), groupSize: groupSize
     ) { batch.truth(parser, in: $0) }
   }
 
@@ -134,7 +134,7 @@ public enum RetrievalAccuracy {
   ///   - groupSize: the captions to choose from.
   ///   - truth: which captions of a group are true of which of its images, row by row.
   static func measure(
-    _ model: ImageTextModel, _ pairs: CaptionedImages, groupSize: Int,
+    _ model: ImageTextModel, _ pairs: CaptionedMedia, groupSize: Int,
     truth: (Range<Int>) -> [Bool]
   ) -> Double {
     let count = pairs.captions.count

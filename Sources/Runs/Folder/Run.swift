@@ -225,11 +225,18 @@ public final class Run<Configuration: RunConfiguration> {
 
   /// Where `write(png:name:iteration:)` writes.
   public func imagePath(_ name: String, iteration: Int? = nil) -> String {
-    let suffix = iteration.map { iteration in
-      let digits = String(iteration)
-      return "-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
-    }
-    return "\(folder.imagesPath)/\(name)\(suffix ?? "").png"
+    "\(folder.imagesPath)/\(Self.fileName(name, iteration)).png"
+  }
+
+  /// Where a video of that name belongs, in `videos/`.
+  public func videoPath(_ name: String, iteration: Int? = nil) -> String {
+    "\(folder.videosPath)/\(Self.fileName(name, iteration)).mp4"
+  }
+
+  private static func fileName(_ name: String, _ iteration: Int?) -> String {
+    guard let iteration else { return name }
+    let digits = String(iteration)
+    return "\(name)-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
   }
 
   /// Notes what the run reads from outside its folder; every checkpoint tells its fingerprints. A

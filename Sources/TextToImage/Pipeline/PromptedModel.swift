@@ -116,25 +116,36 @@ public final class PromptedModel<Network: PromptedNetwork>: Sendable {
     }
   }
 
-  /// Images `[B, H, W, 3]` in 0 ... 1 as samples that the U-Net is trained on.
+  /// Images `[B, H, W, 3]`, or clips `[B, F, H, W, 3]`, in 0 ... 1 as samples that the U-Net is
+  /// trained on.
   ///
   /// - Parameters:
   ///   - images: with sides that `reduction` divides.
-  ///   - noise: for the autoencoder's latents `[B, h, w, C]`; their mean if nil.
+  ///   - noise: for the autoencoder's latents `[B, ..., h, w, C]`; their mean if nil.
   public func samples(ofImages images: Tensor, noise: Tensor? = nil) -> Tensor {
     samples(ofSignedImages: images * 2 - 1, noise: noise)
   }
 
   /// The same for images in -1 ... 1.
   func samples(ofSignedImages images: Tensor, noise: Tensor? = nil) -> Tensor {
+    let size = images.shape.suffix(3)
     precondition(
-      images.rank == 4 && images.shape[3] == 3 && images.shape[1] % reduction == 0
-        && images.shape[2] % reduction == 0,
-      "images of shape \(images.shape) are not [B, H, W, 3] with sides of multiples of \(reduction)"
-    )
-    guard let autoencoder else { return images.pixelsGathered(by: pixelBlock) }
-    let distribution = autoencoder.encode(images)
-    return autoencoder.scaled(noise.map(distribution.sample) ?? distribution.mean)
+      images.rank >= 4 && size.last == 3 && size.dropLast().allSatisfy { $0 % reduction == 0 },
+      """
+      images of shape \(images.shape) are not [B, ..., H, W, 3] with sides of multiples of \
+      \(reduction)
+      """)
+    let frames = images.reshaped(to: [-1] + size)
+    let samples: Tensor
+    if let autoencoder {
+      let distribution = autoencoder.encode(frames)
+      samples = autoencoder.scaled(
+        noise.map { distribution.sample(noise: $0.reshaped(to: [-1] + $0.shape.suffix(3))) }
+          ?? distribution.mean)
+    } else {
+      samples = frames.pixelsGathered(by: pixelBlock)
+    }
+    return samples.reshaped(to: images.shape.dropLast(3) + samples.shape.suffix(3))
   }
 
   /// Samples `[B, h, w, C]` as images `[B, H, W, 3]` in 0 ... 1, those of clips `[B, F, h, w, C]`

@@ -13,6 +13,8 @@ public protocol PromptedNetwork: Module {
   static var pipelineClass: String { get }
   /// What such a model is, as in "a text-to-image model".
   static var modelNoun: String { get }
+  /// Whether samples are clips `[F, h, w, C]`; else they are images `[h, w, C]`.
+  static var hasFrames: Bool { get }
   /// What the pipeline's `model_index.json` says besides the parts that all models have.
   static var otherIndexMembers: [String: JSONValue] { get }
 
@@ -118,6 +120,8 @@ extension UNet2DConditionModel: PromptedNetwork {
   public static let pipelineClass = "StableDiffusionPipeline"
   /// It makes images.
   public static let modelNoun = "a text-to-image model"
+  /// Images.
+  public static let hasFrames = false
   /// No filter of images, and nothing that reads them.
   public static let otherIndexMembers: [String: JSONValue] = [
     "feature_extractor": [nil, nil], "image_encoder": [nil, nil], "safety_checker": [nil, nil],

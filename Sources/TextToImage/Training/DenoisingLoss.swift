@@ -1,24 +1,24 @@
 import Diffusion
 import Tensors
 
-/// The squared error of what the network says about noised images (Ho et al., arXiv:2006.11239,
+/// The squared error of what the network says about noised images or clips (Ho et al., arXiv:2006.11239,
 /// equation 14), for the prediction and the noise levels of the model's scheduler.
-struct DenoisingLoss: Sendable {
-  let model: TextToImageModel
+struct DenoisingLoss<Network: PromptedNetwork>: Sendable {
+  let model: PromptedModel<Network>
   let promptDropout: Float
   /// The weight of each time step.
   private let weights: [Float]
   private let emptyPrompt: [Int]
 
-  /// Images and what they show.
+  /// Images or clips and what they show.
   struct Batch: Sendable {
-    /// `[B, H, W, 3]` in -1 ... 1
+    /// `[B, H, W, 3]`, of clips `[B, F, H, W, 3]`, in -1 ... 1
     let images: Tensor
     /// `B` lists of tokens, padded.
     let prompts: [[Int]]
   }
 
-  init(model: TextToImageModel, configuration: ImageTrainingConfiguration) {
+  init(model: PromptedModel<Network>, configuration: PromptedTrainingConfiguration) {
     self.model = model
     promptDropout = Float(configuration.promptDropout)
     emptyPrompt = model.tokenizer.paddedTokens("")
@@ -58,7 +58,7 @@ struct DenoisingLoss: Sendable {
       prompts.append(isDropped ? emptyPrompt : batch.prompts[row])
       timeSteps.append(streams[index].integer(below: weights.count))
     }
-    let samples = samples(of: batch.images.slice(rows), streams: &streams)  // [B, h, w, C]
+    let samples = samples(of: batch.images.slice(rows), streams: &streams)  // [B, ..., h, w, C]
     let noise = Self.noise(samples.shape, streams: &streams)
     let errors = squaredErrors(
       samples: samples, noise: noise, timeSteps: timeSteps, prompts: prompts)
@@ -75,7 +75,7 @@ struct DenoisingLoss: Sendable {
     let target = schedule.target(
       model.scheduler.predictionType, sample: samples, noise: noise, at: .perRow(timeSteps))
     let context = model.unet.context(model.textEncoder.hiddenStates(prompts))
-    let prediction = model.unet(
+    let prediction = model.unet.prediction(
       noisy, timeSteps: .perRow(timeSteps.map(Float.init)), context: context)
     return (prediction - target).squared().flattened(from: 1).sum(along: 1)
   }
@@ -83,10 +83,11 @@ struct DenoisingLoss: Sendable {
   private func samples(of images: Tensor, streams: inout [RandomStream]) -> Tensor {
     guard let autoencoder = model.autoencoder else { return model.samples(ofSignedImages: images) }
     let factor = model.reduction
-    let shape = [
-      images.shape[0], images.shape[1] / factor, images.shape[2] / factor,
-      autoencoder.configuration.latentChannels,
-    ]
+    let (height, width) = (images.shape[images.rank - 3], images.shape[images.rank - 2])
+    let shape =
+      Array(images.shape.dropLast(3)) + [
+        height / factor, width / factor, autoencoder.configuration.latentChannels,
+      ]
     return model.samples(
       ofSignedImages: images, noise: Self.noise(shape, streams: &streams))
   }

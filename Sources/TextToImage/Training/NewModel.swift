@@ -120,32 +120,18 @@ extension NewModelConfiguration {
     vocabulary: BytePairVocabulary, width: Int, height: Int, seed: UInt64
   ) throws -> TextToImageModel {
     try validate()
-    for (key, side) in [("width", width), ("height", height)] {
-      try ConfigurationError.require(
-        side > 0 && side.isMultiple(of: sideFactor), key, side, "a multiple of \(sideFactor)")
-    }
-    let tokenizer = CLIPTokenizer(vocabulary: vocabulary, maximumLength: text.tokenCount)
-    var random = RandomStream(seed: seed, purpose: "weights of the text encoder")
-    let textEncoder = CLIPTextEncoder(textConfiguration(tokenizer), random: &random)
-    random = RandomStream(seed: seed, purpose: "weights of the U-Net")
-    let unet = UNet2DConditionModel(
-      networkConfiguration(width: width, height: height), random: &random)
+    try Self.requireMultiples(of: sideFactor, width: width, height: height)
     return try TextToImageModel(
-      tokenizer: tokenizer, textEncoder: textEncoder, unet: unet, autoencoder: nil,
-      scheduler: try scheduler())
+      new: networkConfiguration(width: width, height: height), text: text, noise: noise,
+      vocabulary: vocabulary, seed: seed)
   }
 
-  private func textConfiguration(_ tokenizer: CLIPTokenizer) -> CLIPTextConfiguration {
-    var configuration = CLIPTextConfiguration()
-    configuration.vocabularySize = (tokenizer.vocabulary.identifiers.values.max() ?? 0) + 1
-    configuration.hiddenSize = text.width
-    configuration.intermediateSize = 4 * text.width
-    configuration.layerCount = text.layerCount
-    configuration.headCount = text.headCount
-    configuration.maximumLength = text.tokenCount
-    configuration.startToken = tokenizer.startToken
-    configuration.endToken = tokenizer.endToken
-    return configuration
+  /// Refuses sides that blocks cannot halve.
+  package static func requireMultiples(of factor: Int, width: Int, height: Int) throws {
+    for (key, side) in [("width", width), ("height", height)] {
+      try ConfigurationError.require(
+        side > 0 && side.isMultiple(of: factor), key, side, "a multiple of \(factor)")
+    }
   }
 
   private func networkConfiguration(width: Int, height: Int) -> UNetConfiguration {
@@ -166,10 +152,51 @@ extension NewModelConfiguration {
     configuration.headCounts = Array(repeating: unet.headCount, count: count)
     return configuration
   }
+}
 
-  private func scheduler() throws -> SchedulerConfiguration {
+extension PromptedModel {
+  /// A model on pixels with random weights.
+  ///
+  /// - Parameters:
+  ///   - unet: what the network is made of.
+  ///   - text: what the text encoder is made of.
+  ///   - noise: the noise of training.
+  ///   - vocabulary: such as one that is trained on the captions.
+  ///   - seed: decides the weights.
+  /// - Throws: `FileError` if the parts do not fit.
+  package convenience init(
+    new unet: Network.Configuration, text: NewModelConfiguration.Text,
+    noise: NewModelConfiguration.Noise, vocabulary: BytePairVocabulary, seed: UInt64
+  ) throws {
+    let tokenizer = CLIPTokenizer(vocabulary: vocabulary, maximumLength: text.tokenCount)
+    var random = RandomStream(seed: seed, purpose: "weights of the text encoder")
+    let textEncoder = CLIPTextEncoder(text.configuration(tokenizer), random: &random)
+    random = RandomStream(seed: seed, purpose: "weights of the U-Net")
+    try self.init(
+      tokenizer: tokenizer, textEncoder: textEncoder, unet: Network(unet, random: &random),
+      autoencoder: nil, scheduler: try noise.scheduler())
+  }
+}
+
+extension NewModelConfiguration.Text {
+  fileprivate func configuration(_ tokenizer: CLIPTokenizer) -> CLIPTextConfiguration {
+    var configuration = CLIPTextConfiguration()
+    configuration.vocabularySize = (tokenizer.vocabulary.identifiers.values.max() ?? 0) + 1
+    configuration.hiddenSize = width
+    configuration.intermediateSize = 4 * width
+    configuration.layerCount = layerCount
+    configuration.headCount = headCount
+    configuration.maximumLength = tokenCount
+    configuration.startToken = tokenizer.startToken
+    configuration.endToken = tokenizer.endToken
+    return configuration
+  }
+}
+
+extension NewModelConfiguration.Noise {
+  fileprivate func scheduler() throws -> SchedulerConfiguration {
     let betas: SchedulerConfiguration.Betas =
-      switch noise.schedule {
+      switch schedule {
       case .squaredCosine: .squaredCosine
       case .linear: .linear(first: 0.0001, last: 0.02)
       case .scaledLinear: .scaledLinear(first: 0.00085, last: 0.012)
@@ -177,7 +204,7 @@ extension NewModelConfiguration {
     // Clamping, diffusers' habit for pixels, clamps the estimate of the sample and not the noise
     // that goes with it: with guidance above 1 what is left over stays in the image.
     return try SchedulerConfiguration(
-      betas: betas, predictionType: noise.predictionType, timeStepCount: noise.timeStepCount,
-      clampsEstimates: false, hasZeroTerminalSNR: noise.hasZeroTerminalSNR)
+      betas: betas, predictionType: predictionType, timeStepCount: timeStepCount,
+      clampsEstimates: false, hasZeroTerminalSNR: hasZeroTerminalSNR)
   }
 }

@@ -2,7 +2,7 @@ import Files
 import NeuralNetworks
 import Tensors
 
-extension UNetConfiguration {
+extension UNetConfiguration: UNetSkeleton {
   /// Reads a `config.json`.
   ///
   /// - Throws: `FileError` naming the key if one asks for something that Attune does not have.
@@ -19,10 +19,7 @@ extension UNetConfiguration {
   }
 
   private init(_ reader: inout ConfigurationReader) throws {
-    if let name = try reader.string("_class_name"), name != Self.className {
-      throw reader.error(
-        "_class_name", "is '\(name)'", advice: "Attune reads \(Self.className)")
-    }
+    try readSkeleton(&reader)
     try readBlocks(&reader)
     try readEmbeddings(&reader)
     let kernels = 1...63
@@ -32,37 +29,15 @@ extension UNetConfiguration {
   }
 
   private mutating func readBlocks(_ reader: inout ConfigurationReader) throws {
-    sampleSize = try reader.integers("sample_size", count: 2)
-    inputChannels = try reader.integer("in_channels") ?? 4
-    outputChannels = try reader.integer("out_channels") ?? 4
+    let count = blockChannels.count
     centersInput = try reader.boolean("center_input_sample") ?? false
-    downBlocks = try reader.choices("down_block_types") ?? downBlocks
-    upBlocks = try reader.choices("up_block_types") ?? upBlocks
     // A missing key has a default, an explicit null means none.
     let middle = try reader.choice("mid_block_type", MidBlock.self)
     midBlock = reader.hasNull("mid_block_type") ? nil : middle ?? .crossAttention
-    blockChannels = try reader.integers("block_out_channels") ?? blockChannels
-    let count = blockChannels.count
-    guard count > 0, downBlocks.count == count, upBlocks.count == count else {
-      throw reader.error(
-        "block_out_channels",
-        """
-        has \(count) blocks, down_block_types \(downBlocks.count), up_block_types \
-        \(upBlocks.count)
-        """
-      )
-    }
     layerCounts =
       try reader.integers("layers_per_block", count: count, in: 1...100)
       ?? [Int](repeating: 2, count: count)
     onlyCrossAttention = try reader.booleans("only_cross_attention", count: count)
-    downsamplePadding = try reader.integer("downsample_padding", in: 0...1) ?? 1
-    midBlockScale = Float(try reader.number("mid_block_scale_factor") ?? 1)
-    normGroupCount = try reader.integer("norm_num_groups") ?? 32
-    if reader.hasNull("norm_num_groups") {
-      throw reader.error("norm_num_groups", "is null, but Attune's blocks are normalized")
-    }
-    normEpsilon = Float(try reader.number("norm_eps") ?? 1e-5)
     crossAttentionSizes =
       try reader.integers("cross_attention_dim", count: count)
       ?? [Int](repeating: 1_280, count: count)
@@ -81,7 +56,6 @@ extension UNetConfiguration {
   private mutating func readEmbeddings(_ reader: inout ConfigurationReader) throws {
     isCosineFirst = try reader.boolean("flip_sin_to_cos") ?? true
     frequencyShift = try reader.integer("freq_shift", in: 0...1) ?? 0
-    activation = try reader.choice("act_fn", ActivationName.self)?.activation ?? .silu
     timeInfluence = try reader.choice("resnet_time_scale_shift") ?? .added
     timeEmbeddingSize = try reader.integer("time_embedding_dim")
     timeEmbeddingActivation =
@@ -135,19 +109,14 @@ extension UNetConfiguration {
     func fail(_ key: String, _ problem: String) -> FileError {
       FileError(.malformed, path: path, item: key, problem: problem)
     }
-    for (index, channels) in blockChannels.enumerated() {
-      guard channels % normGroupCount == 0 else {
-        throw fail(
-          "norm_num_groups",
-          "is \(normGroupCount), which does not divide the \(channels) channels of block \(index)")
-      }
+    try checkSkeleton(path: path) { index, channels in
       guard headCounts[index] <= channels else {
         throw fail(
           "attention_head_dim",
           "is \(headCounts[index]) heads, more than the \(channels) channels of block \(index)")
       }
     }
-    guard blockChannels[0] % 2 == 0, blockChannels[0] / 2 > frequencyShift else {
+    guard blockChannels[0] / 2 > frequencyShift else {
       throw fail(
         "block_out_channels", "begins with \(blockChannels[0]), which has no time embedding")
     }
@@ -163,34 +132,19 @@ extension UNetConfiguration {
 extension UNetConfiguration {
   /// What `config.json` says, for diffusers to read.
   public var json: JSONValue {
-    func numbers(_ values: [Int]) -> JSONValue { .array(values.map { .number(Double($0)) }) }
-    /// One number where all are equal, as older versions of diffusers want it.
-    func shared(_ values: [Int]) -> JSONValue {
-      Set(values).count == 1 ? .number(Double(values[0])) : numbers(values)
-    }
     func optional(_ value: Int?) -> JSONValue { value.map { .number(Double($0)) } ?? .null }
     func name(_ activation: Activation?) -> JSONValue {
       activation.flatMap(ActivationName.init).map { .string($0.rawValue) } ?? .null
     }
-    var members: [String: JSONValue] = [
-      "_class_name": .string(Self.className), "_diffusers_version": "0.30.0",
-      "sample_size": sampleSize.map(shared) ?? .null,
-      "in_channels": .number(Double(inputChannels)),
-      "out_channels": .number(Double(outputChannels)),
+    let own: [String: JSONValue] = [
       "center_input_sample": .boolean(centersInput), "flip_sin_to_cos": .boolean(isCosineFirst),
       "freq_shift": .number(Double(frequencyShift)),
-      "down_block_types": .array(downBlocks.map { .string($0.rawValue) }),
       "mid_block_type": midBlock.map { .string($0.rawValue) } ?? .null,
-      "up_block_types": .array(upBlocks.map { .string($0.rawValue) }),
       "only_cross_attention": Set(onlyCrossAttention).count == 1
         ? .boolean(onlyCrossAttention[0]) : .array(onlyCrossAttention.map { .boolean($0) }),
-      "block_out_channels": numbers(blockChannels), "layers_per_block": shared(layerCounts),
-      "downsample_padding": .number(Double(downsamplePadding)),
-      "mid_block_scale_factor": .number(midBlockScale.shortest), "act_fn": name(activation),
-      "norm_num_groups": .number(Double(normGroupCount)),
-      "norm_eps": .number(normEpsilon.shortest), "cross_attention_dim": shared(crossAttentionSizes),
-      "transformer_layers_per_block": shared(transformerLayerCounts),
-      "attention_head_dim": shared(headCounts),
+      "layers_per_block": .shared(layerCounts), "cross_attention_dim": .shared(crossAttentionSizes),
+      "transformer_layers_per_block": .shared(transformerLayerCounts),
+      "attention_head_dim": .shared(headCounts),
       "use_linear_projection": .boolean(usesLinearProjection),
       "class_embeddings_concat": .boolean(concatenatesClassEmbedding),
       "resnet_time_scale_shift": .string(timeInfluence.rawValue),
@@ -202,8 +156,10 @@ extension UNetConfiguration {
       "encoder_hid_dim": optional(promptSize),
       "encoder_hid_dim_type": promptSize == nil ? .null : "text_proj",
     ]
+    var members = skeletonMembers.merging(own) { _, own in own }
     if let upTransformerLayerCounts {
-      members["reverse_transformer_layers_per_block"] = numbers(upTransformerLayerCounts)
+      members["reverse_transformer_layers_per_block"] = .array(
+        upTransformerLayerCounts.map { .number(Double($0)) })
     }
     switch classEmbedding {
     case nil: break

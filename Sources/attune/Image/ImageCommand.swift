@@ -58,9 +58,10 @@ struct ImageTrainCommand: ParsableCommand {
 struct ImageFinetuneCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "finetune",
-    abstract: "Fine-tune a text-to-image model's weights with a reward of its images (DDPO, DPOK).",
+    abstract: "Fine-tune a model's weights with a reward of its images or clips (DDPO, DPOK).",
     discussion: """
-      Policy gradients over all denoising steps. A reward is what attune reward score takes. The \
+      Policy gradients over all denoising steps; the model is of images, or of clips, whose grids \
+      play in videos/. A reward is what attune reward score takes. The \
       run folder gets checkpoints, metrics and TensorBoard events, images/before.png and \
       images/after.png of the same fresh seeds, the improved model in model/, and, with \
       training.loraRank above 0, its low-rank changes in pytorch_lora_weights.safetensors, which \
@@ -86,6 +87,6 @@ struct ImageFinetuneCommand: ParsableCommand {
     let run = try options.open(
       ImageFineTuningSettings.self, command: "image finetune", named: "image-finetune",
       needsFile: rewarded.model == nil)
-    try options.train(ImageFineTuningJob(run))
+    try options.train(GenerativeModelKind.fineTuningJob(run))
   }
 }

@@ -1,6 +1,6 @@
 import Training
 import ArgumentParser
-import CaptionedImages
+import CaptionedMedia
 import Diffusion
 import GenerativeModels
 import Media
@@ -31,8 +31,7 @@ struct ImageEvaluateCommand: ParsableCommand {
           --classifier checkpoints/dolls-classifier --prompts samples/find/prompts.txt
       """)
 
-  @Option(help: "The model folder, in the layout of diffusers.", completion: .directory)
-  var model: String
+  @OptionGroup var evaluated: EvaluationOptions
 
   @Option(help: "The folder of doll layers.", completion: .directory)
   var dolls: String
@@ -43,47 +42,14 @@ struct ImageEvaluateCommand: ParsableCommand {
   @Option(help: "The number of images; 500, or 32 of each given prompt, unless given.")
   var count: Int?
 
-  @Flag(help: "Put a held-out pair of items in each random caption.")
-  var heldOut = false
-
-  @Option(
-    name: .customLong("prompt"),
-    help: "A prompt in place of random captions; may be given again for more.")
-  var givenPrompts: [String] = []
-
-  @Option(
-    name: .customLong("prompts"),
-    help: "A text file of such prompts, one a line; lines that begin with # are comments.",
-    completion: .file())
-  var promptFile: String?
-
-  @Option(
-    help: """
-      The seed of prompts and noise; none that a training drew with another. -1 for a random one.
-      """)
-  var seed: UInt64 = 1_000_000
-
   @Option(help: "Denoising steps.")
   var steps = 20
 
   @Option(help: "Classifier-free guidance scale; 1 or less turns it off.")
   var guidance: Float = 4
 
-  @Option(help: "The sampler: \(SamplerKind.names); the model's own unless given.")
-  var sampler: SamplerKind?
-
-  @OptionGroup var drawing: DrawingOptions
-
   @Option(help: "The maximum number of images at a time.")
   var batch = 16
-
-  @OptionGroup var threads: ThreadOptions
-
-  @Flag(help: "Report as JSON on standard output.")
-  var json = false
-
-  @Flag(help: "Print warnings and errors only.")
-  var quiet = false
 
   func validate() throws {
     let ranges = [
@@ -92,81 +58,55 @@ struct ImageEvaluateCommand: ParsableCommand {
     ]
     for (name, number, range) in ranges { try validateRange(name, number, range) }
     try validateGuidance(guidance)
-    if heldOut && (promptFile != nil || !givenPrompts.isEmpty) {
-      throw ValidationError("--held-out is for random captions; leave it out with --prompt")
-    }
   }
 
   func run() throws {
-    threads.apply()
+    evaluated.threads.apply()
     let composer = try DollComposer(folder: dolls)
-    guard !heldOut || composer.hasHeldOutPairs else {
+    guard !evaluated.heldOut || composer.hasHeldOutPairs else {
       throw ImageCommandError(
         description: "\(dolls.printable) has no heldout_pairs.tsv; leave --held-out out")
     }
-    let prompts = givenPrompts + (try promptFile.map(PromptFile.init)?.prompts ?? [])
+    let prompts = try evaluated.prompts
     let unused = PromptAccuracy(
       classifier: try AttributeClassifier(folder: classifier), composer: composer)
-    let log = RunLog(isQuiet: quiet)
+    let log = RunLog(isQuiet: evaluated.quiet)
     let pipeline = try TextToImagePipeline(
-      folder: model, embeddings: drawing.embeddings, log: log)
-    log.noteWeights(ofModel: model)
+      folder: evaluated.model, embeddings: evaluated.drawing.embeddings, log: log)
+    log.noteWeights(ofModel: evaluated.model)
     try pipeline.check(generationSettings, log: log)
     log.warnOfCutPrompts(prompts, tokenizer: pipeline.model.tokenizer)
-    if prompts.isEmpty {
-      let count = count ?? 500
-      let captions = (0..<count).map { index in
-        composer.caption(
-          of: composer.doll(seed: seed, index: index, pairs: heldOut ? .heldOut : .training),
-          seed: seed, index: index)
+    func draw(_ prompts: [String], progress: (Int) -> Void) throws -> PromptAccuracy {
+      var accuracy = unused
+      try evaluated.draw(prompts, with: pipeline, generationSettings, progress: progress) {
+        accuracy.add($0.map(\.still), prompts: $1)
       }
-      var progress = ProgressBar("evaluate", total: count, unit: "image", isQuiet: quiet)
-      let accuracy = try accuracy(captions, pipeline, unused) { progress.update($0) }
-      let report = ImageReport(accuracy, count: count, isHeldOut: heldOut)
-      print(json ? try report.jsonLine : report.table)
+      return accuracy
+    }
+    if prompts.isEmpty {
+      let captions = (0..<(count ?? 500)).map { index in
+        composer.caption(
+          of: composer.doll(
+            seed: evaluated.seed, index: index, pairs: evaluated.heldOut ? .heldOut : .training),
+          seed: evaluated.seed, index: index)
+      }
+      let accuracy = try evaluated.measureProgress(of: captions.count, unit: "image") {
+        try draw(captions, progress: $0)
+      }
+      let report = ImageReport(accuracy, count: captions.count, isHeldOut: evaluated.heldOut)
+      print(evaluated.json ? try report.jsonLine : report.table)
     } else {
       let count = count ?? 32
-      var progress = ProgressBar(
-        "evaluate", total: prompts.count * count, unit: "image", isQuiet: quiet)
-      let reports = try prompts.enumerated().map { index, prompt in
-        let copies = [String](repeating: prompt, count: count)
-        let accuracy = try accuracy(copies, pipeline, unused) {
-          progress.update(index * count + $0)
-        }
-        return PromptReport(prompt, accuracy)
+      let reports = try evaluated.each(of: prompts, count: count, unit: "image") {
+        PromptReport($0, try draw($1, progress: $2))
       }
       let report = PromptReports(count: count, prompts: reports)
-      print(json ? try report.jsonLine : report.table)
+      print(evaluated.json ? try report.jsonLine : report.table)
     }
   }
 
   private var generationSettings: GenerationSettings {
-    var settings = GenerationSettings()
-    settings.stepCount = steps
-    settings.guidance = Guidance(scale: guidance)
-    settings.sampler = sampler
-    drawing.apply(to: &settings)
-    settings.batchSize = batch
-    return settings
-  }
-
-  /// Draws an image of each prompt, with the seeds that follow `seed`, and looks at it.
-  private func accuracy(
-    _ prompts: [String], _ pipeline: TextToImagePipeline, _ unused: PromptAccuracy,
-    progress: (Int) -> Void
-  ) throws -> PromptAccuracy {
-    let settings = generationSettings
-    var accuracy = unused
-    for start in stride(from: 0, to: prompts.count, by: batch) {
-      let range = start..<min(prompts.count, start + batch)
-      let images = try pipeline.images(
-        prompts: Array(prompts[range]), seeds: range.map { seed &+ UInt64($0) },
-        settings: settings)
-      accuracy.add(
-        Image.batch(images, range: .zeroToOne), prompts: Array(prompts[range]))
-      progress(range.upperBound)
-    }
-    return accuracy
+    evaluated.settings(steps: steps, guidance: guidance, batch: batch)
   }
 }
 

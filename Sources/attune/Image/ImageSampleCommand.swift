@@ -1,4 +1,3 @@
-import Training
 import ArgumentParser
 import Diffusion
 import Files
@@ -8,6 +7,7 @@ import InitialNoise
 import Media
 import Runs
 import TextToImage
+import Training
 
 /// `attune image sample --model DIR --prompt TEXT [--prompt TEXT ...] --output grid.png`
 struct ImageSampleCommand: ParsableCommand {
@@ -30,32 +30,10 @@ struct ImageSampleCommand: ParsableCommand {
           --prior runs/elf/prior.safetensors --output elves.png
       """)
 
-  @Option(help: "The model folder, in the layout of diffusers.", completion: .directory)
-  var model: String
-
-  @Option(name: .customLong("prompt"), help: "A prompt to draw; may be given again for more.")
-  var prompts: [String]
-
-  @Option(
-    help: "A noise prior that attune noise optimize learned, to start from.",
-    completion: .file(extensions: ["safetensors"]))
-  var prior: String?
-
-  @Option(help: "The negative prompt; the prior's own unless given.")
-  var negativePrompt: String?
+  @OptionGroup var sample: SampleOptions
 
   @Option(help: "Images of each prompt.")
   var count = 16
-
-  @Option(help: "The seed of the first image of each prompt; -1 for a random one.")
-  var seed: UInt64 = 0
-
-  @Option(help: "Denoising steps; those of the prior, or 20, unless given.")
-  var steps: Int?
-
-  @Option(
-    help: "The sampler: \(SamplerKind.names); the prior's, or the model's own, unless given.")
-  var sampler: SamplerKind?
 
   @Option(
     help: """
@@ -63,126 +41,62 @@ struct ImageSampleCommand: ParsableCommand {
       """)
   var guidance: Float?
 
-  @OptionGroup var drawing: DrawingOptions
-
   @Option(help: "The maximum number of images at a time: more are faster and take more memory.")
   var batch = 16
-
-  @Option(help: "Pixels in a row of each image; the model's own unless given.")
-  var width: Int?
-
-  @Option(help: "Rows of each image; the model's own unless given.")
-  var height: Int?
-
-  @Option(help: "Show every pixel of a grid as a square of this many; small images grow.")
-  var magnify: Int?
-
-  @Flag(inversion: .prefixedNo, help: "Write prompts on the grid.")
-  var captions = true
 
   @Option(
     name: .shortAndLong, help: "The PNG file of a grid, or a folder for single files.",
     completion: .file(extensions: ["png"]))
   var output: String
 
-  @OptionGroup var threads: ThreadOptions
-
-  @Flag(help: "Print warnings and errors only.")
-  var quiet = false
-
   /// What would be a strange name for a folder.
   private static let otherEndings = [".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tiff", ".mp4"]
 
   private var isGrid: Bool { output.lowercased().hasSuffix(".png") }
-
-  private var request: SampleRequest { SampleRequest(prompts: prompts, count: count, seed: seed) }
 
   func validate() throws {
     try validatePath(output, of: "output")
     if let ending = Self.otherEndings.first(where: output.lowercased().hasSuffix) {
       throw ValidationError("--output ends in \(ending); end it in .png, or name a folder")
     }
-    guard !prompts.isEmpty else { throw ValidationError("give at least one --prompt") }
-    let ranges = [
-      ("count", count, 1...100_000), ("steps", steps ?? 1, 1...10_000),
-      ("batch", batch, 1...100_000),
-      ("width", width ?? 1, 1...16_384), ("height", height ?? 1, 1...16_384),
-      ("magnify", magnify ?? 1, 1...64),
-    ]
-    for (name, number, range) in ranges { try validateRange(name, number, range) }
+    try validateRange("count", count, 1...100_000)
+    try validateRange("batch", batch, 1...100_000)
     if let guidance { try validateGuidance(guidance) }
   }
 
   func run() throws {
-    threads.apply()
-    let log = RunLog(isQuiet: quiet)
+    sample.threads.apply()
+    let log = RunLog(isQuiet: sample.quiet)
     let pipeline = try TextToImagePipeline(
-      folder: model, embeddings: drawing.embeddings, log: log)
-    log.noteWeights(ofModel: model)
-    log.warnOfCutPrompts(prompts, tokenizer: pipeline.model.tokenizer)
-    let priorFile = try prior.map { try NoisePriorFile(path: $0) }
-    var settings = generationSettings(priorFile?.origin)
-    let negativePrompt = negativePrompt ?? priorFile?.origin.negativePrompt ?? ""
-    if let prior, let priorFile {
-      try priorFile.prepare(
-        path: prior, model: pipeline, fingerprint: pipeline.model.fingerprint, prompts: prompts,
-        negativePrompt: negativePrompt, settings: &settings, log: log)
+      folder: sample.model, embeddings: sample.drawing.embeddings, log: log)
+    var usual = GenerationSettings()
+    usual.guidance = Guidance(scale: 4)
+    usual.batchSize = batch
+    let media = try sample.draw(
+      with: pipeline, usual: usual, guidance: guidance, count: count, log: log
+    ) { shape in
+      try prepareOutput(width: shape[1] * pipeline.reduction, height: shape[0] * pipeline.reduction)
     }
-    try pipeline.check(settings, negativePrompt: negativePrompt, log: log)
-    try prepareOutput(pipeline, settings)
-    let batchCount = (prompts.count * count + batch - 1) / batch
-    var progress = ProgressBar(
-      "sample", total: try pipeline.process(settings).transitionCount * batchCount, unit: "step",
-      isQuiet: quiet)
-    let media = try pipeline.generate(
-      prompts: request.imagePrompts, negativePrompts: [negativePrompt],
-      seeds: request.imageSeeds, settings: settings, prior: priorFile?.prior
-    ) { done, _ in progress.update(done) }
-    let drawn = media.map(\.still)
     if isGrid {
-      try request.grid(drawn, magnification: magnify, hasCaptions: captions).rendered()
-        .writePNG(to: output)
+      try grid(media.map(\.still)).rendered().writePNG(to: output)
     } else {
-      try SampleFolder(path: output).write(media, of: request)
+      try SampleFolder(path: output).write(media, of: sample.request(count: count))
     }
-    if !quiet {
-      StandardError.write(
-        "wrote \(output.printable): \(drawn.count.counting("image")) of "
-          + "\(drawn[0].width)x\(drawn[0].height), seeds from \(seed)")
-    }
+    sample.report(output, media, noun: "image")
   }
 
-  /// As told, else as a prior was learned, else as usual.
-  private func generationSettings(_ origin: PriorOrigin?) -> GenerationSettings {
-    var settings = GenerationSettings()
-    settings.stepCount = steps ?? origin?.stepCount ?? 20
-    settings.guidance = Guidance(scale: guidance ?? origin?.guidance ?? 4)
-    settings.sampler = sampler ?? origin?.sampler
-    drawing.apply(to: &settings, origin: origin)
-    settings.batchSize = batch
-    (settings.width, settings.height) = (width, height)
-    return settings
+  private func grid(_ images: [Image]) -> ImageGrid {
+    sample.request(count: count).grid(
+      images, magnification: sample.magnify, hasCaptions: sample.captions)
   }
 
   /// Finds out what cannot be written before hours of work are lost.
-  private func prepareOutput(
-    _ pipeline: TextToImagePipeline, _ settings: GenerationSettings
-  ) throws {
+  private func prepareOutput(width: Int, height: Int) throws {
     guard isGrid else { return try SampleFolder(path: output).create() }
     try AtomicFile.checkWritable(output)
-    let shape = try pipeline.sampleShape(settings)
-    let (width, height) = (
-      shape[1] * pipeline.model.reduction, shape[0] * pipeline.model.reduction
-    )
     let blank = Image(width: width, height: height, filledWith: .white)
-    let blanks = [Image](repeating: blank, count: prompts.count * count)
-    let size = request.grid(blanks, magnification: magnify, hasCaptions: captions).size
-    guard size.width * size.height <= Image.pixelCountLimit else {
-      throw ImageCommandError(
-        description:
-          "the grid would have \(size.width)x\(size.height) pixels; lower --count or --magnify, or "
-          + "name a folder with --output")
-    }
+    try sample.checkSize(
+      grid([Image](repeating: blank, count: sample.prompts.count * count)).size)
   }
 }
 
@@ -190,8 +104,8 @@ extension SamplerKind: ExpressibleByArgument {
   static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
 }
 
-/// A folder of PNG files, or of MP4 files of clips, with their prompts in `metadata.jsonl`, as Hugging Face's image folders
-/// have it; training can read it.
+/// A folder of PNG files, or of MP4 files of clips, with their prompts in `metadata.jsonl`, as Hugging
+/// Face's image folders have it; training can read it.
 struct SampleFolder {
   let path: String
 

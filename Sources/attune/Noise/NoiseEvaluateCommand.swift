@@ -1,5 +1,5 @@
 import ArgumentParser
-import CaptionedImages
+import CaptionedMedia
 import Diffusion
 import GenerativeModels
 import InitialNoise
@@ -62,6 +62,8 @@ struct NoiseEvaluateCommand: ParsableCommand {
   @Option(
     help: "The folder of doll layers, for the exact comparison with them.", completion: .directory)
   var dolls: String?
+
+  @OptionGroup var measured: SpriteMetricOptions
 
   @Option(help: "Images of each way.")
   var count = 64
@@ -131,6 +133,9 @@ struct NoiseEvaluateCommand: ParsableCommand {
     let groups = try PriorGroup.read(priors).map { group in
       let prompt = prompt ?? group.origin.prompt
       return (group, prompt, try settings(of: group, prompt: prompt, pipeline, fingerprint))
+    }
+    if let (_, metrics) = try measured.open(frameCount: groups.first?.2.frames ?? 8) {
+      others.append(.sprites(metrics))
     }
     var progress = ProgressBar(
       "evaluate", total: groups.reduce(0) { $0 + $1.0.imageCount(count) }, unit: "image",

@@ -13,7 +13,8 @@ struct RewardScoreCommand: ParsableCommand {
       A reward is clip (how well an image fits its prompt), clip:'another text', \
       clip-choice:'PHRASES.txt' (how surely each phrase of the prompt is found rather than another \
       of the same line of the file, where tabs part them), attributes:'FOLDER' (how surely a classifier sees each \
-      attribute that the prompt requests), aesthetic:'HEAD.safetensors', compressibility, \
+      attribute that the prompt requests), aesthetic:'HEAD.safetensors', viclip:'FOLDER' \
+      (how well a clip fits its prompt), compressibility, \
       incompressibility (also png-size, kilobytes of PNG), command:'PROGRAM ARGS', or a sum of these with weights. The program is called with \
       a folder of PNG files and a JSON file of prompts, and prints a JSON list of numbers.
 

@@ -24,9 +24,14 @@ import Testing
     "image sample": [
       "--model", "model", "--prompt", "elf", "--count", "1", "--steps", "1", "--output", "s.png",
     ],
+    "video train": ["--config", "video.yaml", "training.batchCount=1"],
     "video sample": [
       "--model", "video-model", "--prompt", "elf", "--frames", "2", "--steps", "1", "--output",
       "s.mp4",
+    ],
+    "video evaluate": [
+      "--model", "video-model", "--sprites", Repository.golden("CaptionedMedia/sprites"),
+      "--count", "1", "--steps", "1", "--frames", "2",
     ],
     "image finetune": [
       "--model", "model", "--prompt", "elf", "--reward", "png-size", "training.iterations=1",
@@ -61,6 +66,7 @@ import Testing
     try folder.writeRewardTraining()
     try folder.writeActor()
     try folder.writeVideoModel("video-model")
+    try folder.writeVideoTraining()
     try Image(width: 8, height: 8, filledWith: .white).writePNG(to: folder.file("a.png"))
     let training = try Attune.run(
       ["image", "train", "--config", "train.yaml", "--output", "run", "training.batchCount=1"],

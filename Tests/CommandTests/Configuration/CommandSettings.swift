@@ -26,6 +26,7 @@ struct CommandSettings: Sendable {
     CommandSettings(command: "policy finetune", type: PolicyFineTuningSettings.self),
     CommandSettings(command: "policy import", type: ImportSettings.self),
     CommandSettings(command: "image train", type: ImageTrainingSettings.self),
+    CommandSettings(command: "video train", type: VideoTrainingSettings.self),
     CommandSettings(command: "image finetune", type: ImageFineTuningSettings.self),
     CommandSettings(command: "noise optimize", type: NoiseOptimizationSettings.self),
     CommandSettings(command: "reward train", type: RewardTrainingSettings.self),

@@ -34,6 +34,8 @@ import Testing
     Start(
       command: "image train", settings: "train.yaml", overrides: ["training.batchCount=3"]),
     Start(
+      command: "video train", settings: "video.yaml", overrides: ["training.batchCount=3"]),
+    Start(
       command: "reward train", settings: "reward.yaml",
       overrides: ["kind=clip", "clip.optimization.stepCount=3"]),
     Start(
@@ -54,6 +56,7 @@ import Testing
     try folder.writeFinetuning()
     try folder.writePretraining()
     try folder.writeImageTraining()
+    try folder.writeVideoTraining()
     try folder.writeRewardTraining()
     let settings = try #require(CommandSettings.all.first { $0.command == start.command })
     var number = 0

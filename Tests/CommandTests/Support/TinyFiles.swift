@@ -10,7 +10,7 @@ import TextToImage
 /// Small files and settings for trainings of a moment.
 extension TemporaryFolder {
   /// The paper dolls of the tests.
-  static let dolls = Repository.golden("CaptionedImages/dolls")
+  static let dolls = Repository.golden("CaptionedMedia/dolls")
 
   /// `policy.safetensors`, a Push-T policy that has learned nothing, and `finetune.yaml` to improve
   /// it.
@@ -100,6 +100,28 @@ extension TemporaryFolder {
       reportInterval: 3
       checkpointInterval: 6
       """, to: "train.yaml")
+  }
+
+  /// `video.yaml`, for a model of characters of sprite sheets.
+  func writeVideoTraining() throws {
+    try write(
+      """
+      model:
+        new:
+          text: {vocabularySize: 600, tokenCount: 20, width: 16, layerCount: 1, headCount: 2}
+          unet: {channels: [8, 16], readsPrompt: [false, true], headSize: 4, normGroupCount: 4}
+      data:
+        kind: sprites
+        path: "\(Repository.golden("CaptionedMedia/sprites"))"
+        frames: 3
+        width: 8
+        height: 8
+        sprites: {heldOutActionCount: 2, heldOutTopwearCount: 2}
+      training: {batchSize: 3, batchCount: 12, warmUpCount: 2}
+      samples: {interval: 6, count: 2, stepCount: 3}
+      reportInterval: 3
+      checkpointInterval: 6
+      """, to: "video.yaml")
   }
 
   /// What the model of `writeImageModel` has words for.

@@ -38,6 +38,12 @@ struct TinyTraining: CustomTestStringConvertible, Sendable {
     TinyTraining(
       command: "noise optimize", settings: "find.yaml", overrides: [],
       product: "prior.safetensors", prepare: { try $0.writeImageImprovement() }),
+    TinyTraining(
+      command: "video train", settings: "video.yaml",
+      overrides: [
+        "training.batchCount=6", "reportInterval=1", "checkpointInterval=1", "samples.interval=3",
+      ], product: "model/unet/diffusion_pytorch_model.safetensors",
+      prepare: { try $0.writeVideoTraining() }),
   ]
 
   /// A folder with all that it needs.

@@ -1,10 +1,10 @@
-import CaptionedImages
+import CaptionedMedia
 import Tensors
 
 @testable import TextToImage
 
 /// Images of 8 x 8 pixels in one of two colors, with a gradient from left to right.
-struct Squares: CaptionedImageSource {
+struct Squares: CaptionedMediaSource {
   static let names = ["a red square", "a blue square"]
   let count: Int? = 6
   let width = 8
@@ -12,7 +12,7 @@ struct Squares: CaptionedImageSource {
   /// Said of every image instead of its color.
   var caption: String?
 
-  func batch(at indices: [Int]) -> CaptionedImages {
+  func batch(at indices: [Int]) -> CaptionedMedia {
     let images = indices.map { index in
       let color: [Float] = index.isMultiple(of: 2) ? [0.8, -0.8, -0.8] : [-0.8, -0.8, 0.8]
       let pixels = (0..<64).flatMap { pixel in
@@ -20,7 +20,7 @@ struct Squares: CaptionedImageSource {
       }
       return Tensor(shape: [8, 8, 3], elements: pixels)
     }
-    return CaptionedImages(
+    return CaptionedMedia(
       images: .stacked(images), captions: indices.map { caption ?? Self.names[$0 % 2] })
   }
 
@@ -41,8 +41,8 @@ struct Squares: CaptionedImageSource {
   }
 
   /// Settings for a short training.
-  static var settings: ImageTrainingConfiguration {
-    var settings = ImageTrainingConfiguration()
+  static var settings: PromptedTrainingConfiguration {
+    var settings = PromptedTrainingConfiguration()
     settings.batchSize = 20
     settings.batchCount = 400
     settings.learningRate = 2e-3
