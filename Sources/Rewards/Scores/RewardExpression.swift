@@ -83,7 +83,10 @@ public struct RewardKind: Sendable {
 
   /// Those that Attune knows.
   public static let all =
-    [CLIPReward.kind, ChoiceReward.kind, AttributeReward.kind, AestheticReward.kind]
+    [
+      CLIPReward.kind, ChoiceReward.kind, AttributeReward.kind, AestheticReward.kind,
+      ViCLIPReward.kind,
+    ]
     + PNGSizeReward.kinds + [CommandReward.kind]
 }
 
