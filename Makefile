@@ -8,7 +8,7 @@ SWIFT ?= swift
 TEST_FLAGS := -c release -Xswiftc -enable-testing
 # The toolchain's documentation compiler, which lies beside the real swift.
 DOCC ?= $(or $(shell command -v docc),$(dir $(realpath $(shell command -v $(SWIFT))))docc)
-LIBRARIES := Tensors Configuration NeuralNetworks Diffusion Files Media CaptionedImages Programs \
+LIBRARIES := Tensors Configuration NeuralNetworks Diffusion Files Media CaptionedMedia Programs \
   Environments PythonEnvironments ReinforcementLearning DiffusionPolicies GenerativeModels TextToImage TextToVideo \
   Rewards InitialNoise ImageFineTuning Runs Training Reports
 PEERS := .build/peers
@@ -78,8 +78,9 @@ test-fast: packages
 	$(SWIFT) test --skip-build $(TEST_FLAGS) $(SLOW_TESTS:%=--skip %)
 
 coverage: packages
-	$(SWIFT) test --scratch-path .build-coverage --enable-code-coverage -Xcc -O3
-	@$(PYTHON) Tests/coverage.py "$$($(SWIFT) test --scratch-path .build-coverage --show-codecov-path)"
+	$(SWIFT) test --scratch-path .build-coverage --enable-code-coverage $(TEST_FLAGS)
+	@$(PYTHON) Tests/coverage.py \
+	  "$$($(SWIFT) test --scratch-path .build-coverage $(TEST_FLAGS) --show-codecov-path)"
 
 test-debug: packages
 	$(SWIFT) test
