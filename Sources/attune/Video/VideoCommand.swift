@@ -29,8 +29,8 @@ struct VideoTrainCommand: ParsableCommand {
 
       Examples:
         attune video train --config samples/sprites/train.yaml data.path=sprites
-        attune video train --config samples/sprites/train.yaml --output runs/sprites \\
-          model.folder=checkpoints/sprites training.batchCount=1000
+        attune video train --config samples/sprites/train.yaml \\
+          --output runs/sprites model.folder=runs/first/model
         attune video train --resume runs/sprites
       """)
 
