@@ -24,8 +24,8 @@ public struct SpriteComparison: Sendable {
   public let composer: SpriteComposer
   /// The greatest distance of a clip that shows a character.
   ///
-  /// Rendered clips with noise of standard deviation 0.3 are at 0.24, and another character than the
-  /// painted one is at 0.4 to 0.7.
+  /// That of a painted clip with normal noise of standard deviation s is s (2 / pi)^1/2, where nothing
+  /// is clamped: 0.24 for 0.3.
   public static let tolerance: Float = 0.3
   private let width: Int, height: Int
   /// Rounds over all slots; the search ends before where nothing changes.

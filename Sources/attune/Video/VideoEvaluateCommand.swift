@@ -26,12 +26,12 @@ struct VideoEvaluateCommand: ParsableCommand {
       not always.
 
       Examples:
-        attune video evaluate --model checkpoints/sprites --sprites sprites \\
+        attune video evaluate --model runs/sprites/model --sprites sprites \\
           --look runs/look/model --motion runs/motion/model
-        attune video evaluate --model checkpoints/sprites --sprites sprites \\
+        attune video evaluate --model runs/sprites/model --sprites sprites \\
           --look runs/look/model --motion runs/motion/model --held-out --json
-        attune video evaluate --model checkpoints/sprites --sprites sprites \\
-          --prompts samples/sprites/prompts.txt
+        attune video evaluate --model runs/sprites/model --sprites sprites \\
+          --prompts prompts.txt
       """)
 
   @OptionGroup var evaluated: EvaluationOptions
