@@ -9,8 +9,8 @@ TEST_FLAGS := -c release -Xswiftc -enable-testing
 # The toolchain's documentation compiler, which lies beside the real swift.
 DOCC ?= $(or $(shell command -v docc),$(dir $(realpath $(shell command -v $(SWIFT))))docc)
 LIBRARIES := Tensors Configuration NeuralNetworks Diffusion Files Media CaptionedMedia Programs \
-  Environments PythonEnvironments ReinforcementLearning DiffusionPolicies GenerativeModels TextToImage TextToVideo \
-  Rewards InitialNoise ImageFineTuning Runs Training Reports
+  Environments PythonEnvironments ReinforcementLearning DiffusionPolicies PolicyServing GenerativeModels \
+  TextToImage TextToVideo Rewards InitialNoise ImageFineTuning Runs Training Reports
 PEERS := .build/peers
 # From MuJoCo 3.5 on, contacts are solved otherwise than in the version that Attune links (docs/fidelity.md).
 PEER_PACKAGES := torch numpy einops gymnasium[mujoco] 'mujoco<3.4' diffusers transformers

@@ -10,15 +10,16 @@ let package = Package(
       targets: [
         "Tensors", "Configuration", "NeuralNetworks", "Diffusion", "Files", "Media", "Programs",
         "Environments", "PythonEnvironments",
-        "ReinforcementLearning", "DiffusionPolicies", "CaptionedMedia", "GenerativeModels",
-        "TextToImage", "TextToVideo", "Rewards", "InitialNoise", "ImageFineTuning", "Runs",
-        "Training", "Reports",
+        "ReinforcementLearning", "DiffusionPolicies", "PolicyServing", "CaptionedMedia",
+        "GenerativeModels", "TextToImage", "TextToVideo", "Rewards", "InitialNoise",
+        "ImageFineTuning", "Runs", "Training", "Reports",
       ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.29.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
     // System libraries: a module map and a shim each, no logic.
@@ -68,6 +69,13 @@ let package = Package(
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Environments",
         "ReinforcementLearning",
+      ]),
+    .target(
+      name: "PolicyServing",
+      dependencies: [
+        "Configuration", "Tensors", "Environments", "DiffusionPolicies",
+        .product(name: "FlyingFox", package: "FlyingFox"),
+        .product(name: "FlyingSocks", package: "FlyingFox"),
       ]),
     .target(
       name: "GenerativeModels",
@@ -130,10 +138,9 @@ let package = Package(
       name: "attune",
       dependencies: [
         "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
-        "PythonEnvironments", "ReinforcementLearning", "DiffusionPolicies", "CaptionedMedia",
-        "GenerativeModels", "TextToImage", "TextToVideo", "Rewards", "InitialNoise",
-        "ImageFineTuning", "Runs",
-        "Training", "Reports",
+        "PythonEnvironments", "ReinforcementLearning", "DiffusionPolicies", "PolicyServing",
+        "CaptionedMedia", "GenerativeModels", "TextToImage", "TextToVideo", "Rewards",
+        "InitialNoise", "ImageFineTuning", "Runs", "Training", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -186,6 +193,12 @@ let package = Package(
       dependencies: [
         "Configuration", "DiffusionPolicies", "Diffusion", "Environments", "Files", "Media",
         "NeuralNetworks", "ReinforcementLearning", "Tensors", "TestSupport",
+      ]),
+    .testTarget(
+      name: "PolicyServingTests",
+      dependencies: [
+        "PolicyServing", "DiffusionPolicies", "Environments", "NeuralNetworks", "Tensors",
+        "TestSupport",
       ]),
     .testTarget(
       name: "TextToImageTests",

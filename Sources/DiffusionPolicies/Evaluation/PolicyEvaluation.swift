@@ -33,6 +33,11 @@ public struct PolicyEvaluation: Sendable {
     return stream.next()
   }
 
+  /// The noise of a decision: of the seed, the episode and the decision's number in it alone.
+  package static func noise(ofDecision decision: Int, episode: Int, seed: UInt64) -> RandomStream {
+    RandomStream(seed: seed, purpose: "evaluation actions", index: episode).split(decision)
+  }
+
   /// Plays episodes and keeps what each came to, in order.
   ///
   /// - Parameters:
@@ -133,7 +138,7 @@ final class EnvironmentWorker: @unchecked Sendable {
 
   /// The noise of the next decision.
   var stream: RandomStream {
-    RandomStream(seed: seed, purpose: "evaluation actions", index: episode).split(decision)
+    PolicyEvaluation.noise(ofDecision: decision, episode: episode, seed: seed)
   }
 
   /// One row.
