@@ -61,6 +61,11 @@ public final class RunningProgram {
     get throws { String(decoding: try outputs.bytes("errors"), as: UTF8.self) }
   }
 
+  /// What it has written on standard output so far.
+  public var standardOutput: String {
+    get throws { String(decoding: try outputs.bytes("output"), as: UTF8.self) }
+  }
+
   /// Sends it a signal.
   public func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 

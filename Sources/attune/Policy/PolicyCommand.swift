@@ -6,7 +6,7 @@ import Training
 struct PolicyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "policy",
-    abstract: "Train, fine-tune and evaluate policies for robots.",
+    abstract: "Train, fine-tune, evaluate and serve policies for robots.",
     discussion: """
       Example:
         attune policy pretrain --config samples/push-t/pretrain.yaml \\
@@ -15,10 +15,11 @@ struct PolicyCommand: ParsableCommand {
           --checkpoint runs/push-t/policy.safetensors --output runs/push-t-dppo
         attune policy evaluate --checkpoint runs/push-t-dppo/policy.safetensors \\
           --video t.mp4
+        attune policy serve --checkpoint runs/push-t-dppo/policy.safetensors
       """,
     subcommands: [
       PolicyPretrainCommand.self, PolicyFinetuneCommand.self, PolicyEvaluateCommand.self,
-      PolicyCollectCommand.self, PolicyImportCommand.self,
+      PolicyServeCommand.self, PolicyCollectCommand.self, PolicyImportCommand.self,
     ])
 }
 

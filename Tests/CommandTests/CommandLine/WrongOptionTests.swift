@@ -13,6 +13,7 @@ import Testing
     "policy pretrain": ["--config", "pretrain.yaml", "training.batchCount=5"],
     "policy finetune": ["--config", "finetune.yaml", "training.iterations=1"],
     "policy evaluate": ["--checkpoint", "policy.safetensors", "--episodes", "1"],
+    "policy serve": ["--checkpoint", "policy.safetensors", "--port", "0", "--check"],
     "policy collect": [
       "--environment", "hopper", "--policy", "actor.safetensors", "--episodes", "1",
       "--output", "collected.npz",
