@@ -13,8 +13,8 @@ final class DecisionQueue: Sendable {
   private struct State {
     var waiting: [Waiting] = []
     var isWorking = false
-    var batchCount = 0
-    var decisionCount = 0
+    var batches = 0
+    var decisions = 0
   }
 
   private let policy: ServedPolicy
@@ -31,7 +31,7 @@ final class DecisionQueue: Sendable {
 
   /// Batches and decisions so far.
   var counts: (batches: Int, decisions: Int) {
-    state.withLock { ($0.batchCount, $0.decisionCount) }
+    state.withLock { ($0.batches, $0.decisions) }
   }
 
   /// The executed part of the chunk, normalized, `[Ta, Da]` row-major.
@@ -52,8 +52,8 @@ final class DecisionQueue: Sendable {
         let batch = Array(state.waiting.prefix(maxBatchSize))
         state.waiting.removeFirst(batch.count)
         state.isWorking = !batch.isEmpty
-        state.batchCount += batch.isEmpty ? 0 : 1
-        state.decisionCount += batch.count
+        state.batches += batch.isEmpty ? 0 : 1
+        state.decisions += batch.count
         return batch
       }
       guard !batch.isEmpty else { return }

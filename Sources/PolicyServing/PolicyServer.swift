@@ -76,7 +76,10 @@ public final class PolicyServer: Sendable {
       } onCancel: {
         task.cancel()
       }
-    } catch is CancellationError {}
+    } catch {
+      // What is cancelled ends by some error: the pool of sockets finds itself disconnected.
+      guard task.isCancelled else { throw error }
+    }
   }
 
   /// Ends `run`: requests that have arrived are answered, connections closed.

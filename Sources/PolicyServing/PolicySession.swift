@@ -13,7 +13,7 @@ public struct PolicySession: Sendable {
   /// The number of the episode.
   public private(set) var episode: Int
   /// How many decisions the episode has had.
-  public private(set) var decisionCount = 0
+  public private(set) var decisions = 0
   private let policy: ServedPolicy
   /// Normalized, oldest first: `[To, Do]`; empty until the episode's first observation.
   private var history: [Float] = []
@@ -32,7 +32,7 @@ public struct PolicySession: Sendable {
   public mutating func reset(seed: UInt64? = nil, episode: Int? = nil) {
     self.episode = episode ?? (seed == nil ? self.episode &+ 1 : 0)
     self.seed = seed ?? self.seed
-    decisionCount = 0
+    decisions = 0
     history = []
     pending = []
   }
@@ -98,13 +98,13 @@ public struct PolicySession: Sendable {
     precondition(!history.isEmpty, "a decision before any observation")
     return DecisionRequest(
       history: history,
-      noise: PolicyEvaluation.noise(ofDecision: decisionCount, episode: episode, seed: seed))
+      noise: PolicyEvaluation.noise(ofDecision: decisions, episode: episode, seed: seed))
   }
 
   /// Takes a decision: the executed part of a chunk, normalized, `[Ta, Da]` row-major.
   mutating func execute(_ chunk: [Float]) {
     pending = chunk[...]
-    decisionCount += 1
+    decisions += 1
   }
 
   /// The next action that is to be executed, in the environment's units.

@@ -205,6 +205,18 @@ struct PolicyServerTests {
     #expect(ends == [[], [], []])
   }
 
+  /// Wherever the server is: that it ends is no failure of it.
+  @Test func stoppingIsNoError() async throws {
+    let policy = try ServedPolicies.small()
+    for index in 0..<300 {
+      try await withServer(policy) { (server) throws in
+        let connection = try server.connect()
+        for _ in 0..<index % 3 { _ = try connection.request("GET", "/") }
+        usleep(UInt32(index % 100 * 10))
+      }
+    }
+  }
+
   @Test func serverThatHasStoppedDoesNotRun() async throws {
     let server = try PolicyServer(ServedPolicies.small())
     server.stop()

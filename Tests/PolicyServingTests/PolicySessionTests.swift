@@ -59,7 +59,7 @@ struct PolicySessionTests {
       #expect(try whole.chunk(observations[start]) == actions)
       try whole.observe(observations[start + 1])
     }
-    #expect(single.decisionCount == 4 && whole.decisionCount == 4)
+    #expect(single.decisions == 4 && whole.decisions == 4)
   }
 
   /// What was left of a chunk is not executed after a new one.
@@ -70,7 +70,7 @@ struct PolicySessionTests {
     _ = try session.act(observations[0])
     _ = try session.chunk(observations[1])
     _ = try session.act(observations[2])
-    #expect(session.decisionCount == 3)
+    #expect(session.decisions == 3)
   }
 
   @Test func episodesAndSeedsDiffer() throws {
@@ -79,7 +79,7 @@ struct PolicySessionTests {
     var session = PolicySession(policy, seed: 2)
     let first = try session.act(observation)
     session.reset()
-    #expect(session.episode == 1 && session.seed == 2 && session.decisionCount == 0)
+    #expect(session.episode == 1 && session.seed == 2 && session.decisions == 0)
     let second = try session.act(observation)
     session.reset(episode: 0)
     let again = try session.act(observation)
