@@ -47,6 +47,11 @@ public enum FileKind: String, Sendable, CaseIterable {
       self = .safetensors
     } else {
       try PyTorchFile.refuseLegacy(bytes, path: path)
+      if ParquetFooter.isLikely(bytes) {
+        throw FileError(
+          .unsupported, path: path, problem: "is a parquet file, a table rather than tensors",
+          advice: "name the folder of its data set, the one with meta/info.json in it")
+      }
       throw FileError(
         .unsupported, path: path,
         problem: bytes.count == 0

@@ -157,6 +157,27 @@ struct FuzzTests {
     }
   }
 
+  @Test func parquet() throws {
+    let names = ["snappy", "gzip", "plain", "version1", "version2", "fallback"]
+    let originals = try names.map {
+      ("\($0).parquet", try ParquetGoldens.bytes("\($0).parquet"))
+    }
+    _ = try fuzz(originals, count: 2_000, seed: 13) { path throws(FileError) in
+      let file = try ParquetFile(path: path)
+      var errors: [FileError] = []
+      for column in file.columns {
+        do throws(FileError) {
+          let values = try file.values(of: column.name)
+          for row in 0..<min(values.rowCount, 2_000) { _ = values.byteArrays(row: row) }
+        } catch {
+          // Damage to one column must not hide the others.
+          errors.append(error)
+        }
+      }
+      if let error = errors.first { throw error }
+    }
+  }
+
   @Test func hdf5() throws {
     let limits = HDF5Limits(processorSeconds: 0.5, memoryByteCount: 256 << 20)
     let originals = try goldens("earliest.h5", "newest.h5", "user_block.h5", "wild.h5")

@@ -1,6 +1,6 @@
 import CZlib
 
-/// Undoes raw deflate compression in steps: memory grows with what really comes out.
+/// Undoes deflate compression in steps: memory grows with what really comes out.
 enum Inflater {
   private static let firstCapacity = 1 << 16
   /// zlib counts input and output of one call in 32 bits.
@@ -13,13 +13,25 @@ enum Inflater {
     return overflow ? .max : product
   }
 
+  /// A negative window size means that there is no zlib header, 16 more that there is gzip's.
+  private static let rawWindowBits = -MAX_WBITS
+  private static let gzipWindowBits = MAX_WBITS + 16
+
   /// Inflates a stream that must give exactly `byteCount` bytes.
   static func inflate(
     _ compressed: Bytes, byteCount: Int, path: String, part: String
   ) throws(FileError) -> Bytes {
+    try inflate(
+      compressed, byteCount: byteCount, windowBits: rawWindowBits, path: path, part: part)
+  }
+
+  private static func inflate(
+    _ compressed: Bytes, byteCount: Int, windowBits: Int32, path: String, part: String
+  ) throws(FileError) -> Bytes {
     // One byte more shows a stream that gives more than it should.
     let (bytes, isComplete) = try run(
-      compressed, limit: byteCount == .max ? byteCount : byteCount + 1, path: path, part: part)
+      compressed, limit: byteCount == .max ? byteCount : byteCount + 1, windowBits: windowBits,
+      path: path, part: part)
     guard isComplete, bytes.count == byteCount else {
       throw FileError(
         .malformed, path: path, item: part,
@@ -31,20 +43,29 @@ enum Inflater {
     return bytes
   }
 
+  /// Inflates a stream with gzip's header and checksum, which must give exactly `byteCount` bytes.
+  static func inflateGzip(
+    _ compressed: Bytes, byteCount: Int, path: String, part: String
+  ) throws(FileError) -> Bytes {
+    try inflate(
+      compressed, byteCount: byteCount, windowBits: gzipWindowBits, path: path, part: part)
+  }
+
   /// Inflates the beginning of a stream: `byteCount` bytes, or fewer if it ends before.
   static func prefix(
     of compressed: Bytes, byteCount: Int, path: String, part: String
   ) throws(FileError) -> Bytes {
-    try run(compressed, limit: byteCount, path: path, part: part).bytes
+    try run(
+      compressed, limit: byteCount, windowBits: rawWindowBits, path: path, part: part
+    ).bytes
   }
 
   private static func run(
-    _ compressed: Bytes, limit: Int, path: String, part: String
+    _ compressed: Bytes, limit: Int, windowBits: Int32, path: String, part: String
   ) throws(FileError) -> (bytes: Bytes, isComplete: Bool) {
     var stream = z_stream()
-    // A negative window size means that there is no zlib header.
     let status = inflateInit2_(
-      &stream, -MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+      &stream, windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
     guard status == Z_OK else {
       throw FileError(.system, path: path, item: part, problem: "zlib does not start (\(status))")
     }
