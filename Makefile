@@ -8,7 +8,7 @@ SWIFT ?= swift
 TEST_FLAGS := -c release -Xswiftc -enable-testing
 # The toolchain's documentation compiler, which lies beside the real swift.
 DOCC ?= $(or $(shell command -v docc),$(dir $(realpath $(shell command -v $(SWIFT))))docc)
-LIBRARIES := Tensors Configuration NeuralNetworks Diffusion Files Media CaptionedMedia Programs \
+LIBRARIES := Tensors Configuration NeuralNetworks Diffusion Files Media RobotData CaptionedMedia Programs \
   Environments PythonEnvironments ReinforcementLearning DiffusionPolicies PolicyServing GenerativeModels \
   TextToImage TextToVideo Rewards InitialNoise ImageFineTuning Runs Training Reports
 PEERS := .build/peers

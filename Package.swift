@@ -8,8 +8,8 @@ let package = Package(
     .library(
       name: "Attune",
       targets: [
-        "Tensors", "Configuration", "NeuralNetworks", "Diffusion", "Files", "Media", "Programs",
-        "Environments", "PythonEnvironments",
+        "Tensors", "Configuration", "NeuralNetworks", "Diffusion", "Files", "Media", "RobotData",
+        "Programs", "Environments", "PythonEnvironments",
         "ReinforcementLearning", "DiffusionPolicies", "PolicyServing", "CaptionedMedia",
         "GenerativeModels", "TextToImage", "TextToVideo", "Rewards", "InitialNoise",
         "ImageFineTuning", "Runs", "Training", "Reports",
@@ -50,6 +50,7 @@ let package = Package(
     .target(name: "CPNGBridge", dependencies: ["CPNG"]),  // keeps libpng's longjmp out of Swift
     .target(
       name: "Media", dependencies: ["Tensors", "Files", "CPNGBridge", "CFFmpeg", "CPangoCairo"]),
+    .target(name: "RobotData", dependencies: ["Configuration", "Tensors", "Files", "Media"]),
     .target(name: "CaptionedMedia", dependencies: ["Configuration", "Tensors", "Files", "Media"]),
     .target(name: "CProgramBridge", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "Programs", dependencies: ["Files", "CProgramBridge"]),
@@ -164,6 +165,9 @@ let package = Package(
       name: "FilesTests",
       dependencies: ["Configuration", "Tensors", "Files", "CHDF5Bridge", "TestSupport", "attune"]),
     .testTarget(name: "MediaTests", dependencies: ["Tensors", "Media", "TestSupport"]),
+    .testTarget(
+      name: "RobotDataTests",
+      dependencies: ["Files", "Media", "RobotData", "Tensors", "TestSupport"]),
     .testTarget(
       name: "CaptionedMediaTests",
       dependencies: [

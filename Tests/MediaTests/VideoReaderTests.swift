@@ -128,3 +128,16 @@ func colorsOfMP4ComeBack(height: Int) throws {
   #expect(reader.frameCount == 1)
   #expect(try reader.frames(count: 3) == [image, image, image])
 }
+
+/// Frames that are read onwards, from the beginning again, and after an earlier read of the same.
+@Test func cursorsReadOnwardsAndAnew() throws {
+  let folder = try TemporaryFolder()
+  let frames = (0..<10).map { Image(width: 5, height: 3, filledWith: Color(UInt32($0) * 0x171717)) }
+  try Clip(frames: frames, frameRate: 10).write(to: folder.file("steps.png"))
+  let reader = try VideoReader(path: folder.file("steps.png"))
+  #expect(reader.startTime == 0)
+  let cursor = VideoCursor(reader)
+  for indices in [[0, 1], [2, 4, 3], [], [5], [9, 9], [1, 0], [1], [2, 8], [0, 9]] {
+    #expect(try cursor.frames(at: indices) == indices.map { frames[$0] }, "\(indices)")
+  }
+}

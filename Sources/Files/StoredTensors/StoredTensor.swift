@@ -71,6 +71,11 @@ extension StoredTensor {
     }
   }
 
+  /// The same elements in another shape, which must have as many.
+  public func reshaped(_ shape: [Int]) -> StoredTensor {
+    StoredTensor(elementType, shape: shape, bytes: bytes)
+  }
+
   /// The same elements with the bytes of each the other way round: what a big-endian file holds.
   var byteSwapped: StoredTensor {
     switch elementType.byteCount {

@@ -23,6 +23,21 @@ public enum JSONValue: Sendable, Equatable {
     try scanner.end()
   }
 
+  /// Reads a file with one value a line (JSON Lines); empty lines are left out.
+  ///
+  /// - Throws: `FileError` that names the line, if the file cannot be opened or is not such a file.
+  public static func lines(path: String) throws(FileError) -> [JSONValue] {
+    var values: [JSONValue] = []
+    for (index, line) in try TextFile.lines(path: path).enumerated() {
+      guard line.contains(where: { !$0.isWhitespace }) else { continue }
+      var scanner = JSONScanner(
+        Bytes(copying: Array(line.utf8)), path: path, part: "line \(index + 1)")
+      values.append(try scanner.value())
+      try scanner.end()
+    }
+    return values
+  }
+
   /// Writes the value to a file, in the form of `text`.
   ///
   /// - Throws: `FileError` if the system refuses.

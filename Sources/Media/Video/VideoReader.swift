@@ -26,13 +26,15 @@ public struct VideoReader: Sendable {
   public let width: Int, height: Int
   /// When each frame begins to be shown, in seconds since the first; never falling.
   public let times: [Double]
+  /// When the first frame is shown, in seconds of the file's own clock; 0 in most files.
+  public let startTime: Double
   /// When the last frame ends, in seconds since the first began.
   public let duration: Double
   /// Frames a second: as the file says where its times agree, else the mean.
   public let frameRate: Double
 
-  private let bytes: [UInt8]
-  private let background: Color
+  let bytes: [UInt8]
+  let background: Color
 
   /// How many frames there are; at least one.
   public var frameCount: Int { times.count }
@@ -81,6 +83,7 @@ public struct VideoReader: Sendable {
     }
     (width, height) = size
     times = survey.times
+    startTime = survey.startTime
     duration = survey.duration
     frameRate = survey.frameRate
   }
@@ -122,34 +125,7 @@ public struct VideoReader: Sendable {
   /// - Parameter indices: from 0 to below `frameCount`.
   /// - Throws: `VideoError`.
   public func frames(at indices: [Int]) throws(VideoError) -> [Image] {
-    precondition(
-      indices.allSatisfy(times.indices.contains),
-      "\(path) has \(frameCount) frames, not all of \(indices)")
-    let wanted = Set(indices)
-    let sampleCount = wanted.count * width * height * 3
-    guard sampleCount <= VideoReader.sampleCountLimit else {
-      throw .tooLarge(
-        file: path, found: "\(wanted.count) frames of \(width)x\(height)",
-        limit: "\(VideoReader.sampleCountLimit / (3 * width * height)) at once")
-    }
-    guard let last = wanted.max() else { return [] }
-    var images: [Int: Image] = [:]
-    let converter = DecodedFrames(background: background)
-    let decoder = try VideoDecoder(bytes: bytes, file: path)
-    while decoder.frameCount <= last, let frame = try decoder.next() {
-      let index = decoder.frameCount - 1
-      guard wanted.contains(index) else { continue }
-      do throws(FFmpegError) {
-        images[index] = try converter.image(frame)
-      } catch {
-        throw decoder.videoError(error)
-      }
-    }
-    let frames = indices.compactMap { images[$0] }
-    guard frames.count == indices.count else {
-      throw .damaged(file: path, reason: "it gives fewer frames when it is decoded again")
-    }
-    return frames
+    try VideoCursor(self).frames(at: indices)
   }
 
   /// The numbers of `count` frames evenly spaced over `total`, as `frames(count:)` takes them.

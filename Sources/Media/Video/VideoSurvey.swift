@@ -8,6 +8,9 @@ struct VideoSurvey {
   private(set) var times: [Double] = []
   private(set) var duration = 0.0
 
+  /// When the first frame is shown, in seconds of the file's own clock.
+  var startTime: Double { firstTime * tick }
+
   /// Seconds.
   private var tick = 0.0
   /// In ticks.

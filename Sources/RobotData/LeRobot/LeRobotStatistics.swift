@@ -1,0 +1,100 @@
+import Files
+import Foundation
+
+/// What LeRobot normalizes by: statistics of a feature's components over the frames of an episode, or
+/// of several.
+struct LeRobotStatistics: Equatable {
+  /// The names of the quantiles, and the fractions of frames below them.
+  static let quantiles = [
+    (name: "q01", fraction: 0.01), (name: "q10", fraction: 0.1), (name: "q50", fraction: 0.5),
+    (name: "q90", fraction: 0.9), (name: "q99", fraction: 0.99),
+  ]
+
+  /// Frames.
+  private(set) var count: Int
+  /// By name, `min` and so on, for each component.
+  private(set) var values: [String: [Double]] = [:]
+
+  /// Of the frames of one episode.
+  ///
+  /// - Parameter tensor: `[T] + shape`, with a frame at least.
+  init(_ tensor: StoredTensor) {
+    count = tensor.shape[0]
+    let size = tensor.count / count
+    let elements = tensor.doubles
+    for component in 0..<size {
+      let column = stride(from: component, to: elements.count, by: size).map { elements[$0] }
+      let mean = column.reduce(0, +) / Double(count)
+      let variance = column.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count)
+      // Frames without a number come last in this order, where they hide no other.
+      let sorted = column.sorted { $0 < $1 || ($1.isNaN && !$0.isNaN) }
+      add("mean", mean)
+      add("std", variance.squareRoot())
+      add("min", sorted[0])
+      add("max", sorted[count - 1])
+      for quantile in LeRobotStatistics.quantiles {
+        add(quantile.name, LeRobotStatistics.quantile(quantile.fraction, of: sorted))
+      }
+    }
+  }
+
+  private mutating func add(_ name: String, _ value: Double) {
+    values[name, default: []].append(value)
+  }
+
+  /// Interpolated between frames, as NumPy does.
+  private static func quantile(_ fraction: Double, of sorted: [Double]) -> Double {
+    let place = fraction * Double(sorted.count - 1)
+    let low = Int(place)
+    let high = min(low + 1, sorted.count - 1)
+    return sorted[low] + (place - Double(low)) * (sorted[high] - sorted[low])
+  }
+
+  /// Joins those of other frames as LeRobot does: quantiles become their mean, weighted by frames.
+  mutating func merge(_ other: LeRobotStatistics) {
+    let (own, others) = (Double(count), Double(other.count))
+    let old = values
+    let total = own + others
+    func weighted(_ name: String, _ component: Int) -> Double {
+      (own * (old[name]?[component] ?? 0) + others * (other.values[name]?[component] ?? 0)) / total
+    }
+    for (name, numbers) in old {
+      for component in numbers.indices {
+        let (a, b) = (numbers[component], other.values[name]?[component] ?? numbers[component])
+        let merged: Double
+        switch name {
+        case "min": merged = min(a, b)
+        case "max": merged = max(a, b)
+        case "std":
+          let mean = weighted("mean", component)
+          let (shift, otherShift) = (
+            (old["mean"]?[component] ?? 0) - mean, (other.values["mean"]?[component] ?? 0) - mean
+          )
+          let variance =
+            (own * (a * a + shift * shift) + others * (b * b + otherShift * otherShift))
+          merged = (variance / total).squareRoot()
+        default: merged = weighted(name, component)
+        }
+        values[name]?[component] = merged
+      }
+    }
+    count += other.count
+  }
+
+  /// As `meta/stats.json` has them, in the shape of the feature.
+  func json(shape: [Int]) -> JSONValue {
+    var members: [String: JSONValue] = ["count": [.number(Double(count))]]
+    for (name, numbers) in values { members[name] = LeRobotStatistics.nested(numbers[...], shape) }
+    return .object(members)
+  }
+
+  private static func nested(_ numbers: ArraySlice<Double>, _ shape: [Int]) -> JSONValue {
+    guard let size = shape.first else { return .number(numbers.first ?? 0) }
+    let step = numbers.count / max(size, 1)
+    return .array(
+      (0..<size).map { index in
+        let start = numbers.startIndex + index * step
+        return nested(numbers[start..<(start + step)], Array(shape.dropFirst()))
+      })
+  }
+}
