@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 
@@ -199,4 +200,116 @@ func changedBitsInParquetDataAreSeen(name: String) throws {
   for block in wrong { #expect(decompress(block, 4) == nil, "\(block)") }
   #expect(decompress([0], 0) == [])
   #expect(decompress([0xFF, 0xFF, 0xFF, 0xFF, 0x07], 0x7FFF_FFFF) == nil)
+}
+
+/// A file of two numbers in a dictionary, of which one run of no bits claims any count.
+private func fileOfOneRun(count: Int) -> [UInt8] {
+  func page(_ type: Int32, _ body: [UInt8], _ fields: (inout ThriftWriter) -> Void) -> [UInt8] {
+    var writer = ThriftWriter()
+    writer.field(1, type)
+    writer.field(2, Int32(body.count))
+    writer.field(3, Int32(body.count))
+    fields(&writer)
+    writer.end()
+    return writer.bytes + body
+  }
+  let dictionary = page(2, little(UInt64(7))) { writer in
+    writer.field(7) {
+      $0.field(1, 1)
+      $0.field(2, 0)
+    }
+  }
+  var run: [UInt8] = [0]  // bits of a reference
+  run.appendVarint(UInt64(count) << 1)
+  let data = page(0, run) { writer in
+    writer.field(5) {
+      $0.field(1, Int32(count))
+      $0.field(2, 8)
+      $0.field(3, 3)
+      $0.field(4, 3)
+    }
+  }
+  var footer = ThriftWriter()
+  footer.field(1, 2)
+  let nodes = [
+    ParquetSchemaNode(name: "schema", childCount: 1),
+    ParquetSchemaNode(name: "x", physicalType: .int64, repetition: 0),
+  ]
+  footer.field(2, structures: nodes) { $1.write(to: &$0) }
+  footer.field(3, count: count)
+  footer.field(4, structures: [0]) { writer, _ in
+    writer.field(1, structures: [0]) { writer, _ in
+      writer.field(3) {
+        $0.field(1, 2)
+        $0.field(3, texts: ["x"])
+        $0.field(4, 0)
+        $0.field(5, count: count)
+        $0.field(7, count: dictionary.count + data.count)
+        $0.field(9, count: 4 + dictionary.count)
+        $0.field(11, count: 4)
+      }
+    }
+    writer.field(3, count: count)
+  }
+  footer.end()
+  let magic = Array("PAR1".utf8)
+  return magic + dictionary + data + footer.bytes + little(UInt32(footer.bytes.count)) + magic
+}
+
+/// A hundred bytes may stand for a million numbers, and not for gigabytes.
+@Test func parquetRunsDoNotFillTheMemory() throws {
+  func file(_ count: Int) throws -> ParquetFile {
+    try ParquetFile(Bytes(copying: fileOfOneRun(count: count)), path: "run.parquet")
+  }
+  let values = try file(100_000).values(of: "x")
+  #expect(values.numbers?.integers?.allSatisfy { $0 == 7 } == true && values.rowCount == 100_000)
+  let error = #expect(throws: FileError.self) { try file(Int(Int32.max)).values(of: "x") }
+  #expect(error?.kind == .tooLarge)
+}
+
+/// Every type that is written, flat and in lists, comes back.
+@Test func writtenParquetComesBack() throws {
+  let folder = try TemporaryFolder()
+  let integers: [ElementType] = [.int64, .int32, .int16, .int8, .uint64, .uint32, .uint16, .uint8]
+  let numbers = (0..<24).map { Double($0) / 2 }
+  var columns = [
+    ParquetWriter.Column("double", StoredTensor(shape: [2, 3, 4], doubles: numbers)),
+    ParquetWriter.Column(
+      "half",
+      StoredTensor(Tensor(shape: [2, 12], elements: numbers.map { Float($0) }), as: .float16)),
+    ParquetWriter.Column(
+      "flag", StoredTensor(shape: [2, 9], booleans: (0..<18).map { $0 % 5 == 0 })),
+    ParquetWriter.Column("text", texts: ["", "\u{E4}\n"]),
+    ParquetWriter.Column("texts", textLists: [[], ["a", "", "b"]]),
+  ]
+  for type in integers {
+    columns.append(
+      ParquetWriter.Column(type.rawValue, StoredTensor(shape: [2], integers: [0, 127], as: type)))
+  }
+  var writer = ParquetWriter(path: folder.file("x.parquet"), metadata: ["a": "b"])
+  try writer.appendRowGroup(columns)
+  try writer.appendRowGroup(columns)
+  try writer.finish()
+  let file = try ParquetFile(path: folder.file("x.parquet"))
+  #expect(file.rowGroups == [0..<2, 2..<4] && file.metadata == ["a": "b"])
+  let doubles = try file.values(of: "double")
+  #expect(doubles.tensor(rows: 2..<4, shape: [3, 4])?.doubles == numbers)
+  #expect(file.column(named: "double")?.listDepth == 2)
+  let half = try file.values(of: "half")
+  #expect(half.numbers?.elementType == .float16)
+  #expect(half.tensor(rows: 0..<2, shape: [12])?.doubles == numbers)
+  let flags = try file.values(of: "flag").tensor(rows: 1..<2, shape: [9])
+  #expect(flags?.integers == (9..<18).map { $0 % 5 == 0 ? 1 : 0 })
+  #expect(try file.values(of: "text").texts(row: 3) == ["\u{E4}\n"])
+  let texts = try file.values(of: "texts")
+  #expect((0..<4).map { texts.texts(row: $0) } == [[], ["a", "", "b"], [], ["a", "", "b"]])
+  for type in integers {
+    #expect(try file.values(of: type.rawValue).numbers?.integers == [0, 127, 0, 127], "\(type)")
+  }
+  var other = ParquetWriter(path: folder.file("y.parquet"))
+  #expect(throws: FileError.self) {
+    try other.appendRowGroup([
+      ParquetWriter.Column("x", StoredTensor(Tensor([1]), as: .bfloat16))
+    ])
+  }
 }

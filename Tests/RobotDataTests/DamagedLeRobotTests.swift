@@ -5,6 +5,19 @@ import Testing
 
 @testable import RobotData
 
+/// SplitMix64, so that a failure can be made again.
+private struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
+
 /// A data set with one file changed in any way is read, or refused with a `FileError`.
 @Suite(.serialized) struct DamagedLeRobotTests {
   private func readAll(_ folder: String) throws(FileError) {
@@ -43,7 +56,7 @@ import Testing
     try FileManager.default.copyItem(
       atPath: LeRobotGoldens.folder(name), toPath: folder.file("set"))
     let bytes = try folder.bytes("set/\(file)")
-    var random = SystemRandomNumberGenerator()
+    var random = SeededGenerator(state: 5)
     var (readCount, errorCount) = (0, 0)
     for _ in 0..<100 {
       var damaged = bytes
@@ -69,5 +82,23 @@ import Testing
       }
     }
     #expect(readCount + errorCount == 100)
+  }
+
+  /// A list that claims lengths which sums and memory could not hold.
+  @Test(arguments: [9_000_000_000_000_000, 2_000_000_000])
+  func claimedLengthsAreNotBelieved(length: Int) throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.copyItem(
+      atPath: LeRobotGoldens.folder("v21"), toPath: folder.file("set"))
+    let lines = try folder.text("set/meta/episodes.jsonl")
+    try folder.write(
+      lines.replacingOccurrences(of: "\"length\": 3", with: "\"length\": \(length)"),
+      to: "set/meta/episodes.jsonl")
+    let error = #expect(throws: FileError.self) {
+      let dataset = try LeRobotDataset(folder: folder.file("set"))
+      #expect(dataset.frameCount > length)
+      _ = try dataset.timestamps(in: dataset.episodes[1])
+    }
+    #expect(error?.description.contains("\(length)") == true)
   }
 }

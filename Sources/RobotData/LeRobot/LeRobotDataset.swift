@@ -120,6 +120,7 @@ public final class LeRobotDataset: Sendable {
   /// - Throws: `FileError` if the table cannot be read.
   public func timestamps(in episode: LeRobotEpisode) throws(FileError) -> [Double] {
     guard try tables.hasColumn("timestamp", in: episode) else {
+      try tables.check(episode)
       return (0..<episode.length).map { Double($0) / framesPerSecond }
     }
     let (values, rows) = try tables.values(of: "timestamp", in: episode)
@@ -138,6 +139,7 @@ public final class LeRobotDataset: Sendable {
   public func taskTexts(in episode: LeRobotEpisode) throws(FileError) -> [String] {
     let path = "\(folder)/\(episode.dataPath)"
     guard try tables.hasColumn("task_index", in: episode) else {
+      try tables.check(episode)
       guard let task = episode.tasks.first, episode.tasks.count == 1 else {
         throw FileError(
           .missing, path: path, item: "task_index, episode \(episode.index)",

@@ -10,6 +10,9 @@ struct LeRobotEpisodes {
   private let folder: String
   private let info: LeRobotInfo
 
+  /// Sums of lengths must not overflow.
+  private static let maxLength = 1 << 31
+
   private var videoNames: [String] { info.features.filter { $0.kind == .video }.map(\.name) }
 
   init(folder: String, info: LeRobotInfo) throws(FileError) {
@@ -24,6 +27,11 @@ struct LeRobotEpisodes {
       try readEpisodeTables()
     }
     episodes.sort { $0.index < $1.index }
+    for episode in episodes where episode.length > LeRobotEpisodes.maxLength {
+      throw FileError(
+        .tooLarge, path: "\(folder)/meta", item: "episode \(episode.index)",
+        problem: "has \(episode.length) frames", advice: "write the data set again")
+    }
     for (one, next) in zip(episodes, episodes.dropFirst()) where one.index == next.index {
       throw FileError(
         .malformed, path: "\(folder)/meta", item: "episodes",

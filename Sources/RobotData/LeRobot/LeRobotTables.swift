@@ -48,6 +48,15 @@ final class LeRobotTables: Sendable {
     }
   }
 
+  /// Compares an episode's length with its table.
+  func check(_ episode: LeRobotEpisode) throws(FileError) {
+    try state.withLock { state throws(FileError) in
+      let path = "\(folder)/\(episode.dataPath)"
+      let table = try LeRobotTables.table(path, in: &state)
+      _ = try LeRobotTables.rows(of: episode, in: table, path: path)
+    }
+  }
+
   /// Whether the table of an episode has a column.
   func hasColumn(_ column: String, in episode: LeRobotEpisode) throws(FileError) -> Bool {
     try state.withLock { state throws(FileError) in

@@ -13,8 +13,8 @@ final class LeRobotVideos: Sendable {
   private let tolerance: Double
   private let state = Mutex(State())
 
-  /// Files are kept in memory, compressed.
-  private static let maxVideoCount = 4
+  /// Files are kept in memory, compressed; fewer than a robot has cameras would be read ever again.
+  private static let maxVideoCount = 8
 
   /// - Parameters:
   ///   - folder: of the data set.
@@ -54,7 +54,12 @@ final class LeRobotVideos: Sendable {
   private static func video(
     _ path: String, in state: inout State
   ) throws(VideoError) -> (path: String, reader: VideoReader, cursor: VideoCursor) {
-    if let kept = state.videos.first(where: { $0.path == path }) { return kept }
+    if let index = state.videos.firstIndex(where: { $0.path == path }) {
+      // The one that was used longest ago comes first and goes first.
+      let kept = state.videos.remove(at: index)
+      state.videos.append(kept)
+      return kept
+    }
     let reader = try VideoReader(path: path)
     if state.videos.count >= maxVideoCount { state.videos.removeFirst() }
     let opened = (path: path, reader: reader, cursor: VideoCursor(reader))
