@@ -4,6 +4,7 @@ import Synchronization
 /// Ctrl-C and SIGTERM: the first asks a run to finish its iteration, the second ends it at once.
 public enum Interruption {
   private static let count = Atomic<Int>(0)
+  private static let isSilent = Atomic<Bool>(false)
   /// Static, so that the handler neither allocates nor formats.
   private static let message: StaticString =
     "\nfinishing the iteration; press Ctrl-C again to stop at once\n"
@@ -12,7 +13,11 @@ public enum Interruption {
   public static var isRequested: Bool { count.load(ordering: .relaxed) > 0 }
 
   /// Starts to listen for SIGINT and SIGTERM.
-  public static func install() {
+  ///
+  /// - Parameter isSilent: whether nothing is said of the first one, where there is no iteration to
+  ///   finish.
+  public static func install(isSilent: Bool = false) {
+    self.isSilent.store(isSilent, ordering: .relaxed)
     // Makes the static members, which a signal handler must not do.
     _ = count.load(ordering: .relaxed)
     _ = message.utf8Start
@@ -39,6 +44,7 @@ public enum Interruption {
   /// Only what is safe in a signal handler: an atomic, `write` and `_exit`.
   private static func receive(_ signal: Int32) {
     guard count.add(1, ordering: .relaxed).oldValue == 0 else { _exit(128 + signal) }
+    guard !isSilent.load(ordering: .relaxed) else { return }
     let saved = errno
     _ = write(STDERR_FILENO, message.utf8Start, message.utf8CodeUnitCount)
     errno = saved

@@ -80,11 +80,14 @@ struct PolicyServeCommand: ParsableCommand {
       print(try policy.description.jsonLine)
       return
     }
+    // Before anybody knows of the server, and may end it.
+    Interruption.install(isSilent: true)
+    defer { Interruption.uninstall() }
     print("serving \(policy.description.checkpoint.printable) at http://\(server.address)")
     // For whoever waits for the port.
     fflush(stdout)
     log.info("press Ctrl-C to end")
-    try StopSignals { server.stop() }.wait { try await server.run() }
+    try serve(server)
     print(server.statistics.text)
   }
 
@@ -103,43 +106,22 @@ struct PolicyServeCommand: ParsableCommand {
     options.maxConnections = maxConnections
     return options
   }
-}
 
-/// Ctrl-C and SIGTERM while something runs that can be stopped: the first stops it, the second ends
-/// the program at once.
-private final class StopSignals: Sendable {
-  private let stop: @Sendable () -> Void
-  private let count = Atomic<Int>(0)
-
-  init(_ stop: @escaping @Sendable () -> Void) { self.stop = stop }
-
-  /// Runs it to its end, while this thread waits.
-  func wait(_ body: @escaping @Sendable () async throws -> Void) throws {
-    let sources = [SIGINT, SIGTERM].map { number in
-      // Taken by the source, which the default would be quicker than.
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler { self.receive(number) }
-      source.activate()
-      return source
-    }
-    defer { for source in sources { source.cancel() } }
+  /// Answers until the first Ctrl-C or SIGTERM; the second ends the program at once.
+  private func serve(_ server: PolicyServer) throws {
     let outcome = Mutex<Result<Void, any Error>>(.success(()))
     let end = DispatchSemaphore(value: 0)
     Task {
       do {
-        try await body()
+        try await server.run()
       } catch {
         outcome.withLock { $0 = .failure(error) }
       }
       end.signal()
     }
-    end.wait()
+    while end.wait(timeout: .now() + .milliseconds(50)) == .timedOut {
+      if Interruption.isRequested { server.stop() }
+    }
     try outcome.withLock { $0 }.get()
-  }
-
-  private func receive(_ signal: Int32) {
-    guard count.add(1, ordering: .relaxed).oldValue == 0 else { _exit(128 + signal) }
-    stop()
   }
 }
