@@ -20,6 +20,7 @@ public final class PolicyServer: Sendable {
   private let options: PolicyServerOptions
   private let socket: Socket
   private let pool = Connection.Pool.ePoll(maxEvents: 64)
+  private let executor: (any TaskExecutor)?
   private let log: RefusalLog
   private let state = Mutex(State())
 
@@ -28,15 +29,19 @@ public final class PolicyServer: Sendable {
   /// - Parameters:
   ///   - policy: acts.
   ///   - options: where to listen, and limits.
+  ///   - executor: runs the server's tasks; if nil, the threads of all tasks of the process, and
+  ///     the server then answers no sooner than these are free.
   ///   - log: takes a line about a refused request, a few a second.
   /// - Throws: `ServingError` if the address is wrong, taken, or reached by others without a token.
   public init(
     _ policy: ServedPolicy, options: PolicyServerOptions = PolicyServerOptions(),
+    executor: (any TaskExecutor)? = nil,
     log: @escaping @Sendable (String) -> Void = { _ in }
   ) throws {
     let listening = try ListeningAddress(host: options.host, port: options.port)
     try options.check(listening)
     self.options = options
+    self.executor = executor
     self.log = RefusalLog(log)
     service = PolicyService(policy, options: options)
     socket = try listening.listen()
@@ -59,7 +64,7 @@ public final class PolicyServer: Sendable {
   ///
   /// - Throws: what the system refuses to the server as a whole.
   public func run() async throws {
-    let task = Task { try await serve() }
+    let task = Task(executorPreference: executor) { try await self.serve() }
     let isStopped = state.withLock { state in
       precondition(state.run == nil, "a server runs once")
       state.run = task
@@ -158,7 +163,7 @@ public final class PolicyServer: Sendable {
       group.addTask { await connection.close() }
       return
     }
-    let task = Task { await self.serve(connection) }
+    let task = Task(executorPreference: executor) { await self.serve(connection) }
     state.withLock { $0.tasks[number] = task }
     group.addTask {
       await withTaskCancellationHandler {

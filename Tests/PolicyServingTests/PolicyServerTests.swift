@@ -36,6 +36,19 @@ struct PolicyServerTests {
     }
   }
 
+  /// An executor of its own answers while whatever else the process does takes all tasks' threads.
+  @Test func busyThreadsDoNotDelay() async throws {
+    let policy = try ServedPolicies.small()
+    let observation = ServedPolicies.observations(1)[0]
+    try await withServer(policy) { (server) throws in
+      let isDone = DispatchSemaphore(value: 0)
+      let count = ProcessInfo.processInfo.activeProcessorCount
+      for _ in 0..<count { Task.detached { block(until: isDone) } }
+      defer { for _ in 0..<count { isDone.signal() } }
+      #expect(try server.act(observation).status == 200)
+    }
+  }
+
   @Test func policyIsDescribed() async throws {
     let policy = try ServedPolicies.small()
     try await withServer(policy) { (server) throws in
@@ -257,3 +270,6 @@ struct PolicyServerTests {
     }
   }
 }
+
+/// Keeps the task's thread.
+private func block(until isDone: DispatchSemaphore) { isDone.wait() }

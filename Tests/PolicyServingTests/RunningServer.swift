@@ -13,11 +13,12 @@ func withServer<Result: Sendable>(
   var options = PolicyServerOptions()
   change(&options)
   let policy = try policy ?? ServedPolicies.small()
-  let server = try PolicyServer(policy, options: options, log: log)
-  let run = Task { try await server.run() }
+  // Other tests keep the threads of Swift's tasks busy for minutes, and clients block.
+  let serving = ThreadExecutor()
+  let server = try PolicyServer(policy, options: options, executor: serving, log: log)
+  let run = Task(executorPreference: serving) { try await server.run() }
   do {
-    // Clients block: not on a thread that the server's tasks need.
-    let result = try await withTaskExecutorPreference(ClientExecutor()) {
+    let result = try await withTaskExecutorPreference(ThreadExecutor()) {
       try body(RunningServer(server: server))
     }
     server.stop()
@@ -30,9 +31,9 @@ func withServer<Result: Sendable>(
   }
 }
 
-/// Runs a test's part that blocks, on a thread of its own.
-private final class ClientExecutor: TaskExecutor {
-  private let queue = DispatchQueue(label: "attune.test-client")
+/// Runs tasks on a thread of its own.
+final class ThreadExecutor: TaskExecutor {
+  private let queue = DispatchQueue(label: "attune.test-tasks")
 
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
