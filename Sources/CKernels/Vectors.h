@@ -7,7 +7,10 @@
 /// Sixteen floats: one AVX-512 register, two AVX2 ones, four SSE or NEON ones.
 typedef float vector16 __attribute__((ext_vector_type(16), aligned(4)));
 
-/// Integers of the same width.
+/// Half as many: one AVX2 register.
+typedef float vector8 __attribute__((ext_vector_type(8), aligned(4)));
+
+/// Integers as wide as `vector16`.
 typedef int32_t integers16 __attribute__((ext_vector_type(16), aligned(4)));
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))

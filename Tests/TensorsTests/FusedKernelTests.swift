@@ -37,7 +37,11 @@ struct FusedKernelTests {
     return randomTensor([count, size], seed: 51) * Tensor(shape: [count, 1], elements: steps)
   }
 
-  @Test(arguments: [(1, 1, 3), (33, 400, 8), (290, 170, 40), (50, 168, 17), (48, 337, 16)])
+  @Test(arguments: [
+    (1, 1, 3), (33, 400, 8), (290, 170, 40), (50, 168, 17), (48, 337, 16),
+    // A few keys, whose kernel is another.
+    (8, 8, 8), (7, 5, 9), (33, 8, 32), (8, 8, 33), (16, 9, 8),
+  ])
   func attentionMatchesTheFormula(queries: Int, keys: Int, size: Int) {
     let query = randomTensor([queries, size], seed: 50)
     let value = randomTensor([keys, size], seed: 52)

@@ -167,6 +167,21 @@ import Testing
     }
   }
 
+  /// Heads of several sizes, more of them than one task takes, and an odd number of queries.
+  @Test(arguments: [(8, 8, 8, 2), (17, 5, 9, 3), (3, 8, 12, 1)])
+  func attentionToAFewKeys(queries: Int, keys: Int, size: Int, heads: Int) {
+    let width = size * heads
+    let query = randomTensor([40, queries, width], seed: 37)
+    let (key, value) = (
+      randomTensor([40, keys, width], seed: 38), randomTensor([40, keys, width], seed: 39)
+    )
+    for isCausal in [false, true] {
+      checkGradients([query, key, value]) {
+        $0[0].attention(keys: $0[1], values: $0[2], headCount: heads, isCausal: isCausal)
+      }
+    }
+  }
+
   @Test func attentionOverSeveralBlocks() {
     let query = randomTensor([1, 130, 5], seed: 40)
     let (key, value) = (randomTensor([1, 300, 5], seed: 41), randomTensor([1, 300, 5], seed: 42))

@@ -15,4 +15,5 @@
 #include "Optimizers.h"
 #include "Randoms.h"
 #include "Reductions.h"
+#include "ShortAttention.h"
 #include "Threads.h"

@@ -88,7 +88,35 @@ private struct AttentionHeads: Sendable {
     index / headCount * tokenCount * width + index % headCount * headSize
   }
 
+  /// Small heads and few keys, such as the frames of a clip, have a kernel of their own.
+  private var isShort: Bool {
+    keyCount <= Int(attune_short_attention_key_limit)
+      && headSize <= Int(attune_short_attention_size_limit)
+  }
+
+  /// Runs a kernel for all heads, so many at a time that a task is worth its start.
+  private func forEachShortRange(
+    _ body: (_ heads: inout attune_short_attention_heads, _ first: Int, _ count: Int) -> Void
+  ) {
+    let (headsPerTask, total) = (64, batchSize * headCount)
+    WorkerPool.shared.forEach((total + headsPerTask - 1) / headsPerTask) { task in
+      var heads = attune_short_attention_heads(
+        query_count: queryCount, key_count: keyCount, head_count: headCount, head_size: headSize,
+        query: query.pointer, key: key.pointer, value: value.pointer, scale: scale,
+        is_causal: isCausal)
+      let first = task * headsPerTask
+      body(&heads, first, min(headsPerTask, total - first))
+    }
+    withExtendedLifetime((query, key, value)) {}
+  }
+
   func forward(_ result: UnsafeMutablePointer<Float>, logSums: TensorStorage?) {
+    if isShort {
+      forEachShortRange { heads, first, count in
+        attune_short_attention(&heads, first, count, result, logSums?.elements)
+      }
+      return
+    }
     let tasksPerHead = (queryCount + queriesPerTask - 1) / queriesPerTask
     WorkerPool.shared.forEach(batchSize * headCount * tasksPerHead) { task in
       let index = task / tasksPerHead
@@ -108,6 +136,7 @@ private struct AttentionHeads: Sendable {
   func backward(
     result: Tensor, logSums: TensorStorage, upstream: Tensor
   ) -> (query: Tensor, key: Tensor, value: Tensor) {
+    if isShort { return shortBackward(result: result, logSums: logSums, upstream: upstream) }
     var gradients = (
       query: Tensor.zeros(query.shape), key: Tensor.zeros(key.shape),
       value: Tensor.zeros(value.shape)
@@ -124,6 +153,25 @@ private struct AttentionHeads: Sendable {
       }
     }
     return gradients
+  }
+
+  private func shortBackward(
+    result: Tensor, logSums: TensorStorage, upstream: Tensor
+  ) -> (query: Tensor, key: Tensor, value: Tensor) {
+    var (keyGradient, valueGradient) = (Tensor.zeros(key.shape), Tensor.zeros(value.shape))
+    let queryGradient = Tensor(shape: query.shape) { queryGradient in
+      keyGradient.withUnsafeMutableElements { keyGradient in
+        valueGradient.withUnsafeMutableElements { valueGradient in
+          forEachShortRange { heads, first, count in
+            attune_short_attention_backward(
+              &heads, first, count, result.pointer, logSums.elements, upstream.pointer,
+              queryGradient.baseAddress!, keyGradient.baseAddress!, valueGradient.baseAddress!)
+          }
+        }
+      }
+    }
+    withExtendedLifetime((result, upstream)) {}
+    return (queryGradient, keyGradient, valueGradient)
   }
 
   private func backward(
