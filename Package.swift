@@ -148,7 +148,7 @@ let package = Package(
       name: "Benchmarks",
       dependencies: [
         "Tensors", "NeuralNetworks", "Diffusion", "Media", "Environments", "PythonEnvironments",
-        "DiffusionPolicies", "TextToImage", "COpenBLAS",
+        "DiffusionPolicies", "TextToImage", "TextToVideo", "COpenBLAS",
       ],
       exclude: ["Peers"]),
 

@@ -8,7 +8,7 @@ enum Benchmarks {
     [Baseline.benchmark] + BenchmarkCase.policies + BenchmarkCase.convolutions
       + BenchmarkCase.attentionsAndNorms + BenchmarkCase.denoisingSteps
       + BenchmarkCase.decisions + BenchmarkCase.environments + BenchmarkCase.videos
-      + BenchmarkCase.textToImage
+      + BenchmarkCase.textToImage + BenchmarkCase.textToVideo
   }
 
   static func main() throws {

@@ -32,7 +32,9 @@ COMPARISONS = (
     + [(f"environments-gymnasium-hopper{kind}", "the same Python in AsyncVectorEnv", ["async"], 1.5)
        for kind in ("-40x25", "-chunks-40x24")]
     + [("unet-sd15-1x64x64", "diffusers", ["eager"], 1.5),
-       ("vae-decode-sd15-1x64x64", "diffusers", ["eager"], 2.0)])
+       ("vae-decode-sd15-1x64x64", "diffusers", ["eager"], 2.0)]
+    + [(f"clip-unet-{size}", "diffusers", ["eager"], 1.5)
+       for size in ("16x8x16x16", "train-8x8x16x16")])
 
 
 class Server:

@@ -184,8 +184,39 @@ def stable_diffusion(name):
     return prepare
 
 
+def clips(name):
+    """The U-Net of samples/sprites/train.yaml: a step of sampling, or a step of training."""
+    from diffusers import UNet3DConditionModel
+    network = UNet3DConditionModel(
+        sample_size=16, in_channels=12, out_channels=12, block_out_channels=(32, 64, 128),
+        layers_per_block=1, cross_attention_dim=128, attention_head_dim=8, norm_num_groups=16,
+        down_block_types=("DownBlock3D", "CrossAttnDownBlock3D", "CrossAttnDownBlock3D"),
+        up_block_types=("CrossAttnUpBlock3D", "CrossAttnUpBlock3D", "UpBlock3D"))
+    count, frames, height, width = (int(n) for n in name.split("-")[-1].split("x"))
+    shape, trains = (count, 12, frames, height, width), "train" in name
+    network.train(trains)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
+
+    def prepare():
+        sample, target, prompt = torch.randn(shape), torch.randn(shape), torch.randn(count, 40, 128)
+        times = torch.randint(1000, (count,))
+
+        @torch.inference_mode()
+        def run():
+            network(sample, 500, prompt)
+
+        def step():
+            optimizer.zero_grad()
+            F.mse_loss(network(sample, times, prompt).sample, target).backward()
+            optimizer.step()
+        return step if trains else run
+    return prepare
+
+
 def case(name):
     name, _, variant = name.partition("/")
+    if name.startswith("clip"):
+        return clips(name)
     if "sd15" in name:
         return stable_diffusion(name)
     if name.startswith("environments"):

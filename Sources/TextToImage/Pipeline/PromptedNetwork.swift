@@ -80,7 +80,7 @@ extension PromptedNetwork {
   /// recorded.
   ///
   /// Where there are too few rows for the workers, the operations themselves are split.
-  func sharded(
+  public func sharded(
     _ sample: Tensor, timeSteps: Broadcast<Float>, context: PromptContext
   ) -> Tensor {
     let count = sample.shape[0]
