@@ -6,7 +6,7 @@ import TextToImage
 /// The defaults are a small one for clips of 32 x 32 pixels.
 public struct NewClipModelConfiguration: Settings {
   /// The U-Net, `UNet3DConditionModel`; lists begin with the finest block.
-  public struct Network: Settings {
+  public struct Network: NewNetworkSettings {
     /// Squares of so many pixels a side become the channels of one position.
     @Setting(1...16) public var pixelBlock = 2
     /// Channels of each block.
@@ -25,20 +25,7 @@ public struct NewClipModelConfiguration: Settings {
     public init() {}
 
     /// Channels fall into groups and heads, and each block reads the prompt or not.
-    public func checkRelations() throws {
-      try ConfigurationError.require(
-        (1...8).contains(channels.count), "channels", channels, "1 to 8 numbers")
-      try ConfigurationError.require(
-        channels.allSatisfy {
-          (1...4_096).contains($0) && $0.isMultiple(of: normGroupCount)
-            && $0.isMultiple(of: headSize)
-        }, "channels", channels,
-        "multiples of normGroupCount, which is \(normGroupCount), and of headSize, which is "
-          + "\(headSize), up to 4096")
-      try ConfigurationError.require(
-        readsPrompt.count == channels.count, "readsPrompt", readsPrompt,
-        "\(channels.count) truth values, one for each of channels")
-    }
+    public func checkRelations() throws { try checkBlocks("headSize", headSize) }
   }
 
   /// The text encoder.
@@ -54,7 +41,7 @@ public struct NewClipModelConfiguration: Settings {
 
 extension NewClipModelConfiguration {
   /// The number that must divide the sides of frames.
-  public var sideFactor: Int { unet.pixelBlock << (unet.channels.count - 1) }
+  public var sideFactor: Int { unet.sideFactor }
 
   /// A model with random weights.
   ///
@@ -68,17 +55,16 @@ extension NewClipModelConfiguration {
     vocabulary: BytePairVocabulary, width: Int, height: Int, seed: UInt64
   ) throws -> TextToVideoModel {
     try validate()
-    try NewModelConfiguration.requireMultiples(of: sideFactor, width: width, height: height)
     return try TextToVideoModel(
       new: networkConfiguration(width: width, height: height), text: text, noise: noise,
       vocabulary: vocabulary, seed: seed)
   }
 
-  private func networkConfiguration(width: Int, height: Int) -> UNet3DConfiguration {
+  private func networkConfiguration(width: Int, height: Int) throws -> UNet3DConfiguration {
     var configuration = UNet3DConfiguration()
-    configuration.sampleSize = [height / unet.pixelBlock, width / unet.pixelBlock]
-    configuration.inputChannels = 3 * unet.pixelBlock * unet.pixelBlock
-    configuration.outputChannels = configuration.inputChannels
+    configuration.sampleSize = try unet.sampleSize(width: width, height: height)
+    configuration.inputChannels = unet.sampleChannels
+    configuration.outputChannels = unet.sampleChannels
     configuration.downBlocks = unet.readsPrompt.map { $0 ? .crossAttention : .plain }
     configuration.upBlocks = unet.readsPrompt.reversed().map { $0 ? .crossAttention : .plain }
     configuration.blockChannels = unet.channels

@@ -33,7 +33,7 @@ public struct NewModelConfiguration: Settings {
   }
 
   /// The U-Net; lists begin with the finest block.
-  public struct Network: Settings {
+  public struct Network: NewNetworkSettings {
     /// Squares of so many pixels a side become the channels of one position.
     @Setting(1...16) public var pixelBlock = 2
     /// Channels of each block.
@@ -52,20 +52,7 @@ public struct NewModelConfiguration: Settings {
     public init() {}
 
     /// Channels fall into groups and heads, and each block reads the prompt or not.
-    public func checkRelations() throws {
-      try ConfigurationError.require(
-        (1...8).contains(channels.count), "channels", channels, "1 to 8 numbers")
-      try ConfigurationError.require(
-        channels.allSatisfy {
-          (1...4_096).contains($0) && $0.isMultiple(of: normGroupCount)
-            && $0.isMultiple(of: headCount)
-        }, "channels", channels,
-        "multiples of normGroupCount, which is \(normGroupCount), and of headCount, "
-          + "which is \(headCount), up to 4096")
-      try ConfigurationError.require(
-        readsPrompt.count == channels.count, "readsPrompt", readsPrompt,
-        "\(channels.count) truth values, one for each of channels")
-    }
+    public func checkRelations() throws { try checkBlocks("headCount", headCount) }
   }
 
   /// The noise.
@@ -106,7 +93,7 @@ public struct NewModelConfiguration: Settings {
 
 extension NewModelConfiguration {
   /// The number that must divide the sides of images.
-  public var sideFactor: Int { unet.pixelBlock << (unet.channels.count - 1) }
+  public var sideFactor: Int { unet.sideFactor }
 
   /// A model with random weights.
   ///
@@ -120,26 +107,17 @@ extension NewModelConfiguration {
     vocabulary: BytePairVocabulary, width: Int, height: Int, seed: UInt64
   ) throws -> TextToImageModel {
     try validate()
-    try Self.requireMultiples(of: sideFactor, width: width, height: height)
     return try TextToImageModel(
       new: networkConfiguration(width: width, height: height), text: text, noise: noise,
       vocabulary: vocabulary, seed: seed)
   }
 
-  /// Refuses sides that blocks cannot halve.
-  package static func requireMultiples(of factor: Int, width: Int, height: Int) throws {
-    for (key, side) in [("width", width), ("height", height)] {
-      try ConfigurationError.require(
-        side > 0 && side.isMultiple(of: factor), key, side, "a multiple of \(factor)")
-    }
-  }
-
-  private func networkConfiguration(width: Int, height: Int) -> UNetConfiguration {
+  private func networkConfiguration(width: Int, height: Int) throws -> UNetConfiguration {
     let count = unet.channels.count
     var configuration = UNetConfiguration()
-    configuration.sampleSize = [height / unet.pixelBlock, width / unet.pixelBlock]
-    configuration.inputChannels = 3 * unet.pixelBlock * unet.pixelBlock
-    configuration.outputChannels = configuration.inputChannels
+    configuration.sampleSize = try unet.sampleSize(width: width, height: height)
+    configuration.inputChannels = unet.sampleChannels
+    configuration.outputChannels = unet.sampleChannels
     configuration.downBlocks = unet.readsPrompt.map { $0 ? .crossAttention : .plain }
     configuration.upBlocks = unet.readsPrompt.reversed().map { $0 ? .crossAttention : .plain }
     configuration.midBlock = .crossAttention
