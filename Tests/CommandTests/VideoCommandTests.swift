@@ -89,6 +89,31 @@ import Testing
       try attune(sample + ["--motion-adapter", "model/vae", "--output", "b.mp4"]), "AutoencoderKL")
   }
 
+  /// Random captions are told before anything is drawn, so that prompts can be chosen among them.
+  @Test func captionsAreListed() throws {
+    func list(_ more: String...) throws -> [Substring] {
+      let run = try attune(
+        [
+          "video", "evaluate", "--model", "model", "--count", "40", "--list", "--sprites",
+          Repository.golden("CaptionedMedia/sprites"),
+        ] + more)
+      #expect(run.status == 0, "\(run.output)")
+      return run.standardOutput.split(separator: "\n")
+    }
+    let captions = try list()
+    #expect(captions.count == 40)
+    #expect(try list() == captions)
+    let (rare, heldOut) = (try list("--rare"), try list("--held-out"))
+    #expect(rare.count == 40 && rare != captions)
+    #expect(heldOut.count == 40 && heldOut != captions)
+    for flag in ["--rare", "--list", "--held-out"] {
+      expectOneLine(
+        try attune([
+          "video", "evaluate", "--model", "model", "--sprites", "sprites", "--prompt", "x", flag,
+        ]), flag, status: 2)
+    }
+  }
+
   /// FIND takes models of clips as it takes those of images.
   @Test func findLearnsThePriorOfClips() throws {
     let optimize = [

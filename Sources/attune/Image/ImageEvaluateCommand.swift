@@ -67,6 +67,7 @@ struct ImageEvaluateCommand: ParsableCommand {
       throw ImageCommandError(
         description: "\(dolls.printable) has no heldout_pairs.tsv; leave --held-out out")
     }
+    if evaluated.list { return captions(of: composer).forEach { print($0) } }
     let prompts = try evaluated.prompts
     let unused = PromptAccuracy(
       classifier: try AttributeClassifier(folder: classifier), composer: composer)
@@ -84,12 +85,7 @@ struct ImageEvaluateCommand: ParsableCommand {
       return accuracy
     }
     if prompts.isEmpty {
-      let captions = (0..<(count ?? 500)).map { index in
-        composer.caption(
-          of: composer.doll(
-            seed: evaluated.seed, index: index, pairs: evaluated.heldOut ? .heldOut : .training),
-          seed: evaluated.seed, index: index)
-      }
+      let captions = captions(of: composer)
       let accuracy = try evaluated.measureProgress(of: captions.count, unit: "image") {
         try draw(captions, progress: $0)
       }
@@ -102,6 +98,15 @@ struct ImageEvaluateCommand: ParsableCommand {
       }
       let report = PromptReports(count: count, prompts: reports)
       print(evaluated.json ? try report.jsonLine : report.table)
+    }
+  }
+
+  private func captions(of composer: DollComposer) -> [String] {
+    (0..<(count ?? 500)).map { index in
+      composer.caption(
+        of: composer.doll(
+          seed: evaluated.seed, index: index, pairs: evaluated.heldOut ? .heldOut : .training),
+        seed: evaluated.seed, index: index)
     }
   }
 

@@ -13,6 +13,9 @@ struct EvaluationOptions: ParsableArguments {
   @Flag(help: "Put a held-out pair of items in each random caption.")
   var heldOut = false
 
+  @Flag(help: "Print the random captions, and draw nothing.")
+  var list = false
+
   @Option(
     name: .customLong("prompt"),
     help: "A prompt in place of random captions; may be given again for more.")
@@ -44,9 +47,14 @@ struct EvaluationOptions: ParsableArguments {
   var quiet = false
 
   func validate() throws {
-    if heldOut && (promptFile != nil || !givenPrompts.isEmpty) {
-      throw ValidationError("--held-out is for random captions; leave it out with --prompt")
-    }
+    try validateForRandomCaptions("--held-out", heldOut)
+    try validateForRandomCaptions("--list", list)
+  }
+
+  /// Refuses a flag about random captions where prompts are given.
+  func validateForRandomCaptions(_ flag: String, _ isGiven: Bool) throws {
+    guard isGiven, promptFile != nil || !givenPrompts.isEmpty else { return }
+    throw ValidationError("\(flag) is for random captions; leave it out with --prompt")
   }
 
   /// The prompts that were given; none for random captions.

@@ -38,6 +38,9 @@ struct VideoEvaluateCommand: ParsableCommand {
 
   @OptionGroup var measured: SpriteMetricOptions
 
+  @Flag(help: "Draw what captions mention evenly, and not the common more often, as in training.")
+  var rare = false
+
   @Option(help: "The number of clips; 400, or 32 of each given prompt, unless given.")
   var count: Int?
 
@@ -60,6 +63,7 @@ struct VideoEvaluateCommand: ParsableCommand {
     ]
     for (name, number, range) in ranges { try validateRange(name, number, range) }
     try validateGuidance(guidance)
+    try evaluated.validateForRandomCaptions("--rare", rare)
     guard measured.sprites != nil else {
       throw ValidationError("give --sprites DIR, the folder of the sheets that clips should show")
     }
@@ -68,10 +72,20 @@ struct VideoEvaluateCommand: ParsableCommand {
   func run() throws {
     evaluated.threads.apply()
     guard let (composer, metrics) = try measured.open(frameCount: frames) else { return }
-    let sampler = try SpriteSampler(composer, distribution: SpriteDistribution())
+    var distribution = SpriteDistribution()
+    if rare { distribution.exponent = 0 }
+    let sampler = try SpriteSampler(composer, distribution: distribution)
     guard !evaluated.heldOut || !sampler.heldOutPairs.isEmpty else {
       throw ImageCommandError(description: "there are no held-out pairs; leave --held-out out")
     }
+    let sprites = (0..<(count ?? 400)).map {
+      sampler.sprite(
+        seed: evaluated.seed, index: $0, pairs: evaluated.heldOut ? .heldOut : .training)
+    }
+    let captions = sprites.enumerated().map {
+      sampler.caption(of: $1, seed: evaluated.seed, index: $0)
+    }
+    if evaluated.list { return captions.forEach { print($0) } }
     let prompts = try evaluated.prompts
     let log = RunLog(isQuiet: evaluated.quiet)
     let pipeline = try openPipeline(log)
@@ -86,13 +100,6 @@ struct VideoEvaluateCommand: ParsableCommand {
       return findings
     }
     if prompts.isEmpty {
-      let sprites = (0..<(count ?? 400)).map {
-        sampler.sprite(
-          seed: evaluated.seed, index: $0, pairs: evaluated.heldOut ? .heldOut : .training)
-      }
-      let captions = sprites.enumerated().map {
-        sampler.caption(of: $1, seed: evaluated.seed, index: $0)
-      }
       let findings = try evaluated.measureProgress(of: captions.count, unit: "clip") {
         try draw(captions, progress: $0)
       }
