@@ -98,9 +98,14 @@ public final class PolicyServer: Sendable {
 
   private func serve() async throws {
     try await pool.prepare()
+    // Not a task that sleeps: what wakes it would wait for the threads of all tasks of the process.
+    let sweeper = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "attune.sweeper"))
+    sweeper.schedule(deadline: .now() + .milliseconds(250), repeating: .milliseconds(250))
+    sweeper.setEventHandler { [weak self] in self?.sweep() }
+    sweeper.resume()
+    defer { sweeper.cancel() }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { [pool] in try await pool.run() }
-      group.addTask { try await self.sweep() }
       group.addTask { try await self.accept() }
       defer { group.cancelAll() }
       // None of them ends by itself.
@@ -109,17 +114,14 @@ public final class PolicyServer: Sendable {
   }
 
   /// Ends what takes too long, and forgets sessions that nobody uses.
-  private func sweep() async throws {
-    while true {
-      try await Task.sleep(for: .milliseconds(250))
-      let now = ContinuousClock.now
-      let overdue = state.withLock { state in
-        state.connections.filter { $0.value.isOverdue(at: now) }.compactMap { state.tasks[$0.key] }
-      }
-      for task in overdue { task.cancel() }
-      service.expireSessions()
-      log.flush()
+  private func sweep() {
+    let now = ContinuousClock.now
+    let overdue = state.withLock { state in
+      state.connections.filter { $0.value.isOverdue(at: now) }.compactMap { state.tasks[$0.key] }
     }
+    for task in overdue { task.cancel() }
+    service.expireSessions()
+    log.flush()
   }
 
   private func accept() async throws {

@@ -40,12 +40,15 @@ struct PolicyServerTests {
   @Test func busyThreadsDoNotDelay() async throws {
     let policy = try ServedPolicies.small()
     let observation = ServedPolicies.observations(1)[0]
-    try await withServer(policy) { (server) throws in
+    try await withServer(policy, { $0.requestTime = .milliseconds(200) }) { (server) throws in
       let isDone = DispatchSemaphore(value: 0)
       let count = ProcessInfo.processInfo.activeProcessorCount
       for _ in 0..<count { Task.detached { block(until: isDone) } }
       defer { for _ in 0..<count { isDone.signal() } }
       #expect(try server.act(observation).status == 200)
+      let slow = try server.connect()
+      slow.send("POST /act HTTP/1.1\r\nContent-")
+      #expect(try slow.rest().isEmpty)
     }
   }
 

@@ -9,7 +9,8 @@ temporal convolutions too, which diffusers starts at zero: with zeros there, per
 those of the prediction, and no golden would see the order of frames.
 
 Networks run in double precision: with one channel in a group of their norms, results in single precision are off by
-up to 7e-5, gradients by 1e-3.
+up to 7e-5, gradients by 1e-3. The cases with gradients are those where PyTorch's own in single precision are within
+3e-5: with blocks of 4, 8 and 12 channels they are off by 2e-4, and ours by as much.
 """
 
 import json
@@ -55,7 +56,9 @@ CASES = {
     "padding and scales": (
         dict(downsample_padding=0, mid_block_scale_factor=2.0, norm_eps=1e-3, act_fn="mish", out_channels=6),
         (1, 4, 2, 8, 8), [601], False),
-    "gradients of three blocks": (dict(THREE, layers_per_block=1, norm_num_groups=2), (2, 4, 2, 6, 10), [400], True),
+    "gradients of three blocks": (
+        dict(THREE, block_out_channels=[8, 12, 16], layers_per_block=1, norm_num_groups=2), (2, 4, 2, 6, 10), [400],
+        True),
 }
 
 
