@@ -117,9 +117,12 @@ public final class PolicyServer: Sendable {
   private func sweep() {
     let now = ContinuousClock.now
     let overdue = state.withLock { state in
-      state.connections.filter { $0.value.isOverdue(at: now) }.compactMap { state.tasks[$0.key] }
+      state.connections.filter { $0.value.isOverdue(at: now) }.map { ($1, state.tasks[$0]) }
     }
-    for task in overdue { task.cancel() }
+    for (connection, task) in overdue {
+      task?.cancel()
+      connection.stopReceiving()
+    }
     service.expireSessions()
     log.flush()
   }

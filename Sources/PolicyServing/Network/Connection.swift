@@ -15,14 +15,20 @@ final class Connection: Sendable {
   let peer: String
   private let socket: Socket
   private let pool: Pool
-  /// When the task is cancelled, whatever it waits for.
-  private let deadline: Mutex<ContinuousClock.Instant>
+  private struct State {
+    /// When the task is cancelled, whatever it waits for.
+    var deadline: ContinuousClock.Instant
+    /// Whether the file's number is still this connection's.
+    var isOpen = true
+  }
+
+  private let state: Mutex<State>
 
   /// - Throws: what the system refuses; the file is closed then.
   init(_ file: Socket.FileDescriptor, pool: Pool, within duration: Duration) throws {
     socket = Socket(file: file)
     self.pool = pool
-    deadline = Mutex(.now + duration)
+    state = Mutex(State(deadline: .now + duration))
     do {
       try socket.setFlags(.nonBlocking)
       // Answers are small and written whole: they must not wait for the acknowledgement of others.
@@ -36,10 +42,22 @@ final class Connection: Sendable {
   }
 
   /// Whether what is waited for has taken too long.
-  func isOverdue(at time: ContinuousClock.Instant) -> Bool { deadline.withLock { time > $0 } }
+  func isOverdue(at time: ContinuousClock.Instant) -> Bool {
+    state.withLock { time > $0.deadline }
+  }
 
   /// Sets how long whatever comes now may take.
-  func expect(within duration: Duration) { deadline.withLock { $0 = .now + duration } }
+  func expect(within duration: Duration) {
+    state.withLock { $0.deadline = .now + duration }
+  }
+
+  /// Wakes a task that waits for bytes: the pool tells one that is cancelled only when the threads of
+  /// all tasks are free.
+  func stopReceiving() {
+    state.withLock {
+      if $0.isOpen { _ = shutdown(socket.file.rawValue, Int32(SHUT_RD)) }
+    }
+  }
 
   /// Some bytes, at least one.
   ///
@@ -97,6 +115,7 @@ final class Connection: Sendable {
   func close() async {
     shutdown(socket.file.rawValue, Int32(SHUT_RDWR))
     await pool.settle()
+    state.withLock { $0.isOpen = false }
     // What is closed cannot be told that it was not.
     try? socket.close()
   }
