@@ -1,7 +1,7 @@
 # Attune. `make` builds; `make help` lists the rest.
 
-PACKAGES := libopenblas-dev libhdf5-dev zlib1g-dev libpng-dev libavcodec-dev libavformat-dev libswscale-dev \
-  libmujoco-dev libosmesa6-dev libchipmunk-dev libpango1.0-dev fonts-dejavu-core
+PACKAGES := libopenblas-dev libhdf5-dev zlib1g-dev libzstd-dev libpng-dev libavcodec-dev libavformat-dev \
+  libswscale-dev libmujoco-dev libosmesa6-dev libchipmunk-dev libpango1.0-dev fonts-dejavu-core
 PYTHON ?= python3
 SWIFT ?= swift
 # Tests run optimized: the C kernels are a hundred times slower without.

@@ -37,6 +37,7 @@ let package = Package(
       providers: [.apt(["libpango1.0-dev", "fonts-dejavu-core"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
     // The stack, lowest first; imports run downwards only (ArchitectureTests checks it).
     .target(name: "CKernels"),
@@ -46,7 +47,8 @@ let package = Package(
     .target(name: "Diffusion", dependencies: ["NeuralNetworks", "Tensors"]),
     .target(
       name: "CHDF5Bridge", dependencies: ["CHDF5"], cSettings: [.define("_GNU_SOURCE")]),
-    .target(name: "Files", dependencies: ["Configuration", "Tensors", "CHDF5Bridge", "CZlib"]),
+    .target(
+      name: "Files", dependencies: ["Configuration", "Tensors", "CHDF5Bridge", "CZlib", "CZstd"]),
     .target(name: "CPNGBridge", dependencies: ["CPNG"]),  // keeps libpng's longjmp out of Swift
     .target(
       name: "Media", dependencies: ["Tensors", "Files", "CPNGBridge", "CFFmpeg", "CPangoCairo"]),
@@ -68,8 +70,8 @@ let package = Package(
     .target(
       name: "DiffusionPolicies",
       dependencies: [
-        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Environments",
-        "ReinforcementLearning",
+        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "RobotData",
+        "Environments", "ReinforcementLearning",
       ]),
     .target(
       name: "PolicyServing",
@@ -138,7 +140,8 @@ let package = Package(
     .executableTarget(
       name: "attune",
       dependencies: [
-        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "Environments",
+        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "RobotData",
+        "Environments",
         "PythonEnvironments", "ReinforcementLearning", "DiffusionPolicies", "PolicyServing",
         "CaptionedMedia", "GenerativeModels", "TextToImage", "TextToVideo", "Rewards",
         "InitialNoise", "ImageFineTuning", "Runs", "Training", "Reports",
@@ -196,7 +199,7 @@ let package = Package(
       name: "DiffusionPoliciesTests",
       dependencies: [
         "Configuration", "DiffusionPolicies", "Diffusion", "Environments", "Files", "Media",
-        "NeuralNetworks", "ReinforcementLearning", "Tensors", "TestSupport",
+        "NeuralNetworks", "ReinforcementLearning", "RobotData", "Tensors", "TestSupport",
       ]),
     .testTarget(
       name: "PolicyServingTests",

@@ -10,10 +10,14 @@ public enum FileKind: String, Sendable, CaseIterable {
   case hdf5
   /// A checkpoint of `torch.save`.
   case pytorch
+  /// A table, column by column.
+  case parquet
+  /// The arrays of a zarr hierarchy, a folder or a zip archive of one.
+  case zarr
 
   /// The file names that these kinds usually end in.
   public static let usualSuffixes = [
-    ".safetensors", ".npy", ".npz", ".h5", ".hdf5", ".pt", ".pth",
+    ".safetensors", ".npy", ".npz", ".h5", ".hdf5", ".pt", ".pth", ".parquet", ".zarr.zip",
   ]
 
   private static let safetensorsIndexMark = ".safetensors.index."
@@ -36,26 +40,29 @@ public enum FileKind: String, Sendable, CaseIterable {
       self = isPyTorch ? .pytorch : .safetensors
       return
     }
+    if ZarrFile.isLikely(folder: path) {
+      self = .zarr
+      return
+    }
     let bytes = try MappedFile.bytes(path: path)
     if bytes.matches(NPYHeader.magic) {
       self = .npy
     } else if bytes.matches(Array("PK".utf8)) {
-      self = PyTorchArchive.isLikely(try ZipArchive(bytes, path: path)) ? .pytorch : .npz
+      let archive = try ZipArchive(bytes, path: path)
+      self =
+        PyTorchArchive.isLikely(archive) ? .pytorch : ZarrStore.isLikely(archive) ? .zarr : .npz
     } else if HDF5File.isLikely(bytes) {
       self = .hdf5
     } else if bytes.matches([UInt8(ascii: "{")], at: 8) || path.hasSuffix(".safetensors") {
       self = .safetensors
+    } else if ParquetFooter.isLikely(bytes) {
+      self = .parquet
     } else {
       try PyTorchFile.refuseLegacy(bytes, path: path)
-      if ParquetFooter.isLikely(bytes) {
-        throw FileError(
-          .unsupported, path: path, problem: "is a parquet file, a table rather than tensors",
-          advice: "name the folder of its data set, the one with meta/info.json in it")
-      }
       throw FileError(
         .unsupported, path: path,
         problem: bytes.count == 0
-          ? "is empty" : "is not a safetensors, npy, npz, HDF5 or PyTorch file",
+          ? "is empty" : "is not a safetensors, npy, npz, HDF5, PyTorch or parquet file",
         advice: "check that this is the file you mean")
     }
   }

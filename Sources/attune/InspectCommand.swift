@@ -1,20 +1,23 @@
 import ArgumentParser
 import Files
 import Foundation
+import RobotData
 import Runs
 
 /// `attune inspect FILE...`
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Show what is in files with tensors.",
+    abstract: "Show what is in files with tensors and in data sets.",
     discussion: """
-      Reads safetensors files and their indexes, npy, npz, HDF5 and PyTorch (.pt, .pth) files, and \
-      folders of them, such as a run. Nothing in a file is executed.
+      Reads safetensors files and their indexes, npy, npz, HDF5, PyTorch (.pt, .pth) and parquet \
+      files, folders of them, such as a run, and LeRobot data sets: their features, episodes, \
+      tasks, cameras and statistics. Nothing in a file is executed.
 
       Example:
         attune inspect policy.safetensors demos.npz runs/hopper
         attune inspect --json policy.safetensors
+        attune inspect pusht
       """)
 
   @Flag(help: "Print one JSON object: files [{path, kind, tensors [{name, type, shape}]}].")
@@ -33,7 +36,9 @@ struct InspectCommand: ParsableCommand {
         if !json, let line = listing.line { print(line) }
         for path in listing.tensorFiles {
           do {
-            let summary = try FileSummary(path: path)
+            let summary =
+              LeRobotDataset.isLikely(path)
+              ? try LeRobotDataset(folder: path).summary() : try FileSummary(path: path)
             if json { summaries.append(summary) } else { print(SummaryTable(summary).text) }
           } catch {
             report(error, &hasFailed)
@@ -73,7 +78,7 @@ struct InspectReport: Encodable {
   init(_ summaries: [FileSummary]) {
     files = summaries.map { summary in
       File(
-        path: summary.path, kind: summary.kind.rawValue,
+        path: summary.path, kind: summary.kind,
         tensors: summary.tensors.map { Tensor(name: $0.name, type: $0.type, shape: $0.shape) })
     }
   }
@@ -90,7 +95,7 @@ struct SummaryTable {
     let shown = summary.items.prefix(SummaryTable.maxItemCount)
     let cut = summary.items.count - shown.count
     let lines =
-      ["\(summary.path.printable): \(summary.kind.rawValue)"]
+      ["\(summary.path.printable): \(summary.kind)"]
       + shown.map { "  \($0.name.printable): \(SummaryTable.cut($0.value).printable)" }
       + (cut > 0 ? ["  ... and \(cut) more values"] : [])
       + SummaryTable.rows(summary.tensors)
@@ -130,9 +135,10 @@ struct SummaryTable {
   private static func spaces(_ count: Int) -> String { String(repeating: " ", count: count) }
 }
 
-/// The files that an argument of `inspect` stands for: itself, or what is in the folder.
+/// The files and data sets that an argument of `inspect` stands for: itself, or what is in the
+/// folder.
 struct FileListing {
-  /// Files with tensors, sorted.
+  /// Files with tensors and folders of data sets, sorted.
   let tensorFiles: [String]
   /// What a folder holds; nil for a file.
   let line: String?
@@ -149,6 +155,11 @@ struct FileListing {
       return
     }
     let root = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    guard !LeRobotDataset.isLikely(root) else {
+      tensorFiles = [root]
+      line = nil
+      return
+    }
     var files: [String] = []
     try FileListing.collect(root, depth: 0, into: &files)
     files.sort()
@@ -159,7 +170,8 @@ struct FileListing {
 
   private static func separated(_ files: [String]) -> (tensorFiles: [String], others: [String]) {
     func isTensorFile(_ file: String) -> Bool {
-      FileKind.usualSuffixes.contains { file.lowercased().hasSuffix($0) }
+      LeRobotDataset.isLikely(file)
+        || FileKind.usualSuffixes.contains { file.lowercased().hasSuffix($0) }
     }
     return (files.filter(isTensorFile), files.filter { !isTensorFile($0) })
   }
@@ -180,7 +192,9 @@ struct FileListing {
       let path = folder == "/" ? "/\(name)" : "\(folder)/\(name)"
       let type =
         try? FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType
-      if type == .typeDirectory {
+      if type == .typeDirectory, LeRobotDataset.isLikely(path) {
+        files.append(path)
+      } else if type == .typeDirectory {
         try collect(path, depth: depth + 1, into: &files)
       } else if type == .typeRegular || type == .typeSymbolicLink {
         files.append(path)

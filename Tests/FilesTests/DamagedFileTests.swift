@@ -13,15 +13,20 @@ struct DamagedFileTests {
 
   /// Everything there is to read.
   private func readAll(_ path: String) throws {
-    let summary = try FileSummary(path: path)
+    _ = try FileSummary(path: path)
     let file: any TensorFile
-    switch summary.kind {
+    switch try FileKind(path: path) {
     case .safetensors: file = try SafetensorsFile(path: path)
     case .npz: file = try NPZFile(path: path)
     case .hdf5: file = try HDF5File(path: path)
     case .pytorch: file = try PyTorchFile(path: path)
+    case .zarr: file = try ZarrFile(path: path)
     case .npy:
       _ = try NPYFile.read(path: path)
+      return
+    case .parquet:
+      let table = try ParquetFile(path: path)
+      for column in table.columns { _ = try table.values(of: column.name) }
       return
     }
     for name in file.names { _ = try file.storedTensor(named: name) }

@@ -158,7 +158,7 @@ struct FuzzTests {
   }
 
   @Test func parquet() throws {
-    let names = ["snappy", "gzip", "plain", "version1", "version2", "fallback"]
+    let names = ["snappy", "gzip", "zstd", "plain", "version1", "version2", "fallback"]
     let originals = try names.map {
       ("\($0).parquet", try ParquetGoldens.bytes("\($0).parquet"))
     }
@@ -175,6 +175,35 @@ struct FuzzTests {
         }
       }
       if let error = errors.first { throw error }
+    }
+  }
+
+  /// Chunks and what describes arrays, damaged in archives with right checksums.
+  @Test(arguments: [(14, "arrays2"), (15, "arrays3")])
+  func zarrInsideValidArchives(seed: UInt64, name: String) throws {
+    let archive = try ZipArchive(path: ZarrGoldens.path("\(name).zarr.zip"))
+    var members: [String: [UInt8]] = [:]
+    for member in archive.members {
+      members[member.name] = try archive.contents(of: member).withUnsafeBytes { Array($0) }
+    }
+    let names = members.keys.sorted().filter { !$0.hasSuffix(".zgroup") }
+    var index = 0
+    _ = try fuzz(
+      [(name, Array("x".utf8))], count: 1_000, seed: seed,
+      change: { _ in
+        var mutator = Mutator(seed: seed &* 1_000 &+ UInt64(index))
+        let name = names[index * 31 % names.count]
+        index += 1
+        let array = name.split(separator: "/").dropLast().joined(separator: "/")
+        // The array alone, as the others would hide it.
+        var own = members.filter { $0.key.hasPrefix("\(array)/") || $0.key == "zarr.json" }
+        own[".zgroup"] = Array("{}".utf8)
+        own[name] = mutator.mutated(members[name] ?? [], others: Array(members.values))
+        return ZipBuilder(own).bytes
+      }
+    ) { path throws(FileError) in
+      _ = try FileSummary(path: path)
+      try readAll(try ZarrFile(path: path))
     }
   }
 

@@ -105,6 +105,29 @@ struct InspectCommandTests {
         == ["\(checkpoints)/a.safetensors", "\(checkpoints)/b.safetensors"])
   }
 
+  @Test(arguments: ["v21", "v30"])
+  func dataSetsOfLeRobotAreShown(name: String) throws {
+    let golden = Repository.golden("RobotData/\(name)")
+    for path in [golden, golden + "/"] {
+      let (status, output) = try attune("inspect", path)
+      #expect(status == 0, "\(output)")
+      #expect(output.hasPrefix("\(golden): lerobot\n"))
+      for line in [
+        "frames a second: 10", "episodes: 4 of 3 to 6 frames, 18 frames in all",
+        "task 1: push the red block", "action@names: left, right",
+        "observation.state@statistics: min [0, 0, 0], max [3, 5, 5.667]",
+      ] { #expect(output.contains("  \(line)"), "\(output)") }
+      let video = output.split(separator: "\n").first { $0.contains("images.top") }
+      #expect(video?.contains("video") == true && video?.contains("[18, 64, 96, 3]") == true)
+    }
+    let (status, outer) = try attune("inspect", Repository.golden("RobotData"))
+    #expect(status == 0, "\(outer)")
+    #expect(outer.contains("\(golden): lerobot\n") && !outer.contains("episode_000000.parquet"))
+    let (_, json) = try attune("inspect", "--json", golden, separatesErrors: true)
+    let file = try #require(try report(json).files.first)
+    #expect(file.kind == "lerobot" && file.tensors.count == 13)
+  }
+
   @Test func hostileNamesAreEscaped() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("x.safetensors")

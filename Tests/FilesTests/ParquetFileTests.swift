@@ -52,12 +52,12 @@ enum ParquetGoldens {
 }
 
 /// Everything that pyarrow writes of one table, whatever the settings.
-@Test(arguments: ["snappy", "checked", "plain", "gzip", "version1", "version2"])
+@Test(arguments: ["snappy", "checked", "plain", "gzip", "zstd", "version1", "version2"])
 func parquetMatchesPyarrow(name: String) throws {
   let file = try ParquetFile(path: ParquetGoldens.path("\(name).parquet"))
   #expect(file.rowCount == 50)
   #expect(file.metadata["origin"] == "make_parquet.py")
-  if ["snappy", "checked", "gzip", "version2"].contains(name) {
+  if ["snappy", "checked", "gzip", "zstd", "version2"].contains(name) {
     #expect(file.rowGroups == [0..<20, 20..<40, 40..<50])
   }
   let expected = try ParquetGoldens.expected()
@@ -115,7 +115,7 @@ func parquetMatchesPyarrow(name: String) throws {
     return try #require(#expect(throws: FileError.self) { try file.values(of: column) })
   }
   let cases = [
-    ("zstd", "number", "ZSTD"), ("delta", "whole", "DELTA_BINARY_PACKED"),
+    ("lz4", "number", "LZ4"), ("delta", "whole", "DELTA_BINARY_PACKED"),
     ("delta", "number", "BYTE_STREAM_SPLIT"), ("null_in_list", "list", "null in the list of row 0"),
   ]
   for (name, column, word) in cases {
@@ -125,10 +125,20 @@ func parquetMatchesPyarrow(name: String) throws {
   }
   let missing = try refusal("snappy", "observation.stat")
   #expect(missing.description.contains("did you mean 'observation.state'?"), "\(missing)")
-  let kind = #expect(throws: FileError.self) {
-    try FileKind(path: ParquetGoldens.path("snappy.parquet"))
-  }
-  #expect(kind?.description.contains("parquet") == true)
+}
+
+@Test func parquetColumnsAreSummarized() throws {
+  let path = ParquetGoldens.path("snappy.parquet")
+  #expect(try FileKind(path: path) == .parquet)
+  let summary = try FileSummary(path: path)
+  #expect(summary.kind == "parquet")
+  #expect(summary.tensors.map(\.name) == summary.tensors.map(\.name).sorted())
+  func type(_ name: String) -> String? { summary.tensors.first { $0.name == name }?.type }
+  #expect(type("int64") == "int64" && type("nested") == "lists of lists of float64")
+  #expect(type("text") == "bytes" && type("observation.state") == "lists of float32")
+  #expect(summary.tensors.allSatisfy { $0.shape == [50] })
+  #expect(summary.items.contains { $0.name == "rows" && $0.value == "50 in 3 row groups" })
+  #expect(summary.items.contains { $0.name == "origin" && $0.value == "make_parquet.py" })
 }
 
 /// A recording that was not finished has data and no footer.

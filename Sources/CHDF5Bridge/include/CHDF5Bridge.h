@@ -140,4 +140,21 @@ typedef enum {
 
 AttuneHDF5Result attune_hdf5_probe(AttuneHDF5Probe way, AttuneHDF5Limits limits);
 
+/// A tensor to write as a dataset of the root group.
+typedef struct {
+  /// Without slashes.
+  const char *name;
+  /// One that is written: numbers but half precision, or booleans.
+  AttuneHDF5ElementType element_type;
+  uint32_t rank;
+  const uint64_t *shape;
+  /// In the machine's byte order, as many as the shape says.
+  const void *elements;
+} AttuneHDF5Tensor;
+
+/// The bytes of a file with these tensors, which the caller frees; NULL if there is no memory.
+///
+/// This runs in the program itself: libhdf5 only sees what the program made.
+void *attune_hdf5_image(const AttuneHDF5Tensor *tensors, uint32_t count, uint64_t *byte_count);
+
 #endif

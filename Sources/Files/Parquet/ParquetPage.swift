@@ -228,6 +228,7 @@ struct ParquetPages {
 /// How pages are compressed.
 enum ParquetCodec: Int32 {
   case uncompressed, snappy, gzip
+  case zstd = 6
 
   private static let names = [
     "UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW",
@@ -260,6 +261,12 @@ enum ParquetCodec: Int32 {
       // Pages without values may have no bytes at all, as some writers compress them.
       if byteCount == 0, stored.count == 0 { return stored }
       guard let bytes = Snappy.decompress(stored, byteCount: byteCount) else {
+        throw place.malformed("has damaged compressed data")
+      }
+      return bytes
+    case .zstd:
+      if byteCount == 0, stored.count == 0 { return stored }
+      guard let bytes = Zstd.decompress(stored, byteCount: byteCount) else {
         throw place.malformed("has damaged compressed data")
       }
       return bytes

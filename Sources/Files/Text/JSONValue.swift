@@ -17,8 +17,23 @@ public enum JSONValue: Sendable, Equatable {
   ///
   /// - Throws: `FileError` if it cannot be opened or is not JSON.
   public init(path: String) throws(FileError) {
-    let bytes = TextFile.withoutMark(try MappedFile.bytes(path: path))
-    var scanner = JSONScanner(bytes, path: path, part: "JSON")
+    try self.init(try MappedFile.bytes(path: path), path: path, part: "JSON")
+  }
+
+  /// Reads a text with one value, which is a part of a file.
+  ///
+  /// - Parameters:
+  ///   - text: the JSON.
+  ///   - path: the file, for errors.
+  ///   - item: the part of it, for errors.
+  /// - Throws: `FileError` if it is not JSON.
+  public init(text: String, path: String, item: String) throws(FileError) {
+    try self.init(Bytes(copying: Array(text.utf8)), path: path, part: item)
+  }
+
+  /// Reads bytes with one value, which are a part of a file.
+  init(_ bytes: Bytes, path: String, part: String) throws(FileError) {
+    var scanner = JSONScanner(TextFile.withoutMark(bytes), path: path, part: part)
     self = try scanner.value()
     try scanner.end()
   }

@@ -167,7 +167,9 @@ enum FolderNames {
     } catch {
       throw FileError(
         .missing, path: path, problem: "cannot be listed",
-        advice: "fetch the whole data set: meta/episodes belongs to v3")
+        advice:
+          "fetch the whole data set; a recording that was stopped before LeRobot's finalize() lacks "
+          + "it")
     }
   }
 }

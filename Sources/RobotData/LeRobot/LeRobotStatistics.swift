@@ -15,6 +15,8 @@ struct LeRobotStatistics: Equatable {
   /// By name, `min` and so on, for each component.
   private(set) var values: [String: [Double]] = [:]
 
+  init(count: Int, values: [String: [Double]]) { (self.count, self.values) = (count, values) }
+
   /// Of the frames of one episode.
   ///
   /// - Parameter tensor: `[T] + shape`, with a frame at least.
@@ -52,26 +54,31 @@ struct LeRobotStatistics: Equatable {
 
   /// Joins those of other frames as LeRobot does: quantiles become their mean, weighted by frames.
   mutating func merge(_ other: LeRobotStatistics) {
-    let (own, others) = (Double(count), Double(other.count))
+    let (own, added) = (Double(count), Double(other.count))
     let old = values
-    let total = own + others
+    let total = own + added
+    func mean(_ statistics: [String: [Double]], _ name: String, _ component: Int) -> Double {
+      statistics[name].flatMap { $0.indices.contains(component) ? $0[component] : nil } ?? 0
+    }
     func weighted(_ name: String, _ component: Int) -> Double {
-      (own * (old[name]?[component] ?? 0) + others * (other.values[name]?[component] ?? 0)) / total
+      (own * mean(old, name, component) + added * mean(other.values, name, component)) / total
     }
     for (name, numbers) in old {
+      // What a damaged file has for some components only is left as it is.
+      guard let others = other.values[name], others.count == numbers.count else { continue }
       for component in numbers.indices {
-        let (a, b) = (numbers[component], other.values[name]?[component] ?? numbers[component])
+        let (a, b) = (numbers[component], others[component])
         let merged: Double
         switch name {
         case "min": merged = min(a, b)
         case "max": merged = max(a, b)
         case "std":
-          let mean = weighted("mean", component)
+          let center = weighted("mean", component)
           let (shift, otherShift) = (
-            (old["mean"]?[component] ?? 0) - mean, (other.values["mean"]?[component] ?? 0) - mean
+            mean(old, "mean", component) - center, mean(other.values, "mean", component) - center
           )
           let variance =
-            (own * (a * a + shift * shift) + others * (b * b + otherShift * otherShift))
+            (own * (a * a + shift * shift) + added * (b * b + otherShift * otherShift))
           merged = (variance / total).squareRoot()
         default: merged = weighted(name, component)
         }

@@ -75,12 +75,7 @@ public struct LeRobotWriter {
     precondition(
       framesPerSecond > 0 && framesPerSecond.isFinite, "\(framesPerSecond) frames a second")
     try LeRobotWriter.check(features, folder: folder)
-    let contents = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    guard contents.isEmpty else {
-      throw FileError(
-        .system, path: folder, problem: "is not empty",
-        advice: "name a new folder, or remove what is in it")
-    }
+    try LeRobotWriter.checkEmpty(folder)
     self.folder = folder
     self.features = features
     self.framesPerSecond = framesPerSecond
@@ -88,6 +83,31 @@ public struct LeRobotWriter {
     self.maxFileByteCount = maxFileByteCount
     table = ParquetWriter(path: LeRobotWriter.dataPath(folder, file: 0))
     for name in ["meta/episodes", "data"] { try LeRobotWriter.makeFolder("\(folder)/\(name)") }
+  }
+
+  /// Finds out whether a data set can be written to a folder.
+  ///
+  /// - Throws: `FileError` if something is in it, or it is a file.
+  public static func checkEmpty(_ folder: String) throws(FileError) {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else { return }
+    guard isFolder.boolValue else {
+      throw FileError(
+        .system, path: folder, problem: "is a file, where a folder is to be written",
+        advice: "name a new folder")
+    }
+    let contents: [String]
+    do {
+      contents = try FileManager.default.contentsOfDirectory(atPath: folder)
+    } catch {
+      throw FileError(
+        .system, path: folder, problem: "cannot be listed", advice: "check its permissions")
+    }
+    guard contents.isEmpty else {
+      throw FileError(
+        .system, path: folder, problem: "is not empty",
+        advice: "name a new folder, or remove what is in it")
+    }
   }
 
   private static func check(_ features: [LeRobotFeature], folder: String) throws(FileError) {

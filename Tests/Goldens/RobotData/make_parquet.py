@@ -132,6 +132,7 @@ def main():
     pq.write_table(
         data, folder / "gzip.parquet", compression="gzip", data_page_version="2.0", **groups
     )
+    pq.write_table(data, folder / "zstd.parquet", compression="zstd", **groups)
     pq.write_table(data, folder / "version1.parquet", compression="none", version="1.0")
     pq.write_table(
         data, folder / "version2.parquet", compression="none", data_page_version="2.0",
@@ -140,7 +141,7 @@ def main():
     pq.write_table(data.slice(0, 0), folder / "empty.parquet")
     write_many_pages()
     few = pa.table({"number": pa.array([1.0, 2.0, 3.0]), "whole": pa.array([1, 2, 3])})
-    pq.write_table(few, folder / "zstd.parquet", compression="zstd")
+    pq.write_table(few, folder / "lz4.parquet", compression="lz4")
     pq.write_table(
         few, folder / "delta.parquet", use_dictionary=False,
         column_encoding={"whole": "DELTA_BINARY_PACKED", "number": "BYTE_STREAM_SPLIT"},

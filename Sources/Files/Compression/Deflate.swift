@@ -51,6 +51,13 @@ enum Inflater {
       compressed, byteCount: byteCount, windowBits: gzipWindowBits, path: path, part: part)
   }
 
+  /// Inflates a stream with zlib's header and checksum, which must give exactly `byteCount` bytes.
+  static func inflateZlib(
+    _ compressed: Bytes, byteCount: Int, path: String, part: String
+  ) throws(FileError) -> Bytes {
+    try inflate(compressed, byteCount: byteCount, windowBits: MAX_WBITS, path: path, part: part)
+  }
+
   /// Inflates the beginning of a stream: `byteCount` bytes, or fewer if it ends before.
   static func prefix(
     of compressed: Bytes, byteCount: Int, path: String, part: String
