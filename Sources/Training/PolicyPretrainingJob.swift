@@ -28,7 +28,10 @@ public struct PolicyPretrainingSettings: RunConfiguration {
       "training.batchCount", "training.learningRate", "training.finalLearningRate",
       "training.gradientNormLimit", "evaluation.interval", "evaluation.episodes",
       "evaluation.videoEpisodes", "reportInterval", "checkpointInterval",
-    ], paths: ["demonstrations.path", "demonstrations.normalization"])
+    ],
+    paths: [
+      "demonstrations.path", "demonstrations.morePaths", "demonstrations.normalization",
+    ])
 
   /// The DPPO reference's names.
   public static let aliases = ReferenceNames.pretraining
@@ -64,7 +67,9 @@ public struct PolicyPretrainingJob: TrainingJob {
   ///   `RunFolderError` if demonstrations are others than those that the run was started with.
   public init(_ run: Run<PolicyPretrainingSettings>) throws {
     let settings = run.configuration
-    try run.require(settings.demonstrations.inputs)
+    try run.require(
+      settings.demonstrations.inputs(
+        hadMore: run.knowsInput(DemonstrationConfiguration.morePathsKey)))
     let training = try Pretraining(
       policy: settings.policy, configuration: settings.training,
       demonstrations: settings.demonstrations, seed: settings.seed)
@@ -149,14 +154,27 @@ public struct PolicyPretrainingJob: TrainingJob {
 }
 
 extension DemonstrationConfiguration {
+  fileprivate static let morePathsKey = "demonstrations.morePaths"
+
   /// What weights are learned from, and what gives actions their units.
-  fileprivate var inputs: [RunInput] {
-    get throws {
-      let paths = [("demonstrations.path", path), ("demonstrations.normalization", normalization)]
-      return try paths.compactMap { key, path in
-        path.isEmpty ? nil : try RunInput(key: key, contentsOf: path)
-      }
+  ///
+  /// - Parameter hadMore: whether the run that goes on had more than one file.
+  fileprivate func inputs(hadMore: Bool) throws(FileError) -> [RunInput] {
+    let named = [("demonstrations.path", path), ("demonstrations.normalization", normalization)]
+    var inputs: [RunInput] = []
+    for (key, path) in named where !path.isEmpty {
+      if let input = try RunInput(key: key, contentsOf: path) { inputs.append(input) }
     }
+    guard hadMore || !morePaths.isEmpty else { return inputs }
+    var fingerprints: [String] = []
+    for path in morePaths {
+      fingerprints.append(try ContentFingerprint.of(path) ?? "nothing")
+    }
+    inputs.append(
+      RunInput(
+        key: Self.morePathsKey, path: morePaths.joined(separator: ", "),
+        fingerprint: morePaths.isEmpty ? "none" : fingerprints.joined(separator: ", ")))
+    return inputs
   }
 }
 

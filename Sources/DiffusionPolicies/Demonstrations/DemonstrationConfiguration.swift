@@ -13,13 +13,19 @@ public struct DemonstrationConfiguration: Settings {
     case environment
   }
 
-  /// An npz or HDF5 file.
-  @Setting(.required("the path of an npz or HDF5 file")) public var path = ""
-  /// How episodes lie in the file.
+  /// An npz, HDF5 or `.zarr.zip` file, or the folder of a LeRobot, Minari or zarr data set.
+  @Setting(.required("the path of an npz or HDF5 file or of a data set's folder"))
+  public var path = ""
+  /// More files and folders to learn from in the same training, after that of `path`; their steps
+  /// have the same sizes. Other settings hold for each of them: a mask is one that every file has.
+  public var morePaths: [String] = []
+  /// How episodes lie in the files.
   public var format = DemonstrationFormat.automatic
-  /// The tensors that make an observation; empty for the usual ones.
+  /// The tensors that make an observation; empty for the usual ones, such as LeRobot's
+  /// `observation.state` and `observation.environment_state`.
   public var observations: [String] = []
-  /// The tensor of actions, such as robomimic's `actions_abs` (its `action_keys`).
+  /// The tensor of actions, such as robomimic's `actions_abs` (its `action_keys`); where there are
+  /// no `actions`, the `action` of LeRobot and Diffusion Policy.
   @Setting(.required("the name of the tensor of actions")) public var actionKey = "actions"
   /// The mask of the episodes to train on in a robomimic file (its `hdf5_filter_key`); empty for
   /// `train` where a file has `train` and `valid` and `validationFraction` is 0, else for all
@@ -37,8 +43,8 @@ public struct DemonstrationConfiguration: Settings {
   public var normalization = ""
   /// Where observations come from.
   public var observationSource = ObservationSource.recorded
-  /// Take no more than that many of the first episodes, not counting those that a mask keeps for
-  /// validation; 0 for all.
+  /// Take no more than that many of the first episodes of all files together, not counting those
+  /// that a mask keeps for validation; 0 for all.
   @Setting(.notNegative) public var episodeLimit = 0
   /// The fraction of episodes kept for validation. Their loss, of up to 4,096 chunks, is in the
   /// metrics every `evaluation.interval` batches, or in every line if that is 0; the best policy is
@@ -57,8 +63,13 @@ public struct DemonstrationConfiguration: Settings {
   /// What says that there is none, where empty has another meaning.
   private static let none = "none"
 
-  /// A mask and a fraction cannot both choose the episodes.
+  /// A mask and a fraction cannot both choose the episodes; no file comes twice.
   public func checkRelations() throws {
+    for (index, path) in morePaths.enumerated() {
+      try ConfigurationError.require(
+        !path.isEmpty && !([self.path] + morePaths[..<index]).contains(path), "morePaths", path,
+        "paths that differ from one another and from path")
+    }
     try ConfigurationError.require(
       validationFilterKey.isEmpty || validationFraction == 0, "validationFraction",
       validationFraction, "0, as validationFilterKey names the episodes")
@@ -98,6 +109,36 @@ public struct DemonstrationConfiguration: Settings {
   public func read(
     for environment: EnvironmentConfiguration, registry: EnvironmentRegistry = .standard
   ) throws -> Demonstrations {
+    guard !morePaths.isEmpty else {
+      return try read(path, episodeLimit: episodeLimit, for: environment, in: registry)
+    }
+    var parts: [(path: String, part: Demonstrations)] = []
+    var trainedCount = 0
+    var unread: [String] = []
+    for path in paths {
+      guard episodeLimit == 0 || trainedCount < episodeLimit else {
+        unread.append("\(path): not read, as demonstrations.episodeLimit is reached before it")
+        continue
+      }
+      let part = try read(
+        path, episodeLimit: episodeLimit == 0 ? 0 : episodeLimit - trainedCount, for: environment,
+        in: registry)
+      trainedCount += part.lengths.count - part.validationEpisodes.count
+      parts.append((path, part))
+    }
+    var all = try Demonstrations.joined(parts)
+    all.notes += unread
+    return all
+  }
+
+  /// All files and folders, in order.
+  public var paths: [String] { [path] + morePaths }
+
+  /// Reads one of them; a limit of 0 is none.
+  private func read(
+    _ path: String, episodeLimit: Int, for environment: EnvironmentConfiguration,
+    in registry: EnvironmentRegistry
+  ) throws -> Demonstrations {
     var request = DemonstrationRequest()
     request.observations = observations.isEmpty ? nil : observations
     request.actionKey = actionKey
@@ -108,8 +149,8 @@ public struct DemonstrationConfiguration: Settings {
       try environment.timeLimit(in: registry).map { ($0, environment.name) }
     }
     var recorded = try Demonstrations(contentsOf: path, format: format, request)
-    recorded = try inOwnUnits(recorded)
-    if let name = recorded.recordedEnvironment, name != environment.name {
+    recorded = try inOwnUnits(recorded, path: path)
+    if let name = recorded.recordedEnvironment, name != environment.name, !environment.isNone {
       recorded.notes.append(
         "recorded in '\(name)' (env_args); the policy is for '\(environment.name)'")
     }
@@ -121,7 +162,7 @@ public struct DemonstrationConfiguration: Settings {
   }
 
   /// Takes back the normalization of the file's writer.
-  private func inOwnUnits(_ recorded: Demonstrations) throws -> Demonstrations {
+  private func inOwnUnits(_ recorded: Demonstrations, path: String) throws -> Demonstrations {
     switch normalization {
     case Self.none: return recorded
     case "":
@@ -172,6 +213,8 @@ extension Demonstrations {
     result.terminals = terminals
     result.lengths = lengths
     result.notes = notes
+    result.framesPerSecond = framesPerSecond
+    result.tasks = tasks
     result.validationEpisodes = validationEpisodes
     result.recordedEnvironment = recordedEnvironment
     result.looksNormalized = looksNormalized

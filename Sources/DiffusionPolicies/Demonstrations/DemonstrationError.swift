@@ -10,8 +10,12 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
   case inconsistent(path: String, tensor: String, found: String, expected: String)
   /// The file holds no whole episode.
   case noEpisodes(path: String, reason: String)
-  /// A robomimic file has none of the observations that are read by default.
+  /// A file has none of the observations that are read by default.
   case noObservations(path: String, available: [String])
+  /// What was asked for is images.
+  case images(path: String, tensor: String, shape: [Int])
+  /// Files of one training do not fit together.
+  case otherSizes(path: String, found: Sizes, first: String, expected: Sizes)
   /// A robomimic file lacks a mask that is asked for.
   case noMask(path: String, mask: String, available: [String])
   /// A setting is for files of another layout.
@@ -20,17 +24,28 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
   case normalized(path: String)
   /// Every episode to train on is shorter than a chunk.
   case tooShort(longestEpisode: Int, chunkLength: Int, padding: ChunkPadding)
+  /// Nobody says how many frames a second has in what is to be written.
+  case noFrameRate(path: String)
   /// Episodes cannot be weighted by what nobody recorded.
   case noRewards
+
+  /// How many numbers a step has.
+  public struct Sizes: Equatable, Sendable {
+    /// `Do`
+    public let observations: Int
+    /// `Da`
+    public let actions: Int
+  }
 
   /// What is wrong, and what to do.
   public var description: String {
     switch self {
     case .unknownFormat(let path, let names):
       """
-      \(path): expected states, actions and traj_lengths (npz), data/demo_<n> groups (robomimic) or \
-      observations, actions, terminals or timeouts (D4RL), found \(Self.list(names)); convert it \
-      to one of these
+      \(path): expected states, actions and traj_lengths (npz), data/demo_<n> groups (robomimic), \
+      episode_<n> groups (Minari), data/<key> and meta/episode_ends (zarr) or observations, actions, \
+      terminals or timeouts (D4RL), found \(Self.list(names)); convert it \
+      to one of these, or name the folder of a LeRobot data set
       """
     case .shape(let path, let tensor, let found, let expected):
       "\(path): '\(tensor)': has shape \(found), expected \(expected)"
@@ -45,8 +60,19 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
       "\(path): no whole episode: \(reason)"
     case .noObservations(let path, let available):
       """
-      \(path): none of robomimic's usual observations; name some of those it has: \
-      \(Self.list(available))
+      \(path): none of the usual observations; name some of those it has in \
+      demonstrations.observations: \(Self.list(available))
+      """
+    case .images(let path, let tensor, let shape):
+      """
+      \(path): '\(tensor)': has images of shape \(shape), and policies learn from numbers alone; \
+      name observations of numbers
+      """
+    case .otherSizes(let path, let found, let first, let expected):
+      """
+      \(path): a step has \(found.observations) observations and \(found.actions) actions, expected \
+      \(expected.observations) and \(expected.actions) as in \(first); choose what both have by \
+      demonstrations.observations and actionKey, or train on one of them
       """
     case .noMask(let path, let mask, let available):
       "\(path): no mask 'mask/\(mask)'; the file has \(Self.list(available))"
@@ -66,6 +92,8 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
       the longest episode to train on has \(longest) steps, a chunk takes \(chunkLength) of which \
       \(padding.before) and \(padding.after) may be padding; use shorter chunks or more padding
       """
+    case .noFrameRate(let path):
+      "\(path): the demonstrations do not say how many frames a second has; give --fps"
     case .noRewards:
       "these demonstrations have no rewards to weight episodes by; sample uniformly"
     }

@@ -1,4 +1,5 @@
 import Files
+import RobotData
 import Tensors
 
 /// How episodes lie in a file.
@@ -13,16 +14,24 @@ public enum DemonstrationFormat: String, Sendable, CaseIterable, Codable {
   /// HDF5 with `observations`, `actions`, `rewards`, `terminals` and `timeouts`, one row a step;
   /// one of the last two may be missing, and `rewards`.
   case d4rl
+  /// A folder of LeRobot, version 2.0, 2.1 or 3: `observation.state`, `action`; `next.reward`,
+  /// `next.success` and `next.done` may be missing.
+  case lerobot
+  /// A folder of Minari with an HDF5 file, or the file: `episode_<n>/observations`, `actions`.
+  case minari
+  /// Diffusion Policy's replay buffer, a folder of zarr or a zip archive of one: `data/<key>` and
+  /// `meta/episode_ends`.
+  case zarr
 }
 
 extension Demonstrations {
   /// Reads episodes, in the order of the file.
   ///
   /// - Parameters:
-  ///   - path: an npz or HDF5 file.
+  ///   - path: an npz, HDF5 or zipped zarr file, or the folder of a data set.
   ///   - format: how episodes lie in it.
   ///   - observations: which tensors make the observation, joined in this order; nil for the usual
-  ///     ones: `states`, `observations`, or those robomimic's low-dimensional policies see.
+  ///     ones: `states`, `observations`, or those that the policies of robomimic and LeRobot see.
   ///   - actionKey: the tensor of actions.
   ///   - episodeLimit: reads no more than that many of the first episodes.
   ///   - masks: which episodes of a robomimic file to read, and which of them are for validation.
@@ -57,6 +66,9 @@ extension Demonstrations {
     case .d4rl:
       self = try Self.d4rl(try HDF5File(path: path), request)
       looksNormalized = touchesUnitRange
+    case .minari: self = try Self.minari(path, request)
+    case .zarr: self = try Self.zarr(try ZarrFile(path: path), request)
+    case .lerobot: self = try Self.leRobot(try LeRobotDataset(folder: path), request)
     case .robomimic, .automatic:
       self = try Self.robomimic(try HDF5File(path: path), request)
       looksNormalized = touchesUnitRange
@@ -66,6 +78,7 @@ extension Demonstrations {
   private static func recognize(
     _ path: String, _ request: DemonstrationRequest
   ) throws -> DemonstrationFormat {
+    if DataFolder.isFolder(path) { return try DataFolder.format(of: path) }
     switch try FileKind(path: path) {
     case .npz:
       let names = try NPZFile(path: path).names
@@ -76,10 +89,16 @@ extension Demonstrations {
     case .hdf5:
       let file = try HDF5File(path: path)
       if !RobomimicFile(file).episodes.isEmpty { return .robomimic }
+      if !MinariFile(file).episodes.isEmpty { return .minari }
       guard isD4RL(file.names, actionKey: request.actionKey) else {
         throw DemonstrationError.unknownFormat(path: path, names: file.names)
       }
       return .d4rl
+    case .zarr: return .zarr
+    case .parquet:
+      throw FileError(
+        .unsupported, path: path, problem: "is one table of a data set",
+        advice: "name the folder of its data set, the one with meta/info.json in it")
     case let kind:
       throw DemonstrationError.unknownFormat(path: path, names: ["a \(kind.rawValue) file"])
     }
@@ -91,7 +110,7 @@ struct DemonstrationRequest {
   /// The tensors that make an observation; nil for the usual ones.
   var observations: [String]?
   /// The tensor of actions.
-  var actionKey = "actions"
+  var actionKey = DemonstrationRequest.defaultActionKey
   /// The maximum number of episodes to read.
   var episodeLimit: Int?
   /// Which masks of a robomimic file choose episodes.
@@ -99,12 +118,21 @@ struct DemonstrationRequest {
   /// When a D4RL episode ends at the latest.
   var maxEpisodeSteps = MaxEpisodeSteps()
 
+  static let defaultActionKey = "actions"
+
   /// Steps after which an episode of a D4RL file ends.
   struct MaxEpisodeSteps {
     /// What somebody asked for; nil for nothing.
     var given: Int?
     /// The time limit of the environment, for files without `timeouts`: a number and whose it is.
     var ofEnvironment: () throws -> (steps: Int, environment: String)? = { nil }
+  }
+
+  /// The tensor of actions in a layout that calls it otherwise than DPPO and robomimic do, unless
+  /// somebody asked for another.
+  func actionKey(in names: Set<String>, usual: String) -> String {
+    actionKey == DemonstrationRequest.defaultActionKey && !names.contains(actionKey)
+      ? usual : actionKey
   }
 
   /// Refuses what a layout has no place for.
@@ -130,10 +158,13 @@ enum ReadingNotes {
   private static let maxNameCount = 12
 
   /// Tensors that nobody asked for; nil if there are none.
-  static func notRead(_ noun: String, _ names: [String], advice: String = "") -> String? {
+  static func notRead(
+    _ noun: String, _ names: [String], plural: String? = nil, advice: String = ""
+  ) -> String? {
     guard !names.isEmpty else { return nil }
-    let verb = names.count == 1 ? "is" : "are"
-    return "\(names.count.of(noun)) \(verb) not read: \(list(names))\(advice)"
+    let isOne = names.count == 1
+    let what = isOne ? "1 \(noun) is" : "\(names.count) \(plural ?? noun + "s") are"
+    return "\(what) not read: \(list(names))\(advice)"
   }
 
   /// Tensors read as `[T, D]` although they have dimensions of size 1 between; nil if there are
@@ -177,6 +208,20 @@ struct CheckedTensors {
     let values = Tensor(stored).elements
     try checkFinite(values, named: name, width: shape[1])
     return (values, shape[1])
+  }
+
+  /// What each step has, in one row, whatever its shape; and the width of a row.
+  func flatRows(
+    _ stored: StoredTensor, named name: String, count: Int
+  ) throws(DemonstrationError) -> (values: [Float], width: Int) {
+    let width = stored.shape.dropFirst().reduce(1, *)
+    guard stored.shape.first == count, width > 0 else {
+      throw .shape(
+        path: path, tensor: name, found: stored.shape, expected: "\(count) steps of numbers")
+    }
+    let values = Tensor(stored).elements
+    try checkFinite(values, named: name, width: width)
+    return (values, width)
   }
 
   /// One number for each step, as float32.

@@ -21,6 +21,10 @@ public struct Demonstrations: Sendable {
   public var validationEpisodes: [Int] = []
   /// The environment that they were recorded in, as the file calls it; nil if it does not say.
   public var recordedEnvironment: String?
+  /// Frames a second of the recording; nil if the file does not say.
+  public var framesPerSecond: Double?
+  /// What was to be done in each episode, in words; empty if the file does not say.
+  public var tasks: [String] = []
   /// Whether the whole file looks as if it had been normalized already.
   public internal(set) var looksNormalized = false
   /// `Do`
@@ -63,10 +67,50 @@ public struct Demonstrations: Sendable {
     states += other.states
     actions += other.actions
     rewards = haveRewards ? rewards + other.rewards : []
+    let haveTasks = tasks.count == lengths.count && other.tasks.count == other.lengths.count
+    tasks = haveTasks ? tasks + other.tasks : []
     terminals += other.terminals
     lengths += other.lengths
     notes += other.notes
     validationEpisodes = []
+  }
+
+  /// Episodes of several files, one after the other, with what each reader said under its path.
+  ///
+  /// - Throws: `DemonstrationError.otherSizes` if steps of one have other sizes than those of the
+  ///   first.
+  static func joined(_ parts: [(path: String, part: Demonstrations)]) throws -> Demonstrations {
+    let (firstPath, first) = parts[0]
+    func sizes(_ part: Demonstrations) -> DemonstrationError.Sizes {
+      DemonstrationError.Sizes(observations: part.stateSize, actions: part.actionSize)
+    }
+    var result = Demonstrations(stateSize: first.stateSize, actionSize: first.actionSize)
+    var validation: [Int] = []
+    for (path, part) in parts {
+      guard sizes(part) == sizes(first) else {
+        throw DemonstrationError.otherSizes(
+          path: path, found: sizes(part), first: firstPath, expected: sizes(first))
+      }
+      validation += part.validationEpisodes.map { $0 + result.lengths.count }
+      var noted = part
+      noted.notes = part.notes.map { "\(path): \($0)" }
+      result.append(noted)
+    }
+    result.validationEpisodes = validation
+    let unrewarded = parts.filter { $0.part.rewards.isEmpty }.map(\.path)
+    if !unrewarded.isEmpty, unrewarded.count < parts.count {
+      result.notes.append(
+        "no rewards in \(ReadingNotes.list(unrewarded)): returns are not known in the others either"
+      )
+    }
+    let rates = Set(parts.compactMap(\.part.framesPerSecond)).sorted()
+    result.framesPerSecond = rates.count == 1 ? rates[0] : nil
+    if rates.count > 1 {
+      result.notes.append(
+        "recorded at \(rates.map { "\($0)" }.joined(separator: " and ")) frames a second, and learned "
+          + "as if that were the same")
+    }
+    return result
   }
 
   /// Writes DPPO's npz: `states`, `actions`, `traj_lengths`, `terminals`, and `rewards` if known.
@@ -90,6 +134,7 @@ extension Demonstrations {
     var result = Demonstrations(stateSize: stateSize, actionSize: actionSize)
     result.notes = notes
     result.recordedEnvironment = recordedEnvironment
+    result.framesPerSecond = framesPerSecond
     result.looksNormalized = looksNormalized
     let steps = steps
     for index in indices {
@@ -99,6 +144,7 @@ extension Demonstrations {
       if !rewards.isEmpty { result.rewards += rewards[range] }
       result.terminals += terminals[range]
       result.lengths.append(range.count)
+      if !tasks.isEmpty { result.tasks.append(tasks[index]) }
     }
     return result
   }

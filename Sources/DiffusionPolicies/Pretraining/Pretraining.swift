@@ -143,7 +143,11 @@ public final class Pretraining {
       parameters = network.parameters
     }
     training = SupervisedTraining(parameters, configuration.options)
-    notes = (all.notes + parts.notes).map { "\(demonstrations.path): \($0)" } + sizeNotes
+    // Of several files, each has its name in front already.
+    let isOne = demonstrations.morePaths.isEmpty
+    notes =
+      all.notes.map { isOne ? "\(demonstrations.path): \($0)" : $0 }
+      + parts.notes.map { "\(isOne ? demonstrations.path : "demonstrations"): \($0)" } + sizeNotes
   }
 
   /// What sizes do to the settings.
