@@ -162,6 +162,27 @@ import Testing
     #expect(!same.standardError.contains("different rules"))
   }
 
+  @Test func collectingWritesByTheOutputsName() throws {
+    try folder.writeActor()
+    var all: [Demonstrations] = []
+    for output in ["x.npz", "x.hdf5", "x"] {
+      let outcome = try Attune.run(
+        [
+          "policy", "collect", "--environment", "hopper", "--policy", "actor.safetensors",
+          "--episodes", "2", "--output", output, "timeLimit=5",
+        ], in: folder)
+      #expect(outcome.status == 0, "\(outcome.output)")
+      all.append(try Demonstrations(contentsOf: folder.file(output)))
+    }
+    for other in all.dropFirst() {
+      #expect(other.states == all[0].states && other.actions == all[0].actions)
+      #expect(other.rewards == all[0].rewards && other.terminals == all[0].terminals)
+      #expect(other.lengths == all[0].lengths)
+    }
+    // Hopper takes 125 steps a second.
+    #expect(all[2].framesPerSecond == 125 && all[2].tasks == ["hopper", "hopper"])
+  }
+
   @Test func collectingTakesParameters() throws {
     try folder.writeActor()
     let collect = [

@@ -14,14 +14,15 @@ struct PolicyCollectCommand: ParsableCommand {
     commandName: "collect",
     abstract: "Collect demonstrations from a behaviour policy.",
     discussion: """
-      The policy is a squashed Gaussian actor (SAC, TQC) in safetensors; the demonstrations are \
-      DPPO's npz: states, actions, traj_lengths, rewards, terminals.
+      The policy is a squashed Gaussian actor (SAC, TQC) in safetensors. The output's name says what \
+      is written: FILE.npz is DPPO's (states, actions, traj_lengths, rewards, terminals), FILE.hdf5 \
+      has D4RL's layout, and a name without an ending is the folder of a LeRobot data set.
 
       Examples:
         attune policy collect --environment hopper --policy sac-hopper.safetensors \\
           --episodes 100 --output hopper.npz
         attune policy collect --environment hopper version=v5 \\
-          --policy sac-hopper.safetensors --episodes 100 --output hopper.npz
+          --policy sac-hopper.safetensors --episodes 100 --output hopper-lerobot
       """)
 
   @Option(
@@ -37,7 +38,9 @@ struct PolicyCollectCommand: ParsableCommand {
   var episodes: Int
 
   @Option(
-    name: .shortAndLong, help: "The npz file to write.", completion: .file(extensions: ["npz"]))
+    name: .shortAndLong,
+    help: "The npz or hdf5 file to write, or a folder, whose name has no ending.",
+    completion: .file())
   var output: String
 
   @Flag(help: "Act by the mean instead of drawing from the policy's distribution.")
@@ -57,20 +60,22 @@ struct PolicyCollectCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
-    try validateOutput(output, ending: ".npz")
+    try validateDemonstrationOutput(output)
     try validateRange("episodes", episodes, 1...1_000_000)
   }
 
   func run() throws {
     threads.apply()
     // Fails before the work, not after it.
-    try AtomicFile.checkWritable(output)
-    RunLog(isQuiet: quiet).takeEnvironmentWarnings(isQuiet: quiet)
+    guard let kind = DemonstrationOutput(path: output) else { return }
+    try kind.checkWritable(output)
+    let log = RunLog(isQuiet: quiet)
+    log.takeEnvironmentWarnings(isQuiet: quiet)
     var settings = EnvironmentConfiguration()
     settings.name = environment
     settings.parameters = try arguments.values()
     let collected = settings
-    _ = try collected.make()
+    let rate = try collected.make().stepsPerSecond
     let collector = DemonstrationCollector(
       policy: try BehaviourPolicy(path: policy),
       choice: deterministic ? .deterministic : .sampled, seed: seed,
@@ -85,7 +90,10 @@ struct PolicyCollectCommand: ParsableCommand {
       progress.update(range.upperBound)
     }
     guard let demonstrations else { return }
-    try demonstrations.write(to: output)
+    let notes = try kind.write(
+      demonstrations, to: output,
+      options: DemonstrationOutput.Options(framesPerSecond: rate, task: environment))
+    for note in notes { log.info("\(output): \(note)".printable) }
     try report(demonstrations, parameters: try collected.allParameters)
   }
 

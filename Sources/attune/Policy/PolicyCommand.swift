@@ -19,7 +19,8 @@ struct PolicyCommand: ParsableCommand {
       """,
     subcommands: [
       PolicyPretrainCommand.self, PolicyFinetuneCommand.self, PolicyEvaluateCommand.self,
-      PolicyServeCommand.self, PolicyCollectCommand.self, PolicyImportCommand.self,
+      PolicyServeCommand.self, PolicyCollectCommand.self, PolicyConvertCommand.self,
+      PolicyImportCommand.self,
     ])
 }
 

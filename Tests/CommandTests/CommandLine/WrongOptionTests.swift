@@ -18,6 +18,7 @@ import Testing
       "--environment", "hopper", "--policy", "actor.safetensors", "--episodes", "1",
       "--output", "collected.npz",
     ],
+    "policy convert": ["demonstrations.npz", "--output", "converted.npz"],
     "policy import": [
       "reference.pt", "--config", "import.yaml", "--output", "imported.safetensors",
     ],
@@ -123,6 +124,7 @@ import Testing
         "policy", "collect", "--environment", "hopper", "--policy", "FILE", "--episodes", "1",
         "--output", "a.npz",
       ],
+      ["policy", "convert", "FILE", "--output", "c.npz"],
       ["policy", "import", "x.pt", "--config", "FILE", "--output", "p.safetensors"],
       ["image", "train", "--config", "FILE", "--output", "r"],
       ["image", "sample", "--model", "FILE", "--prompt", "x", "--output", "a.png"],
