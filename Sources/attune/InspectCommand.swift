@@ -10,9 +10,9 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Show what is in files with tensors and in data sets.",
     discussion: """
-      Reads safetensors files and their indexes, npy, npz, HDF5, PyTorch (.pt, .pth) and parquet \
-      files, folders of them, such as a run, and LeRobot data sets: their features, episodes, \
-      tasks, cameras and statistics. Nothing in a file is executed.
+      Reads safetensors files and their indexes, npy, npz, HDF5, PyTorch (.pt, .pth), parquet \
+      and zarr files, folders of them, such as a run, and LeRobot data sets: their features, \
+      episodes, tasks, cameras and statistics. Nothing in a file is executed.
 
       Example:
         attune inspect policy.safetensors demos.npz runs/hopper
@@ -155,7 +155,7 @@ struct FileListing {
       return
     }
     let root = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-    guard !LeRobotDataset.isLikely(root) else {
+    guard !FileListing.isDataSet(root) else {
       tensorFiles = [root]
       line = nil
       return
@@ -168,9 +168,14 @@ struct FileListing {
     line = FileListing.line(root, tensorFileCount: tensorFiles.count, others: others)
   }
 
+  /// Whether a folder is shown as a whole.
+  private static func isDataSet(_ folder: String) -> Bool {
+    LeRobotDataset.isLikely(folder) || ZarrFile.isLikely(folder: folder)
+  }
+
   private static func separated(_ files: [String]) -> (tensorFiles: [String], others: [String]) {
     func isTensorFile(_ file: String) -> Bool {
-      LeRobotDataset.isLikely(file)
+      isDataSet(file)
         || FileKind.usualSuffixes.contains { file.lowercased().hasSuffix($0) }
     }
     return (files.filter(isTensorFile), files.filter { !isTensorFile($0) })
@@ -192,7 +197,7 @@ struct FileListing {
       let path = folder == "/" ? "/\(name)" : "\(folder)/\(name)"
       let type =
         try? FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType
-      if type == .typeDirectory, LeRobotDataset.isLikely(path) {
+      if type == .typeDirectory, isDataSet(path) {
         files.append(path)
       } else if type == .typeDirectory {
         try collect(path, depth: depth + 1, into: &files)

@@ -117,6 +117,23 @@ import Testing
     try expectExact(training, in: folder, ["demonstrations.path=moved.npz"])
   }
 
+  @Test func moreDemonstrationsAreThoseOfTheStart() throws {
+    let training = TinyTraining.all[0]
+    let folder = try training.makeFolder()
+    let first = try Demonstrations(contentsOf: folder.file("demonstrations.npz"))
+    var other = first
+    other.actions[0] = 4
+    try other.write(to: folder.file("more.npz"))
+    try prepare(training, in: folder, overrides: ["demonstrations.morePaths=[more.npz]"])
+    try move("more.npz", "moved.npz", in: folder)
+    try first.write(to: folder.file("more.npz"))
+    try expectRefused(training, in: folder, [], "'demonstrations.morePaths'", "expected ")
+    try expectRefused(
+      training, in: folder, ["demonstrations.morePaths=[]"], "'demonstrations.morePaths'",
+      "expected ")
+    try expectExact(training, in: folder, ["demonstrations.morePaths=[moved.npz]"])
+  }
+
   @Test func imagesAreThoseOfTheStart() throws {
     let training = TinyTraining.all[2]
     let folder = try training.makeFolder()

@@ -1,12 +1,45 @@
 import CHDF5Bridge
 import Foundation
 import Glibc
+import Tensors
 import TestSupport
 import Testing
 
 @testable import Files
 
 struct HDF5FileTests {
+  @Test func whatIsWrittenComesBack() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("x.hdf5")
+    var tensors: [String: StoredTensor] = [
+      "scalar": StoredTensor(shape: [], doubles: [0.1]),
+      "empty": StoredTensor(shape: [0, 3], doubles: []),
+      "float": StoredTensor(Tensor(shape: [2, 2], elements: [1, -0.5, .infinity, 1e-40])),
+      "flags": StoredTensor(shape: [3], booleans: [true, false, true]),
+      "long": StoredTensor(shape: [300, 1_000], integers: Array(0..<300_000)),
+    ]
+    let integers: [ElementType] = [
+      .int64, .int32, .int16, .int8, .uint64, .uint32, .uint16, .uint8,
+    ]
+    for type in integers {
+      tensors[type.rawValue] = StoredTensor(shape: [2], integers: [0, 127], as: type)
+    }
+    // Over a file that is there.
+    for _ in 0..<2 { try HDF5File.write(tensors, to: path) }
+    let file = try HDF5File(path: path)
+    #expect(file.names == tensors.keys.sorted())
+    for (name, tensor) in tensors {
+      let read = try file.storedTensor(named: name)
+      #expect(read.elementType == tensor.elementType && read.shape == tensor.shape, "\(name)")
+      #expect(read.bytes.elementsEqual(tensor.bytes), "\(name)")
+    }
+    let error = #expect(throws: FileError.self) {
+      try HDF5File.write(["half": StoredTensor(Tensor([1]), as: .float16)], to: path)
+    }
+    #expect(error?.item == "half" && error?.kind == .unsupported)
+    #expect(throws: FileError.self) { try HDF5File.write(tensors, to: folder.file("no/x.hdf5")) }
+  }
+
   @Test(arguments: ["earliest.h5", "newest.h5"])
   func attributesAreRead(name: String) throws {
     let file = try HDF5File(path: Goldens.path(name))

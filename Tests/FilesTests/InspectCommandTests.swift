@@ -128,6 +128,20 @@ struct InspectCommandTests {
     #expect(file.kind == "lerobot" && file.tensors.count == 13)
   }
 
+  @Test func zarrFoldersAreShown() throws {
+    let (status, output) = try attune("inspect", Repository.golden("Zarr"))
+    #expect(status == 0, "\(output)")
+    #expect(output.contains("folder, 6 tensor files; also make_zarr.py"), "\(output)")
+    for name in ["v2", "v3", "v2.zarr.zip"] {
+      let path = Repository.golden("Zarr/\(name)")
+      #expect(output.contains("\(path): zarr\n"), "\(output)")
+      let (status, own) = try attune("inspect", path)
+      #expect(status == 0 && own.hasPrefix("\(path): zarr\n"), "\(own)")
+      let image = own.split(separator: "\n").first { $0.contains("data/img") }
+      #expect(image?.contains("float32") == true && image?.contains("[20, 4, 4, 3]") == true)
+    }
+  }
+
   @Test func hostileNamesAreEscaped() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("x.safetensors")

@@ -45,6 +45,35 @@ private struct SeededGenerator: RandomNumberGenerator {
     if let error = errors.first { throw error }
   }
 
+  /// Shapes whose product overflows, and statistics that are no numbers.
+  @Test func liesInMetaAreErrors() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.copyItem(
+      atPath: LeRobotGoldens.folder("v30"), toPath: folder.file("set"))
+    let info = String(
+      decoding: try folder.bytes("set/meta/info.json"), as: UTF8.self)
+    let shape = try #require(info.firstMatch(of: #/"shape": \[\s*3\s*\]/#)).output
+    let lying = info.replacing(shape, with: "\"shape\": [4611686018427387904, 8]")
+    try folder.write(Array(lying.utf8), to: "set/meta/info.json")
+    let dataset = try LeRobotDataset(folder: folder.file("set"))
+    let error = #expect(throws: FileError.self) {
+      try dataset.tensor(of: "observation.state", in: dataset.episodes[0])
+    }
+    #expect(error?.description.contains("3 in frame 0") == true, "\(String(describing: error))")
+    #expect(try dataset.summary().tensors.contains { $0.shape.contains(4_611_686_018_427_387_904) })
+    for statistics in [
+      "[]", "{", "{\"action\": 3}", "{\"action\": {\"mean\": [1], \"max\": [1, 2]}}",
+    ] {
+      try folder.write(Array(statistics.utf8), to: "set/meta/stats.json")
+      if statistics.hasPrefix("{\"") {
+        let items = try dataset.summary().items
+        #expect(!items.contains { $0.name == "action@statistics" }, "\(items)")
+      } else {
+        #expect(throws: FileError.self) { try dataset.summary() }
+      }
+    }
+  }
+
   @Test(arguments: [
     ("v21", "meta/info.json"), ("v21", "meta/episodes.jsonl"), ("v21", "meta/tasks.jsonl"),
     ("v21", "data/chunk-000/episode_000001.parquet"), ("v30", "meta/info.json"),

@@ -47,7 +47,8 @@ enum DataFolder {
     var outer = URL(filePath: folder).standardizedFileURL
     for _ in 0..<maxDepth {
       outer = outer.deletingLastPathComponent()
-      let path = outer.path(percentEncoded: false)
+      let whole = outer.path(percentEncoded: false)
+      let path = whole.count > 1 && whole.hasSuffix("/") ? String(whole.dropLast()) : whole
       if knownFormat(of: path) != nil { return "name the data set that it is in: \(path)" }
     }
     let inner = found(in: folder, depth: 0)

@@ -66,9 +66,9 @@ public struct Demonstrations: Sendable {
       rewards.count == stepCount && other.rewards.count == other.stepCount
     states += other.states
     actions += other.actions
-    rewards = haveRewards ? rewards + other.rewards : []
+    if haveRewards { rewards += other.rewards } else { rewards = [] }
     let haveTasks = tasks.count == lengths.count && other.tasks.count == other.lengths.count
-    tasks = haveTasks ? tasks + other.tasks : []
+    if haveTasks { tasks += other.tasks } else { tasks = [] }
     terminals += other.terminals
     lengths += other.lengths
     notes += other.notes

@@ -90,7 +90,11 @@ public final class LeRobotDataset: Sendable {
     }
     let (values, rows) = try tables.values(of: name, in: episode)
     guard let tensor = values.tensor(rows: rows, shape: feature.shape) else {
-      let size = feature.shape.reduce(1, *)
+      // A shape may state more than there are numbers for.
+      let size = feature.shape.reduce(1) { product, size in
+        let (value, overflow) = product.multipliedReportingOverflow(by: size)
+        return overflow ? .max : value
+      }
       let row = rows.first { values.valueCount(row: $0) != size }
       let found = row.map { "\(values.valueCount(row: $0)) in frame \($0 - rows.lowerBound)" }
       throw FileError(
