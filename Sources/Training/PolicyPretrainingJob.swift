@@ -172,7 +172,8 @@ extension DemonstrationConfiguration {
     }
     inputs.append(
       RunInput(
-        key: Self.morePathsKey, path: morePaths.joined(separator: ", "),
+        key: Self.morePathsKey,
+        path: morePaths.isEmpty ? "none" : morePaths.joined(separator: ", "),
         fingerprint: morePaths.isEmpty ? "none" : fingerprints.joined(separator: ", ")))
     return inputs
   }
