@@ -60,6 +60,7 @@ import Testing
     }
     let apart = Tensor(shape: [2, 4], elements: [3, 1, 4, 1.5, -5, 9, 2, 6])
     checkGradients([apart]) { $0[0].maximumAlongLast() }
+    checkGradients([x]) { $0[0].logSumExpAlongLast() }
   }
 
   @Test func shaping() {

@@ -128,6 +128,16 @@ import Testing
     #expect(x.tanh().elements[1...] == [1, -1, 0])
   }
 
+  /// Exponentials that overflow, or underflow all together.
+  @Test func logSumExpStaysFinite() {
+    let far = Tensor(shape: [3, 2], elements: [1000, 1000, -1000, -1000, 0, -1000])
+    let log2: Float = 0.693_147_2
+    expectClose(
+      far.logSumExpAlongLast(), Tensor([1000 + log2, -1000 + log2, 0]), relative: 1e-6)
+    let broken = Tensor(shape: [1, 2], elements: [.nan, 0])
+    #expect(broken.logSumExpAlongLast().elements[0].isNaN)
+  }
+
   @Test func longSumsStayAccurate() {
     // A float sum of 10 million tenths, one after the other, is off by 8%.
     let x = Tensor(repeating: 0.1, shape: [10_000_000])

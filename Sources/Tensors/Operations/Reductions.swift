@@ -72,6 +72,13 @@ extension Tensor {
     }
   }
 
+  /// The logarithm of the sum of exponentials along the last dimension, which disappears. Exponents
+  /// are taken less the maximum, so that none overflows.
+  public func logSumExpAlongLast() -> Tensor {
+    let maximum = maximumAlongLast().detached()
+    return (self - maximum.expandingDimension(at: -1)).exp().sum(along: -1).log() + maximum
+  }
+
   /// The positions of the maximum elements along the last dimension.
   public func argumentsOfMaximum() -> [Int] {
     let width = size(-1)
