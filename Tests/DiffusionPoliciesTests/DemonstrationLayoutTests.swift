@@ -110,9 +110,11 @@ import Testing
     let read = try read(Self.masks) { $0.actionKey = "actions_abs" }
     #expect(read.actionSize == 3 && Array(read.actions[..<3]) == [-20, -30, -40])
     expectNote(read, "actions,")
+    expectNote(read, "'actions_abs' are goals, but the controller in env_args takes changes")
     let plain = try self.read(Self.masks)
     #expect(plain.actionSize == 2 && Array(plain.actions[..<4]) == [0, -10, -1, -11])
     expectNote(plain, "actions_abs")
+    #expect(!plain.notes.contains { $0.contains("are goals") })
   }
 
   @Test func whatIsNotTakenIsNamed() throws {

@@ -63,9 +63,34 @@ struct RobomimicFile {
   /// The environment that it was recorded in, as its `env_args` say; nil if they do not.
   var environment: String? {
     struct Arguments: Decodable { let env_name: String }
+    return environmentArguments(Arguments.self)?.env_name
+  }
+
+  /// Whether the controller that `actions` were recorded with takes changes and no goals, as its
+  /// `env_args` say: robosuite's `control_delta`, or `input_type` since 1.5.
+  var hasDeltaController: Bool {
+    struct Arguments: Decodable {
+      struct Keywords: Decodable { let controller_configs: Controller }
+      struct Controller: Decodable {
+        let control_delta: Bool?
+        let body_parts: [String: Part]?
+      }
+      struct Part: Decodable { let input_type: String? }
+      let env_kwargs: Keywords
+    }
+    guard let controller = environmentArguments(Arguments.self)?.env_kwargs.controller_configs
+    else {
+      return false
+    }
+    return controller.control_delta == true
+      || controller.body_parts?.values.contains { $0.input_type == "delta" } == true
+  }
+
+  /// What is known of `env_args`; nil if they are not there, or of another shape.
+  private func environmentArguments<Arguments: Decodable>(_ type: Arguments.Type) -> Arguments? {
     guard let text = file.attributes(of: "data")["env_args"]?.text else { return nil }
     do {
-      return try JSONDecoder().decode(Arguments.self, from: Data(text.utf8)).env_name
+      return try JSONDecoder().decode(type, from: Data(text.utf8))
     } catch {
       return nil  // A remark of the file's writer, on which nothing depends.
     }
@@ -112,6 +137,11 @@ extension Demonstrations {
     }
     result.recordedEnvironment = listing.environment
     result.notes += masked.notes
+    if request.actionKey.hasSuffix("_abs"), listing.hasDeltaController {
+      result.notes.append(
+        "'\(request.actionKey)' are goals, but the controller in env_args takes changes: a policy of "
+          + "them acts in an environment whose controller is set to absolute actions")
+    }
     if wanted.count > episodes.count {
       result.notes.append(
         "\((wanted.count - episodes.count).of("episode")) without steps: left out")

@@ -28,7 +28,15 @@ def write_masks():
     with h5py.File(folder / "masks.hdf5", "w") as file:
         data = file.create_group("data")
         data.attrs["env_args"] = json.dumps(
-            {"env_name": "Lift", "type": 1, "env_kwargs": {"robots": ["Panda"], "control_freq": 20}}
+            {
+                "env_name": "Lift",
+                "type": 1,
+                "env_kwargs": {
+                    "robots": ["Panda"],
+                    "control_freq": 20,
+                    "controller_configs": {"type": "OSC_POSE", "control_delta": True},
+                },
+            }
         )
         for index in range(5):
             length = 2 + index
