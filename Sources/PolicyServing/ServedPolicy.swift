@@ -83,9 +83,9 @@ public struct PolicyDescription: Codable, Equatable, Sendable {
   public var horizonSteps: Int
   /// Ta: the actions of them that are executed.
   public var actionSteps: Int
-  /// The kind of network: `mlp`, `unet` or `gaussian`.
+  /// The kind of network: `mlp`, `unet`, `gaussian` or `gmm`.
   public var network: String
-  /// The runs of the network for a decision; 1 for a Gaussian policy.
+  /// The runs of the network for a decision; 1 for a Gaussian policy or a mixture.
   public var denoisingSteps: Int
   /// The denoising steps that were fine-tuned.
   public var fineTunedSteps: Int
@@ -109,7 +109,7 @@ public struct PolicyDescription: Codable, Equatable, Sendable {
     actionSteps = configuration.actionSteps
     network = configuration.network.kind.rawValue
     denoisingSteps =
-      configuration.network.kind == .gaussian ? 1 : configuration.denoising.transitionCount
+      configuration.network.kind.isDenoiser ? configuration.denoising.transitionCount : 1
     fineTunedSteps = checkpoint.fineTunedSteps
     origin = checkpoint.origin
   }

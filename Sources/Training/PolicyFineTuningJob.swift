@@ -19,8 +19,8 @@ public struct PolicyFineTuningSettings: RunConfiguration {
   public var environment: String?
   /// Parameters of the environment that differ from those of pretraining.
   public var environmentParameters: [String: String] = [:]
-  /// `dppo` for diffusion policies, `ppo` for Gaussian ones; that of the checkpoint's kind if there
-  /// is none.
+  /// `dppo` for diffusion policies, `ppo` for Gaussian ones and mixtures; that of the checkpoint's
+  /// kind if there is none.
   public var algorithm: String?
   /// How it is improved.
   public var training = DPPOConfiguration()

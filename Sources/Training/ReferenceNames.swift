@@ -26,6 +26,7 @@ package enum ReferenceNames {
       Row("ft_denoising_steps", fineTuning: "training.fineTunedSteps"),
       Row("cond_steps", pretraining: "policy.observationSteps"),
       Row("horizon_steps", pretraining: "policy.horizonSteps"),
+      Row("num_modes", pretraining: "policy.network.modes"),
       Row("act_steps", pretraining: "policy.actionSteps", fineTuning: "policy.actionSteps"),
 
       Row("env.n_envs", fineTuning: "training.environments"),

@@ -47,11 +47,12 @@ struct ExplorationTests {
   }
 
   /// What is executed keeps to the limit, what is scored is the draw.
-  @Test func gaussianActionsKeepToTheirLimit() throws {
-    let policy = try GaussianPolicy(
-      TargetTraining.policy { $0.network.kind = .gaussian },
-      layout: ObservationLayout(stepCount: 2, stateSize: 1), actionSize: 1,
-      actionLimit: 0.01, random: RandomStream(seed: 5))
+  @Test(arguments: [NetworkConfiguration.Kind.gaussian, .gmm])
+  func actionsOfOneStepKeepToTheirLimit(_ kind: NetworkConfiguration.Kind) throws {
+    var exploration = DiffusionPolicy.Exploration()
+    exploration.actionLimit = 0.01
+    let policy = try TargetTraining.start { $0.network.kind = kind }
+      .makePolicy(exploration: exploration)
     let decisions = policy.decide(on: observations, mode: .exploring, streams: streams)
     let draws = decisions.states.slice(1..<2, along: 1).elements
     #expect(draws.contains { abs($0) > 0.01 })

@@ -25,15 +25,7 @@ import TestSupport
     let normalization = DemonstrationNormalization(
       observations: MinMaxNormalization(minimum: [-2], maximum: [2]),
       actions: MinMaxNormalization(minimum: [-1], maximum: [1]))
-    var random = RandomStream(seed: 5)
-    let network: any Module =
-      policy.network.kind == .gaussian
-      ? try policy.network.makeGaussian(
-        actionSize: 1, horizonSteps: 4, conditionSize: 2,
-        random: &random)
-      : try policy.network.makeDenoiser(
-        actionSize: 1, horizonSteps: 4, conditionSize: 2,
-        random: &random)
+    let network = try TargetTraining.network(policy)
     return PolicyCheckpoint(
       configuration: policy, normalization: normalization,
       weights: network.parameters.values.prefixed("network"))
@@ -169,6 +161,7 @@ import TestSupport
   @Test(arguments: [2, 4]) func ranksGiveTheBitsOfOne(_ processCount: Int) throws {
     let policies: [(NetworkConfiguration.Kind, @Sendable (inout DPPOConfiguration) -> Void)] = [
       (.mlp, { $0.bcLossCoefficient = 0.1 }), (.gaussian, { $0.entropyCoefficient = 0.01 }),
+      (.gmm, { $0.entropyCoefficient = 0.01 }),
     ]
     for (kind, change) in policies {
       let checkpoint = try start { $0.network.kind = kind }
@@ -353,6 +346,9 @@ import TestSupport
     #expect(try trainer("dppo", start()) is DPPO<DiffusionPolicy>)
     #expect(try trainer(nil, gaussian) is GaussianPPO)
     #expect(try trainer("ppo", gaussian) is GaussianPPO)
+    let mixture = try start { $0.network.kind = .gmm }
+    #expect(try trainer(nil, mixture) is GaussianMixturePPO)
+    #expect(try trainer("ppo", mixture) is GaussianMixturePPO)
     #expect(
       throws: ConfigurationError.badValue(
         key: "algorithm", found: "'ppo' for a policy of kind 'mlp'", expected: "dppo")
@@ -370,7 +366,7 @@ import TestSupport
 
   @Test(.enabled(if: isOptimized, "learning takes minutes without optimization"))
   func itLearns() throws {
-    for kind in [NetworkConfiguration.Kind.mlp, .gaussian] {
+    for kind in [NetworkConfiguration.Kind.mlp, .gaussian, .gmm] {
       let checkpoint = try start {
         $0.network.kind = kind
         $0.network.isResidual = true

@@ -10,7 +10,10 @@ import Testing
   private let goldens: GoldenTensors
   private var random = RandomStream(seed: 3)
 
-  init() throws { goldens = try GoldenTensors("DiffusionPolicies/networks.safetensors") }
+  init() throws {
+    goldens = try GoldenTensors(
+      "DiffusionPolicies/networks.safetensors", "DiffusionPolicies/gmm.safetensors")
+  }
 
   /// Compares the outputs and all gradients of a network whose golden weights are loaded.
   private func check(
@@ -29,9 +32,9 @@ import Testing
       return zip(values, upstreams).map { ($0 * $1).sum() }.reduce(Tensor(0), +)
     }
     var worst: Float = 0
-    for (output, value) in zip(outputs, values) {
+    for (output, (value, upstream)) in zip(outputs, zip(values, upstreams)) {
       let error = expectClose(
-        value.detached().broadcast(to: upstreams[0].shape), try goldens["\(name)/\(output)"],
+        value.detached().broadcast(to: upstream.shape), try goldens["\(name)/\(output)"],
         relative: relative, "\(name) \(output)")
       worst = max(worst, error)
     }
@@ -186,8 +189,8 @@ import Testing
       var configuration = NetworkConfiguration()
       configuration.kind = .gaussian
       change(&configuration)
-      let network = try configuration.makeGaussian(
-        actionSize: 2, horizonSteps: 4, conditionSize: 6,
+      let network = try configuration.makeDensityNetwork(
+        GaussianMLP.self, actionSize: 2, horizonSteps: 4, conditionSize: 6,
         random: &random)
       try self.check(name, network, inputs: ["observations"], outputs: outputs) { inputs in
         let distribution = network(inputs[0].flattened(from: 1))
@@ -219,12 +222,33 @@ import Testing
     }
     var fixed = NetworkConfiguration()
     fixed.kind = .gaussian
-    let network = try fixed.makeGaussian(
-      actionSize: 2, horizonSteps: 4, conditionSize: 6, random: &random)
+    let network = try fixed.makeDensityNetwork(
+      GaussianMLP.self, actionSize: 2, horizonSteps: 4, conditionSize: 6, random: &random)
     let std = network(.zeros([5, 6])).standardDeviation
     expectClose(
       std?.broadcast(to: [5, 4, 2]), try goldens["gaussian-fixed/fixed-deviation"],
       "fixed standard deviation")
+  }
+
+  @Test mutating func gaussianMixtureMLP() throws {
+    func check(
+      _ name: String, outputs: [String] = ["output.mean", "output.deviation", "output.logits"],
+      _ change: (inout NetworkConfiguration) -> Void
+    ) throws {
+      let network = try MixtureGoldens.network(random: &random, change)
+      try self.check(name, network, inputs: ["observations"], outputs: outputs) { inputs in
+        let mixture = network(inputs[0].flattened(from: 1))
+        return [mixture.means] + (outputs.count == 3 ? [mixture.standardDeviations] : [])
+          + [mixture.logits]
+      }
+    }
+    try check("gmm-fixed", outputs: ["output.mean", "output.logits"], MixtureGoldens.fixed)
+    try check("gmm-learned", MixtureGoldens.learned)
+    try check("gmm-predicted", MixtureGoldens.predicted)
+    let network = try MixtureGoldens.network(random: &random, MixtureGoldens.fixed)
+    expectClose(
+      network(.zeros([5, 10])).standardDeviations.broadcast(to: [5, 3, 4, 2]),
+      try goldens["gmm-fixed/fixed-deviation"], "fixed standard deviation")
   }
 
   @Test mutating func critic() throws {

@@ -135,8 +135,8 @@ import Testing
     configuration.stdKind = .learned
     configuration.maxStd = 0.2
     let (group, variant) = ("gaussian-learned", "gaussian-learned/default")
-    let network = try configuration.makeGaussian(
-      actionSize: 2, horizonSteps: 4, conditionSize: 10, random: &random)
+    let network = try configuration.makeDensityNetwork(
+      GaussianMLP.self, actionSize: 2, horizonSteps: 4, conditionSize: 10, random: &random)
     try load(network, group, "before.actor_ft")
     let rows = Array(try goldens.integers("\(group)/minibatches").prefix(16))
     let observations = try goldens["\(group)/observations"].gather(rows).flattened(from: 1)

@@ -104,10 +104,12 @@ struct PretrainingTests {
 
   /// The bonus is the mean of ln sigma, which starts as ln 0.1 everywhere.
   @Test func entropyIsABonus() throws {
-    let losses = try [0.0, 0.5].map { coefficient in
-      try training(kind: .gaussian) { $0.entropyCoefficient = coefficient }.step().loss
+    for kind in [NetworkConfiguration.Kind.gaussian, .gmm] {
+      let losses = try [0.0, 0.5].map { coefficient in
+        try training(kind: kind) { $0.entropyCoefficient = coefficient }.step().loss
+      }
+      #expect(abs(losses[1] - losses[0] + 0.5 * log(0.1)) < 1e-5, "\(losses)")
     }
-    #expect(abs(losses[1] - losses[0] + 0.5 * log(0.1)) < 1e-5, "\(losses)")
   }
 
   @Test func learningRateWarmsUp() throws {
@@ -121,16 +123,17 @@ struct PretrainingTests {
     #expect(zip(rates, expected).allSatisfy { abs($0 - $1) <= 1e-12 }, "\(rates)")
   }
 
-  @Test func resumedTrainingIsTheSame() throws {
+  @Test(arguments: NetworkConfiguration.Kind.allCases.filter { $0 != .unet })
+  func resumedTrainingIsTheSame(_ kind: NetworkConfiguration.Kind) throws {
     let change: (inout PretrainingConfiguration) -> Void = {
       $0.emaStart = 2
       $0.warmUpCount = 5
     }
-    let whole = try training(change)
+    let whole = try training(kind: kind, change)
     for _ in 0..<6 { _ = try whole.step() }
-    let first = try training(change)
+    let first = try training(kind: kind, change)
     for _ in 0..<3 { _ = try first.step() }
-    let second = try training(change)
+    let second = try training(kind: kind, change)
     try second.restore(first.trainingState())
     for _ in 0..<3 { _ = try second.step() }
     #expect(weights(second) == weights(whole) && averages(second) == averages(whole))

@@ -1,5 +1,6 @@
 import Diffusion
 import DiffusionPolicies
+import Environments
 import Foundation
 import NeuralNetworks
 import Tensors
@@ -129,8 +130,8 @@ import Testing
       let imported = try checkpoint.network(for: part)
       #expect(imported.configuration.stdKind == .learned && imported.actionSize == 2)
       #expect(abs(imported.configuration.minStd - 0.01) < 1e-6)
-      let network = try imported.configuration.makeGaussian(
-        actionSize: 2, horizonSteps: 4, conditionSize: 10,
+      let network = try imported.configuration.makeDensityNetwork(
+        GaussianMLP.self, actionSize: 2, horizonSteps: 4, conditionSize: 10,
         random: &random)
       try checkpoint.load(part, into: network)
       let distribution = network(try goldens["observations"].flattened(from: 1))
@@ -138,6 +139,56 @@ import Testing
       expectClose(
         distribution.standardDeviation?.broadcast(to: [5, 4, 2]),
         try goldens["gaussian-\(name)/deviation"], "standard deviation of \(name)")
+    }
+  }
+
+  /// Its networks lie twice in a checkpoint of fine-tuning, as `network` and as `actor_ft`.
+  @Test mutating func gaussianMixture() throws {
+    let goldens = try GoldenTensors("DiffusionPolicies/gmm.safetensors")
+    let observations = try goldens["gmm-checkpoint/observations"]
+    let checkpoint = try checkpoint("gmm.pt")
+    #expect(checkpoint.parts == [.pretrained, .fineTuned, .critic] && checkpoint.step == 150)
+    func expectSame(_ mixture: GaussianMixture, _ name: String) throws {
+      expectClose(mixture.means, try goldens["gmm-checkpoint/output.mean"], "means of \(name)")
+      expectClose(
+        mixture.standardDeviations.broadcast(to: [5, 3, 4, 2]),
+        try goldens["gmm-checkpoint/output.deviation"], "standard deviations of \(name)")
+      expectClose(mixture.logits, try goldens["gmm-checkpoint/output.logits"], "logits of \(name)")
+    }
+    for part in [ReferenceCheckpoint.Part.pretrained, .fineTuned] {
+      let imported = try checkpoint.network(for: part)
+      let configuration = imported.configuration
+      #expect(configuration.kind == .gmm && configuration.modes == 3)
+      #expect(configuration.stdKind == .learned && configuration.hiddenSizes == [16, 16, 16])
+      #expect(abs(configuration.minStd - 0.01) < 1e-6 && abs(configuration.maxStd - 0.2) < 1e-6)
+      #expect(imported.conditionSize == 10 && imported.chunkSize == 8 && imported.actionSize == 2)
+      let network = try configuration.makeDensityNetwork(
+        GaussianMixtureMLP.self, actionSize: 2, horizonSteps: 4, conditionSize: 10,
+        random: &random)
+      try checkpoint.load(part, into: network)
+      try expectSame(network(observations.flattened(from: 1)), part.rawValue)
+    }
+
+    var policy = PolicyConfiguration()
+    policy.observationSteps = 2
+    policy.network.kind = .gmm
+    policy.network.modes = 3
+    policy.network.stdKind = .learned
+    policy.network.hiddenSizes = [16, 16, 16]
+    func imported() throws -> PolicyCheckpoint {
+      try PolicyCheckpoint(
+        checkpoint, configuration: policy,
+        normalization: DemonstrationNormalization(
+          observations: MinMaxNormalization(
+            minimum: Array(repeating: -1, count: 5), maximum: Array(repeating: 1, count: 5)),
+          actions: MinMaxNormalization(minimum: [-1, -1], maximum: [1, 1])), fineTunedSteps: 0)
+    }
+    let made = try imported().makePolicy()
+    let mixture = try #require(made as? GaussianMixturePolicy)
+    try expectSame(mixture.network(Observations(observations)), "the policy")
+    policy.network.modes = 4
+    expectProblem(.configuration(.fineTuned, field: "modes", found: "3", expected: "4")) {
+      try imported()
     }
   }
 

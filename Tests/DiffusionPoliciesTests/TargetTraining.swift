@@ -24,20 +24,28 @@ enum TargetTraining {
     return policy
   }
 
+  /// A network of the policy's kind that has learned nothing yet.
+  static func network(_ policy: PolicyConfiguration) throws -> any Module {
+    var random = RandomStream(seed: 5)
+    let (sizes, network) = (
+      (action: 1, condition: policy.observationSteps), policy.network
+    )
+    guard let type = network.kind.densityNetwork else {
+      return try network.makeDenoiser(
+        actionSize: sizes.action, horizonSteps: policy.horizonSteps,
+        conditionSize: sizes.condition, random: &random)
+    }
+    return try network.makeDensityNetwork(
+      type, actionSize: sizes.action, horizonSteps: policy.horizonSteps,
+      conditionSize: sizes.condition, random: &random)
+  }
+
   /// A policy that has learned nothing yet.
   static func start(
     _ change: (inout PolicyConfiguration) -> Void = { _ in }
   ) throws -> PolicyCheckpoint {
     let policy = policy(change)
-    var random = RandomStream(seed: 5)
-    let network: any Module =
-      policy.network.kind == .gaussian
-      ? try policy.network.makeGaussian(
-        actionSize: 1, horizonSteps: 4, conditionSize: 2,
-        random: &random)
-      : try policy.network.makeDenoiser(
-        actionSize: 1, horizonSteps: 4, conditionSize: 2,
-        random: &random)
+    let network = try network(policy)
     return PolicyCheckpoint(
       configuration: policy, normalization: normalization,
       weights: network.parameters.values.prefixed("network"))

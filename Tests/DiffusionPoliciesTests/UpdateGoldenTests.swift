@@ -13,7 +13,10 @@ import Testing
   private let layout = ObservationLayout(stepCount: 2, stateSize: 5)
   private let goldens: GoldenTensors
 
-  init() throws { goldens = try GoldenTensors("DiffusionPolicies/dppo-update.safetensors") }
+  init() throws {
+    goldens = try GoldenTensors(
+      "DiffusionPolicies/dppo-update.safetensors", "DiffusionPolicies/gmm.safetensors")
+  }
 
   /// A variant of the goldens; see the README beside them.
   struct Variant: CustomTestStringConvertible, Sendable {
@@ -50,6 +53,9 @@ import Testing
       $0.valueClipRange = 0.2
     },
     Variant(group: "gaussian-learned", name: "default") { $0.entropyCoefficient = 0.02 },
+    Variant(group: "gmm-ppo-fixed", name: "default"),
+    Variant(group: "gmm-ppo-fixed", name: "value-clip") { $0.valueClipRange = 0.2 },
+    Variant(group: "gmm-ppo-learned", name: "default") { $0.entropyCoefficient = 0.02 },
   ]
 
   private func policyConfiguration(_ group: String) -> PolicyConfiguration {
@@ -65,18 +71,23 @@ import Testing
       policy.denoising.sampler = .ddim
       policy.denoising.ddimStepCount = 5
     }
-    if group.hasPrefix("gaussian") {
-      policy.network.kind = .gaussian
-      policy.network.stdKind = group == "gaussian-learned" ? .learned : .fixed
+    if Self.hasDensity(group) {
+      policy.network.kind = group.hasPrefix("gmm") ? .gmm : .gaussian
+      policy.network.modes = 3
+      policy.network.stdKind = group.hasSuffix("learned") ? .learned : .fixed
       policy.network.maxStd = 0.2
     }
     return policy
   }
 
+  /// Whether a group's policies give chunks in one step.
+  private static func hasDensity(_ group: String) -> Bool {
+    group.hasPrefix("gaussian") || group.hasPrefix("gmm")
+  }
+
   private func tuning(_ variant: Variant) -> DPPOConfiguration {
     var tuning = DPPOConfiguration()
-    let isGaussian = variant.group.hasPrefix("gaussian")
-    tuning.clipRange = isGaussian ? 0.05 : 0.02
+    tuning.clipRange = Self.hasDensity(variant.group) ? 0.05 : 0.02
     tuning.clipRangeBase = tuning.clipRange
     tuning.fineTunedSteps =
       switch variant.group {
@@ -97,12 +108,16 @@ import Testing
     let configuration = policyConfiguration(group)
     let random = RandomStream(seed: 1)
     let policy: any LikelihoodPolicy =
-      configuration.network.kind == .gaussian
-      ? try GaussianPolicy(
-        configuration, layout: layout, actionSize: 2, random: random)
-      : try DiffusionPolicy(
-        configuration, exploration: tuning.exploration, layout: layout, actionSize: 2,
-        transitionCount: tuning.fineTunedSteps, random: random)
+      switch configuration.network.kind {
+      case .gaussian:
+        try GaussianPolicy(configuration, layout: layout, actionSize: 2, random: random)
+      case .gmm:
+        try GaussianMixturePolicy(configuration, layout: layout, actionSize: 2, random: random)
+      case .mlp, .unet:
+        try DiffusionPolicy(
+          configuration, exploration: tuning.exploration, layout: layout, actionSize: 2,
+          transitionCount: tuning.fineTunedSteps, random: random)
+      }
     var weights: [String: Tensor] = [:]
     for role in ["actor", "actor_ft", "eta"] {
       for (name, value) in try goldens.tensors(of: group, role: "before.\(role)") {
@@ -119,11 +134,10 @@ import Testing
   ) throws -> (Rollout, AdvantageEstimates) {
     let observations = Observations(try goldens["\(group)/observations"])
     let count = observations.count
-    let isGaussian = group.hasPrefix("gaussian")
     let states: Tensor
     let logProbabilities: Tensor
     let old = try goldens["\(group)/old-log-probabilities"]
-    if isGaussian {
+    if Self.hasDensity(group) {
       let actions = try goldens["\(group)/actions"].expandingDimension(at: 1)
       states = .concatenated([.zeros(actions.shape), actions], along: 1)
       logProbabilities = old.clamped(to: -5, 2)
@@ -176,7 +190,7 @@ import Testing
       let teacher: Tensor? =
         if tuning.bcLossCoefficient == 0 {
           nil
-        } else if group.hasPrefix("gaussian") {
+        } else if Self.hasDensity(group) {
           try { (actions: Tensor) in
             .concatenated([.zeros(actions.shape), actions], along: 1)
           }(goldens["\(name)/teacher-actions"][step].expandingDimension(at: 1))

@@ -231,8 +231,10 @@ struct UpdateSettingTests {
       let (expected, found) = (whole.checkpoint().weights, second.checkpoint().weights)
       #expect(expected.mapValues(\.elements) == found.mapValues(\.elements))
     }
-    try expectSame(TargetTraining.start { $0.network.kind = .gaussian }) {
-      $0.bcLossCoefficient = 0.1
+    for kind in [NetworkConfiguration.Kind.gaussian, .gmm] {
+      try expectSame(TargetTraining.start { $0.network.kind = kind }) {
+        $0.bcLossCoefficient = 0.1
+      }
     }
     try expectSame(Self.implicitPolicy()) {
       $0.exploration.learnsEta = true

@@ -95,7 +95,7 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
     var checkpoint = start
     checkpoint.weights = weights
     checkpoint.fineTunedSteps =
-      start.configuration.network.kind == .gaussian ? 0 : policy.transitionCount
+      start.configuration.network.kind.isDenoiser ? policy.transitionCount : 0
     checkpoint.critic = configuration.critic
     checkpoint.exploration = configuration.exploration
     checkpoint.origin.merge(origin) { $1 }

@@ -11,7 +11,7 @@ import Tensors
 ///
 /// An iteration is a rollout, advantages, and several passes over minibatches of pairs (decision x
 /// denoising step). Where a decision is a single transition, K' = 1, the same is PPO over action
-/// chunks: `GaussianPPO`.
+/// chunks: `GaussianPPO` and `GaussianMixturePPO`.
 ///
 /// Every random number is a function of (seed, purpose, iteration, environment, decision): a
 /// restored training goes on exactly.

@@ -111,7 +111,7 @@ public struct PolicyAlgorithmRegistry: Sendable {
   /// Knows some algorithms.
   public init(_ algorithms: [PolicyAlgorithm]) { self.algorithms = algorithms }
 
-  /// DPPO, and PPO for Gaussian policies.
+  /// DPPO, and PPO for policies that do not denoise.
   public static let standard = PolicyAlgorithmRegistry([.dppo, .ppo])
 
   /// Starts a training, or goes on with one.

@@ -30,6 +30,8 @@ extension ReferenceCheckpoint {
         shapes.diffusionMLP(completing: configuration)
       } else if shapes.has("time_mlp.1.weight") {
         shapes.unet(completing: configuration)
+      } else if shapes.mlp("mlp_weights") != nil {
+        shapes.mixtureMLP(completing: configuration)
       } else {
         shapes.gaussianMLP(completing: configuration)
       }
@@ -37,7 +39,7 @@ extension ReferenceCheckpoint {
       throw ReferenceCheckpointError(
         path: path, .unknownNetwork(part, tensor: shapes.firstName ?? "nothing"))
     }
-    if network.configuration.kind == .gaussian {
+    if !network.configuration.kind.isDenoiser {
       let weights = try weights(for: part)
       func std(_ name: String) -> Float? {
         weights[name].flatMap { $0.count == 1 ? expf(0.5 * $0.scalar) : nil }
@@ -94,6 +96,7 @@ extension ReferenceCheckpoint {
     try compare("groupCount", \.groupCount)
     try compare("scalesFeatures", \.scalesFeatures)
     try compare("usesSmallConditionEncoder", \.usesSmallConditionEncoder)
+    try compare("modes", \.modes)
     try compare("stdKind", \.stdKind.rawValue)
   }
 }
@@ -142,7 +145,7 @@ extension WeightShapes {
   }
 
   fileprivate func gaussianMLP(completing given: NetworkConfiguration) -> ImportedNetwork? {
-    // Tells it from a mixture and from a network on images.
+    // Tells it from a network on images.
     guard has("logvar_min"), var layers = mlp("mlp_mean") else { return nil }
     let chunkSize = layers.outputSize
     var configuration = given
@@ -158,6 +161,23 @@ extension WeightShapes {
     return ImportedNetwork(
       configuration: configuration, conditionSize: layers.inputSize, chunkSize: chunkSize,
       actionSize: self["logvar", rank: 1]?.first)
+  }
+
+  fileprivate func mixtureMLP(completing given: NetworkConfiguration) -> ImportedNetwork? {
+    guard has("logvar_min"), let means = mlp("mlp_mean"), let weights = mlp("mlp_weights"),
+      weights.outputSize > 0, means.outputSize % weights.outputSize == 0
+    else { return nil }
+    let modes = weights.outputSize
+    var configuration = given
+    configuration.kind = .gmm
+    configuration.modes = modes
+    configuration.stdKind =
+      mlp("mlp_logvar") != nil ? .predicted : has("logvar") ? .learned : .fixed
+    configuration.take(means)
+    return ImportedNetwork(
+      configuration: configuration, conditionSize: means.inputSize,
+      chunkSize: means.outputSize / modes,
+      actionSize: self["logvar", rank: 1].map { $0[0] / modes })
   }
 }
 

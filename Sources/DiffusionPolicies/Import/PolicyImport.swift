@@ -21,7 +21,7 @@ extension PolicyCheckpoint {
     critic: CriticConfiguration = CriticConfiguration(), average: Bool? = nil
   ) throws {
     let isFineTuned = checkpoint.parts.contains(.fineTuned)
-    let isGaussian = configuration.network.kind == .gaussian
+    let isDenoiser = configuration.network.kind.isDenoiser
     try checkpoint.check(configuration.network, for: isFineTuned ? .fineTuned : .pretrained)
     var weights: [String: Tensor] = [:]
     func take(_ part: ReferenceCheckpoint.Part, as prefix: String) throws {
@@ -31,7 +31,7 @@ extension PolicyCheckpoint {
     }
     if isFineTuned {
       try ConfigurationError.require(
-        isGaussian || fineTunedSteps > 0, "fineTunedSteps", fineTunedSteps,
+        !isDenoiser || fineTunedSteps > 0, "fineTunedSteps", fineTunedSteps,
         "the number of denoising steps that were fine-tuned (ft_denoising_steps), 10 in DPPO")
       try take(.pretrained, as: "actor")
       try take(.fineTuned, as: "actor_ft")
@@ -48,7 +48,7 @@ extension PolicyCheckpoint {
     if let step = checkpoint.step { origin["referenceStep"] = String(step) }
     self.init(
       configuration: configuration, normalization: normalization,
-      fineTunedSteps: isFineTuned && !isGaussian ? fineTunedSteps : 0, weights: weights,
+      fineTunedSteps: isFineTuned && isDenoiser ? fineTunedSteps : 0, weights: weights,
       critic: importedCritic, origin: origin)
     // Shows that everything fits together.
     _ = try makePolicy()

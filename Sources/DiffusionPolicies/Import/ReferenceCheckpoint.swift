@@ -230,8 +230,8 @@ public struct ReferenceCheckpointError: Error, CustomStringConvertible, Equatabl
       return "\(path): \(part.rawValue) network: \(error)"
     case .unknownNetwork(let part, let tensor):
       return """
-        \(path): the \(part.rawValue) network is no DiffusionMLP, Unet1D or Gaussian_MLP on states \
-        (it has '\(tensor)'); networks on images, mixtures and transformers are not read
+        \(path): the \(part.rawValue) network is no DiffusionMLP, Unet1D, Gaussian_MLP or GMM_MLP on \
+        states (it has '\(tensor)'); networks on images and transformers are not read
         """
     case .configuration(let part, let field, let found, let expected):
       return """

@@ -11,8 +11,8 @@ struct StateDictionary: Sendable {
   private static let wrappers: Set<Substring> = ["module", "_orig_mod"]
   /// What the reference's networks begin with, where one was saved by itself.
   private static let ownNames: Set<Substring> = [
-    "time_embedding", "time_mlp", "mlp_mean", "mlp_base", "cond_mlp", "down_modules", "mid_modules",
-    "up_modules", "final_conv", "logvar", "logvar_min", "logvar_max",
+    "time_embedding", "time_mlp", "mlp_mean", "mlp_base", "mlp_logvar", "mlp_weights", "cond_mlp",
+    "down_modules", "mid_modules", "up_modules", "final_conv", "logvar", "logvar_min", "logvar_max",
   ]
   private static let partNames = Set(
     ReferenceCheckpoint.Part.allCases.flatMap(\.prefixes).map { $0.dropLast() })

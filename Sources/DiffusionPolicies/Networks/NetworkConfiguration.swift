@@ -12,15 +12,17 @@ public struct NetworkConfiguration: Settings {
     case unet
     /// `GaussianMLP`, which is no denoiser.
     case gaussian
+    /// `GaussianMixtureMLP`, which is none either.
+    case gmm
   }
 
-  /// Where a Gaussian policy's standard deviation comes from.
+  /// Where the standard deviation of a policy that is no denoiser comes from.
   public enum StandardDeviation: String, Sendable, Codable, CaseIterable {
     /// It stays at `std`.
     case fixed
-    /// A parameter for each action dimension that starts at `std`.
+    /// A parameter for each action dimension, and mode, that starts at `std`.
     case learned
-    /// A second head of the network.
+    /// A second head of the network, or a network of its own.
     case predicted
   }
 
@@ -54,15 +56,18 @@ public struct NetworkConfiguration: Settings {
   /// U-Net: one linear layer instead of three from the condition to each block.
   public var usesSmallConditionEncoder = false
 
-  /// Gaussian: where the standard deviation comes from.
+  /// GMM: G, the Gaussians in the mixture (`num_modes`).
+  @Setting(1...1000) public var modes = 5
+
+  /// Gaussian, GMM: where the standard deviation comes from.
   public var stdKind = StandardDeviation.fixed
-  /// Gaussian: the standard deviation, or its start.
+  /// Gaussian, GMM: the standard deviation, or its start.
   @Setting(.positive) public var std: Float = 0.1
-  /// Gaussian: the minimum standard deviation that is not fixed.
+  /// Gaussian, GMM: the minimum standard deviation that is not fixed.
   @Setting(.positive) public var minStd: Float = 0.01
-  /// Gaussian: the maximum standard deviation that is not fixed.
+  /// Gaussian, GMM: the maximum standard deviation that is not fixed.
   public var maxStd: Float = 1
-  /// Gaussian: whether the mean passes through tanh.
+  /// Gaussian, GMM: whether means pass through tanh.
   public var squashesMean = true
 
   /// DPPO's network for Gym: a residual MLP of 512^3 with ReLU.
@@ -86,35 +91,10 @@ public struct NetworkConfiguration: Settings {
       return Unet1D(
         actionSize: actionSize, conditionSize: conditionSize, options: unetOptions,
         random: &random)
-    case .gaussian:
+    default:
       throw ConfigurationError.badValue(
-        key: "kind", found: "gaussian", expected: "mlp or unet for a diffusion policy")
+        key: "kind", found: kind.rawValue, expected: "mlp or unet for a diffusion policy")
     }
-  }
-
-  /// A Gaussian policy's network, which sees an encoding `[B, Dc]`.
-  ///
-  /// - Throws: `ConfigurationError` if the numbers cannot make one.
-  public func makeGaussian(
-    actionSize: Int, horizonSteps: Int, conditionSize: Int, random: inout some RandomSource
-  ) throws -> GaussianMLP {
-    try check(horizonSteps: horizonSteps)
-    guard kind == .gaussian else {
-      throw ConfigurationError.badValue(
-        key: "kind", found: kind.rawValue, expected: "gaussian for a Gaussian policy")
-    }
-    let std: GaussianMLP.StandardDeviation =
-      switch stdKind {
-      case .fixed: .fixed(std)
-      case .learned: .learned(initial: std)
-      case .predicted: .predicted
-      }
-    return GaussianMLP(
-      actionSize: actionSize, horizonSteps: horizonSteps,
-      conditionSize: conditionSize, hiddenSizes: hiddenSizes,
-      activation: activation, isResidual: isResidual, usesLayerNorm: usesLayerNorm,
-      std: std, stdRange: minStd...maxStd,
-      squashesMean: squashesMean, random: &random)
   }
 
   private var unetOptions: Unet1D.Options {
@@ -146,13 +126,11 @@ extension NetworkConfiguration {
     func require(_ holds: Bool, _ field: String, _ found: Any, _ expected: String) throws {
       try ConfigurationError.require(holds, field, found, expected)
     }
+    if let network = kind.densityNetwork { try network.check(self) }
     switch kind {
-    case .mlp, .gaussian:
-      // A network that predicts its standard deviation ends in the last hidden layer.
-      let isHeaded = kind == .gaussian && stdKind == .predicted
-      let blockSizes = isHeaded ? Array(hiddenSizes.dropLast()) : hiddenSizes
+    case .mlp:
       try Self.validateMLP(
-        hiddenSizes, blockSizes: isResidual ? blockSizes : nil, field: "hiddenSizes")
+        hiddenSizes, blockSizes: isResidual ? hiddenSizes : nil, field: "hiddenSizes")
       try require(
         observationSizes.allSatisfy { Self.sizes.contains($0) }, "observationSizes",
         observationSizes, "sizes from 1 to \(Self.sizeLimit), or none")
@@ -174,11 +152,7 @@ extension NetworkConfiguration {
           observationSizes, blockSizes: Array(observationSizes.dropLast()),
           field: "observationSizes")
       }
-    }
-    if kind == .gaussian {
-      try require(
-        minStd < maxStd, "minStd",
-        minStd, "a positive number below maxStd \(maxStd)")
+    default: break
     }
   }
 

@@ -222,23 +222,26 @@ public struct PolicyCheckpoint: Sendable {
     fineTuning transitionCount: Int? = nil,
     encoders: ObservationEncoderRegistry = .standard
   ) throws -> any LikelihoodPolicy {
-    switch configuration.network.kind {
-    case .gaussian: try makeGaussianPolicy(exploration: exploration, encoders: encoders)
-    case .mlp, .unet:
-      try makeDiffusionPolicy(
+    guard let network = configuration.network.kind.densityNetwork else {
+      return try makeDiffusionPolicy(
         exploration: exploration, fineTuning: transitionCount, encoders: encoders)
     }
+    func make(_ network: (some DensityNetwork).Type) throws -> any LikelihoodPolicy {
+      try makeDensityPolicy(network, exploration: exploration, encoders: encoders)
+    }
+    return try make(network)
   }
 
-  /// The Gaussian policy of a checkpoint that has one.
+  /// The policy of a checkpoint whose network gives the density of chunks.
   ///
+  /// - Parameter network: that of the checkpoint's kind.
   /// - Throws: `ConfigurationError` or `ParameterError` if weights and configuration do not fit.
-  public func makeGaussianPolicy(
-    exploration: DiffusionPolicy.Exploration? = nil,
+  public func makeDensityPolicy<Network: DensityNetwork>(
+    _ network: Network.Type, exploration: DiffusionPolicy.Exploration? = nil,
     encoders: ObservationEncoderRegistry = .standard
-  ) throws -> GaussianPolicy {
+  ) throws -> DensityPolicy<Network> {
     let exploration = exploration ?? self.exploration ?? DiffusionPolicy.Exploration()
-    let policy = try GaussianPolicy(
+    let policy = try DensityPolicy<Network>(
       configuration, layout: layout, actionSize: actionSize, noiseLimit: exploration.noiseLimit,
       actionLimit: exploration.actionLimit, encoders: encoders, random: Self.replacedWeights)
     try policy.load(weights)

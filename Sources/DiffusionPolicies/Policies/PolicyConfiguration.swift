@@ -15,7 +15,7 @@ public struct PolicyConfiguration: Settings {
   public var encoder = "flatten"
   /// The network.
   public var network = NetworkConfiguration()
-  /// How chunks are denoised; without meaning for a Gaussian policy.
+  /// How chunks are denoised; without meaning for a Gaussian policy or a mixture.
   public var denoising = DenoisingConfiguration()
 
   /// DPPO's policy for Gym.
@@ -48,18 +48,19 @@ extension PolicyConfiguration {
         conditionSize: encoder.encodingSize, random: &random))
   }
 
-  /// A Gaussian policy's network behind its encoder.
+  /// The network of a policy whose density is explicit, behind its encoder.
   ///
+  /// - Parameter type: the network of this kind.
   /// - Throws: `ConfigurationError` if the configuration cannot make one.
-  public func makeGaussian(
-    _ layout: ObservationLayout, actionSize: Int,
+  public func makeDensityNetwork<Network: DensityNetwork>(
+    _ type: Network.Type, _ layout: ObservationLayout, actionSize: Int,
     encoders: ObservationEncoderRegistry = .standard, random: inout RandomStream
-  ) throws -> ObservingGaussian {
+  ) throws -> ObservingDensityNetwork<Network> {
     let encoder = try encoders.make(encoder, layout, random: &random)
-    return ObservingGaussian(
+    return ObservingDensityNetwork(
       encoder,
-      try network.makeGaussian(
-        actionSize: actionSize, horizonSteps: horizonSteps,
+      try network.makeDensityNetwork(
+        type, actionSize: actionSize, horizonSteps: horizonSteps,
         conditionSize: encoder.encodingSize, random: &random))
   }
 

@@ -41,20 +41,44 @@ struct NoisePredictionLoss: CloningLoss {
   }
 }
 
-/// The negative log-likelihood of chunks under a Gaussian policy, with an entropy bonus.
-struct LikelihoodLoss: CloningLoss {
-  let network: ObservingGaussian
+/// The negative log-likelihood of chunks under a policy whose density is explicit, a mean over their
+/// elements, with an entropy bonus.
+struct LikelihoodLoss<Network: DensityNetwork>: CloningLoss {
+  let network: ObservingDensityNetwork<Network>
   let entropyCoefficient: Float
 
   func callAsFunction(_ batch: ChunkBatch, rows: Range<Int>, draws: RandomStream) -> Tensor {
     let chunks = batch.chunks.slice(rows)
     let distribution = network(batch.observations.slice(rows))
     let elementCount = Float(batch.chunks.count)
-    var loss = distribution.logProbability(of: chunks).sum() * (-1 / elementCount)
-    if entropyCoefficient != 0, let std = distribution.standardDeviation {
+    var loss = distribution.logDensities(of: chunks).sum() * (-1 / elementCount)
+    if entropyCoefficient != 0, let logStd = distribution.meanLogStd {
       let fraction = Float(rows.count) / Float(batch.chunks.shape[0])
-      loss = loss - std.log().mean() * (entropyCoefficient * fraction)
+      loss = loss - logStd * (entropyCoefficient * fraction)
     }
     return loss
+  }
+}
+
+extension PolicyConfiguration {
+  /// A network of the policy's kind that has learned nothing, and what it is to make small.
+  ///
+  /// - Throws: `ConfigurationError` if the configuration cannot make one.
+  func makeCloning(
+    _ layout: ObservationLayout, actionSize: Int, entropyCoefficient: Double,
+    random: inout RandomStream
+  ) throws -> (loss: any CloningLoss, parameters: NamedParameters) {
+    guard let type = network.kind.densityNetwork else {
+      let denoiser = try makeDenoiser(layout, actionSize: actionSize, random: &random)
+      let schedule = NoiseSchedule.policyCosine(timeStepCount: denoising.stepCount)
+      return (NoisePredictionLoss(network: denoiser, schedule: schedule), denoiser.parameters)
+    }
+    func make(_ type: (some DensityNetwork).Type) throws -> (any CloningLoss, NamedParameters) {
+      let network = try makeDensityNetwork(
+        type, layout, actionSize: actionSize, random: &random)
+      let loss = LikelihoodLoss(network: network, entropyCoefficient: Float(entropyCoefficient))
+      return (loss, network.parameters)
+    }
+    return try make(type)
   }
 }

@@ -28,7 +28,7 @@ public struct PretrainingConfiguration: Settings {
   @Setting(.positive) public var emaInterval = 10
   /// Batches before the average starts; until then it follows the weights.
   @Setting(.notNegative) public var emaStart = 1000
-  /// The weight of a Gaussian policy's entropy.
+  /// The weight of the entropy of a Gaussian policy or a mixture.
   @Setting(.finite) public var entropyCoefficient = 0.0
 
   /// The DPPO reference's numbers for Gym, in batches instead of epochs.
@@ -56,7 +56,8 @@ public struct PretrainingConfiguration: Settings {
   }
 }
 
-/// Behaviour cloning: a policy network learns to denoise the chunks of demonstrations.
+/// Behaviour cloning: a policy network learns to denoise the chunks of demonstrations, or to make
+/// them likely.
 ///
 /// Batch n is a function of the seed and n, so that a restored training goes on exactly.
 public final class Pretraining {
@@ -126,22 +127,10 @@ public final class Pretraining {
 
     var weights = RandomStream(seed: seed, purpose: "weights")
     let parameters: NamedParameters
-    let layout = ObservationLayout(
-      stepCount: policy.observationSteps, stateSize: all.stateSize)
-    switch policy.network.kind {
-    case .gaussian:
-      let network = try policy.makeGaussian(
-        layout, actionSize: all.actionSize, random: &weights)
-      loss = LikelihoodLoss(
-        network: network, entropyCoefficient: Float(configuration.entropyCoefficient))
-      parameters = network.parameters
-    case .mlp, .unet:
-      let network = try policy.makeDenoiser(
-        layout, actionSize: all.actionSize, random: &weights)
-      loss = NoisePredictionLoss(
-        network: network, schedule: .policyCosine(timeStepCount: policy.denoising.stepCount))
-      parameters = network.parameters
-    }
+    (loss, parameters) = try policy.makeCloning(
+      ObservationLayout(stepCount: policy.observationSteps, stateSize: all.stateSize),
+      actionSize: all.actionSize, entropyCoefficient: configuration.entropyCoefficient,
+      random: &weights)
     training = SupervisedTraining(parameters, configuration.options)
     // Of several files, each has its name in front already.
     let isOne = demonstrations.morePaths.isEmpty

@@ -219,43 +219,44 @@ def pretraining(name, model, ent_coef=0.0):
     print(f"{name}: loss {losses[0]:.3f} to {losses[-1]:.3f}")
 
 
-torch.manual_seed(11)
-model = diffusion(4, denoising_steps=6)
-data = begin("ddpm", model, N * 4)
-variant("ddpm/default", model, data)
-variant("ddpm/value-clip", model, data, {"clip_vloss_coef": 0.2})
-variant("ddpm/behaviour-cloning", model, data, bc_coef=0.1)
-variant("ddpm/clip-schedule", model, data, {
-    "clip_ploss_coef": 0.05, "clip_ploss_coef_base": 0.005, "gamma_denoising": 0.8})
-variant("ddpm/advantage-quantiles", model, data, {
-    "clip_advantage_lower_quantile": 0.1, "clip_advantage_upper_quantile": 0.9})
-variant("ddpm/raw-advantages", model, data, {"norm_adv": False})
-variant("ddpm/gradient-clip", model, data, max_grad_norm=0.05, weight_decay=0.1)
+if __name__ == "__main__":
+    torch.manual_seed(11)
+    model = diffusion(4, denoising_steps=6)
+    data = begin("ddpm", model, N * 4)
+    variant("ddpm/default", model, data)
+    variant("ddpm/value-clip", model, data, {"clip_vloss_coef": 0.2})
+    variant("ddpm/behaviour-cloning", model, data, bc_coef=0.1)
+    variant("ddpm/clip-schedule", model, data, {
+        "clip_ploss_coef": 0.05, "clip_ploss_coef_base": 0.005, "gamma_denoising": 0.8})
+    variant("ddpm/advantage-quantiles", model, data, {
+        "clip_advantage_lower_quantile": 0.1, "clip_advantage_upper_quantile": 0.9})
+    variant("ddpm/raw-advantages", model, data, {"norm_adv": False})
+    variant("ddpm/gradient-clip", model, data, max_grad_norm=0.05, weight_decay=0.1)
 
-torch.manual_seed(12)
-model = diffusion(6, denoising_steps=6)
-variant("ddpm-all-steps/default", model, begin("ddpm-all-steps", model, N * 6))
+    torch.manual_seed(12)
+    model = diffusion(6, denoising_steps=6)
+    variant("ddpm-all-steps/default", model, begin("ddpm-all-steps", model, N * 6))
 
-torch.manual_seed(13)
-model = diffusion(3, denoising_steps=20, use_ddim=True, ddim_steps=5,
-                  eta=EtaAction(DA, base_eta=0.4), learn_eta=True)
-variant("ddim/learned-eta", model, begin("ddim", model, N * 3), ent_coef=0.1)
+    torch.manual_seed(13)
+    model = diffusion(3, denoising_steps=20, use_ddim=True, ddim_steps=5,
+                      eta=EtaAction(DA, base_eta=0.4), learn_eta=True)
+    variant("ddim/learned-eta", model, begin("ddim", model, N * 3), ent_coef=0.1)
 
-torch.manual_seed(14)
-for name, options in [("fixed", {}), ("learned", {"learn_fixed_std": True, "std_max": 0.2})]:
-    model = PPO_Gaussian(
-        actor=gaussian(**options), critic=critic(), clip_ploss_coef=0.05, device="cpu",
-        horizon_steps=TP, randn_clip_value=3)
-    group = f"gaussian-{name}"
-    data = begin(group, model, N)
-    variant(f"{group}/default", model, data, ent_coef=0.02 if name == "learned" else 0.0)
-    if name == "fixed":
-        variant(f"{group}/behaviour-cloning", model, data, {"clip_vloss_coef": 0.2}, bc_coef=0.1)
+    torch.manual_seed(14)
+    for name, options in [("fixed", {}), ("learned", {"learn_fixed_std": True, "std_max": 0.2})]:
+        model = PPO_Gaussian(
+            actor=gaussian(**options), critic=critic(), clip_ploss_coef=0.05, device="cpu",
+            horizon_steps=TP, randn_clip_value=3)
+        group = f"gaussian-{name}"
+        data = begin(group, model, N)
+        variant(f"{group}/default", model, data, ent_coef=0.02 if name == "learned" else 0.0)
+        if name == "fixed":
+            variant(f"{group}/behaviour-cloning", model, data, {"clip_vloss_coef": 0.2}, bc_coef=0.1)
 
-torch.manual_seed(15)
-pretraining("pretraining", DiffusionModel(
-    network=mlp(), horizon_steps=TP, obs_dim=DO, action_dim=DA, device="cpu", denoising_steps=6))
-pretraining("gaussian-pretraining", GaussianModel(
-    network=gaussian(learn_fixed_std=True), horizon_steps=TP, device="cpu"), ent_coef=0.01)
+    torch.manual_seed(15)
+    pretraining("pretraining", DiffusionModel(
+        network=mlp(), horizon_steps=TP, obs_dim=DO, action_dim=DA, device="cpu", denoising_steps=6))
+    pretraining("gaussian-pretraining", GaussianModel(
+        network=gaussian(learn_fixed_std=True), horizon_steps=TP, device="cpu"), ent_coef=0.01)
 
-save(goldens, "dppo-update.safetensors")
+    save(goldens, "dppo-update.safetensors")

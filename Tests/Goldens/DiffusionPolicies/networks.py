@@ -9,7 +9,7 @@ shared-output: the output when every row is at time 7. Gradients are of sum(outp
 
 import torch
 
-from reference import DA, TP, perturb, save
+from reference import DA, TP, perturb, record, save
 
 from model.common.critic import CriticObs  # noqa: E402
 from model.common.mlp_gaussian import Gaussian_MLP  # noqa: E402
@@ -21,24 +21,6 @@ B, TO, DO = 5, 2, 3
 goldens = {}
 
 
-def record(case, module, outputs, inputs):
-    for role, tensor in inputs.items():
-        goldens[f"{case}/input.{role}"] = tensor
-    leaves = {k: p for k, p in module.named_parameters() if p.requires_grad}
-    leaves |= {k: v for k, v in inputs.items() if v.requires_grad}
-    total = 0
-    for name, output in outputs.items():
-        upstream = torch.randn_like(output)
-        goldens[f"{case}/{name}"] = output
-        goldens[f"{case}/{name.replace('output', 'upstream')}"] = upstream
-        total = total + (output * upstream).sum()
-    total.backward()
-    for name, value in module.state_dict().items():
-        goldens[f"{case}/parameter.{name}"] = value
-    for name, leaf in leaves.items():
-        goldens[f"{case}/gradient.{name}"] = leaf.grad
-
-
 def denoiser(case, make, tp=TP, **options):
     module = make(action_dim=DA, cond_dim=TO * DO, **options)
     perturb(module)
@@ -46,7 +28,7 @@ def denoiser(case, make, tp=TP, **options):
     observations = torch.randn(B, TO, DO, requires_grad=True)
     times = torch.tensor([3, 19, 3, 0, 7])
     output = module(chunks, times, {"state": observations})
-    record(case, module, {"output": output},
+    record(goldens, case, module, {"output": output},
            {"chunks": chunks, "times": times.float(), "observations": observations})
     with torch.no_grad():
         goldens[f"{case}/shared-output"] = module(
@@ -63,14 +45,14 @@ def gaussian(case, **options):
         outputs["output.deviation"] = deviation.view(B, TP, DA)
     else:
         goldens[f"{case}/fixed-deviation"] = deviation.view(B, TP, DA)
-    record(case, module, outputs, {"observations": observations})
+    record(goldens, case, module, outputs, {"observations": observations})
 
 
 def critic(case, **options):
     module = CriticObs(cond_dim=TO * DO, **options)
     perturb(module)
     observations = torch.randn(B, TO, DO, requires_grad=True)
-    record(case, module, {"output": module({"state": observations}).view(B)},
+    record(goldens, case, module, {"output": module({"state": observations}).view(B)},
            {"observations": observations})
 
 

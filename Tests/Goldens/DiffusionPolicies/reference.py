@@ -35,6 +35,25 @@ def save(goldens, file):
     (HERE / file).chmod(0o644)
 
 
+def record(goldens, case, module, outputs, inputs):
+    """Inputs, outputs, weights, and the gradients of sum(output * upstream) for random upstreams."""
+    for role, tensor in inputs.items():
+        goldens[f"{case}/input.{role}"] = tensor
+    leaves = {k: p for k, p in module.named_parameters() if p.requires_grad}
+    leaves |= {k: v for k, v in inputs.items() if v.requires_grad}
+    total = 0
+    for name, output in outputs.items():
+        upstream = torch.randn_like(output)
+        goldens[f"{case}/{name}"] = output
+        goldens[f"{case}/{name.replace('output', 'upstream')}"] = upstream
+        total = total + (output * upstream).sum()
+    total.backward()
+    for name, value in module.state_dict().items():
+        goldens[f"{case}/parameter.{name}"] = value
+    for name, leaf in leaves.items():
+        goldens[f"{case}/gradient.{name}"] = leaf.grad
+
+
 def mlp():
     from model.diffusion.mlp_diffusion import DiffusionMLP
 

@@ -4,15 +4,21 @@ import Environments
 import NeuralNetworks
 import Tensors
 
-/// A Gaussian policy over action chunks: a chain of one transition, which starts from nothing.
-public final class GaussianPolicy: LikelihoodPolicy {
+/// A Gaussian policy over action chunks.
+public typealias GaussianPolicy = DensityPolicy<GaussianMLP>
+/// A policy that is a mixture of Gaussians over action chunks.
+public typealias GaussianMixturePolicy = DensityPolicy<GaussianMixtureMLP>
+
+/// A policy that gives the density of action chunks in one step: a chain of one transition, which
+/// starts from nothing.
+public final class DensityPolicy<Network: DensityNetwork>: LikelihoodPolicy {
   /// Always 1.
   public let transitionCount = 1
   /// Always 0.
   public let firstTransition = 0
   /// The network being improved.
-  public let network: ObservingGaussian
-  private let frozen: ObservingGaussian
+  public let network: ObservingDensityNetwork<Network>
+  private let frozen: ObservingDensityNetwork<Network>
   private let chunkShape: [Int]
   private let noiseLimit: Float
   private let actionLimit: Float
@@ -32,10 +38,10 @@ public final class GaussianPolicy: LikelihoodPolicy {
     encoders: ObservationEncoderRegistry = .standard, random: RandomStream
   ) throws {
     try configuration.validate()
-    func make() throws -> ObservingGaussian {
+    func make() throws -> ObservingDensityNetwork<Network> {
       var random = random
-      return try configuration.makeGaussian(
-        layout, actionSize: actionSize, encoders: encoders, random: &random)
+      return try configuration.makeDensityNetwork(
+        Network.self, layout, actionSize: actionSize, encoders: encoders, random: &random)
     }
     network = try make()
     frozen = try make()
@@ -50,14 +56,14 @@ public final class GaussianPolicy: LikelihoodPolicy {
   /// The standard deviation belongs to the network.
   public var explorationParameters: NamedParameters? { nil }
 
-  /// Draws a chunk for each row, or takes the mean.
+  /// Gives a chunk for each row.
   ///
   /// What is evaluated later is the draw; what is executed is the draw within the action's limits.
   public func decide(
     on observations: Observations, mode: ActionMode, streams: [RandomStream]
   ) -> ChunkDecisions {
     let distribution = network(observations)
-    let draw = mode == .exploring ? draw(distribution, streams) : distribution.mean
+    let draw = distribution.chunks(mode, draws(streams))
     return ChunkDecisions(
       chunks: draw.clamped(to: -actionLimit, actionLimit), states: states(of: draw),
       logProbabilities: logProbabilities(distribution, draw).expandingDimension(at: 1))
@@ -69,16 +75,13 @@ public final class GaussianPolicy: LikelihoodPolicy {
     return .concatenated([start, chunks.expandingDimension(at: 1)], along: 1)
   }
 
-  private func draw(_ distribution: Transition, _ streams: [RandomStream]) -> Tensor {
-    var noise = RecordedNoise(drawing: 1, ofRowShape: chunkShape, from: streams)
-    let limited = noise.noise(distribution.mean.shape).clamped(to: -noiseLimit, noiseLimit)
-    return distribution.sample(noise: limited)
+  private func draws(_ streams: [RandomStream]) -> ChunkDraws {
+    ChunkDraws(streams: streams, chunkShape: chunkShape, noiseLimit: noiseLimit)
   }
 
-  /// Averaged, then clamped: the reference's order for a Gaussian policy.
-  private func logProbabilities(_ distribution: Transition, _ chunks: Tensor) -> Tensor {
-    LogProbabilityReduction.mean(distribution.logProbability(of: chunks))
-      .limitedLogProbabilities()
+  /// Averaged over elements, then clamped: the reference's order for a Gaussian policy.
+  private func logProbabilities(_ distribution: Network.Distribution, _ chunks: Tensor) -> Tensor {
+    distribution.meanLogDensities(of: chunks).limitedLogProbabilities()
   }
 
   /// The log-probabilities `[M]` of recorded chunks.
@@ -88,15 +91,12 @@ public final class GaussianPolicy: LikelihoodPolicy {
     logProbabilities(network(observations), transitions.nextStates)
   }
 
-  /// The mean entropy of an element, log(standard deviation) + (1 + log 2 pi) / 2.
-  public func entropy(observations: Observations) -> Tensor? {
-    guard let std = network(observations).standardDeviation else { return nil }
-    return std.log().mean() + 1.418_938_5
-  }
+  /// The mean entropy of an element.
+  public func entropy(observations: Observations) -> Tensor? { network(observations).meanEntropy }
 
   /// The frozen network's draws.
   public func frozenStates(on observations: Observations, streams: [RandomStream]) -> Tensor {
-    withoutRecording { states(of: draw(frozen(observations), streams)) }
+    withoutRecording { states(of: frozen(observations).chunks(.exploring, draws(streams))) }
   }
 
   /// The log-probabilities of such draws.
