@@ -91,7 +91,8 @@ import Testing
     // And a policy of no environment is not played without one.
     let policy = ["--checkpoint", "without/policy.safetensors", "--episodes", "1"]
     expectOneLine(
-      try Attune.run(["policy", "evaluate"] + policy, in: folder), "--environment NAME")
+      try Attune.run(["policy", "evaluate"] + policy, in: folder), "--environment NAME",
+      "attune policy serve")
     let played = try Attune.run(
       ["policy", "evaluate"] + policy + ["--environment", "push-t", "timeLimit=8", "--quiet"],
       in: folder)

@@ -31,7 +31,7 @@ public protocol ActingPolicy: AnyObject, Sendable {
 }
 
 /// A policy whose decisions have likelihoods, as PPO needs them: each decision is a chain of K'
-/// Gaussian transitions, of which a diffusion policy has several and a Gaussian policy one.
+/// transitions, of which a diffusion policy has several Gaussian ones and a `DensityPolicy` one.
 public protocol LikelihoodPolicy: ActingPolicy {
   /// K': the transitions of a decision that are improved.
   var transitionCount: Int { get }
@@ -173,8 +173,9 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
       """
     case .noEnvironment:
       """
-      there is nothing to act in: policy.environment.name is 'none'; name one of 'attune environment \
-      list' (to play a policy: policy evaluate --environment NAME)
+      there is nothing to act in: policy.environment.name is 'none'; let the policy act for its own \
+      robot by 'attune policy serve', or name one of 'attune environment list' (to play a policy: \
+      policy evaluate --environment NAME)
       """
     }
   }
