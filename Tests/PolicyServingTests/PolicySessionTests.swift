@@ -44,6 +44,15 @@ struct PolicySessionTests {
   }
 
   /// Three observations a decision, two actions of four: the episode ends within a chunk or not.
+  /// Policies of one step; a mixture draws its modes by the same numbers.
+  @Test(arguments: [NetworkConfiguration.Kind.gaussian, .gmm])
+  func policiesOfOneStepArePlayedAsByEvaluation(_ kind: NetworkConfiguration.Kind) throws {
+    let checkpoint = try ServedPolicies.smallCheckpoint(kind: kind)
+    try expectSameEpisode(checkpoint, episode: 1)
+    let description = try ServedPolicy(checkpoint, name: "policy").description
+    #expect(description.network == kind.rawValue && description.denoisingSteps == 1)
+  }
+
   @Test func historiesAreThoseOfEvaluation() throws {
     for episode in 0..<3 {
       try expectSameEpisode(ServedPolicies.smallCheckpoint(), episode: episode)

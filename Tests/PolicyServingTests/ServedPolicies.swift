@@ -11,17 +11,26 @@ import TestSupport
 enum ServedPolicies {
   /// Hopper's sizes, and a network that decides quickly and has learned nothing; its chunks have two
   /// actions and its decisions see three observations.
-  static func smallCheckpoint() throws -> PolicyCheckpoint {
+  static func smallCheckpoint(
+    kind: NetworkConfiguration.Kind = .mlp
+  ) throws -> PolicyCheckpoint {
     var configuration = PolicyConfiguration()
     configuration.environment.name = "hopper"
     configuration.observationSteps = 3
     configuration.horizonSteps = 4
     configuration.actionSteps = 2
+    configuration.network.kind = kind
     configuration.network.hiddenSizes = [16, 16, 16]
     configuration.denoising.stepCount = 5
     var random = RandomStream(seed: 5)
-    let network = try configuration.network.makeDenoiser(
-      actionSize: 3, horizonSteps: 4, conditionSize: 33, random: &random)
+    let network: any Module =
+      if let type = kind.densityNetwork {
+        try configuration.network.makeDensityNetwork(
+          type, actionSize: 3, horizonSteps: 4, conditionSize: 33, random: &random)
+      } else {
+        try configuration.network.makeDenoiser(
+          actionSize: 3, horizonSteps: 4, conditionSize: 33, random: &random)
+      }
     return PolicyCheckpoint(
       configuration: configuration,
       normalization: DemonstrationNormalization(

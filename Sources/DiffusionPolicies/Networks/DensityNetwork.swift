@@ -50,15 +50,16 @@ extension NetworkConfiguration.Kind {
 extension NetworkConfiguration {
   /// The network of a policy whose density is explicit; it sees an encoding `[B, Dc]`.
   ///
-  /// - Parameter type: the network of this `kind`.
+  /// - Parameter type: the network of this `kind`, or one of your own, which no kind names.
   /// - Throws: `ConfigurationError` if the numbers cannot make one.
   public func makeDensityNetwork<Network: DensityNetwork>(
     _ type: Network.Type, actionSize: Int, horizonSteps: Int, conditionSize: Int,
     random: inout some RandomSource
   ) throws -> Network {
     try check(horizonSteps: horizonSteps)
+    try type.check(self)
     let kinds = Kind.allCases.filter { $0.densityNetwork == type }
-    guard kinds.contains(kind) else {
+    guard kinds.isEmpty || kinds.contains(kind) else {
       throw ConfigurationError.badValue(
         key: "kind", found: kind.rawValue,
         expected: "\(kinds.map(\.rawValue).joined(separator: " or ")) for a \(type)")
