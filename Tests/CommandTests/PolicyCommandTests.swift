@@ -133,6 +133,46 @@ import Testing
     #expect(try metrics("part") == text && text.contains("validationLoss"))
   }
 
+  /// A mixture is pretrained, played, improved, resumed and served as other policies are.
+  @Test func mixturesGoThroughAllCommands() throws {
+    try folder.writePretraining()
+    func run(_ arguments: [String]) throws -> ProgramOutcome {
+      let outcome = try Attune.run(["policy"] + arguments, in: folder)
+      #expect(outcome.status == 0, "\(arguments): \(outcome.output)")
+      return outcome
+    }
+    _ = try run([
+      "pretrain", "--config", "pretrain.yaml", "--output", "cloned", "policy.network.kind=gmm",
+      "num_modes=3", "policy.network.stdKind=learned",
+    ])
+    let cloned = try PolicyCheckpoint(path: folder.file("cloned/policy.safetensors"))
+    #expect(cloned.configuration.network.kind == .gmm && cloned.configuration.network.modes == 3)
+    #expect(try metrics("cloned").contains("validationLoss"))
+    let evaluate = [
+      "evaluate", "--checkpoint", "cloned/policy.safetensors", "--episodes", "2", "--json",
+      "--quiet",
+    ]
+    let played = try (0..<2).map { _ in try run(evaluate).standardOutput }
+    #expect(played[0] == played[1] && played[0].contains("meanReturn"))
+
+    for output in ["whole", "part"] {
+      _ = try run([
+        "finetune", "--config", "finetune.yaml", "--checkpoint", "cloned/policy.safetensors",
+        "--output", output,
+      ])
+    }
+    // As if it had been killed before its last iteration.
+    try FileManager.default.removeItem(
+      at: url.appending(path: "part/checkpoints/iteration-000010.safetensors"))
+    _ = try run(["finetune", "--resume", "part"])
+    #expect(try metrics("part") == metrics("whole"))
+    #expect(try metrics("whole").contains("clipFraction"))
+    let served = try run([
+      "serve", "--checkpoint", "whole/policy.safetensors", "--port", "0", "--check",
+    ])
+    #expect(served.standardOutput.contains("gmm"))
+  }
+
   /// A finished run says so and has its policy again; another command names the right one.
   @Test func finishedRunsSayWhatCouldFollow() throws {
     let short = [

@@ -41,6 +41,10 @@ import Testing
         $0.kind = kind
         $0.hiddenSizes = [64, 64]
       }
+      try expectRefusal(of: "observationSizes") {
+        $0.kind = kind
+        $0.observationSizes = [0]
+      }
     }
     // A Gaussian's two heads leave an odd number of layers; a mixture's three networks do not.
     try expectRefusal(of: "hiddenSizes") {

@@ -126,14 +126,10 @@ extension NetworkConfiguration {
     func require(_ holds: Bool, _ field: String, _ found: Any, _ expected: String) throws {
       try ConfigurationError.require(holds, field, found, expected)
     }
-    if let network = kind.densityNetwork { try network.check(self) }
     switch kind {
     case .mlp:
       try Self.validateMLP(
         hiddenSizes, blockSizes: isResidual ? hiddenSizes : nil, field: "hiddenSizes")
-      try require(
-        observationSizes.allSatisfy { Self.sizes.contains($0) }, "observationSizes",
-        observationSizes, "sizes from 1 to \(Self.sizeLimit), or none")
     case .unet:
       try require(
         multipliers.first == 1 && multipliers.count <= 16
@@ -152,7 +148,12 @@ extension NetworkConfiguration {
           observationSizes, blockSizes: Array(observationSizes.dropLast()),
           field: "observationSizes")
       }
-    default: break
+    default: try kind.densityNetwork?.check(self)
+    }
+    if kind != .unet {
+      try require(
+        observationSizes.allSatisfy { Self.sizes.contains($0) }, "observationSizes",
+        observationSizes, "sizes from 1 to \(Self.sizeLimit), or none")
     }
   }
 

@@ -29,6 +29,10 @@ import Testing
       overrides: ["training.batchCount=5", "policy.network.kind=gaussian"],
       prefix: "policy.network."),
     Start(
+      command: "policy pretrain", settings: "pretrain.yaml",
+      overrides: ["training.batchCount=5", "policy.network.kind=gmm"],
+      prefix: "policy.network."),
+    Start(
       command: "policy finetune", settings: "finetune.yaml",
       overrides: ["training.iterations=1"]),
     Start(
