@@ -13,6 +13,7 @@
 #include "MatrixProducts.h"
 #include "Normalizations.h"
 #include "Optimizers.h"
+#include "Pooling.h"
 #include "Randoms.h"
 #include "Reductions.h"
 #include "ShortAttention.h"
