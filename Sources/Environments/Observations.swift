@@ -34,6 +34,15 @@ public struct Observations: Sendable {
   public var state: Tensor
   /// The images of each camera, by its name.
   public var images: [String: CameraImages]
+  /// What an encoder that no longer learns has made of all of it, `[B, Dc]`: the images may have been
+  /// dropped then.
+  public var encoding: Tensor? {
+    didSet {
+      precondition(
+        encoding.map { $0.rank == 2 && $0.shape[0] == count } ?? true,
+        "an encoding of shape \(encoding?.shape ?? []) of \(count) rows")
+    }
+  }
 
   /// Observations of states `[B, To, Do]`, with images of as many rows and steps.
   public init(_ state: Tensor, images: [String: CameraImages] = [:]) {
@@ -52,12 +61,17 @@ public struct Observations: Sendable {
 
   /// Some rows.
   public func slice(_ rows: Range<Int>) -> Observations {
-    Observations(state.slice(rows), images: images.mapValues { $0.gather(Array(rows)) })
+    var part = Observations(
+      state.slice(rows), images: images.mapValues { $0.gather(Array(rows)) })
+    part.encoding = encoding?.slice(rows)
+    return part
   }
 
   /// Rows in an order, which may repeat.
   public func gather(_ rows: [Int]) -> Observations {
-    Observations(state.gather(rows), images: images.mapValues { $0.gather(rows) })
+    var part = Observations(state.gather(rows), images: images.mapValues { $0.gather(rows) })
+    part.encoding = encoding?.gather(rows)
+    return part
   }
 
   /// The rows of all parts, one after another; at least one part.
@@ -76,7 +90,13 @@ public struct Observations: Sendable {
             })
         )
       })
-    return Observations(.concatenated(parts.map(\.state), along: 0), images: images)
+    var whole = Observations(.concatenated(parts.map(\.state), along: 0), images: images)
+    let encodings = parts.compactMap(\.encoding)
+    precondition(
+      encodings.isEmpty || encodings.count == parts.count,
+      "\(encodings.count) of \(parts.count) parts of observations are encoded")
+    if !encodings.isEmpty { whole.encoding = .concatenated(encodings, along: 0) }
+    return whole
   }
 }
 
@@ -88,7 +108,7 @@ public struct CameraImages: Sendable {
   /// `To`
   public let stepCount: Int
   /// Row by row, `B To` of them.
-  private var frames: [Image]
+  public private(set) var frames: [Image]
 
   /// Takes the images of all rows, oldest first in each.
   public init(_ camera: Camera, stepCount: Int, frames: [Image]) {

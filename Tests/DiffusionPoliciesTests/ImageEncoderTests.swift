@@ -58,14 +58,14 @@ private final class FilmedTarget: EnvironmentWrapper {
 
   private let encoders: ObservationEncoderRegistry = {
     var registry = ObservationEncoderRegistry.standard
-    registry.register("pixels") { PixelEncoder($0, random: &$1) }
+    registry.register("pixels") { PixelEncoder($1, random: &$2) }
     return registry
   }()
 
   private func start(encoder: String = "pixels") throws -> PolicyCheckpoint {
     let policy = TargetTraining.policy {
       $0.environment.name = "recorded-target"
-      $0.encoder = encoder
+      $0.encoder.kind = encoder
     }
     let cameras = FilmedTarget().cameras
     var random = RandomStream(seed: 5)
@@ -103,7 +103,7 @@ private final class FilmedTarget: EnvironmentWrapper {
     // A file keeps what is needed to act on images.
     let file = try PolicyCheckpoint(
       path: "", weights: after.weights, metadata: try after.metadata())
-    #expect(file.cameras == FilmedTarget().cameras && file.configuration.encoder == "pixels")
+    #expect(file.cameras == FilmedTarget().cameras && file.configuration.encoder.kind == "pixels")
     let environment = try PolicyEnvironment(
       file.configuration, normalization: file.normalization, cameras: file.cameras,
       registry: environments)
@@ -117,7 +117,7 @@ private final class FilmedTarget: EnvironmentWrapper {
     let unknown = #expect(throws: ConfigurationError.self) { try checkpoint.makePolicy() }
     #expect(unknown.map { "\($0)" }?.contains("pixels") == true)
     var blind = checkpoint
-    blind.configuration.encoder = "flatten"
+    blind.configuration.encoder.kind = "flatten"
     let flat = #expect(throws: ConfigurationError.self) { try blind.makePolicy(encoders: encoders) }
     #expect(flat.map { "\($0)" }?.contains("above") == true)
     let cameras = #expect(throws: PolicyError.self) {
@@ -133,10 +133,11 @@ private final class FilmedTarget: EnvironmentWrapper {
   /// Whoever registers a name again means the new encoder.
   @Test func aNameHasTheEncoderThatCameLast() throws {
     var registry = ObservationEncoderRegistry.standard
-    registry.register("flatten") { PixelEncoder($0, random: &$1) }
-    #expect(registry.names == ["flatten"])
+    registry.register("flatten") { PixelEncoder($1, random: &$2) }
+    #expect(registry.names == ["vit", "resnet18", "flatten"])
     let layout = ObservationLayout(stepCount: 1, stateSize: 1, cameras: FilmedTarget().cameras)
     var random = RandomStream(seed: 1)
-    #expect(try registry.make("flatten", layout, random: &random) is PixelEncoder)
+    let encoder = try registry.make(EncoderConfiguration(), layout, random: &random)
+    #expect(encoder is PixelEncoder)
   }
 }

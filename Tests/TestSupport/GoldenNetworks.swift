@@ -28,4 +28,12 @@ public enum GoldenNetworks {
       }
     }
   }
+
+  /// The bytes of images that a script draws from a generator.
+  public static func bytes(_ shape: [Int], _ random: inout TorchRandom) -> [UInt8] {
+    random.normal(shape).elements.map { number in
+      let sample: Float = number * 64 + 128
+      return UInt8(min(max(sample, 0), 255))
+    }
+  }
 }

@@ -56,12 +56,12 @@ public final class ObservingDenoiser: Module {
   public func callAsFunction(
     _ chunks: Tensor, timeSteps: Broadcast<Float>, observations: Observations
   ) -> Tensor {
-    denoiser(chunks, timeSteps: timeSteps, condition: encoder(observations))
+    denoiser(chunks, timeSteps: timeSteps, condition: encoder.encoding(of: observations))
   }
 
   /// The network for a whole chain of denoising steps; the observations are read once.
   public func bound(to observations: Observations, times: [Float]) -> Denoiser {
-    denoiser.bound(to: encoder(observations), times: times)
+    denoiser.bound(to: encoder.encoding(of: observations), times: times)
   }
 
   /// The denoiser's, and `encoder.*`.

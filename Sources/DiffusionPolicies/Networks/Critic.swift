@@ -13,6 +13,9 @@ public struct CriticConfiguration: Settings {
   public var isResidual = true
   /// Whether hidden layers are normalized.
   public var usesLayerNorm = false
+  /// Whether it sees what the policy's encoder makes of images, which must not learn then
+  /// (`policy.encoder.trained=false`); otherwise it learns an encoder of its own, as in the reference.
+  public var sharesEncoder = false
 
   /// DPPO's critic: a residual MLP of 256^3 with Mish.
   public init() {}
@@ -68,25 +71,30 @@ public final class Critic: Module {
   }
 }
 
-/// A critic that sees observations, by an encoder of its own.
+/// A critic that sees observations, by an encoder of its own or by what the policy's has made of
+/// them.
 public final class ObservingCritic: Module {
-  /// Reads the observations.
-  public let encoder: any ObservationEncoder
+  /// Reads the observations; nil where it sees their encoding.
+  public let encoder: (any ObservationEncoder)?
   /// Sees their encoding.
   public let critic: Critic
 
-  /// A critic behind an encoder.
-  public init(_ encoder: any ObservationEncoder, _ critic: Critic) {
+  /// A critic behind an encoder of its own, or behind the policy's.
+  public init(_ encoder: (any ObservationEncoder)?, _ critic: Critic) {
     self.encoder = encoder
     self.critic = critic
   }
 
   /// The values of `B` observations, `[B]`.
   public func callAsFunction(_ observations: Observations) -> Tensor {
-    critic(encoder(observations))
+    if let encoder { return critic(encoder(observations)) }
+    guard let encoding = observations.encoding else {
+      preconditionFailure("a critic without an encoder sees observations that nobody encoded")
+    }
+    return critic(encoding)
   }
 
-  /// The critic's, and `encoder.*`.
+  /// The critic's, and `encoder.*` where it has its own.
   public func collect(into parameters: inout NamedParameters) {
     critic.collect(into: &parameters)
     parameters.add("encoder", encoder)

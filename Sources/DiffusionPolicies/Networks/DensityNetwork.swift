@@ -85,7 +85,7 @@ public final class ObservingDensityNetwork<Network: DensityNetwork>: Module {
 
   /// The distributions of chunks `[Tp, Da]` after `B` observations.
   public func callAsFunction(_ observations: Observations) -> Network.Distribution {
-    network(encoder(observations))
+    network(encoder.encoding(of: observations))
   }
 
   /// The network's, and `encoder.*`.

@@ -140,6 +140,13 @@ public struct PolicyCheckpoint: Sendable {
       let all = try JSONSerialization.jsonObject(with: JSONEncoder().encode(defaults))
       object[key] = merged(all as? [String: Any] ?? [:], found)
     }
+    // The name alone was kept while an encoder had no settings.
+    if var policy = object["configuration"] as? [String: Any],
+      let kind = policy["encoder"] as? String
+    {
+      policy["encoder"] = ["kind": kind]
+      object["configuration"] = policy
+    }
     try fill("configuration", from: PolicyConfiguration())
     try fill("critic", from: CriticConfiguration())
     try fill("exploration", from: DiffusionPolicy.Exploration())

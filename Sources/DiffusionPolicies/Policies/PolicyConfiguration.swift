@@ -11,8 +11,8 @@ public struct PolicyConfiguration: Settings {
   @Setting(1...1000) public var horizonSteps = 4
   /// Ta: the actions of them that are executed before the next decision.
   @Setting(1...1000) public var actionSteps = 4
-  /// What reads the observations for the network: `flatten` for the states one after another.
-  public var encoder = "flatten"
+  /// What reads the observations for the network.
+  public var encoder = EncoderConfiguration()
   /// The network.
   public var network = NetworkConfiguration()
   /// How chunks are denoised; without meaning for a Gaussian policy or a mixture.
@@ -40,7 +40,7 @@ extension PolicyConfiguration {
     _ layout: ObservationLayout, actionSize: Int,
     encoders: ObservationEncoderRegistry = .standard, random: inout RandomStream
   ) throws -> ObservingDenoiser {
-    let encoder = try encoders.make(encoder, layout, random: &random)
+    let encoder = try makeEncoder(layout, encoders: encoders, random: &random)
     return ObservingDenoiser(
       encoder,
       try network.makeDenoiser(
@@ -56,7 +56,7 @@ extension PolicyConfiguration {
     _ type: Network.Type, _ layout: ObservationLayout, actionSize: Int,
     encoders: ObservationEncoderRegistry = .standard, random: inout RandomStream
   ) throws -> ObservingDensityNetwork<Network> {
-    let encoder = try encoders.make(encoder, layout, random: &random)
+    let encoder = try makeEncoder(layout, encoders: encoders, random: &random)
     return ObservingDensityNetwork(
       encoder,
       try network.makeDensityNetwork(
@@ -64,16 +64,25 @@ extension PolicyConfiguration {
         conditionSize: encoder.encodingSize, random: &random))
   }
 
-  /// A critic behind an encoder of the same kind.
+  /// What reads the observations; it does not learn where the configuration does not train it.
+  private func makeEncoder(
+    _ layout: ObservationLayout, encoders: ObservationEncoderRegistry, random: inout RandomStream
+  ) throws -> any ObservationEncoder {
+    let made = try encoders.make(encoder, layout, random: &random)
+    if !encoder.trained { made.freeze() }
+    return made
+  }
+
+  /// A critic behind an encoder of the same kind, which learns, or behind the policy's.
   ///
   /// - Throws: `ConfigurationError` if the configurations cannot make one.
   public func makeCritic(
     _ critic: CriticConfiguration, _ layout: ObservationLayout,
     encoders: ObservationEncoderRegistry = .standard, random: inout RandomStream
   ) throws -> ObservingCritic {
-    let encoder = try encoders.make(encoder, layout, random: &random)
-    return ObservingCritic(
-      encoder, try critic.makeCritic(conditionSize: encoder.encodingSize, random: &random))
+    let own = try encoders.make(encoder, layout, random: &random)
+    let made = try critic.makeCritic(conditionSize: own.encodingSize, random: &random)
+    return ObservingCritic(critic.sharesEncoder ? nil : own, made)
   }
 }
 
