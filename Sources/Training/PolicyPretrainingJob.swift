@@ -186,7 +186,7 @@ extension PolicyPretrainingSettings {
     _ training: Pretraining, log: RunLog
   ) throws -> PretrainEvaluator {
     let evaluator = PretrainEvaluator(
-      settings: evaluation, hasEnvironment: try hasEnvironment(training.normalization, log: log),
+      settings: evaluation, hasEnvironment: try hasEnvironment(training, log: log),
       hasValidation: training.validation != nil)
     if let note = evaluator.note { log.info(note) }
     return evaluator
@@ -194,12 +194,10 @@ extension PolicyPretrainingSettings {
 
   /// Whether policies can be played. A robot that does not fit is refused where it was to be
   /// evaluated.
-  private func hasEnvironment(
-    _ normalization: DemonstrationNormalization, log: RunLog
-  ) throws -> Bool {
+  private func hasEnvironment(_ training: Pretraining, log: RunLog) throws -> Bool {
     guard !policy.environment.isNone else { return false }
     do {
-      try requireFit(normalization)
+      try requireFit(training)
     } catch {
       guard evaluation.interval == 0 else { throw error }
       log.warn(
@@ -210,9 +208,10 @@ extension PolicyPretrainingSettings {
     return true
   }
 
-  private func requireFit(_ normalization: DemonstrationNormalization) throws {
+  private func requireFit(_ training: Pretraining) throws {
     do {
-      _ = try PolicyEnvironment(policy, normalization: normalization)
+      _ = try PolicyEnvironment(
+        policy, normalization: training.normalization, cameras: training.dataset.cameras)
     } catch EnvironmentError.unknownEnvironment(let name, let nearest, let known) {
       throw ConfigurationError.badValue(
         key: "policy.environment.name", found: "'\(name)'",

@@ -55,6 +55,10 @@ public struct ChunkDataset: Sendable {
   private let actions: [Float]
   private let stateStarts: [Int]
   private let actionStarts: [Int]
+  /// Of all steps, one camera's after another's; bytes that batches share.
+  private let images: [CameraImages]
+  /// The steps of each episode.
+  private let steps: [Range<Int>]
 
   /// Cuts episodes into chunks.
   ///
@@ -111,7 +115,12 @@ public struct ChunkDataset: Sendable {
     }
     self.states = states
     self.actions = actions
+    self.steps = steps
+    images = demonstrations.images
   }
+
+  /// Whose images chunks are seen with.
+  public var cameras: [Camera] { images.map(\.camera) }
 
   /// The chunks of the given numbers below `count`.
   public func batch(_ indices: [Int]) -> ChunkBatch {
@@ -132,8 +141,26 @@ public struct ChunkDataset: Sendable {
     }
     return ChunkBatch(
       observations: Observations(
-        gather(states, starts: stateStarts, length: historyLength, width: stateSize)),
+        gather(states, starts: stateStarts, length: historyLength, width: stateSize),
+        images: Dictionary(
+          uniqueKeysWithValues: images.map { ($0.camera.name, history(of: $0, places)) })),
       chunks: gather(actions, starts: actionStarts, length: chunkLength, width: actionSize))
+  }
+
+  /// The latest images of each chunk, the episode's first ones repeated before it and its last ones
+  /// after it.
+  private func history(
+    of images: CameraImages, _ places: [(episode: Int, chunk: Int)]
+  ) -> CameraImages {
+    CameraImages(
+      images.camera, stepCount: historyLength,
+      frames: places.flatMap { place in
+        let episode = steps[place.episode]
+        let latest = place.chunk - padding.before
+        return (latest - historyLength + 1...latest).map { step in
+          images.frames[episode.lowerBound + min(max(step, 0), episode.count - 1)]
+        }
+      })
   }
 
   /// Where a chunk starts: its episode, and the step in it, negative for one that starts early.

@@ -30,8 +30,13 @@ extension Demonstrations {
     result.lengths = lengths.filter { $0 > 0 }
     result.rewards = rewards ?? []
     result.terminals = terminals ?? [Bool](repeating: false, count: count)
+    result.images = try request.images.flatMap { name in
+      try RecordedImages.channelsFirst(
+        file.storedTensor(named: name), named: name, count: count, path: file.path)
+    }
     let emptyCount = lengths.count - result.lengths.count
-    let taken = Set(keys + [request.actionKey, "rewards", "terminals", lengthsKey])
+    let taken = Set(
+      keys + request.images + [request.actionKey, "rewards", "terminals", lengthsKey])
     result.notes = [
       emptyCount > 0 ? "\(emptyCount.of("episode")) without steps: left out" : nil,
       rewards == nil ? "no 'rewards': returns are not known" : nil,

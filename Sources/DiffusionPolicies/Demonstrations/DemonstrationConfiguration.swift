@@ -24,6 +24,10 @@ public struct DemonstrationConfiguration: Settings {
   /// The tensors that make an observation; empty for the usual ones, such as LeRobot's
   /// `observation.state` and `observation.environment_state`.
   public var observations: [String] = []
+  /// The tensors of images that the policy sees too, bytes each: robomimic's keys, as in
+  /// `agentview_image`, or `images` of an npz, with three channels for each camera; empty for none.
+  /// Where the policy's environment has as many cameras of the same sizes, they are taken for those.
+  public var images: [String] = []
   /// The tensor of actions, such as robomimic's `actions_abs` (its `action_keys`); where there are
   /// no `actions`, the `action` of LeRobot and Diffusion Policy.
   @Setting(.required("the name of the tensor of actions")) public var actionKey = "actions"
@@ -63,13 +67,16 @@ public struct DemonstrationConfiguration: Settings {
   /// What says that there is none, where empty has another meaning.
   private static let none = "none"
 
-  /// A mask and a fraction cannot both choose the episodes; no file comes twice.
+  /// Cameras have names of their own; a mask and a fraction cannot both choose the episodes; no file
+  /// comes twice.
   public func checkRelations() throws {
     for (index, path) in morePaths.enumerated() {
       try ConfigurationError.require(
         !path.isEmpty && !([self.path] + morePaths[..<index]).contains(path), "morePaths", path,
         "paths that differ from one another and from path")
     }
+    try ConfigurationError.require(
+      Set(images).count == images.count, "images", images, "each tensor once: it is a camera")
     try ConfigurationError.require(
       validationFilterKey.isEmpty || validationFraction == 0, "validationFraction",
       validationFraction, "0, as validationFilterKey names the episodes")
@@ -141,6 +148,7 @@ public struct DemonstrationConfiguration: Settings {
   ) throws -> Demonstrations {
     var request = DemonstrationRequest()
     request.observations = observations.isEmpty ? nil : observations
+    request.images = images
     request.actionKey = actionKey
     request.episodeLimit = episodeLimit == 0 ? nil : episodeLimit
     request.masks = masks
@@ -153,6 +161,9 @@ public struct DemonstrationConfiguration: Settings {
     if let name = recorded.recordedEnvironment, name != environment.name, !environment.isNone {
       recorded.notes.append(
         "recorded in '\(name)' (env_args); the policy is for '\(environment.name)'")
+    }
+    if !recorded.images.isEmpty {
+      recorded.nameImages(after: try environment.cameras(in: registry))
     }
     switch observationSource {
     case .recorded: return recorded
@@ -184,6 +195,11 @@ public struct DemonstrationConfiguration: Settings {
 }
 
 extension EnvironmentConfiguration {
+  /// Its cameras; none of an environment that the registry lacks.
+  fileprivate func cameras(in registry: EnvironmentRegistry) throws -> [Camera] {
+    registry.knows(name) ? try make(in: registry).cameras : []
+  }
+
   /// The steps after which it ends an episode; nil for an environment that the registry lacks.
   fileprivate func timeLimit(in registry: EnvironmentRegistry) throws -> Int? {
     guard registry.knows(name) else { return nil }
@@ -192,7 +208,8 @@ extension EnvironmentConfiguration {
 }
 
 extension Demonstrations {
-  /// The same episodes with the observations of an environment that is put into every state.
+  /// The same episodes with the observations of an environment that is put into every state, and
+  /// with the images of its cameras if it has some.
   ///
   /// - Throws: `DemonstrationError.inconsistent` if these are no states of the environment; what
   ///   its `reset` throws.
@@ -219,10 +236,18 @@ extension Demonstrations {
     result.recordedEnvironment = recordedEnvironment
     result.looksNormalized = looksNormalized
     result.states.reserveCapacity(stepCount * result.stateSize)
+    var frames: [Observations] = []
     for start in stride(from: 0, to: states.count, by: stateSize) {
       try environment.reset(.state(states[start..<start + stateSize].map(Double.init)))
       result.states += environment.observation
+      if !environment.cameras.isEmpty { frames.append(try environment.observations()) }
     }
+    result.images =
+      environment.cameras.isEmpty
+      ? images
+      : environment.cameras.map { camera in
+        .concatenated(frames.map { $0.images(of: camera) })
+      }
     return result
   }
 }

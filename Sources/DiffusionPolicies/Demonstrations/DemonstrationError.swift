@@ -16,6 +16,8 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
   case images(path: String, tensor: String, shape: [Int])
   /// Files of one training do not fit together.
   case otherSizes(path: String, found: Sizes, first: String, expected: Sizes)
+  /// The images of files of one training do not fit together.
+  case otherCameras(path: String, first: String)
   /// A robomimic file lacks a mask that is asked for.
   case noMask(path: String, mask: String, available: [String])
   /// A setting is for files of another layout.
@@ -74,6 +76,8 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
       \(expected.observations) and \(expected.actions) as in \(first); choose what both have by \
       demonstrations.observations and actionKey, or train on one of them
       """
+    case .otherCameras(let path, let first):
+      "\(path): its images have other sizes than those of \(first); train on one of them"
     case .noMask(let path, let mask, let available):
       "\(path): no mask 'mask/\(mask)'; the file has \(Self.list(available))"
     case .notInFormat(let path, let setting, let value, let format):

@@ -32,6 +32,7 @@ extension Demonstrations {
   ///   - format: how episodes lie in it.
   ///   - observations: which tensors make the observation, joined in this order; nil for the usual
   ///     ones: `states`, `observations`, or those that the policies of robomimic and LeRobot see.
+  ///   - images: the tensors of images to read: `images` of an npz, keys of robomimic.
   ///   - actionKey: the tensor of actions.
   ///   - episodeLimit: reads no more than that many of the first episodes.
   ///   - masks: which episodes of a robomimic file to read, and which of them are for validation.
@@ -41,14 +42,16 @@ extension Demonstrations {
   ///   do not fit together or have values that are not finite.
   public init(
     contentsOf path: String, format: DemonstrationFormat = .automatic,
-    observations: [String]? = nil, actionKey: String = "actions", episodeLimit: Int? = nil,
-    masks: EpisodeMasks = .unused, maxEpisodeSteps: Int? = nil
+    observations: [String]? = nil, images: [String] = [], actionKey: String = "actions",
+    episodeLimit: Int? = nil, masks: EpisodeMasks = .unused, maxEpisodeSteps: Int? = nil
   ) throws {
     precondition(episodeLimit ?? 1 > 0, "an episode limit of \(episodeLimit ?? 0)")
     precondition(maxEpisodeSteps ?? 1 > 0, "episodes of \(maxEpisodeSteps ?? 0) steps")
     precondition(observations?.isEmpty != true, "no observations are requested")
+    precondition(Set(images).count == images.count, "images \(images), some of them twice")
     var request = DemonstrationRequest()
     request.observations = observations
+    request.images = images
     request.actionKey = actionKey
     request.episodeLimit = episodeLimit
     request.masks = masks
@@ -109,6 +112,8 @@ extension Demonstrations {
 struct DemonstrationRequest {
   /// The tensors that make an observation; nil for the usual ones.
   var observations: [String]?
+  /// The tensors of images.
+  var images: [String] = []
   /// The tensor of actions.
   var actionKey = DemonstrationRequest.defaultActionKey
   /// The maximum number of episodes to read.
@@ -145,6 +150,11 @@ struct DemonstrationRequest {
       throw .notInFormat(
         path: path, setting: training == nil ? "validationFilterKey" : "filterKey",
         value: training ?? validation ?? "", format: .robomimic)
+    }
+    if let name = images.first, format != .robomimic, format != .dppo {
+      throw .inconsistent(
+        path: path, tensor: name, found: "named by demonstrations.images",
+        expected: "a robomimic or DPPO file: images of \(format.rawValue) files are not read")
     }
     if let steps = maxEpisodeSteps.given, format != .d4rl {
       throw .notInFormat(

@@ -8,6 +8,8 @@ public struct Demonstrations: Sendable {
   public var states: [Float] = []
   /// Actions of each step, `Da` to a row.
   public var actions: [Float] = []
+  /// The images before each step, one camera's after another's: a row for each step.
+  public var images: [CameraImages] = []
   /// What each step earned; empty if that is not known.
   public var rewards: [Float] = []
   /// Whether the task itself ended with the step; a time-out is no terminal.
@@ -41,6 +43,9 @@ public struct Demonstrations: Sendable {
   /// The number of steps of all episodes.
   public var stepCount: Int { actions.count / actionSize }
 
+  /// Whose images there are.
+  public var cameras: [Camera] { images.map(\.camera) }
+
   /// The undiscounted return of each episode; empty if rewards are not known.
   public var returns: [Double] {
     guard !rewards.isEmpty else { return [] }
@@ -62,6 +67,12 @@ public struct Demonstrations: Sendable {
       stateSize == other.stateSize && actionSize == other.actionSize,
       "demonstrations of sizes \((other.stateSize, other.actionSize)) after "
         + "\((stateSize, actionSize))")
+    precondition(
+      lengths.isEmpty || cameras == other.cameras,
+      "demonstrations of cameras \(other.cameras.map(\.name)) after \(cameras.map(\.name))")
+    images =
+      lengths.isEmpty
+      ? other.images : zip(images, other.images).map { .concatenated([$0, $1]) }
     let haveRewards =
       rewards.count == stepCount && other.rewards.count == other.stepCount
     states += other.states
@@ -77,7 +88,7 @@ public struct Demonstrations: Sendable {
 
   /// Episodes of several files, one after the other, with what each reader said under its path.
   ///
-  /// - Throws: `DemonstrationError.otherSizes` if steps of one have other sizes than those of the
+  /// - Throws: `DemonstrationError` if steps of one, or its images, have other sizes than those of the
   ///   first.
   static func joined(_ parts: [(path: String, part: Demonstrations)]) throws -> Demonstrations {
     let (firstPath, first) = parts[0]
@@ -90,6 +101,9 @@ public struct Demonstrations: Sendable {
       guard sizes(part) == sizes(first) else {
         throw DemonstrationError.otherSizes(
           path: path, found: sizes(part), first: firstPath, expected: sizes(first))
+      }
+      guard part.cameras == first.cameras else {
+        throw DemonstrationError.otherCameras(path: path, first: firstPath)
       }
       validation += part.validationEpisodes.map { $0 + result.lengths.count }
       var noted = part
@@ -113,7 +127,9 @@ public struct Demonstrations: Sendable {
     return result
   }
 
-  /// Writes DPPO's npz: `states`, `actions`, `traj_lengths`, `terminals`, and `rewards` if known.
+  /// Writes DPPO's npz: `states`, `actions`, `traj_lengths`, `terminals`, `rewards` if known, and
+  /// `images` `[N, C, H, W]` if there are some, the channels of cameras one after another; they must
+  /// be of one size.
   ///
   /// - Throws: `FileError` if the system refuses.
   public func write(to path: String) throws(FileError) {
@@ -124,6 +140,7 @@ public struct Demonstrations: Sendable {
       "traj_lengths": StoredTensor(shape: [lengths.count], integers: lengths),
     ]
     if !rewards.isEmpty { tensors["rewards"] = StoredTensor(Tensor(rewards)) }
+    if !images.isEmpty { tensors["images"] = .channelsFirst(images) }
     try NPZFile.write(tensors, to: path, isCompressed: true)
   }
 }
@@ -137,6 +154,8 @@ extension Demonstrations {
     result.framesPerSecond = framesPerSecond
     result.looksNormalized = looksNormalized
     let steps = steps
+    let indices = Array(indices)
+    result.images = images.map { $0.gather(indices.flatMap { steps[$0] }) }
     for index in indices {
       let range = steps[index]
       result.states += states[range.lowerBound * stateSize..<range.upperBound * stateSize]

@@ -128,8 +128,10 @@ extension Demonstrations {
         }
       throw DemonstrationError.noEpisodes(path: file.path, reason: reason)
     }
-    let keys = try request.observations ?? usualKeys(of: first, path: file.path)
-    let parts = try read(episodes, keys: keys, actionKey: request.actionKey, in: file)
+    let keys =
+      try request.observations
+      ?? usualKeys(of: first, seesImages: !request.images.isEmpty, path: file.path)
+    let parts = try read(episodes, keys: keys, request, in: file)
     var result = Demonstrations(stateSize: parts[0].stateSize, actionSize: parts[0].actionSize)
     for part in parts { result.append(part) }
     result.validationEpisodes = episodes.indices.filter {
@@ -146,7 +148,7 @@ extension Demonstrations {
       result.notes.append(
         "\((wanted.count - episodes.count).of("episode")) without steps: left out")
     }
-    result.notes += notes(on: episodes, keys: keys, actionKey: request.actionKey)
+    result.notes += notes(on: episodes, keys: keys + request.images, actionKey: request.actionKey)
     return result
   }
 
@@ -159,10 +161,14 @@ extension Demonstrations {
     return episodes.filter { names.contains($0.name) }
   }
 
-  private static func usualKeys(of episode: RobomimicFile.Episode, path: String) throws -> [String]
-  {
+  /// A policy that sees images finds objects in them: it is not told where they are.
+  private static func usualKeys(
+    of episode: RobomimicFile.Episode, seesImages: Bool, path: String
+  ) throws -> [String] {
     let available = episode.observations
-    let keys = usualObservations.filter(available.contains)
+    let keys = usualObservations.filter { name in
+      available.contains(name) && !(seesImages && name == "object")
+    }
     guard !keys.isEmpty else {
       throw DemonstrationError.noObservations(path: path, available: available)
     }
@@ -171,10 +177,11 @@ extension Demonstrations {
 
   /// Reads episodes, all at once: each call of the file starts a process.
   private static func read(
-    _ episodes: [RobomimicFile.Episode], keys: [String], actionKey: String, in file: HDF5File
+    _ episodes: [RobomimicFile.Episode], keys: [String], _ request: DemonstrationRequest,
+    in file: HDF5File
   ) throws -> [Demonstrations] {
     let names = episodes.map { episode in
-      keys.map { RobomimicFile.observationFolder + $0 } + [actionKey]
+      (keys + request.images).map { RobomimicFile.observationFolder + $0 } + [request.actionKey]
         + [rewards, dones].filter { episode.datasets[$0] != nil }
     }
     var stored = try file.storedTensors(
@@ -182,12 +189,13 @@ extension Demonstrations {
     )[...]
     var parts: [Demonstrations] = []
     for (episode, names) in zip(episodes, names) {
-      let tensors = Dictionary(uniqueKeysWithValues: zip(names, stored.prefix(names.count)))
+      // A tensor may be named twice, as a state and as an image.
+      let tensors = Dictionary(
+        zip(names, stored.prefix(names.count)), uniquingKeysWith: { first, _ in first })
       stored = stored.dropFirst(names.count)
       parts.append(
         try self.episode(
-          episode, tensors, keys: keys, actionKey: actionKey, path: file.path,
-          sizes: parts.first.map { ($0.stateSize, $0.actionSize) }))
+          episode, tensors, keys: keys, request, path: file.path, like: parts.first))
     }
     return parts
   }
@@ -195,9 +203,10 @@ extension Demonstrations {
   /// One episode of its tensors.
   private static func episode(
     _ episode: RobomimicFile.Episode, _ stored: [String: StoredTensor], keys: [String],
-    actionKey: String, path: String, sizes: (Int, Int)?
+    _ request: DemonstrationRequest, path: String, like first: Demonstrations?
   ) throws -> Demonstrations {
     let tensors = CheckedTensors(path: path)
+    let actionKey = request.actionKey
     func rows(_ name: String, count: Int? = nil) throws -> (values: [Float], width: Int) {
       guard let tensor = stored[name] else { return ([], 0) }
       return try tensors.rows(tensor, named: episode.path(name), count: count)
@@ -213,15 +222,27 @@ extension Demonstrations {
       try rows(RobomimicFile.observationFolder + $0, count: count)
     }
     let stateSize = observations.reduce(0) { $0 + $1.width }
-    if let sizes, sizes != (stateSize, actionSize) {
+    if let first, (first.stateSize, first.actionSize) != (stateSize, actionSize) {
       throw DemonstrationError.inconsistent(
         path: path, tensor: episode.path(actionKey),
         found: "\(stateSize) observations and \(actionSize) actions",
-        expected: "\(sizes.0) and \(sizes.1) as in the first episode")
+        expected: "\(first.stateSize) and \(first.actionSize) as in the first episode")
     }
     var result = Demonstrations(stateSize: stateSize, actionSize: actionSize)
     result.states = joined(observations, count: count)
     result.actions = actions
+    for (index, name) in request.images.enumerated() {
+      let tensor = RobomimicFile.observationFolder + name
+      guard let stored = stored[tensor] else { continue }
+      let images = try RecordedImages.channelsLast(
+        stored, camera: name, named: episode.path(tensor), count: count, path: path)
+      if let first, first.images[index].camera != images.camera {
+        throw DemonstrationError.shape(
+          path: path, tensor: episode.path(tensor), found: stored.shape,
+          expected: "\([count] + first.images[index].camera.shape), as in the first episode")
+      }
+      result.images.append(images)
+    }
     result.rewards = try column(rewards, count: count) ?? []
     result.terminals =
       try column(dones, count: count).map { $0.map { $0 != 0 } }

@@ -66,16 +66,17 @@ extension PolicyConfiguration {
   /// - Throws: `ConfigurationError` if the configuration cannot make one.
   func makeCloning(
     _ layout: ObservationLayout, actionSize: Int, entropyCoefficient: Double,
-    random: inout RandomStream
+    encoders: ObservationEncoderRegistry, random: inout RandomStream
   ) throws -> (loss: any CloningLoss, parameters: NamedParameters) {
     guard let type = network.kind.densityNetwork else {
-      let denoiser = try makeDenoiser(layout, actionSize: actionSize, random: &random)
+      let denoiser = try makeDenoiser(
+        layout, actionSize: actionSize, encoders: encoders, random: &random)
       let schedule = NoiseSchedule.policyCosine(timeStepCount: denoising.stepCount)
       return (NoisePredictionLoss(network: denoiser, schedule: schedule), denoiser.parameters)
     }
     func make(_ type: (some DensityNetwork).Type) throws -> (any CloningLoss, NamedParameters) {
       let network = try makeDensityNetwork(
-        type, layout, actionSize: actionSize, random: &random)
+        type, layout, actionSize: actionSize, encoders: encoders, random: &random)
       let loss = LikelihoodLoss(network: network, entropyCoefficient: Float(entropyCoefficient))
       return (loss, network.parameters)
     }

@@ -88,6 +88,7 @@ public final class Pretraining {
   ///   - demonstrations: which demonstrations, and how they are drawn.
   ///   - seed: decides weights, batches, time steps and noise.
   ///   - registry: knows the environment.
+  ///   - encoders: know what reads the observations.
   ///   - communicator: shares batches among processes.
   /// - Throws: what reading demonstrations throws, and `ConfigurationError` for settings that do
   ///   not fit.
@@ -95,6 +96,7 @@ public final class Pretraining {
     policy: PolicyConfiguration, configuration: PretrainingConfiguration,
     demonstrations: DemonstrationConfiguration, seed: UInt64,
     registry: EnvironmentRegistry = .standard,
+    encoders: ObservationEncoderRegistry = .standard,
     communicator: any Communicator = SingleProcess()
   ) throws {
     try policy.validate()
@@ -128,9 +130,10 @@ public final class Pretraining {
     var weights = RandomStream(seed: seed, purpose: "weights")
     let parameters: NamedParameters
     (loss, parameters) = try policy.makeCloning(
-      ObservationLayout(stepCount: policy.observationSteps, stateSize: all.stateSize),
+      ObservationLayout(
+        stepCount: policy.observationSteps, stateSize: all.stateSize, cameras: all.cameras),
       actionSize: all.actionSize, entropyCoefficient: configuration.entropyCoefficient,
-      random: &weights)
+      encoders: encoders, random: &weights)
     training = SupervisedTraining(parameters, configuration.options)
     // Of several files, each has its name in front already.
     let isOne = demonstrations.morePaths.isEmpty
@@ -161,21 +164,33 @@ public final class Pretraining {
   ///
   /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
   public func step() throws -> SupervisedTraining.Report {
-    let batch = dataset.batch(order.next())
-    let count = batch.chunks.shape[0]
     let draws = draws.split(batchIndex)
+    let batch = varied(dataset.batch(order.next()), draws)
+    let count = batch.chunks.shape[0]
     let cloning = self.loss
+    // An image has as many activations as hundreds of states.
+    let minShardSize = dataset.cameras.isEmpty ? Self.minShardSize : Self.minImageShardSize
     return try training.step(
       rows: count,
-      shardSize: max(Self.minShardSize, (count + Self.laneCount - 1) / Self.laneCount),
+      shardSize: max(minShardSize, (count + Self.laneCount - 1) / Self.laneCount),
       laneCount: Self.laneCount, communicator: communicator
     ) { rows in cloning(batch, rows: rows, draws: draws) }
+  }
+
+  /// A batch whose images are shifted and cropped at random, those of each row by its own stream.
+  private func varied(_ batch: ChunkBatch, _ draws: RandomStream) -> ChunkBatch {
+    let rows = 0..<batch.observations.count
+    return ChunkBatch(
+      observations: policy.encoder.augmentation(
+        batch.observations, streams: rows.map { draws.split($0, purpose: "augmentation") }),
+      chunks: batch.chunks)
   }
 
   /// Parts of a batch, whatever the number of workers.
   private static let laneCount = 8
   /// Fewer rows leave a matrix product's tiles half empty.
   private static let minShardSize = 64
+  private static let minImageShardSize = 16
   /// Chunks that the validation loss is measured on.
   private static let maxValidationCount = 4096
 
@@ -188,7 +203,7 @@ public final class Pretraining {
     let batch = validation.batch((0..<count).map { $0 * validation.count / count })
     let loss = loss
     let parts = training.withEMAWeights {
-      shardedMap(count: count, shardSize: 256) { rows in
+      shardedMap(count: count, shardSize: dataset.cameras.isEmpty ? 256 : 32) { rows in
         let part = loss(batch, rows: rows, draws: draws).scalar
         return Tensor(repeating: part / Float(rows.count), shape: [rows.count])
       }
@@ -200,7 +215,7 @@ public final class Pretraining {
   public func checkpoint(origin: [String: String] = [:]) -> PolicyCheckpoint {
     PolicyCheckpoint(
       configuration: policy, normalization: normalization,
-      weights: training.emaWeights.prefixed("network"), origin: origin)
+      weights: training.emaWeights.prefixed("network"), cameras: dataset.cameras, origin: origin)
   }
 
   // MARK: Going on later
