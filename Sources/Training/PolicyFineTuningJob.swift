@@ -43,6 +43,25 @@ public struct PolicyFineTuningSettings: RunConfiguration {
   public init() {}
 }
 
+/// What an encoder does otherwise after pretraining, with the same weights.
+public struct EncoderChanges: Settings {
+  /// Whether its weights are learned; as in pretraining if it is not said. An encoder that is not
+  /// costs a fraction: images are encoded once, and what was made of them is kept instead.
+  public var trained: Bool?
+  /// Pixels by which images are shifted at random where `training.augmentsImages` says so; as in
+  /// pretraining if there are none.
+  @Setting(0...1024) public var shift: Int? = nil
+
+  /// The defaults.
+  public init() {}
+
+  /// Makes them.
+  func apply(to encoder: inout EncoderConfiguration) {
+    if let trained { encoder.trained = trained }
+    if let shift { encoder.shift = shift }
+  }
+}
+
 /// What a policy does otherwise after pretraining, with the same weights.
 public struct PolicyChanges: Settings {
   /// How chunks are denoised, `ddpm` or `ddim`; as in pretraining if there is none. DDIM's few
@@ -56,6 +75,8 @@ public struct PolicyChanges: Settings {
   /// Ta: the actions that are executed before the next decision; as in pretraining if there are
   /// none.
   @Setting(1...1000) public var actionSteps: Int? = nil
+  /// What reads the observations.
+  public var encoder = EncoderChanges()
 
   /// The defaults.
   public init() {}
@@ -65,6 +86,7 @@ public struct PolicyChanges: Settings {
   /// - Throws: `ConfigurationError` if the policy cannot be changed so.
   func apply(to policy: inout PolicyConfiguration) throws {
     if let sampler { policy.denoising.sampler = sampler }
+    encoder.apply(to: &policy.encoder)
     let limits = [
       ("policy.ddimStepCount", ddimStepCount, policy.denoising.stepCount),
       ("policy.actionSteps", actionSteps, policy.horizonSteps),

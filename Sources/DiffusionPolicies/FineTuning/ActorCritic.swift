@@ -26,6 +26,11 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
     self.start = checkpoint
     self.configuration = configuration
     self.policy = policy
+    try ConfigurationError.require(
+      !configuration.critic.sharesEncoder || policy.frozenEncoder != nil, "critic.sharesEncoder",
+      "true",
+      "false, unless images are read by an encoder that does not learn: "
+        + "policy.encoder.trained=false, from a policy whose encoder was not fine-tuned")
     var random = RandomStream(seed: start.seed, purpose: "critic")
     critic = try checkpoint.configuration.makeCritic(
       configuration.critic, checkpoint.layout, encoders: start.encoders, random: &random)
@@ -38,6 +43,10 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
         checkpoint.configuration, normalization: checkpoint.normalization,
         cameras: checkpoint.cameras, registry: start.registry),
       count: configuration.environments, seed: start.seed,
+      images: RolloutImages(
+        augmentation: configuration.augmentsImages
+          ? checkpoint.configuration.encoder.augmentation : nil,
+        haveOtherReaders: !configuration.critic.sharesEncoder),
       communicator: start.communicator)
     func optimizer(_ parameters: NamedParameters) -> Adam {
       .withDecoupledDecay(parameters, weightDecay: Float(configuration.weightDecay))

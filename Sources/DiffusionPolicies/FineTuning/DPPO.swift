@@ -224,7 +224,8 @@ extension AdvantageEstimates {
     scaler: inout RewardScaler
   ) {
     func value(_ observations: Observations) -> [Float] {
-      shardedMap(count: observations.count, shardSize: 512) {
+      let readsImages = critic.encoder != nil && !observations.images.isEmpty
+      return shardedMap(count: observations.count, shardSize: readsImages ? 64 : 512) {
         critic(observations.slice($0))
       }.elements
     }
@@ -292,8 +293,9 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
   let communicator: any Communicator
 
   /// Rows that a worker takes through a network at once, so that activations stay in its cache:
-  /// whole tiles of 14 rows, as the matrix product has them.
-  private static var shardSize: Int { 252 }
+  /// whole tiles of 14 rows, as the matrix product has them. An image has as many as hundreds of
+  /// states.
+  private static func shardSize(readsImages: Bool) -> Int { readsImages ? 28 : 252 }
 
   /// The transitions of some pairs (decision x K' + step): advantages are normalized in the
   /// minibatch, then weighted by gamma_denoise^(K' - 1 - k); the clip range widens with k.
@@ -327,8 +329,10 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
     let scale = 1 / Float(batch.count)
     let entropyCoefficient = Float(configuration.entropyCoefficient)
     let bcLossCoefficient = Float(configuration.bcLossCoefficient)
+    let readsImages = batch.conditions.encoding == nil && !batch.conditions.images.isEmpty
     return try batch.clippedObjective(
-      of: policy.allParameters, shardSize: Self.shardSize, over: communicator
+      of: policy.allParameters, shardSize: Self.shardSize(readsImages: readsImages),
+      over: communicator
     ) { shard, rows in
       let observations = shard.conditions
       var terms = PolicyTerms(
@@ -358,8 +362,10 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
   ) throws -> (loss: Double, gradients: Gradients) {
     let range = configuration.valueClipRange
     let coefficient = Float(configuration.valueCoefficient)
+    let readsImages = critic.encoder != nil && !batch.observations.images.isEmpty
     let result = try communicator.shardedValueAndGradients(
-      count: batch.observations.count, shardSize: Self.shardSize, of: critic.parameters
+      count: batch.observations.count, shardSize: Self.shardSize(readsImages: readsImages),
+      of: critic.parameters
     ) { rows in
       let errors = valueErrors(
         values: critic(batch.observations.slice(rows)), returns: batch.returns.slice(rows),

@@ -24,6 +24,11 @@ public struct DPPOConfiguration: Settings {
   /// The noise of training.
   public var exploration = DiffusionPolicy.Exploration()
 
+  /// Whether images are shifted and cropped at random when the policy acts to learn, as in
+  /// pretraining (`policy.encoder.shift`, `policy.encoder.cropSize`): log-probabilities are those of
+  /// the actions that were drawn so. Otherwise it sees them as it is evaluated.
+  public var augmentsImages = false
+
   /// gamma between decisions (`gamma`).
   @Setting(.fraction) public var gamma = 0.99
   /// lambda of generalized advantages (`gae_lambda`).

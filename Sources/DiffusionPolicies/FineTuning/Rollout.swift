@@ -64,7 +64,7 @@ extension Rollout {
         elements: joined(try communicator.gatherNumbers(tensor.elements)))
     }
     func gather(_ observations: Observations) throws -> Observations {
-      Observations(
+      var whole = Observations(
         try gather(observations.state),
         images: try observations.images.inOrder { images in
           CameraImages(
@@ -72,6 +72,8 @@ extension Rollout {
             bytes: joined(try communicator.gatherNumbers(images.bytes.map { Float($0) }))
               .map { UInt8($0) })
         })
+      whole.encoding = try observations.encoding.map(gather)
+      return whole
     }
     func gather(_ flags: [Bool]) throws -> [Bool] {
       joined(try communicator.gatherNumbers(flags.map { $0 ? 1 : 0 })).map { $0 == 1 }
@@ -113,10 +115,13 @@ extension Rollout {
       }
       return result
     }
-    let shape = Array(finalObservations.state.shape.dropFirst())
-    let state = try gather(finalObservations.state.elements, size: shape.reduce(1, *))
-    return Observations(
-      Tensor(shape: [state.count / shape.reduce(1, *)] + shape, elements: state),
+    func gather(_ tensor: Tensor) throws -> Tensor {
+      let shape = Array(tensor.shape.dropFirst())
+      let numbers = try gather(tensor.elements, size: shape.reduce(1, *))
+      return Tensor(shape: [numbers.count / shape.reduce(1, *)] + shape, elements: numbers)
+    }
+    var whole = Observations(
+      try gather(finalObservations.state),
       images: try finalObservations.images.inOrder { images in
         CameraImages(
           images.camera, stepCount: images.stepCount,
@@ -124,6 +129,8 @@ extension Rollout {
             images.bytes.map { Float($0) }, size: images.shape.dropFirst().reduce(1, *)
           ).map { UInt8($0) })
       })
+    whole.encoding = try finalObservations.encoding.map(gather)
+    return whole
   }
 }
 
@@ -140,6 +147,29 @@ extension [String: CameraImages] {
   }
 }
 
+/// What a policy sees of images when it acts to learn, and what is kept of them for the update.
+struct RolloutImages: Sendable {
+  /// Varies them before the policy acts, so that the kept log-probabilities are those of the actions
+  /// that were drawn; nil for images as the policy is evaluated with.
+  var augmentation: ImageAugmentation?
+  /// Whether somebody besides the policy reads them: a critic with an encoder of its own.
+  var haveOtherReaders = true
+
+  /// What the policy decides on. Where its encoder no longer learns, an image is encoded here and
+  /// never again.
+  func seen(
+    of observations: Observations, by policy: some LikelihoodPolicy, streams: [RandomStream]
+  ) -> Observations {
+    kept(of: augmentation?(observations, streams: streams) ?? observations, by: policy)
+  }
+
+  /// What is kept of observations.
+  func kept(of observations: Observations, by policy: some LikelihoodPolicy) -> Observations {
+    guard let encoder = policy.frozenEncoder else { return observations }
+    return observations.encoded(by: encoder, keepsImages: haveOtherReaders)
+  }
+}
+
 /// Lets a policy act in environments side by side and keeps what an update needs. Each rank has a
 /// part of the environments, whose numbers are global.
 final class RolloutCollector {
@@ -149,6 +179,7 @@ final class RolloutCollector {
   /// The numbers of this rank's environments.
   private let own: Range<Int>
   private let communicator: any Communicator
+  private let images: RolloutImages
   /// Whether the next decision of each environment is its episode's first.
   private var isFirst: [Bool]
   /// Restarts that rollouts have told.
@@ -158,12 +189,13 @@ final class RolloutCollector {
   ///   - environment: made `count` times.
   ///   - count: `B`, of all ranks together.
   ///   - seed: decides starts and noise.
+  ///   - images: what the policy sees of images, and what is kept of them.
   ///   - communicator: shares the environments among ranks.
   /// - Throws: `ConfigurationError` if there are fewer environments than ranks; what making one
   ///   throws.
   init(
     _ environment: PolicyEnvironment, count: Int, seed: UInt64,
-    communicator: any Communicator = SingleProcess()
+    images: RolloutImages = RolloutImages(), communicator: any Communicator = SingleProcess()
   ) throws {
     try ConfigurationError.require(
       count >= communicator.processCount, "environments", count,
@@ -173,6 +205,7 @@ final class RolloutCollector {
       count: own.count, seed: seed, firstNumber: own.lowerBound)
     actionSteps = environment.configuration.actionSteps
     self.seed = seed
+    self.images = images
     self.communicator = communicator
     isFirst = Array(repeating: true, count: own.count)
   }
@@ -207,10 +240,13 @@ final class RolloutCollector {
       isFinished: [], isFirst: [],
       environmentCount: own.count)
     for decision in 0..<rolloutSteps {
-      let observed = environments.observations
-      let decisions = metrics.measure("sample") {
-        policy.decideInParallel(
+      let (observed, decisions) = metrics.measure("sample") {
+        let observed = images.seen(
+          of: environments.observations, by: policy,
+          streams: noise.map { $0.split(decision, purpose: "augmentation") })
+        let decisions = policy.decideInParallel(
           on: observed, mode: .exploring, streams: noise.map { $0.split(decision) })
+        return (observed, decisions)
       }
       try metrics.measure("simulate") {
         try environments.step(decisions.chunks.slice(0..<actionSteps, along: 1))
@@ -237,7 +273,9 @@ final class RolloutCollector {
     }
     rollout.observations = .concatenated(observations)
     rollout.states = .concatenated(states, along: 0)
-    rollout.finalObservations = .concatenated(finalObservations)
+    rollout.finalObservations = metrics.measure("sample") {
+      images.kept(of: .concatenated(finalObservations), by: policy)
+    }
     rollout.restarts = environments.restartCount.map { $0 - toldRestarts }
     toldRestarts = environments.restartCount ?? 0
     return try rollout.gathered(over: communicator)

@@ -41,6 +41,8 @@ public protocol LikelihoodPolicy: ActingPolicy {
   var parameters: NamedParameters { get }
   /// What is trained with an optimizer of its own: a learned eta.
   var explorationParameters: NamedParameters? { get }
+  /// Reads images for all of the policy's networks and never changes; nil where it learns.
+  var frozenEncoder: (any ObservationEncoder)? { get }
 
   /// The log-probabilities `[M]` of recorded transitions, differentiable.
   ///
@@ -77,6 +79,9 @@ public protocol LikelihoodPolicy: ActingPolicy {
 }
 
 extension LikelihoodPolicy {
+  /// Encoders learn, unless a policy says otherwise.
+  public var frozenEncoder: (any ObservationEncoder)? { nil }
+
   /// All that is trained, by whichever optimizer.
   var allParameters: NamedParameters {
     guard let explorationParameters else { return parameters }

@@ -11,14 +11,20 @@ public typealias GaussianMixturePolicy = DensityPolicy<GaussianMixtureMLP>
 
 /// A policy that gives the density of action chunks in one step: a chain of one transition, which
 /// starts from nothing.
-public final class DensityPolicy<Network: DensityNetwork>: LikelihoodPolicy {
+///
+/// Unchecked sendable because weights, and with them the encoder, change only between iterations, by
+/// the training loop.
+public final class DensityPolicy<Network: DensityNetwork>: LikelihoodPolicy, @unchecked Sendable {
   /// Always 1.
   public let transitionCount = 1
   /// Always 0.
   public let firstTransition = 0
   /// The network being improved.
   public let network: ObservingDensityNetwork<Network>
+  /// The encoder, where it does not learn and both networks have the same one.
+  public private(set) var frozenEncoder: (any ObservationEncoder)?
   private let frozen: ObservingDensityNetwork<Network>
+  private let freezesEncoder: Bool
   private let chunkShape: [Int]
   private let noiseLimit: Float
   private let actionLimit: Float
@@ -49,6 +55,12 @@ public final class DensityPolicy<Network: DensityNetwork>: LikelihoodPolicy {
     chunkShape = [configuration.horizonSteps, actionSize]
     self.noiseLimit = noiseLimit
     self.actionLimit = actionLimit
+    freezesEncoder = !configuration.encoder.trained && !layout.cameras.isEmpty
+    frozenEncoder = sharedEncoder
+  }
+
+  private var sharedEncoder: (any ObservationEncoder)? {
+    freezesEncoder && network.encoder.hasWeights(of: frozen.encoder) ? network.encoder : nil
   }
 
   /// The network's.
@@ -119,5 +131,6 @@ public final class DensityPolicy<Network: DensityNetwork>: LikelihoodPolicy {
       ? (weights.under("actor"), weights.under("actor_ft")) : (pretrained, pretrained)
     try network.parameters.load(last)
     try frozen.parameters.load(first)
+    frozenEncoder = sharedEncoder
   }
 }

@@ -52,6 +52,8 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
   /// How many of a chunk's actions count in its log-probability.
   private let scoredCount: Int
   private let makeNetwork: () throws -> ObservingDenoiser
+  /// Whether images are read by an encoder that does not learn.
+  private let freezesEncoder: Bool
 
   /// - Parameters:
   ///   - configuration: sizes and denoising.
@@ -84,6 +86,7 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
     self.makeNetwork = makeNetwork
     self.configuration = configuration
     self.actionSize = actionSize
+    freezesEncoder = !configuration.encoder.trained && !layout.cameras.isEmpty
     scoredCount =
       exploration.usesWholeChunkLogProb ? configuration.horizonSteps : configuration.actionSteps
     self.transitionCount = transitionCount
@@ -112,6 +115,7 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
       noiseRule: denoising.sampler == .ddpm ? .atLeastUntilLast(1e-3) : .own,
       noiseLimit: exploration.noiseLimit, finalLimit: exploration.actionLimit,
       logProbabilityFloor: exploration.minLogProbStd)
+    frozenEncoder = sharedEncoder
   }
 
   private static func sampler(
@@ -137,10 +141,22 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
   /// The learned eta's.
   public var explorationParameters: NamedParameters? { learnedEta?.parameters }
 
+  /// The encoder, where it does not learn and both networks have the same one.
+  public private(set) var frozenEncoder: (any ObservationEncoder)?
+
+  private var sharedEncoder: (any ObservationEncoder)? {
+    freezesEncoder && fineTuned.encoder.hasWeights(of: frozen.encoder) ? fineTuned.encoder : nil
+  }
+
   /// Denoises a chunk for each row.
   public func decide(
     on observations: Observations, mode: ActionMode, streams: [RandomStream]
   ) -> ChunkDecisions {
+    var observations = observations
+    // Once for both networks.
+    if let frozenEncoder, observations.encoding == nil {
+      observations.encoding = frozenEncoder(observations)
+    }
     let chain = self.chain(
       on: observations, mode: mode, keepsLogProbabilities: mode == .exploring, streams: streams,
       denoiser: denoiser(observations))
@@ -259,6 +275,7 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
       ? (weights.under("actor"), weights.under("actor_ft")) : (pretrained, pretrained)
     try fineTuned.parameters.load(last)
     if transitionCount > 0 { try frozen.parameters.load(first) }
+    frozenEncoder = sharedEncoder
     let eta = weights.under("eta")
     if let learnedEta, !eta.isEmpty { try learnedEta.parameters.load(eta) }
   }
