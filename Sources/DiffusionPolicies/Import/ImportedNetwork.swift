@@ -215,6 +215,9 @@ struct WeightShapes {
 
   func has(_ name: String) -> Bool { shapes[name] != nil }
 
+  /// Whether a name begins so.
+  func hasNames(under prefix: String) -> Bool { shapes.keys.contains { $0.hasPrefix(prefix) } }
+
   /// How many of a numbered list's entries have a weight of this name.
   func count(_ name: (Int) -> String) -> Int {
     (0...).first { !has(name($0)) } ?? 0

@@ -12,17 +12,21 @@ extension PolicyCheckpoint {
   ///   - normalization: of the demonstrations that it was pretrained on.
   ///   - fineTunedSteps: K' of a fine-tuned policy, which the checkpoint does not tell.
   ///   - critic: what shapes do not tell of the critic's network.
+  ///   - cameras: whose images the policy sees, in the reference's order; none of a policy on states.
   ///   - average: whether to take the moving average; nil to take it if there is one.
   /// - Throws: `ReferenceCheckpointError`, `ConfigurationError` or `ParameterError` for parts that
   ///   do not fit.
   public init(
     _ checkpoint: ReferenceCheckpoint, configuration: PolicyConfiguration,
     normalization: DemonstrationNormalization, fineTunedSteps: Int,
-    critic: CriticConfiguration = CriticConfiguration(), average: Bool? = nil
+    critic: CriticConfiguration = CriticConfiguration(), cameras: [Camera] = [],
+    average: Bool? = nil
   ) throws {
     let isFineTuned = checkpoint.parts.contains(.fineTuned)
     let isDenoiser = configuration.network.kind.isDenoiser
-    try checkpoint.check(configuration.network, for: isFineTuned ? .fineTuned : .pretrained)
+    let part = isFineTuned ? ReferenceCheckpoint.Part.fineTuned : .pretrained
+    try checkpoint.check(configuration.encoder, cameras, for: part)
+    try checkpoint.check(configuration.network, for: part)
     var weights: [String: Tensor] = [:]
     func take(_ part: ReferenceCheckpoint.Part, as prefix: String) throws {
       weights.merge(
@@ -49,7 +53,7 @@ extension PolicyCheckpoint {
     self.init(
       configuration: configuration, normalization: normalization,
       fineTunedSteps: isFineTuned && isDenoiser ? fineTunedSteps : 0, weights: weights,
-      critic: importedCritic, origin: origin)
+      critic: importedCritic, cameras: cameras, origin: origin)
     // Shows that everything fits together.
     _ = try makePolicy()
   }

@@ -106,7 +106,8 @@ public struct ReferenceCheckpoint: Sendable {
     ].compactMap { $0 }
   }
 
-  /// A network's weights by the names that they have inside the network.
+  /// A network's weights by the names that they have inside the network, those that read images
+  /// under `encoder`.
   ///
   /// - Parameters:
   ///   - part: which network.
@@ -146,7 +147,9 @@ public struct ReferenceCheckpoint: Sendable {
       let matching = dictionary.names.filter { $0.key.hasPrefix(prefix) }
       guard !matching.isEmpty else { continue }
       return Dictionary(
-        uniqueKeysWithValues: matching.map { (String($0.key.dropFirst(prefix.count)), $0.value) })
+        uniqueKeysWithValues: matching.map {
+          (ImportedEncoder.name(ofReference: String($0.key.dropFirst(prefix.count))), $0.value)
+        })
     }
     throw ReferenceCheckpointError(path: path, .noPart(part, found: parts))
   }
@@ -231,7 +234,7 @@ public struct ReferenceCheckpointError: Error, CustomStringConvertible, Equatabl
     case .unknownNetwork(let part, let tensor):
       return """
         \(path): the \(part.rawValue) network is no DiffusionMLP, Unet1D, Gaussian_MLP or GMM_MLP on \
-        states (it has '\(tensor)'); networks on images and transformers are not read
+        states or on images by ViT and SpatialEmb (it has '\(tensor)'); transformers are not read
         """
     case .configuration(let part, let field, let found, let expected):
       return """

@@ -13,6 +13,7 @@ struct StateDictionary: Sendable {
   private static let ownNames: Set<Substring> = [
     "time_embedding", "time_mlp", "mlp_mean", "mlp_base", "mlp_logvar", "mlp_weights", "cond_mlp",
     "down_modules", "mid_modules", "up_modules", "final_conv", "logvar", "logvar_min", "logvar_max",
+    "backbone", "compress", "compress1", "compress2",
   ]
   private static let partNames = Set(
     ReferenceCheckpoint.Part.allCases.flatMap(\.prefixes).map { $0.dropLast() })

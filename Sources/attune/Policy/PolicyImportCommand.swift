@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import DiffusionPolicies
+import Environments
 import Files
 import Runs
 import Training
@@ -50,7 +51,10 @@ struct PolicyImportCommand: ParsableCommand {
     let checkpoint = try PolicyCheckpoint(
       reference, configuration: settings.policy,
       normalization: try DemonstrationNormalization(ofReference: settings.normalization),
-      fineTunedSteps: settings.fineTunedSteps, critic: settings.critic, average: ema)
+      fineTunedSteps: settings.fineTunedSteps, critic: settings.critic,
+      cameras: settings.cameras.map {
+        Camera(name: $0.name, width: $0.width, height: $0.height)
+      }, average: ema)
     try checkpoint.write(to: output)
     for note in try reference.notes(average: ema) {
       log.info("\(reference.path): \(note)".printable)
@@ -70,7 +74,21 @@ struct ImportSettings: RunConfiguration {
   var fineTunedSteps = 0
   /// What the shapes of weights do not tell of the critic.
   var critic = CriticConfiguration()
+  /// Whose images the policy sees, in the order of the reference's channels: `name`, `width` and
+  /// `height` each, of three channels; none of a policy on states.
+  var cameras: [ImportedCamera] = []
 
   /// The DPPO reference's names.
   static let aliases = ReferenceNames.importing
+}
+
+/// A camera of the reference, whose checkpoints do not tell the size of images.
+struct ImportedCamera: Settings {
+  /// What the environment calls it, as in `agentview_image`.
+  @Setting(.required("the name of a camera"))
+  var name = ""
+  /// Pixels in a row.
+  @Setting(1...65_536) var width = 96
+  /// Rows.
+  @Setting(1...65_536) var height = 96
 }
