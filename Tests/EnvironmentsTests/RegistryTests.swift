@@ -45,7 +45,7 @@ import Testing
       ("hopper", ["timeLimit": "many"], "'timeLimit': found 'many', expected a whole number"),
       ("hopper", ["resetNoiseScale": "-1"], "found -1.0, expected a number from 0"),
       ("hopper", ["observesPosition": "1"], "found '1', expected true or false"),
-      ("push-t", ["version": "v4"], "'version': is not a setting; choose from observation, "),
+      ("push-t", ["version": "v4"], "'version': is not a setting; choose from imageSize, "),
     ] as [(String, [String: String], String)])
   func wrongRequestsSayWhatIsRight(
     name: String, parameters: [String: String], words: String
@@ -70,7 +70,7 @@ import Testing
     #expect(
       try registry.parameters(of: "push-t", given: ["rewardExponent": "2"]) == [
         "timeLimit": "300", "observation": "state", "reward": "coverage", "successReward": "0",
-        "rewardExponent": "2",
+        "rewardExponent": "2", "imageSize": "96",
       ])
     let cheetah = try registry.parameters(of: "half-cheetah")
     #expect(cheetah["healthyReward"] == "0" && cheetah["controlCostWeight"] == "0.1")

@@ -14,6 +14,8 @@ public final class PushTEnvironment: ReplayedEnvironment {
     case state
     /// Nine points on the block, x and y each, then agent x and y: the order of the benchmark.
     case keypoints
+    /// Agent x and y; the block is seen by a camera, as in the benchmark's image policies.
+    case pixels
   }
 
   /// What a step is paid for.
@@ -27,7 +29,7 @@ public final class PushTEnvironment: ReplayedEnvironment {
 
   /// `push-t`
   public let name = "push-t"
-  /// `[5]`, or `[20]` with keypoints; in pixels of the 512 x 512 plane, y down.
+  /// `[5]`, `[20]` with keypoints, `[2]` with pixels; in pixels of the 512 x 512 plane, y down.
   public let observationSpace: BoxSpace
   /// The target's x and y, `[2]`; targets outside the bounds are followed too.
   public let actionSpace = BoxSpace(names: ["target x", "target y"], bounds: 0...512)
@@ -85,6 +87,8 @@ public final class PushTEnvironment: ReplayedEnvironment {
         ["keypoint \($0) x", "keypoint \($0) y"]
       }
       observationSpace = BoxSpace(names: names + ["agent x", "agent y"], bounds: everywhere)
+    case .pixels:
+      observationSpace = BoxSpace(names: ["agent x", "agent y"], bounds: everywhere)
     }
     reset(.seed(0))
   }
@@ -186,6 +190,7 @@ public final class PushTEnvironment: ReplayedEnvironment {
         write(block(point), to: observation, at: 2 * index)
       }
       write(agent, to: observation, at: 2 * PushTGeometry.keypoints.count)
+    case .pixels: write(agent, to: observation, at: 0)
     }
   }
 

@@ -24,8 +24,11 @@ public struct PlainParameters: EnvironmentParameters {
 
 struct PushTParameters: EnvironmentParameters {
   @Setting(1...1_000_000_000, "steps until an episode is truncated") var timeLimit = 300
-  @Setting("state: agent and block pose; keypoints: nine points on the block, then the agent")
+  @Setting(
+    "state: agent and block pose; keypoints: nine points on the block, then the agent; pixels: the "
+      + "agent, and an image of all")
   var observation = PushTEnvironment.Observation.state
+  @Setting(8...1024, "the side of the image of observation=pixels, in pixels") var imageSize = 96
   @Setting("coverage: the covered fraction of the goal, as in the benchmark; progress: its growth")
   var reward = PushTEnvironment.RewardKind.coverage
   @Setting(.finite, "added to the reward of the step that does the task, which ends the episode")
@@ -43,6 +46,8 @@ struct LocomotionParameters: EnvironmentParameters {
   @Setting("whether a fall ends the episode") var terminatesWhenUnhealthy = true
   @Setting(.notNegative, "size of the disturbance of the initial state") var resetNoiseScale = 5e-3
   @Setting("whether the observation begins with the x coordinate") var observesPosition = false
+  @Setting(0...1024, "the side of an image beside the state, in pixels; 0 for none")
+  var imageSize = 0
 
   init() {}
 

@@ -240,9 +240,11 @@ extension EnvironmentRegistry.Entry {
     name: "push-t", summary: "push a T-shaped block onto its goal (Chipmunk)",
     parameters: PushTParameters()
   ) { parameters in
-    PushTEnvironment(
+    let task = PushTEnvironment(
       observing: parameters.observation, rewardKind: parameters.reward,
       successReward: Float(parameters.successReward), rewardExponent: parameters.rewardExponent)
+    return parameters.observation == .pixels
+      ? CameraEnvironment(task, camera: "image", size: parameters.imageSize) : task
   }
 
   private static func locomotion(
@@ -252,6 +254,10 @@ extension EnvironmentRegistry.Entry {
   ) -> EnvironmentRegistry.Entry {
     EnvironmentRegistry.Entry(
       name: name, summary: summary, parameters: LocomotionParameters(of: makeRules(.v4))
-    ) { parameters in try make(parameters.applied(to: makeRules)) }
+    ) { parameters in
+      let task = try make(parameters.applied(to: makeRules))
+      return parameters.imageSize > 0
+        ? CameraEnvironment(task, camera: "track", size: parameters.imageSize) : task
+    }
   }
 }

@@ -18,6 +18,9 @@ final class MuJoCoRenderer {
   private let resources = UnsafeMutablePointer<mjrContext>.allocate(capacity: 1)
   private var options = mjvOption()
   private var camera = mjvCamera()
+  /// Whether an image was drawn: the first one of a context differs from all that follow by 1 of 255
+  /// in some samples, and a policy that sees images must see the same ones after a restart.
+  private var hasDrawn = false
 
   /// Held while any renderer works: a graphics context belongs to the thread that made it current,
   /// and the library loads the functions of OpenGL into globals.
@@ -87,10 +90,13 @@ final class MuJoCoRenderer {
     let area = mjrRect(left: 0, bottom: 0, width: Int32(width), height: Int32(height))
     var upsideDown = [UInt8](repeating: 0, count: 3 * width * height)
     try withCurrentContext {
-      simulation.update(scene, drawing: model, camera: &camera, options: &options)
-      mjr_setBuffer(Int32(mjFB_OFFSCREEN.rawValue), resources)
-      mjr_render(area, scene, resources)
-      mjr_readPixels(&upsideDown, nil, area, resources)
+      for _ in 0..<(hasDrawn ? 1 : 2) {
+        simulation.update(scene, drawing: model, camera: &camera, options: &options)
+        mjr_setBuffer(Int32(mjFB_OFFSCREEN.rawValue), resources)
+        mjr_render(area, scene, resources)
+        mjr_readPixels(&upsideDown, nil, area, resources)
+      }
+      hasDrawn = true
     }
     // OpenGL's first row is the lowest one.
     let rowSize = 3 * width
