@@ -27,6 +27,25 @@ private final class SeenTarget: EnvironmentWrapper {
   }
 }
 
+/// Counts the rows that an encoder reads.
+///
+/// Unchecked sendable because one thread reads at a time.
+private final class CountingEncoder: ObservationEncoder, @unchecked Sendable {
+  private let base: any ObservationEncoder
+  private(set) var rows = 0
+
+  init(_ base: any ObservationEncoder) { self.base = base }
+
+  var encodingSize: Int { base.encodingSize }
+
+  func callAsFunction(_ observations: Observations) -> Tensor {
+    rows += observations.count
+    return base(observations)
+  }
+
+  func collect(into parameters: inout NamedParameters) { base.collect(into: &parameters) }
+}
+
 /// DPPO of policies that see images: what is kept of them, and what is learned.
 @Suite struct VisionFineTuningTests {
   private let environments: EnvironmentRegistry = {
@@ -231,6 +250,54 @@ private final class SeenTarget: EnvironmentWrapper {
     let whole = try training(checkpoint) { $0 = configuration }
     for _ in 0..<2 { _ = try whole.iterate() }
     #expect(whole.checkpoint().weights.mapValues { $0.elements.map(\.bitPattern) } == alone)
+  }
+
+  /// An image is read once for all denoising steps of its decision, and gives the gradients that it
+  /// gives when it is read for each.
+  @Test func updatesReadADecisionOnce() throws {
+    let checkpoint = try start()
+    let (policy, rollout) = try rollout(RolloutImages())
+    let counted = CountingEncoder(policy.fineTuned.encoder)
+    // Decisions 2, 0, 2, 2, 5 at several steps.
+    let pairs = [7, 1, 6, 8, 15]
+    let transitions = RecordedTransitions(
+      stackedStates: rollout.states, firstIndex: policy.firstTransition, transitions: pairs[...])
+    let observations = rollout.observations.gather(transitions.sampleRows)
+    let seen = counted.encodingEachOnce(observations, decisions: transitions.sampleRows)
+    #expect(counted.rows == 3)
+    #expect(seen.encoding?.elements == policy.fineTuned.encoder(observations).elements)
+    var random = RandomStream(seed: 2)
+    let upstream = random.normal([5, counted.encodingSize])
+    func gradients(_ encode: () -> Tensor) -> [String: [Float]] {
+      let found = valueAndGradients { (encode() * upstream).sum() }.gradients
+      var result: [String: [Float]] = [:]
+      for (name, parameter) in policy.fineTuned.encoder.parameters {
+        result[name] = found[parameter.leaf]?.elements ?? []
+      }
+      return result
+    }
+    let whole = gradients { policy.fineTuned.encoder(observations) }
+    let once = gradients {
+      counted.encodingEachOnce(observations, decisions: transitions.sampleRows).encoding
+        ?? Tensor(0)
+    }
+    for (name, expected) in whole {
+      let found = try #require(once[name])
+      #expect(found.count == expected.count && !expected.isEmpty, "\(name)")
+      let magnitude = expected.map { abs($0) }.max() ?? 0
+      for (a, b) in zip(found, expected) { #expect(abs(a - b) <= 1e-5 * magnitude + 1e-6) }
+    }
+    // Pairs of a decision come together in a batch.
+    let critic = try checkpoint.configuration.makeCritic(
+      tuning.critic, checkpoint.layout, random: &random)
+    let loss = DPPOLoss(
+      policy: policy, critic: critic, configuration: tuning, communicator: SingleProcess())
+    let batch = loss.batch(
+      rollout, advantages: Array(repeating: 1, count: rollout.count), pairs[...])
+    #expect(batch.transitions.sampleRows == [0, 2, 2, 2, 5])
+    #expect(batch.transitions.positions == [1, 0, 1, 2, 0])
+    let old = [1, 6, 7, 8, 15].map { rollout.logProbabilities[$0] }
+    #expect(batch.oldLogProbabilities.elements == old)
   }
 
   /// Files from before encoders had settings tell the kind alone.

@@ -46,6 +46,31 @@ extension ObservationEncoder {
   }
 }
 
+extension ObservationEncoder {
+  /// The same observations with their encoding, differentiable; where rows are of the same decision
+  /// it is read once.
+  ///
+  /// - Parameters:
+  ///   - observations: `M` rows.
+  ///   - decisions: which one each row is of; rows of one have the same observation.
+  func encodingEachOnce(_ observations: Observations, decisions: [Int]) -> Observations {
+    guard observations.encoding == nil, !observations.images.isEmpty else { return observations }
+    var places: [Int: Int] = [:]
+    var firstRows: [Int] = []
+    let indices = decisions.enumerated().map { row, decision in
+      if let place = places[decision] { return place }
+      places[decision] = firstRows.count
+      firstRows.append(row)
+      return firstRows.count - 1
+    }
+    var result = observations
+    result.encoding =
+      firstRows.count == decisions.count
+      ? self(observations) : self(observations.gather(firstRows)).gather(indices)
+    return result
+  }
+}
+
 extension Observations {
   /// The same with what an encoder makes of them, on all workers; not recorded.
   ///

@@ -249,6 +249,11 @@ extension AdvantageEstimates {
   }
 }
 
+extension Observations {
+  /// Whether the policy's encoder reads their images in the update.
+  fileprivate var areReadAgain: Bool { encoding == nil && !images.isEmpty }
+}
+
 extension Observations: RowSliceable {
   /// Rows in a range.
   public func rows(_ range: Range<Int>) -> Observations { slice(range) }
@@ -293,16 +298,22 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
   let communicator: any Communicator
 
   /// Rows that a worker takes through a network at once, so that activations stay in its cache:
-  /// whole tiles of 14 rows, as the matrix product has them. An image has as many as hundreds of
+  /// whole tiles of 14 rows, as the matrix product has them.
+  private static var shardSize: Int { 252 }
+  /// Images that it takes through an encoder at once: each has as many activations as hundreds of
   /// states.
-  private static func shardSize(readsImages: Bool) -> Int { readsImages ? 28 : 252 }
+  private static var imageShardSize: Int { 28 }
 
   /// The transitions of some pairs (decision x K' + step): advantages are normalized in the
   /// minibatch, then weighted by gamma_denoise^(K' - 1 - k); the clip range widens with k.
+  ///
+  /// Where images are read, pairs of the same decision are brought together: a worker reads an image
+  /// once for all of its denoising steps.
   func batch(
     _ rollout: Rollout, advantages: [Float], _ pairs: ArraySlice<Int>
   ) -> TransitionBatch<Observations> {
     let count = policy.transitionCount
+    let pairs = rollout.observations.areReadAgain ? pairs.sorted()[...] : pairs
     let transitions = RecordedTransitions(
       stackedStates: rollout.states, firstIndex: policy.firstTransition, transitions: pairs)
     let scaled = configuration.advantageScaling(transitions.sampleRows.map { advantages[$0] })
@@ -313,6 +324,13 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
       oldLogProbabilities: Tensor(pairs.map { rollout.logProbabilities[$0] }),
       advantages: Tensor(zip(scaled, transitions.positions).map { $0 * gammas[$1] }),
       clipRanges: Tensor(transitions.positions.map { clipRanges[$0] }))
+  }
+
+  /// As many pairs as have an encoder's images at once.
+  private static func shardSize(of batch: TransitionBatch<Observations>) -> Int {
+    guard batch.conditions.areReadAgain else { return shardSize }
+    let decisions = Set(batch.transitions.sampleRows).count
+    return imageShardSize * max(1, batch.count / max(decisions, 1))
   }
 
   /// The policy's part.
@@ -329,10 +347,8 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
     let scale = 1 / Float(batch.count)
     let entropyCoefficient = Float(configuration.entropyCoefficient)
     let bcLossCoefficient = Float(configuration.bcLossCoefficient)
-    let readsImages = batch.conditions.encoding == nil && !batch.conditions.images.isEmpty
     return try batch.clippedObjective(
-      of: policy.allParameters, shardSize: Self.shardSize(readsImages: readsImages),
-      over: communicator
+      of: policy.allParameters, shardSize: Self.shardSize(of: batch), over: communicator
     ) { shard, rows in
       let observations = shard.conditions
       var terms = PolicyTerms(
@@ -364,7 +380,8 @@ struct DPPOLoss<Policy: LikelihoodPolicy>: Sendable {
     let coefficient = Float(configuration.valueCoefficient)
     let readsImages = critic.encoder != nil && !batch.observations.images.isEmpty
     let result = try communicator.shardedValueAndGradients(
-      count: batch.observations.count, shardSize: Self.shardSize(readsImages: readsImages),
+      count: batch.observations.count,
+      shardSize: readsImages ? Self.imageShardSize : Self.shardSize,
       of: critic.parameters
     ) { rows in
       let errors = valueErrors(

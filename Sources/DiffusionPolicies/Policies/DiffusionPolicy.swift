@@ -206,7 +206,9 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
   public func logProbabilities(
     of transitions: RecordedTransitions, observations: Observations
   ) -> Tensor {
-    reduced(
+    let observations = fineTuned.encoder.encodingEachOnce(
+      observations, decisions: transitions.sampleRows)
+    return reduced(
       exploring.logProbabilities(of: transitions) { [fineTuned] chunks, timeSteps in
         fineTuned(chunks, timeSteps: timeSteps, observations: observations)
       })
