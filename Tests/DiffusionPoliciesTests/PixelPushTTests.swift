@@ -1,5 +1,6 @@
 import Configuration
 import Environments
+import Foundation
 import NeuralNetworks
 import Tensors
 import TestSupport
@@ -28,6 +29,28 @@ import Testing
     policy.encoder.resnet18.width = 16
     policy.encoder.resnet18.keypointCount = 4
     return policy
+  }
+
+  /// The settings that `docs/cameras.md` shows are those of a pretraining.
+  @Test func documentedSettingsAreValid() throws {
+    struct Shown: Settings {
+      var policy = PolicyConfiguration()
+      var demonstrations = DemonstrationConfiguration()
+      var training = PretrainingConfiguration()
+    }
+    let page = try String(contentsOfFile: Repository.path("docs/cameras.md"), encoding: .utf8)
+    let parts = page.components(separatedBy: "```")
+    let yaml = try #require(parts.first { $0.hasPrefix("yaml\n") }).dropFirst("yaml\n".count)
+    let shown = try Shown.decode(yaml: String(yaml))
+    #expect(shown.policy.encoder.kind == "vit" && shown.demonstrations.paddingAfter == 7)
+    let environment = try EnvironmentRegistry.standard.make(
+      shown.policy.environment.name, shown.policy.environment.parameters)
+    var random = RandomStream(seed: 1)
+    let network = try shown.policy.makeDenoiser(
+      ObservationLayout(stepCount: 1, stateSize: 2, cameras: environment.cameras), actionSize: 2,
+      random: &random)
+    // As the reference has them: ViT and SpatialEmb with two numbers of state.
+    #expect(network.encoder.parameters.elementCount == 386_304 + 32_512)
   }
 
   /// Two short episodes of agents that follow a line.

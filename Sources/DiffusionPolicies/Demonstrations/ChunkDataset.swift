@@ -147,8 +147,8 @@ public struct ChunkDataset: Sendable {
       chunks: gather(actions, starts: actionStarts, length: chunkLength, width: actionSize))
   }
 
-  /// The latest images of each chunk, the episode's first ones repeated before it and its last ones
-  /// after it.
+  /// The latest images of each chunk, the episode's first ones repeated before it; no chunk starts
+  /// after its last step.
   private func history(
     of images: CameraImages, _ places: [(episode: Int, chunk: Int)]
   ) -> CameraImages {
@@ -158,7 +158,7 @@ public struct ChunkDataset: Sendable {
         let episode = steps[place.episode]
         let latest = place.chunk - padding.before
         return (latest - historyLength + 1...latest).map { step in
-          images.frames[episode.lowerBound + min(max(step, 0), episode.count - 1)]
+          images.frames[episode.lowerBound + max(step, 0)]
         }
       })
   }
