@@ -12,11 +12,15 @@ public enum GoldenNetworks {
   /// - Parameters:
   ///   - module: gets them.
   ///   - isDrawn: whether a name is among those that the script drew; all unless given.
+  ///   - scriptName: what the script calls it; the same unless given.
   public static func drawWeights(
-    _ module: any Module, where isDrawn: (_ name: String) -> Bool = { _ in true }
+    _ module: any Module, where isDrawn: (_ name: String) -> Bool = { _ in true },
+    scriptName: (_ name: String) -> String = { $0 }
   ) {
     var random = TorchRandom(seed: 7)
-    for (name, parameter) in module.parameters.sorted(by: { $0.name < $1.name })
+    for (name, parameter) in module.parameters.sorted(by: {
+      scriptName($0.name) < scriptName($1.name)
+    })
     where parameter.isTrainable && isDrawn(name) {
       let shape = parameter.value.shape
       let values = random.normal(shape)

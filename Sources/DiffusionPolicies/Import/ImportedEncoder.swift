@@ -57,8 +57,11 @@ extension ReferenceCheckpoint {
     _ encoder: EncoderConfiguration, _ cameras: [Camera], for part: Part
   ) throws {
     let shapes = WeightShapes(try shapes(of: part))
+    // Beside images, the reference leads states through an MLP of their own, and a predicted standard
+    // deviation comes from a network of its own.
+    let isOther = ["cond_mlp.", "mlp_logvar."].contains { shapes.hasNames(under: $0) }
     guard let found = ImportedEncoder(shapes, completing: encoder),
-      !(found.cameraCount > 0 && shapes.has("cond_mlp.layers.0.weight"))
+      !(found.cameraCount > 0 && isOther)
     else {
       throw ReferenceCheckpointError(
         path: path, .unknownNetwork(part, tensor: shapes.firstName ?? "nothing"))

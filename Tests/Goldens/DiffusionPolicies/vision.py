@@ -14,9 +14,11 @@ import torch
 from reference import save
 
 from model.common.critic import ViTCritic  # noqa: E402
+from model.common.mlp_gaussian import Gaussian_VisionMLP  # noqa: E402
 from model.common.modules import RandomShiftsAug  # noqa: E402
 from model.common.vit import VitEncoder, VitEncoderConfig  # noqa: E402
 from model.diffusion.mlp_diffusion import VisionDiffusionMLP  # noqa: E402
+from model.diffusion.unet import VisionUnet1D  # noqa: E402
 
 WEIGHT_SEED, INPUT_SEED, STRIDE = 7, 11, 997
 B, TP, DA = 3, 4, 2
@@ -30,7 +32,9 @@ torch.Tensor.float = torch.Tensor.double
 def draw_weights(module):
     generator = torch.Generator().manual_seed(WEIGHT_SEED)
     with torch.no_grad():
-        for name, weight in sorted(module.state_dict().items()):
+        for name, weight in sorted(module.named_parameters()):
+            if not weight.requires_grad:
+                continue
             values = torch.randn(weight.shape, generator=generator)
             if weight.ndim > 1:
                 values *= 1 / math.sqrt(math.prod(weight.shape[1:]))
@@ -56,6 +60,8 @@ def record(case, module, output, upstream, samples):
     goldens[f"{case}/output"] = output
     (output * upstream).sum().backward()
     for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            continue
         gradient = parameter.grad
         if samples:
             goldens[f"{case}/gradient.{name}.sample"] = gradient.flatten()[::STRIDE]
@@ -77,6 +83,35 @@ def policy(case, height, width, *, steps=1, image_steps=1, cameras=1, state_size
     upstream = torch.randn(B, TP, DA, generator=generator).double()
     times = torch.tensor([3, 19, 7]).double()
     record(case, module, module(chunks, times, observations), upstream, samples)
+
+
+def unet(case, height, width, *, state_size=3, **keys):
+    module = VisionUnet1D(
+        backbone(height, width, 3, **keys), action_dim=DA, cond_dim=state_size, diffusion_step_embed_dim=8, dim=4,
+        dim_mults=[1, 2], kernel_size=3, n_groups=2, cond_predict_scale=True, spatial_emb=6)
+    draw_weights(module)
+    module.double()
+    generator = torch.Generator().manual_seed(INPUT_SEED)
+    observations = draw_observations(generator, height, width, 1, 1, state_size)
+    chunks = torch.randn(B, TP, DA, generator=generator).double()
+    upstream = torch.randn(B, TP, DA, generator=generator).double()
+    times = torch.tensor([3, 19, 7]).double()
+    record(case, module, module(chunks, times, observations), upstream, False)
+
+
+def gaussian(case, height, width, *, state_size=3, **keys):
+    module = Gaussian_VisionMLP(
+        backbone(height, width, 3, **keys), action_dim=DA, horizon_steps=TP, cond_dim=state_size, mlp_dims=[8, 8, 8],
+        activation_type="ReLU", residual_style=True, fixed_std=0.1, learn_fixed_std=True, spatial_emb=6)
+    draw_weights(module)
+    module.double()
+    generator = torch.Generator().manual_seed(INPUT_SEED)
+    observations = draw_observations(generator, height, width, 1, 1, state_size)
+    upstream = torch.randn(B, TP, DA, generator=generator).double()
+    mean, deviation = module(observations)
+    # Both in one output: the log of the deviation is the same everywhere.
+    output = mean.view(B, TP, DA) + deviation.view(B, TP, DA).log()
+    record(case, module, output, upstream, False)
 
 
 def critic(case, height, width, *, cameras=1, state_size=3, **keys):
@@ -119,6 +154,8 @@ policy("vit-history", 24, 24, steps=3, image_steps=2, depth=2, embed_norm=1, **S
 policy("vit-cameras", 24, 32, steps=2, image_steps=2, cameras=2, **SMALL)
 policy("vit-embed1", 16, 24, embed_style="embed1", **SMALL)
 policy("vit-96", 96, 96, state_size=9, spatial=128, hidden=32, samples=True)
+unet("unet", 24, 24, **SMALL)
+gaussian("gaussian", 24, 24, **SMALL)
 critic("critic", 24, 24, **SMALL)
 critic("critic-cameras", 24, 24, cameras=2, **SMALL)
 shifts()
