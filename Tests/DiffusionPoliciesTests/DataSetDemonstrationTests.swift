@@ -53,7 +53,7 @@ import Testing
         read.notes.contains("the observation after the last action of each episode is left out"))
       #expect(read.notes.contains("1 other tensor is not read: infos/success"))
       let images =
-        "1 observation of images is not read: observations/pixels; policies learn from numbers alone"
+        "1 observation of images is not read: observations/pixels; images of Minari's files are not read"
       #expect(read.notes.contains(images) == (name == "goal"), "\(read.notes)")
     }
   }
@@ -103,7 +103,7 @@ import Testing
     #expect(read.rewards == values(20, 3) && !read.terminals.contains(true))
     #expect(
       read.notes == [
-        "1 array of images is not read: img; policies learn from numbers alone",
+        "1 array of images is not read: img; demonstrations.images names those to read",
         "1 other array is not read: keypoint; demonstrations.observations names those to read",
       ])
     let keypoints = try self.read(Self.zarr(name)) {
@@ -114,6 +114,27 @@ import Testing
     #expect(Array(keypoints.states[..<18]) == Array(values(18, 2)))
     #expect(Array(keypoints.states[18..<23]) == Array(values(5, 0)))
     #expect(try refusal(Self.zarr(name)) { $0.observations = ["img"] }.contains("[20, 4, 4, 3]"))
+  }
+
+  @Test(arguments: ["v2", "v3", "v2.zarr.zip"])
+  func imagesOfZarrAreRounded(name: String) throws {
+    let images = try read(Self.zarr(name)) { $0.images = ["data/img"] }.images
+    #expect(images.map(\.camera.name) == ["img"] && images[0].shape == [20, 1, 4, 4, 3])
+    let stored = try ZarrFile(path: Self.zarr(name)).storedTensor(named: "data/img")
+    #expect(images[0].bytes == Tensor(stored).elements.map { UInt8($0.rounded()) })
+    #expect(try refusal(Self.zarr(name)) { $0.images = ["action"] }.contains("data/action"))
+    #expect(
+      try refusal(Self.zarr(name)) { $0.imageSize = [4, 4] }.contains("only lerobot files"))
+    #expect(try refusal(Self.minari("goal")) { $0.images = ["pixels"] }.contains("minari"))
+  }
+
+  @Test func numbersThatAreNoImagesAreRefused() throws {
+    for values in [[0, 256], [-1, 7], [0, 1], [.nan, 7], [7, .nan]] as [[Float]] {
+      let stored = StoredTensor(Tensor(shape: [2, 1, 1, 1], elements: values))
+      #expect(throws: DemonstrationError.self, "\(values)") {
+        try RecordedImages.rounded(stored, named: "img", path: "x.zarr")
+      }
+    }
   }
 
   @Test func episodeEndsAreChecked() throws {

@@ -67,10 +67,37 @@ import Testing
     #expect(
       read.notes == [
         "2 features of images are not read: observation.images.top, observation.images.wrist; "
-          + "policies learn from numbers alone",
+          + "demonstrations.images names those to read",
         "1 other feature is not read: gripper; demonstrations.observations names those to read",
         "episodes of 2 tasks are learned alike: the policy does not see which",
       ])
+  }
+
+  @Test(arguments: folders)
+  func imagesAreThoseOfTheDataSet(_ folder: String) throws {
+    let names = ["observation.images.wrist", "observation.images.top"]
+    let read = try read(folder) {
+      $0.images = names
+      $0.episodeLimit = 3
+    }
+    #expect(read.cameras.map(\.shape) == [[16, 24, 3], [64, 96, 3]])
+    #expect(read.cameras.map(\.name) == names && read.lengths == [5, 3, 6])
+    let dataset = try LeRobotDataset(folder: folder)
+    for (images, name) in zip(read.images, names) {
+      let expected = try dataset.episodes.prefix(3).flatMap { episode in
+        try dataset.images(of: name, in: episode).withUnsafeBytes { Array($0) }
+      }
+      #expect(images.bytes == expected, "\(name)")
+    }
+    #expect(!read.notes.contains { $0.contains("images") }, "\(read.notes)")
+    let small = try self.read(folder) {
+      $0.images = [names[1]]
+      $0.imageSize = [12, 8]
+    }
+    #expect(small.cameras.map(\.shape) == [[8, 12, 3]] && small.images[0].count == 18)
+    #expect(
+      try refusal(folder) { $0.images = ["observation.state"] }.contains("observation.state"))
+    #expect(try refusal(folder) { $0.imageSize = [12] }.contains("imageSize"))
   }
 
   @Test func partsAreChosenByName() throws {
@@ -84,7 +111,7 @@ import Testing
     #expect(read.actions == read.rewards)
     #expect(try refusal(Self.folders[0]) { $0.actionKey = "acton" }.contains("'action'?"))
     let images = try refusal(Self.folders[0]) { $0.observations = ["observation.images.top"] }
-    #expect(images.contains("has images of shape [64, 96, 3], and policies learn from numbers"))
+    #expect(images.contains("has images of shape [64, 96, 3], and observations are numbers"))
     #expect(
       try refusal(Self.folders[0]) { $0.filterKey = "train" }.contains("only robomimic files"))
   }

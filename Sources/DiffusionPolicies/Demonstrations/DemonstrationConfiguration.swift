@@ -24,10 +24,14 @@ public struct DemonstrationConfiguration: Settings {
   /// The tensors that make an observation; empty for the usual ones, such as LeRobot's
   /// `observation.state` and `observation.environment_state`.
   public var observations: [String] = []
-  /// The tensors of images that the policy sees too, bytes each: robomimic's keys, as in
-  /// `agentview_image`, or `images` of an npz, with three channels for each camera; empty for none.
+  /// The tensors of images that the policy sees too: robomimic's keys, as in `agentview_image`,
+  /// LeRobot's `observation.images.NAME`, `img` of a zarr, or `images` of an npz, with three channels
+  /// for each camera; empty for none.
   /// Where the policy's environment has as many cameras of the same sizes, they are taken for those.
   public var images: [String] = []
+  /// The width and the height that images of a LeRobot data set are made to, by the mean of areas;
+  /// empty to leave them as they are.
+  public var imageSize: [Int] = []
   /// The tensor of actions, such as robomimic's `actions_abs` (its `action_keys`); where there are
   /// no `actions`, the `action` of LeRobot and Diffusion Policy.
   @Setting(.required("the name of the tensor of actions")) public var actionKey = "actions"
@@ -77,6 +81,9 @@ public struct DemonstrationConfiguration: Settings {
     }
     try ConfigurationError.require(
       Set(images).count == images.count, "images", images, "each tensor once: it is a camera")
+    try ConfigurationError.require(
+      imageSize.isEmpty || imageSize.count == 2 && imageSize.allSatisfy((1...4_096).contains),
+      "imageSize", imageSize, "a width and a height, 1 to 4096 each")
     try ConfigurationError.require(
       validationFilterKey.isEmpty || validationFraction == 0, "validationFraction",
       validationFraction, "0, as validationFilterKey names the episodes")
@@ -149,6 +156,7 @@ public struct DemonstrationConfiguration: Settings {
     var request = DemonstrationRequest()
     request.observations = observations.isEmpty ? nil : observations
     request.images = images
+    request.imageSize = imageSize.isEmpty ? nil : (imageSize[0], imageSize[1])
     request.actionKey = actionKey
     request.episodeLimit = episodeLimit == 0 ? nil : episodeLimit
     request.masks = masks

@@ -67,8 +67,8 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
       """
     case .images(let path, let tensor, let shape):
       """
-      \(path): '\(tensor)': has images of shape \(shape), and policies learn from numbers alone; \
-      name observations of numbers
+      \(path): '\(tensor)': has images of shape \(shape), and observations are numbers; name it in \
+      demonstrations.images
       """
     case .otherSizes(let path, let found, let first, let expected):
       """

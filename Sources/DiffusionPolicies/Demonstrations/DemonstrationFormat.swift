@@ -32,7 +32,8 @@ extension Demonstrations {
   ///   - format: how episodes lie in it.
   ///   - observations: which tensors make the observation, joined in this order; nil for the usual
   ///     ones: `states`, `observations`, or those that the policies of robomimic and LeRobot see.
-  ///   - images: the tensors of images to read: `images` of an npz, keys of robomimic.
+  ///   - images: the tensors of images to read: `images` of an npz, keys of robomimic, features of
+  ///     LeRobot, arrays of zarr.
   ///   - actionKey: the tensor of actions.
   ///   - episodeLimit: reads no more than that many of the first episodes.
   ///   - masks: which episodes of a robomimic file to read, and which of them are for validation.
@@ -114,6 +115,8 @@ struct DemonstrationRequest {
   var observations: [String]?
   /// The tensors of images.
   var images: [String] = []
+  /// What images of a LeRobot data set are made to; nil to leave them.
+  var imageSize: (width: Int, height: Int)?
   /// The tensor of actions.
   var actionKey = DemonstrationRequest.defaultActionKey
   /// The maximum number of episodes to read.
@@ -151,10 +154,15 @@ struct DemonstrationRequest {
         path: path, setting: training == nil ? "validationFilterKey" : "filterKey",
         value: training ?? validation ?? "", format: .robomimic)
     }
-    if let name = images.first, format != .robomimic, format != .dppo {
+    if let name = images.first, [.d4rl, .minari].contains(format) {
       throw .inconsistent(
         path: path, tensor: name, found: "named by demonstrations.images",
-        expected: "a robomimic or DPPO file: images of \(format.rawValue) files are not read")
+        expected: "a file of another layout: images of \(format.rawValue) files are not read")
+    }
+    if let imageSize, format != .lerobot {
+      throw .notInFormat(
+        path: path, setting: "imageSize", value: "[\(imageSize.width), \(imageSize.height)]",
+        format: .lerobot)
     }
     if let steps = maxEpisodeSteps.given, format != .d4rl {
       throw .notInFormat(

@@ -62,13 +62,22 @@ extension Demonstrations {
         ?? [Bool](repeating: false, count: episode.length)
       part.lengths = [episode.length]
       part.tasks = [episode.tasks.joined(separator: ", ")]
+      part.images = try request.images.enumerated().map { index, name in
+        let tensor = "\(name), episode \(episode.index)"
+        let images = try RecordedImages.channelsLast(
+          dataset.images(of: name, in: episode, size: request.imageSize), camera: name,
+          named: tensor, count: episode.length, path: dataset.folder)
+        try RecordedImages.requireSame(
+          images, as: result?.images[index], named: tensor, path: dataset.folder)
+        return images
+      }
       if result == nil { result = part } else { result?.append(part) }
     }
     // There is an episode at least.
     guard var result else { return Demonstrations(stateSize: 1, actionSize: 1) }
     result.framesPerSecond = dataset.framesPerSecond
     result.notes = notes(
-      on: dataset, keys: keys + [actionKey], outcomes: outcomes,
+      on: dataset, keys: keys + request.images + [actionKey], outcomes: outcomes,
       emptyCount: dataset.episodes.count - listed.count)
     return result
   }
@@ -105,9 +114,9 @@ extension Demonstrations {
           ? "no 'next.reward': the reward of a step is its 'next.success'"
           : "no 'next.reward': returns are not known",
       ReadingNotes.notRead(
-        "feature of images", dataset.features.filter(\.isImage).map(\.name),
-        plural: "features of images",
-        advice: "; policies learn from numbers alone"),
+        "feature of images",
+        dataset.features.filter { $0.isImage && !taken.contains($0.name) }.map(\.name),
+        plural: "features of images", advice: "; demonstrations.images names those to read"),
       ReadingNotes.notRead(
         "other feature",
         dataset.features.filter { !$0.isImage && !taken.contains($0.name) }.map(\.name),

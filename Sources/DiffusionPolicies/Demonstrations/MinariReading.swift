@@ -232,7 +232,7 @@ extension Demonstrations {
       first.datasets[rewards] == nil ? "no 'rewards': returns are not known" : nil,
       ReadingNotes.notRead(
         "observation of images", images, plural: "observations of images",
-        advice: "; policies learn from numbers alone"),
+        advice: "; images of Minari's files are not read"),
       ReadingNotes.notRead(
         "other tensor", first.datasets.keys.filter { !taken.contains($0) }.sorted()),
       metadata == nil

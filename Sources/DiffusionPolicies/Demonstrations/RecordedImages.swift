@@ -1,5 +1,6 @@
 import Environments
 import Files
+import Tensors
 
 /// Images of demonstrations in the layouts of files.
 enum RecordedImages {
@@ -61,6 +62,41 @@ enum RecordedImages {
     return CameraImages(
       Camera(name: name, width: shape[2], height: shape[1], channelCount: shape[3]),
       stepCount: 1, bytes: stored.withUnsafeBytes { Array($0) })
+  }
+
+  /// Diffusion Policy's images, numbers from 0 to 255 in any type, `[T, H, W, C]`, as bytes.
+  ///
+  /// - Throws: `DemonstrationError` for numbers that are no bytes' and where they are none at all.
+  static func rounded(
+    _ stored: StoredTensor, named tensor: String, path: String
+  ) throws(DemonstrationError) -> StoredTensor {
+    guard stored.elementType != .uint8 else { return stored }
+    let values = Tensor(stored)
+    let (lowest, highest) = values.withUnsafeElements { elements in
+      elements.reduce(into: (Float.infinity, -Float.infinity)) {
+        // What is not a number is neither.
+        $0 = ($1 >= 0 ? min($0.0, $1) : -1, $1 <= 255 ? max($0.1, $1) : 256)
+      }
+    }
+    guard lowest >= 0, highest <= 255, highest > 1 else {
+      throw .inconsistent(
+        path: path, tensor: tensor, found: "numbers from \(lowest) to \(highest)",
+        expected: "0 to 255, and more than 1 somewhere")
+    }
+    return StoredTensor(
+      shape: stored.shape,
+      uint8s: values.withUnsafeElements { $0.map { UInt8($0.rounded()) } })
+  }
+
+  /// Refuses images of another size than those of the first episode.
+  static func requireSame(
+    _ images: CameraImages, as first: CameraImages?, named tensor: String, path: String
+  ) throws(DemonstrationError) {
+    if let first, first.camera != images.camera {
+      throw .shape(
+        path: path, tensor: tensor, found: [images.count] + images.camera.shape,
+        expected: "\([images.count] + first.camera.shape), as in the first episode")
+    }
   }
 }
 

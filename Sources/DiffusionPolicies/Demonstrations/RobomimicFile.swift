@@ -236,11 +236,8 @@ extension Demonstrations {
       guard let stored = stored[tensor] else { continue }
       let images = try RecordedImages.channelsLast(
         stored, camera: name, named: episode.path(tensor), count: count, path: path)
-      if let first, first.images[index].camera != images.camera {
-        throw DemonstrationError.shape(
-          path: path, tensor: episode.path(tensor), found: stored.shape,
-          expected: "\([count] + first.images[index].camera.shape), as in the first episode")
-      }
+      try RecordedImages.requireSame(
+        images, as: first?.images[index], named: episode.path(tensor), path: path)
       result.images.append(images)
     }
     result.rewards = try column(rewards, count: count) ?? []

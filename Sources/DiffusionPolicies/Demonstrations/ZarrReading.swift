@@ -25,10 +25,7 @@ extension Demonstrations {
       .map { String($0.dropFirst(folder.count)) }
     let actionKey = request.actionKey(in: Set(available), usual: "action")
     let keys =
-      try request.observations.map {
-        $0.map { $0.hasPrefix(folder) ? String($0.dropFirst(folder.count)) : $0 }
-      }
-      ?? usualKeys(available, path: file.path)
+      try request.observations?.map(withoutFolder) ?? usualKeys(available, path: file.path)
     let ends = try file.integers(named: endsName)
     let reward = ["reward", "rewards"].first(where: available.contains)
     let count = try stepCount(
@@ -55,9 +52,18 @@ extension Demonstrations {
           .prefix(count))
     }
     result.terminals = [Bool](repeating: false, count: count)
+    let cameras = request.images.map(withoutFolder)
+    result.images = try cameras.map { camera in
+      let name = folder + camera
+      let images = try RecordedImages.channelsLast(
+        RecordedImages.rounded(
+          file.storedTensor(named: name), named: name, path: file.path),
+        camera: camera, named: name, count: rowCount, path: file.path)
+      return images.gather(Array(0..<count))
+    }
     let lengths = zip(ends, [0] + ends).map { $0 - $1 }
     result.lengths = lengths.filter { $0 > 0 }
-    let taken = Set(keys + [actionKey] + [reward].compactMap { $0 })
+    let taken = Set(keys + cameras + [actionKey] + [reward].compactMap { $0 })
     let others = available.filter { !taken.contains($0) }
     func isImage(_ name: String) -> Bool {
       (file.layout(of: folder + name)?.shape.count ?? 0) >= imageRank
@@ -70,12 +76,16 @@ extension Demonstrations {
       reward == nil ? "no 'reward': returns are not known" : nil,
       ReadingNotes.notRead(
         "array of images", others.filter(isImage), plural: "arrays of images",
-        advice: "; policies learn from numbers alone"),
+        advice: "; demonstrations.images names those to read"),
       ReadingNotes.notRead(
         "other array", (others.filter { !isImage($0) } + file.unreadable.keys).sorted(),
         advice: "; demonstrations.observations names those to read"),
     ].compactMap { $0 }
     return request.episodeLimit.map(result.prefix(episodes:)) ?? result
+  }
+
+  private static func withoutFolder(_ name: String) -> String {
+    name.hasPrefix(folder) ? String(name.dropFirst(folder.count)) : name
   }
 
   private static func usualKeys(_ available: [String], path: String) throws -> [String] {
