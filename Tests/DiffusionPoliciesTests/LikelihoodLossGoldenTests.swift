@@ -37,7 +37,7 @@ import Testing
     var random = RandomStream(seed: 1)
     let (loss, parameters) = try policy(kind).makeCloning(
       ObservationLayout(stepCount: 2, stateSize: 5), actionSize: 2,
-      entropyCoefficient: entropyCoefficient, random: &random)
+      entropyCoefficient: entropyCoefficient, encoders: .standard, random: &random)
     try parameters.load(try goldens.tensors(of: name, role: "before.network"))
     let optimizer = Adam.withDecoupledDecay(parameters, learningRate: 1e-3, weightDecay: 1e-2)
     var average = ExponentialMovingAverage(of: parameters, decay: 0.9)

@@ -126,10 +126,11 @@ import Testing
     let golden = Case(name: "gaussian")
     let encoder = try golden.encoder()
     var random = RandomStream(seed: 2)
-    let network = ObservingGaussian(
+    let network = ObservingDensityNetwork(
       encoder,
-      try configuration.makeGaussian(
-        actionSize: 2, horizonSteps: 4, conditionSize: encoder.encodingSize, random: &random))
+      try configuration.makeDensityNetwork(
+        GaussianMLP.self, actionSize: 2, horizonSteps: 4, conditionSize: encoder.encodingSize,
+        random: &random))
     var inputs = GoldenNetworks.inputs
     let observations = golden.observations(&inputs)
     try check("gaussian", network, upstream: inputs.normal([3, 4, 2]), relative: 2e-5) {
