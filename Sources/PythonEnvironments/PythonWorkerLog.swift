@@ -84,8 +84,12 @@ final class PythonWorkerLog {
     if !line.isEmpty { endLine() }
     endRepetitions()
     if let folder = EnvironmentLogs.folder {
-      if isFull { for line in lastLines { append(line) } }
-      return file == nil ? nil : path(in: folder)
+      // What was said before there was a folder, or after the file was full, is not in it yet.
+      let path = path(in: folder)
+      let lacksLines = isFull || file == nil
+      if file == nil { file = Self.open(path) }
+      if lacksLines { for line in lastLines { append(line) } }
+      return file == nil ? nil : path
     }
     let path = FileManager.default.temporaryDirectory
       .appending(path: "attune-\(getpid())-\(name).log").path

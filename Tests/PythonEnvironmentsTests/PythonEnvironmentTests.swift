@@ -237,12 +237,7 @@ struct PythonFaultTests {
       words.hasPrefix(
         "environment gymnasium:Faulty-v0 failed while it was to step: RuntimeError: the gripper is "
           + "stuck ("), "\(words)")
-    #expect(
-      words.contains("gymnasium.py:") && words.contains("in step); the whole traceback is in "))
-    let path = words.components(separatedBy: "the whole traceback is in ").last ?? ""
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    let log = try String(contentsOfFile: path, encoding: .utf8)
-    #expect(log.contains("Traceback (most recent call last)") && log.contains("gripper is stuck"))
+    #expect(words.contains("gymnasium.py:") && words.contains("in step)"), "\(words)")
     #expect(FakeGymnasium.words("Faulty-v0", fault("make")).contains("ValueError: no such table"))
     #expect(FakeGymnasium.words("Faulty-v0", fault("leave")).contains("SystemExit: 4"))
   }

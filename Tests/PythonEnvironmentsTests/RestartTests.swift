@@ -132,6 +132,17 @@ struct WorkerLogTests {
         told.lines.contains { $0.hasPrefix("python-worker-") && $0.contains("a library says") })
     }
   }
+
+  /// Without a folder, too, what went before a failure can be read.
+  @Test func tracebacksAreKept() throws {
+    let words = FakeGymnasium.words(
+      "Faulty-v0", ["kwargs": "{\"fault\": \"raise\"}", "stepTimeLimit": "31", "restarts": "0"])
+    #expect(words.contains("in step); the whole traceback is in "), "\(words)")
+    let path = words.components(separatedBy: "the whole traceback is in ").last ?? ""
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let log = try String(contentsOfFile: path, encoding: .utf8)
+    #expect(log.contains("Traceback (most recent call last)") && log.contains("gripper is stuck"))
+  }
 }
 
 /// Lines from any thread.
