@@ -14,7 +14,8 @@ struct HDF5FileTests {
     var tensors: [String: StoredTensor] = [
       "scalar": StoredTensor(shape: [], doubles: [0.1]),
       "empty": StoredTensor(shape: [0, 3], doubles: []),
-      "float": StoredTensor(Tensor(shape: [2, 2], elements: [1, -0.5, .infinity, .leastNonzeroMagnitude])),
+      "float": StoredTensor(
+        Tensor(shape: [2, 2], elements: [1, -0.5, .infinity, .leastNonzeroMagnitude])),
       "flags": StoredTensor(shape: [3], booleans: [true, false, true]),
       "long": StoredTensor(shape: [300, 1_000], integers: Array(0..<300_000)),
     ]
