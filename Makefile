@@ -8,7 +8,7 @@ SWIFT ?= swift
 TEST_FLAGS := -c release -Xswiftc -enable-testing
 # The toolchain's documentation compiler, which lies beside the real swift.
 DOCC ?= $(or $(shell command -v docc),$(dir $(realpath $(shell command -v $(SWIFT))))docc)
-LIBRARIES := Tensors Configuration NeuralNetworks Diffusion Files Media RobotData CaptionedMedia Programs \
+LIBRARIES := Tensors Configuration NeuralNetworks Diffusion Files ONNX Media RobotData CaptionedMedia Programs \
   Environments PythonEnvironments ReinforcementLearning DiffusionPolicies PolicyServing GenerativeModels \
   TextToImage TextToVideo Rewards InitialNoise ImageFineTuning Runs Training Reports
 PEERS := .build/peers
@@ -33,7 +33,7 @@ help:
 	@echo "                  BENCH_FLAGS='--json FILE' keeps the medians, make bench-compare OLD= NEW= compares"
 	@echo "make bench-dppo DPPO_CHECKOUT=DIR  a DPPO iteration, side by side with the reference in DIR"
 	@echo "make format lint  rewrite, or check, the sources with swift-format"
-	@echo "make protobuf     make the Swift code of TensorBoard's events from event.proto anew"
+	@echo "make protobuf     make the Swift code of TensorBoard's events and of ONNX from .proto files anew"
 	@echo "make configuration-reference  make docs/configuration.md from the code anew"
 	@echo "make docs         build the API documentation in .build/docs; warnings are errors"
 
@@ -151,13 +151,15 @@ docs: packages
 	    --output-path .build/docs/$$module.doccarchive || exit 1; \
 	done
 
-# Only after event.proto changed: wants protoc (protobuf-compiler) and swift-protobuf's plugin.
-PROTOBUF := Sources/Runs/TensorBoard
+# Only after a .proto file changed: wants protoc (protobuf-compiler) and swift-protobuf's plugin.
+PROTOBUF := Sources/Runs/TensorBoard/event.proto Sources/ONNX/Protobuf/onnx.proto
 protobuf:
 	$(SWIFT) build -c release --product protoc-gen-swift --package-path .build/checkouts/swift-protobuf \
 	  --scratch-path .build/protoc-gen-swift
-	protoc --plugin=.build/protoc-gen-swift/release/protoc-gen-swift --swift_opt=Visibility=Internal \
-	  --swift_out=$(PROTOBUF) --proto_path=$(PROTOBUF) event.proto
+	@for file in $(PROTOBUF); do \
+	  protoc --plugin=.build/protoc-gen-swift/release/protoc-gen-swift --swift_opt=Visibility=Internal \
+	    --swift_out=$$(dirname $$file) --proto_path=$$(dirname $$file) $$(basename $$file) || exit 1; \
+	done
 
 clean:
 	rm -rf .build .build-sanitized .build-threads .build-coverage

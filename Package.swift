@@ -8,8 +8,8 @@ let package = Package(
     .library(
       name: "Attune",
       targets: [
-        "Tensors", "Configuration", "NeuralNetworks", "Diffusion", "Files", "Media", "RobotData",
-        "Programs", "Environments", "PythonEnvironments",
+        "Tensors", "Configuration", "NeuralNetworks", "Diffusion", "Files", "ONNX", "Media",
+        "RobotData", "Programs", "Environments", "PythonEnvironments",
         "ReinforcementLearning", "DiffusionPolicies", "PolicyServing", "CaptionedMedia",
         "GenerativeModels", "TextToImage", "TextToVideo", "Rewards", "InitialNoise",
         "ImageFineTuning", "Runs", "Training", "Reports",
@@ -49,6 +49,13 @@ let package = Package(
       name: "CHDF5Bridge", dependencies: ["CHDF5"], cSettings: [.define("_GNU_SOURCE")]),
     .target(
       name: "Files", dependencies: ["Configuration", "Tensors", "CHDF5Bridge", "CZlib", "CZstd"]),
+    .target(
+      name: "ONNX",
+      dependencies: [
+        "Tensors", "NeuralNetworks", "Files",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      exclude: ["Protobuf/onnx.proto", "Protobuf/LICENSE"]),
     .target(name: "CPNGBridge", dependencies: ["CPNG"]),  // keeps libpng's longjmp out of Swift
     .target(
       name: "Media", dependencies: ["Tensors", "Files", "CPNGBridge", "CFFmpeg", "CPangoCairo"]),
@@ -70,7 +77,7 @@ let package = Package(
     .target(
       name: "DiffusionPolicies",
       dependencies: [
-        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "RobotData",
+        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "ONNX", "RobotData",
         "Environments", "ReinforcementLearning",
       ]),
     .target(
@@ -167,6 +174,9 @@ let package = Package(
     .testTarget(
       name: "FilesTests",
       dependencies: ["Configuration", "Tensors", "Files", "CHDF5Bridge", "TestSupport", "attune"]),
+    .testTarget(
+      name: "ONNXTests",
+      dependencies: ["Files", "NeuralNetworks", "ONNX", "Tensors", "TestSupport"]),
     .testTarget(name: "MediaTests", dependencies: ["Tensors", "Media", "TestSupport"]),
     .testTarget(
       name: "RobotDataTests",
@@ -199,7 +209,7 @@ let package = Package(
       name: "DiffusionPoliciesTests",
       dependencies: [
         "Configuration", "DiffusionPolicies", "Diffusion", "Environments", "Files", "Media",
-        "NeuralNetworks", "ReinforcementLearning", "RobotData", "Tensors", "TestSupport",
+        "NeuralNetworks", "ONNX", "ReinforcementLearning", "RobotData", "Tensors", "TestSupport",
       ]),
     .testTarget(
       name: "PolicyServingTests",

@@ -20,8 +20,8 @@ public final class Conv1d: Module {
   public let weight: Parameter
   /// `[outputChannels]`
   public let bias: Parameter?
-  private let stride: Int
-  private let padding: Int
+  package let stride: Int
+  package let padding: Int
 
   /// A layer with PyTorch's default initialization.
   public init(
@@ -54,8 +54,8 @@ public final class ConvTranspose1d: Module {
   public let weight: Parameter
   /// `[outputChannels]`
   public let bias: Parameter?
-  private let stride: Int
-  private let padding: Int
+  package let stride: Int
+  package let padding: Int
 
   /// A layer with PyTorch's default initialization.
   public init(

@@ -81,11 +81,17 @@ public struct SinusoidalEmbedding: Sendable {
     self.maximumPeriod = maximumPeriod
   }
 
+  /// `size / 2` of them, the highest first.
+  public var frequencies: [Float] {
+    let half = size / 2
+    let scale = Float(log(maximumPeriod) / (Double(half) - frequencyShift))
+    return (0..<half).map { expf(Float($0) * -scale) }
+  }
+
   /// `[values.count, size]`
   public func callAsFunction(_ values: [Float]) -> Tensor {
     let half = size / 2
-    let scale = Float(log(maximumPeriod) / (Double(half) - frequencyShift))
-    let frequencies = (0..<half).map { expf(Float($0) * -scale) }
+    let frequencies = frequencies
     return Tensor(shape: [values.count, size]) { result in
       for (row, value) in values.enumerated() {
         for (column, frequency) in frequencies.enumerated() {

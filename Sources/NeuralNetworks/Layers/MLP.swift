@@ -3,9 +3,9 @@ import Tensors
 /// A multi-layer MLP with the structure and weight names of the DPPO reference:
 /// `moduleList.<i>.linear_1`, and `norm_1` where layers are normalized.
 public final class MLP: Module {
-  private final class Block: Module {
-    let linear: Linear
-    let norm: LayerNorm?
+  package final class Block: Module {
+    package let linear: Linear
+    package let norm: LayerNorm?
 
     init(linear: Linear, norm: LayerNorm?) {
       self.linear = linear
@@ -21,15 +21,15 @@ public final class MLP: Module {
       (norm.map { $0(sum) } ?? sum).applying(activation)
     }
 
-    func collect(into parameters: inout NamedParameters) {
+    package func collect(into parameters: inout NamedParameters) {
       parameters.add("linear_1", linear)
       parameters.add("norm_1", norm)
     }
   }
 
-  private let blocks: [Block]
-  private let activation: Activation
-  private let outputActivation: Activation
+  package let blocks: [Block]
+  package let activation: Activation
+  package let outputActivation: Activation
 
   /// - Parameters:
   ///   - sizes: input, hidden layers, output.
@@ -86,11 +86,11 @@ public final class MLP: Module {
 /// `layers.0` leads into the hidden width, `layers.<i>.l1/l2` are blocks, the last layer leads out.
 public final class ResidualMLP: Module {
   /// x + l2(act(norm2(l1(act(norm1(x))))))
-  private final class Block: Module {
-    let first: Linear
-    let second: Linear
-    let firstNorm: LayerNorm?
-    let secondNorm: LayerNorm?
+  package final class Block: Module {
+    package let first: Linear
+    package let second: Linear
+    package let firstNorm: LayerNorm?
+    package let secondNorm: LayerNorm?
 
     init(size: Int, usesLayerNorm: Bool, random: inout some RandomSource) {
       first = Linear(inputSize: size, outputSize: size, random: &random)
@@ -107,7 +107,7 @@ public final class ResidualMLP: Module {
       return second(secondNorm(first(entered)).applying(activation), adding: x)
     }
 
-    func collect(into parameters: inout NamedParameters) {
+    package func collect(into parameters: inout NamedParameters) {
       parameters.add("l1", first)
       parameters.add("l2", second)
       parameters.add("norm1", firstNorm)
@@ -115,12 +115,12 @@ public final class ResidualMLP: Module {
     }
   }
 
-  private let input: Linear
-  private let blocks: [Block]
-  private let output: Linear
-  private let outputNorm: LayerNorm?
-  private let activation: Activation
-  private let outputActivation: Activation
+  package let input: Linear
+  package let blocks: [Block]
+  package let output: Linear
+  package let outputNorm: LayerNorm?
+  package let activation: Activation
+  package let outputActivation: Activation
 
   /// - Parameters:
   ///   - sizes: input, hidden layers of one width and of odd number, output: two hidden layers make

@@ -6,7 +6,7 @@ public final class LayerNorm: Module {
   public let weight: Parameter
   /// `[size]`
   public let bias: Parameter
-  private let epsilon: Float
+  package let epsilon: Float
 
   /// Starts with scale 1 and shift 0.
   public init(size: Int, epsilon: Float = 1e-5) {
@@ -33,8 +33,8 @@ public final class GroupNorm: Module {
   public let weight: Parameter
   /// `[channelCount]`
   public let bias: Parameter
-  private let groupCount: Int
-  private let epsilon: Float
+  package let groupCount: Int
+  package let epsilon: Float
 
   /// Starts with scale 1 and shift 0.
   public init(groupCount: Int, channelCount: Int, epsilon: Float = 1e-5) {
