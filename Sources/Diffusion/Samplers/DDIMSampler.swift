@@ -89,6 +89,22 @@ public struct DDIMSampler: MarkovSampler {
     }
   }
 
+  /// The numbers of the transition at an index of `timeSteps`; eta must not be a learned one.
+  public func coefficients(at index: Int) -> SamplingCoefficients {
+    guard case .fixed(let eta) = eta else {
+      preconditionFailure("a learned eta has no numbers that stay")
+    }
+    return SamplingCoefficients(
+      signalScale: signalScales[index], noiseScale: noiseScales[index],
+      estimate: previousSignalScales[index], sample: 0, noise: direction(at: index, eta: eta))
+  }
+
+  /// What a standard deviation of eta times DDPM's leaves of the noise.
+  private func direction(at index: Int, eta: Float) -> Float {
+    let std = fullStds[index] * eta
+    return max(1 - previousAlphaBars[index] - std * std, 0).squareRoot()
+  }
+
   /// sqrt(previous alphaBar) x_0 + sqrt(1 - previous alphaBar - sigma^2) e, with standard deviation
   /// sigma.
   public func transition(
@@ -124,10 +140,7 @@ public struct DDIMSampler: MarkovSampler {
     case .fixed(let eta):
       // Numbers only: no tensor operations for what is known beforehand.
       let stds = indices.map { fullStds[$0] * eta }
-      let directions = indices.map { index in
-        let std = fullStds[index] * eta
-        return max(1 - previousAlphaBars[index] - std * std, 0).squareRoot()
-      }
+      let directions = indices.map { direction(at: $0, eta: eta) }
       let isDeterministic = stds.allSatisfy { $0 == 0 }
       return (
         isDeterministic ? nil : stds.tensor(rank: rank), directions.tensor(rank: rank)

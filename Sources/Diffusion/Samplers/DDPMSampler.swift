@@ -86,6 +86,13 @@ public struct DDPMSampler: MarkovSampler {
     }
   }
 
+  /// The numbers of the transition at an index of `timeSteps`.
+  public func coefficients(at index: Int) -> SamplingCoefficients {
+    SamplingCoefficients(
+      signalScale: signalScales[index], noiseScale: noiseScales[index],
+      estimate: estimateCoefficients[index], sample: sampleCoefficients[index], noise: 0)
+  }
+
   /// A Gaussian about the posterior mean; deterministic at time step 0.
   public func transition(
     from sample: Tensor, prediction: Tensor, at indices: Broadcast<Int>
