@@ -6,7 +6,7 @@ import Testing
 
 /// Layers as onnxruntime computes them and as Attune does.
 @Suite struct LayerRuntimeTests {
-  private let runtime = ONNXRuntime(for: "layers in onnxruntime")
+  private static let runtime = ONNXRuntime(for: "layers in onnxruntime")
   private let folder: TemporaryFolder
 
   init() throws { folder = try TemporaryFolder() }
@@ -22,7 +22,7 @@ import Testing
     write: (ONNXValue, inout ONNXGraph) -> ONNXValue, _ layer: (Tensor) -> Tensor,
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
-    guard let runtime else { return }
+    guard let runtime = Self.runtime else { return }
     var graph = ONNXGraph()
     if let weights { graph.name(weights, under: "layer") }
     let x = graph.input("x", shape: [nil] + rowShape, description: "")
@@ -97,7 +97,7 @@ import Testing
   }
 
   @Test func oneBranchIsChosen() throws {
-    guard let runtime else { return }
+    guard let runtime = Self.runtime else { return }
     var graph = ONNXGraph()
     let x = graph.input("x", shape: [nil, 2], description: "")
     let t = graph.input("t", shape: [], element: .int, description: "")

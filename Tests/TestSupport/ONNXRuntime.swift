@@ -3,8 +3,9 @@ import Tensors
 
 /// onnxruntime in the Python that `ATTUNE_PYTHON` names (`pip install onnx onnxruntime`): what others
 /// make of an ONNX file.
-public struct ONNXRuntime {
-  private let python: Python
+public struct ONNXRuntime: Sendable {
+  /// Has numpy, onnx and onnxruntime.
+  public let python: Python
 
   /// Nil, with a printed reason, where there is none.
   public init?(for test: String) {

@@ -1,7 +1,7 @@
 import Foundation
 
 /// The interpreter that `ATTUNE_PYTHON` names, for tests against the Python packages themselves.
-public struct Python {
+public struct Python: Sendable {
   private let interpreter: String
 
   /// What it printed when it failed.

@@ -4,10 +4,10 @@ import Tensors
 /// Makes a block's feature modulation from [time embedding, observations]: three linear layers with
 /// activations between them, or an activation and one linear layer.
 final class ConditionEncoder: Module {
-  private let layers: [Linear]
-  private let activation: Activation
+  let layers: [Linear]
+  let activation: Activation
 
-  private var isDeep: Bool { layers.count > 1 }
+  var isDeep: Bool { layers.count > 1 }
 
   init(
     inputSize: Int, outputSize: Int, isDeep: Bool, activation: Activation,

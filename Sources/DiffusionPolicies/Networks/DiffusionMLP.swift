@@ -5,9 +5,9 @@ import Tensors
 /// DPPO's MLP policy: [chunk, time embedding, observations], flattened, through a plain or
 /// residual MLP. Weights are named as in the reference.
 public final class DiffusionMLP: ChunkDenoiser {
-  private let timeEmbedding: TimeEmbedding
-  private let observationEncoder: MLP?
-  private let mean: ConfiguredMLP
+  let timeEmbedding: TimeEmbedding
+  let observationEncoder: MLP?
+  let mean: ConfiguredMLP
   private let chunkSize: Int
 
   /// - Parameters:

@@ -5,12 +5,12 @@ import Tensors
 /// The Gaussian MLP policy that DPPO is compared with (`Gaussian_MLP` of the reference, whose names
 /// its weights have).
 public final class GaussianMLP: DensityNetwork {
-  private let base: ConfiguredMLP?
-  private let mean: ConfiguredMLP
+  let base: ConfiguredMLP?
+  let mean: ConfiguredMLP
   private let predictedLogVariance: MLP?
   private let std: ConfiguredStd
-  private let squashesMean: Bool
-  private let chunkShape: [Int]
+  let squashesMean: Bool
+  let chunkShape: [Int]
 
   /// A network of a checked configuration; a learned standard deviation is one for each action
   /// dimension, the same in all states.

@@ -5,9 +5,9 @@ import Tensors
 /// Sinusoids of the diffusion time through two linear layers, named as in the DPPO reference.
 final class TimeEmbedding: Module {
   let size: Int
-  private let sinusoids: SinusoidalEmbedding
-  private let first: Linear
-  private let second: Linear
+  let sinusoids: SinusoidalEmbedding
+  let first: Linear
+  let second: Linear
 
   init(size: Int, hiddenSize: Int, random: inout some RandomSource) {
     self.size = size

@@ -33,7 +33,7 @@ public final class Unet1D: ChunkDenoiser {
     public init() {}
   }
 
-  private final class Level: Module {
+  final class Level: Module {
     let blocks: [ResidualBlock1D]
     let downsampling: Conv1d?
     let upsampling: ConvTranspose1d?
@@ -54,13 +54,13 @@ public final class Unet1D: ChunkDenoiser {
     }
   }
 
-  private let timeEmbedding: TimeEmbedding
-  private let observationEncoder: ResidualMLP?
-  private let middle: [ResidualBlock1D]
-  private let down: [Level]
-  private let up: [Level]
-  private let finalBlock: ConvolutionBlock1D
-  private let output: Conv1d
+  let timeEmbedding: TimeEmbedding
+  let observationEncoder: ResidualMLP?
+  let middle: [ResidualBlock1D]
+  let down: [Level]
+  let up: [Level]
+  let finalBlock: ConvolutionBlock1D
+  let output: Conv1d
 
   /// - Parameters:
   ///   - actionSize: `Da`
@@ -190,9 +190,9 @@ public final class Unet1D: ChunkDenoiser {
 
 /// Convolution, GroupNorm and activation: `block.0` and `block.2` in the reference.
 final class ConvolutionBlock1D: Module {
-  private let convolution: Conv1d
-  private let norm: GroupNorm?
-  private let activation: Activation
+  let convolution: Conv1d
+  let norm: GroupNorm?
+  let activation: Activation
 
   init(
     inputChannels: Int, outputChannels: Int, options: Unet1D.Options,
@@ -225,10 +225,10 @@ final class ConvolutionBlock1D: Module {
 /// Two convolution blocks with a residual connection; time and observations shift, and if asked
 /// also scale, the features between them (FiLM, arXiv:1709.07871).
 final class ResidualBlock1D: Module {
-  private let blocks: [ConvolutionBlock1D]
-  private let residual: Conv1d?
-  private let channelCount: Int
-  private let scalesFeatures: Bool
+  let blocks: [ConvolutionBlock1D]
+  let residual: Conv1d?
+  let channelCount: Int
+  let scalesFeatures: Bool
   let conditionEncoder: ConditionEncoder
 
   init(

@@ -27,7 +27,7 @@ public final class DensityPolicy<Network: DensityNetwork>: LikelihoodPolicy, @un
   private let freezesEncoder: Bool
   private let chunkShape: [Int]
   private let noiseLimit: Float
-  private let actionLimit: Float
+  let actionLimit: Float
 
   /// - Parameters:
   ///   - configuration: sizes and network.

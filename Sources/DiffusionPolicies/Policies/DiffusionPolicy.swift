@@ -48,7 +48,8 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
   private let configuration: PolicyConfiguration
   private let actionSize: Int
   private let exploring: DenoisingProcess
-  private let evaluating: DenoisingProcess
+  /// The chain as the policy acts when it is evaluated and used.
+  let evaluating: DenoisingProcess
   /// How many of a chunk's actions count in its log-probability.
   private let scoredCount: Int
   private let makeNetwork: () throws -> ObservingDenoiser

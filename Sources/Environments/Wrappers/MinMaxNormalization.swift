@@ -16,7 +16,7 @@ public struct MinMaxNormalization: Equatable, Sendable, Codable {
 
   /// An observation whose range is below this counts as a constant: it is shifted to 0 and not
   /// scaled, so that noise of the last digit does not become noise of the size of everything else.
-  private static let minRange: Float = 1e-6
+  package static let minRange: Float = 1e-6
 
   /// Takes the ranges of the components.
   public init(minimum: [Float], maximum: [Float], rangeOffset: Float = 0) {

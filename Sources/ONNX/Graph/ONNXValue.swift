@@ -3,9 +3,9 @@ public struct ONNXValue: Hashable, Sendable {
   /// What the elements are.
   public enum Element: String, Hashable, Sendable {
     /// 32 bits.
-    case float
+    case float = "float32"
     /// 64 bits.
-    case int
+    case int = "int64"
     /// True or false.
     case bool
   }
