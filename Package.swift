@@ -147,8 +147,8 @@ let package = Package(
     .executableTarget(
       name: "attune",
       dependencies: [
-        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "RobotData",
-        "Environments",
+        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "ONNX", "Media",
+        "RobotData", "Environments",
         "PythonEnvironments", "ReinforcementLearning", "DiffusionPolicies", "PolicyServing",
         "CaptionedMedia", "GenerativeModels", "TextToImage", "TextToVideo", "Rewards",
         "InitialNoise", "ImageFineTuning", "Runs", "Training", "Reports",

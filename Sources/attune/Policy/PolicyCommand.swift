@@ -6,7 +6,7 @@ import Training
 struct PolicyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "policy",
-    abstract: "Train, fine-tune, evaluate and serve policies for robots.",
+    abstract: "Train, fine-tune, evaluate, serve and export policies for robots.",
     discussion: """
       Example:
         attune policy pretrain --config samples/push-t/pretrain.yaml \\
@@ -19,8 +19,8 @@ struct PolicyCommand: ParsableCommand {
       """,
     subcommands: [
       PolicyPretrainCommand.self, PolicyFinetuneCommand.self, PolicyEvaluateCommand.self,
-      PolicyServeCommand.self, PolicyCollectCommand.self, PolicyConvertCommand.self,
-      PolicyImportCommand.self,
+      PolicyServeCommand.self, PolicyExportCommand.self, PolicyCollectCommand.self,
+      PolicyConvertCommand.self, PolicyImportCommand.self,
     ])
 }
 

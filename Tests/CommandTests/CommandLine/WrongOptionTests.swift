@@ -18,6 +18,7 @@ import Testing
       "--environment", "hopper", "--policy", "actor.safetensors", "--episodes", "1",
       "--output", "collected.npz",
     ],
+    "policy export": ["--checkpoint", "policy.safetensors", "--output", "exported.onnx"],
     "policy convert": ["demonstrations.npz", "--output", "converted.npz"],
     "policy import": [
       "reference.pt", "--config", "import.yaml", "--output", "imported.safetensors",
@@ -124,6 +125,7 @@ import Testing
         "policy", "collect", "--environment", "hopper", "--policy", "FILE", "--episodes", "1",
         "--output", "a.npz",
       ],
+      ["policy", "export", "--checkpoint", "FILE", "--output", "e.onnx"],
       ["policy", "convert", "FILE", "--output", "c.npz"],
       ["policy", "import", "x.pt", "--config", "FILE", "--output", "p.safetensors"],
       ["image", "train", "--config", "FILE", "--output", "r"],
