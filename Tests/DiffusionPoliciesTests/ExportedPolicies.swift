@@ -104,7 +104,8 @@ struct ExportedPolicy: CustomTestStringConvertible, Sendable {
       var random = RandomStream(seed: seed)
       let module: any Module =
         configuration.network.kind == .gaussian
-        ? try configuration.makeGaussian(layout, actionSize: 2, random: &random)
+        ? try configuration.makeDensityNetwork(
+          GaussianMLP.self, layout, actionSize: 2, random: &random)
         : try configuration.makeDenoiser(layout, actionSize: 2, random: &random)
       return module.parameters.values.prefixed(prefix)
     }

@@ -241,14 +241,14 @@ import Testing
       _ = try PolicyExport(seeing, name: "p")
     }
     var registry = ObservationEncoderRegistry()
-    registry.register("tanh") { layout, _ in TanhEncoder(layout) }
-    registry.register("learned") { layout, random in LearnedEncoder(layout, random: &random) }
+    registry.register("tanh") { _, layout, _ in TanhEncoder(layout) }
+    registry.register("learned") { LearnedEncoder($1, random: &$2) }
     var encoded = try policy("residual MLP, DDPM").makeCheckpoint()
-    encoded.configuration.encoder = "tanh"
+    encoded.configuration.encoder.kind = "tanh"
     expect(.unwritable("the encoder 'tanh'"), "Sources/DiffusionPolicies/Export") {
       _ = try PolicyExport(encoded, name: "p", encoders: registry)
     }
-    encoded.configuration.encoder = "learned"
+    encoded.configuration.encoder.kind = "learned"
     var random = RandomStream(seed: 1)
     let learned = try encoded.configuration.makeDenoiser(
       encoded.layout, actionSize: 2, encoders: registry, random: &random)
@@ -268,9 +268,9 @@ import Testing
   /// A user's encoder is written by what it says itself.
   @Test func ownEncodersAreWritten() throws {
     var registry = ObservationEncoderRegistry()
-    registry.register("learned") { layout, random in LearnedEncoder(layout, random: &random) }
+    registry.register("learned") { LearnedEncoder($1, random: &$2) }
     var checkpoint = try policy("residual MLP, DDPM").makeCheckpoint()
-    checkpoint.configuration.encoder = "learned"
+    checkpoint.configuration.encoder.kind = "learned"
     var random = RandomStream(seed: 1)
     checkpoint.weights = try checkpoint.configuration.makeDenoiser(
       checkpoint.layout, actionSize: 2, encoders: registry, random: &random

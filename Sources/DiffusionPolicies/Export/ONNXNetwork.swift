@@ -17,7 +17,7 @@ public protocol ONNXChunkDenoiser: ChunkDenoiser {
 }
 
 /// The network of a Gaussian policy that says how its mean is written to ONNX.
-public protocol ONNXGaussianNetwork: GaussianPolicyNetwork {
+public protocol ONNXGaussianNetwork: DensityNetwork {
   /// The mean `[B, Tp, Da]` of the chunks after observations encoded as `[B, Dc]`.
   func mean(_ condition: ONNXValue, in graph: inout ONNXGraph) -> ONNXValue
 }

@@ -99,7 +99,7 @@ struct PolicyGraphWriter {
     }
     let encoder = policy.fineTuned.encoder
     guard encoder.parameters.count == 0 else {
-      throw PolicyExportError.learnedEncoder(configuration.encoder)
+      throw PolicyExportError.learnedEncoder(configuration.encoder.kind)
     }
     var graph = named(policy)
     let chunk = graph.input(
@@ -191,7 +191,7 @@ extension PolicyGraphWriter {
     _ states: ONNXValue, _ encoder: any ObservationEncoder, in graph: inout ONNXGraph
   ) throws(PolicyExportError) -> ONNXValue {
     guard let encoder = encoder as? any ONNXObservationEncoder else {
-      throw .unwritable("the encoder '\(configuration.encoder)'")
+      throw .unwritable("the encoder '\(configuration.encoder.kind)'")
     }
     return encoder(states, in: &graph)
   }
@@ -206,7 +206,7 @@ extension PolicyGraphWriter {
   }
 
   private func writable(
-    _ network: any GaussianPolicyNetwork
+    _ network: any DensityNetwork
   ) throws(PolicyExportError) -> any ONNXGaussianNetwork {
     guard let network = network as? any ONNXGaussianNetwork else {
       throw .unwritable("the network '\(configuration.network.kind.rawValue)'")
