@@ -200,7 +200,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "PythonEnvironmentsTests",
-      dependencies: ["Configuration", "Environments", "PythonEnvironments", "Tensors", "Media"],
+      dependencies: [
+        "Configuration", "DiffusionPolicies", "Environments", "PythonEnvironments", "Tensors",
+        "Media",
+      ],
       exclude: ["Fixtures"]),
     .testTarget(
       name: "ReinforcementLearningTests",

@@ -16,6 +16,8 @@ public enum EnvironmentError: Error, Equatable {
   case replayDiffers(environment: String, stepCount: Int)
   /// The environment cannot go on: the program that it runs in died, say.
   case failed(environment: String, doing: String, reason: String)
+  /// What chooses actions in an environment cannot go on.
+  case expertFailed(expert: String, doing: String, reason: String)
   /// The environment cannot draw an image.
   case renderingUnavailable(environment: String, reason: String)
   /// A simulator refused a model.
@@ -57,6 +59,8 @@ extension EnvironmentError: CustomStringConvertible {
         + "(training.resetsEachIteration: true), or start the run anew"
     case .failed(let environment, let action, let reason):
       return "environment \(environment) failed while it was to \(action): \(reason)"
+    case .expertFailed(let expert, let action, let reason):
+      return "the expert \(expert.printable) failed while it was to \(action): \(reason)"
     case .renderingUnavailable(let environment, let reason):
       return "environment \(environment) cannot be rendered: \(reason)"
     case .badModel(let environment, let reason):

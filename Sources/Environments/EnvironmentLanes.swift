@@ -9,7 +9,7 @@ import Tensors
 ///
 /// The pool's threads spin while they wait, which would take the processors that a lane's process
 /// computes on; a lane's thread sleeps.
-final class EnvironmentLanes {
+package final class EnvironmentLanes {
   private struct Lane {
     let lane: any EnvironmentLane
     var indices: [Int]
@@ -22,7 +22,7 @@ final class EnvironmentLanes {
   private let lanes: [Lane]
 
   /// Deals environments to their lanes.
-  init(_ environments: [any Environment]) {
+  package init(_ environments: [any Environment]) {
     count = environments.count
     var native: [Int] = []
     var lanes: [Lane] = []
@@ -48,14 +48,14 @@ final class EnvironmentLanes {
   }
 
   /// How often lanes were started anew; nil where there are none.
-  var restartCount: Int? {
+  package var restartCount: Int? {
     lanes.isEmpty ? nil : lanes.reduce(0) { $0 + $1.lane.restartCount }
   }
 
   /// Runs `body` for every index.
   ///
   /// - Throws: what `body` throws for the lowest index of those that fail.
-  func forEach(_ body: (Int) throws -> Void) throws {
+  package func forEach(_ body: (Int) throws -> Void) throws {
     guard !lanes.isEmpty else { return try WorkerPool.shared.tryForEach(count, body) }
     // The body outlives no lane's part: all are waited for below.
     try withoutActuallyEscaping(body) { body in

@@ -28,11 +28,11 @@ public final class PythonEnvironment: ReplayedEnvironment {
   private var place: PythonWorker.Place
   private let description: PythonEnvironmentDescription
   private let memory: PythonMemory
-  private let source: PythonSettings.Source
-  private let sourceName: String
   private let parameters: PythonParameters
   /// The same environment in a process that draws it.
   private var mirror: PythonMirror?
+  /// What chooses actions in it, if somebody does.
+  private var expert: PythonExpert?
 
   /// Of the steps that a request came to, the one that was handed out last.
   private var slot = 0
@@ -46,25 +46,36 @@ public final class PythonEnvironment: ReplayedEnvironment {
   ///
   /// - Throws: `EnvironmentError.failed` with what Python said; `ConfigurationError` for parameters
   ///   that cannot be.
-  convenience init(
+  static func make(
     _ source: PythonSettings.Source, name: String, parameters: PythonParameters
-  ) throws {
-    try self.init(source, name: name, parameters: parameters, draws: false)
+  ) throws -> PythonEnvironment {
+    try make(parameters.settings(source, name: name), parameters, count: 1)[0]
   }
 
-  fileprivate init(
-    _ source: PythonSettings.Source, name: String, parameters: PythonParameters, draws: Bool
-  ) throws {
-    var settings = try parameters.settings(source, name: name)
-    settings.render = draws
-    worker = try PythonWorkers.shared.worker(
-      for: settings, count: draws ? 1 : parameters.workerCount, limits: parameters.limits)
-    (place, description) = try worker.make()
-    memory = PythonMemory(worker.memory, description, infoKeys: settings.info)
-    self.name = settings.title
-    self.source = source
+  /// Makes several environments; processes that are started for them start side by side.
+  ///
+  /// - Throws: `EnvironmentError` with what Python said of the first one that fails.
+  static func make(
+    _ settings: PythonSettings, _ parameters: PythonParameters, count: Int
+  ) throws -> [PythonEnvironment] {
+    let workers = try PythonWorkers.shared.workers(
+      for: settings, environments: count,
+      processes: settings.render ? 1 : parameters.workerCount, limits: parameters.limits)
+    let made = try PythonWorkers.make(in: workers)
+    return zip(workers, made).map { worker, made in
+      PythonEnvironment(
+        in: worker, place: made.place, description: made.description, parameters: parameters)
+    }
+  }
+
+  private init(
+    in worker: PythonWorker, place: PythonWorker.Place, description: PythonEnvironmentDescription,
+    parameters: PythonParameters
+  ) {
+    (self.worker, self.place, self.description) = (worker, place, description)
     self.parameters = parameters
-    sourceName = name
+    memory = PythonMemory(worker.memory, description, infoKeys: worker.settings.info)
+    name = worker.settings.title
     observationSpace = description.observationSpace
     actionSpace = description.actionSpace
     cameras = description.mediaCameras
@@ -89,7 +100,7 @@ public final class PythonEnvironment: ReplayedEnvironment {
     history.begin(from: start)
     (slot, executed, hasStepped) = (0, 0, false)
     prepared.removeAll(keepingCapacity: true)
-    try worker.reset(&place, description, seed: seed)
+    try worker.reset(&place, description, seed: seed, expert: expert)
   }
 
   /// Keeps the actions: the next step sends them all, in one message.
@@ -139,6 +150,31 @@ public final class PythonEnvironment: ReplayedEnvironment {
 
   /// Copies the images of the observation, one of each camera.
   public func observeImages() throws -> [[Image]] { memory.images(slot) }
+
+  // MARK: Experts
+
+  /// Gives it an expert, which begins anew with each episode.
+  ///
+  /// - Throws: `EnvironmentError.expertFailed` with what Python said.
+  func attach(_ expert: PythonExpert) throws {
+    self.expert = expert
+    try worker.attach(expert, to: place)
+  }
+
+  /// The action that its expert chooses; nil if the episode is lost with its process.
+  ///
+  /// - Throws: `EnvironmentError.expertFailed` with what Python said.
+  func expertAction() throws -> [Float]? {
+    guard let expert else { preconditionFailure("\(name) has no expert") }
+    precondition(slot + 1 >= executed, "\(name) is ahead of what its expert has seen")
+    guard try worker.act(place, expert) else { return nil }
+    return Array(memory.action(0))
+  }
+
+  /// Shows the expert what another environment observes, beside which it acts.
+  func show(_ observation: [Float]) {
+    _ = memory.observation(0).update(fromContentsOf: observation)
+  }
 
   // MARK: Saving
 
@@ -211,8 +247,9 @@ public final class PythonEnvironment: ReplayedEnvironment {
     private let environment: PythonEnvironment
 
     init(of other: PythonEnvironment) throws {
-      environment = try PythonEnvironment(
-        other.source, name: other.sourceName, parameters: other.parameters, draws: true)
+      var settings = other.worker.settings
+      settings.render = true
+      environment = try PythonEnvironment.make(settings, other.parameters, count: 1)[0]
     }
 
     /// The image at the end of a history.

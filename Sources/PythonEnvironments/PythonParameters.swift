@@ -8,7 +8,20 @@ import Tensors
 /// What a worker is told, as JSON; environments of equal settings may share a worker.
 struct PythonSettings: Codable, Equatable, Sendable {
   /// Where the environment comes from.
-  enum Source: String, Codable, Sendable { case gymnasium, python, robosuite, metaworld }
+  enum Source: String, Codable, Sendable {
+    case gymnasium, python, robosuite, metaworld
+    /// Nowhere: an expert acts beside an environment that is not one of Python.
+    case beside
+  }
+
+  /// What an expert beside an environment sees and gives.
+  struct Spaces: Codable, Equatable, Sendable {
+    /// Numbers of the observation.
+    var observations: Int
+    /// Bounds of the actions; nil where there is none.
+    var low: [Float?]
+    var high: [Float?]
+  }
 
   var source: Source
   /// What it is called there.
@@ -33,6 +46,8 @@ struct PythonSettings: Codable, Equatable, Sendable {
   /// themselves.
   var rows = 0
   var render = false
+  /// Of the environment beside which an expert acts.
+  var spaces: Spaces?
 
   /// What the environment is called in Attune.
   var title: String { "\(source.rawValue):\(name)" }
@@ -234,10 +249,13 @@ extension EnvironmentRegistry.Resolver {
       EnvironmentRegistry.Entry(
         name: "\(source.rawValue):\(name)", summary: summary, parameters: PythonParameters()
       ) { parameters in
-        try PythonEnvironment(source, name: name, parameters: parameters)
-      } makeSeveral: { parameters, count in
-        guard parameters.vector else { return nil }
-        return try PythonBatch.make(source, name: name, parameters: parameters, count: count)
+        try PythonEnvironment.make(source, name: name, parameters: parameters)
+      } makeSeveral: { parameters, count, stepping in
+        if parameters.vector, stepping == .byOneVector {
+          return try PythonBatch.make(source, name: name, parameters: parameters, count: count)
+        }
+        return try PythonEnvironment.make(
+          parameters.settings(source, name: name), parameters, count: count)
       } timeLimit: { parameters, task in
         // A vector ends its episodes itself.
         guard !parameters.vector else { return nil }

@@ -6,15 +6,20 @@ import Programs
 
 /// Why a Python process did not do what was asked of it.
 enum PythonFailure: Error {
-  /// Python raised an exception; the process goes on.
-  case exception(String)
+  /// Python raised an exception, the environment or its expert; the process goes on.
+  case exception(String, isExperts: Bool = false)
   /// The process is no more, or was killed since it did not answer.
   case death(String)
+
+  /// Whether it is the expert's, as far as is known.
+  var isExperts: Bool {
+    if case .exception(_, let isExperts) = self { isExperts } else { false }
+  }
 
   /// What happened, in words for its user.
   var reason: String {
     switch self {
-    case .exception(let reason), .death(let reason): reason
+    case .exception(let reason, _), .death(let reason): reason
     }
   }
 }
@@ -28,10 +33,12 @@ final class PythonProcess {
   /// What it is asked; `worker.py` has the same numbers.
   enum Operation: UInt32 {
     case make = 1
-    case reset, step, render, close, save, restore, facts
+    case reset, step, render, close, save, restore, facts, expert, act
   }
 
   private let python: String
+  /// How another Python is named, in words.
+  private let pythonOption: String
   private let program: Program
   private let log: PythonWorkerLog
 
@@ -42,6 +49,8 @@ final class PythonProcess {
     _ settings: PythonSettings, memory: SharedMemory, log: PythonWorkerLog, timeLimit: Double
   ) throws {
     python = settings.python
+    pythonOption =
+      settings.source == .beside ? "--expert-python" : "the environment's parameter 'python'"
     self.log = log
     do {
       program = try Program(
@@ -127,6 +136,14 @@ final class PythonProcess {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
   }
 
+  /// Makes an expert for the environment of a place.
+  ///
+  /// - Throws: `PythonFailure`.
+  func attach(_ expert: PythonExpert, to index: Int, within seconds: Double) throws {
+    let data = try Array(JSONEncoder().encode(expert.settings))
+    _ = try ask(.expert, index, value: UInt64(data.count), data: data, within: seconds)
+  }
+
   // MARK: Errors
 
   /// What an exception was, and where.
@@ -135,6 +152,7 @@ final class PythonProcess {
     let place: String
     let module: String?
     let isRefusal: Bool
+    let isExpert: Bool
   }
 
   private func exception(_ details: [UInt8]) -> PythonFailure {
@@ -145,11 +163,11 @@ final class PythonProcess {
       return .exception(
         "\(python.printable) has no module '\(module.printable)': install it with "
           + "'\(python.printable) -m pip install \(module.printable)', or name another Python with "
-          + "the environment's parameter 'python'")
+          + pythonOption, isExperts: exception.isExpert)
     }
     let place = exception.place.isEmpty ? "" : " (\(exception.place.printable))"
     let log = exception.isRefusal ? "" : logWords("the whole traceback")
-    return .exception(exception.words.printable + place + log)
+    return .exception(exception.words.printable + place + log, isExperts: exception.isExpert)
   }
 
   /// How a process ended that gives no answer, and where it hung: `faulthandler` prints the newest

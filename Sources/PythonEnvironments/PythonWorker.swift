@@ -1,3 +1,4 @@
+import Dispatch
 import Environments
 import Foundation
 import Programs
@@ -53,11 +54,9 @@ final class PythonWorker: EnvironmentLane, @unchecked Sendable {
       process = try PythonProcess(
         settings, memory: memory, log: log, timeLimit: limits.start)
     } catch let error as PythonFailure {
-      throw EnvironmentError.failed(
-        environment: settings.title, doing: "start", reason: error.reason)
+      throw Self.failure(of: settings, doing: "start", error.reason)
     } catch let error as ProgramError {
-      throw EnvironmentError.failed(
-        environment: settings.title, doing: "start", reason: error.problem)
+      throw Self.failure(of: settings, doing: "start", error.problem)
     }
   }
 
@@ -93,6 +92,25 @@ final class PythonWorker: EnvironmentLane, @unchecked Sendable {
     }
   }
 
+  /// Gives the environment of a place an expert; another process does so again in `reset`.
+  ///
+  /// - Throws: `EnvironmentError.expertFailed` for an exception, or if the process died too often.
+  func attach(_ expert: PythonExpert, to place: Place) throws {
+    _ = try request(place, doing: "be made", by: expert) {
+      _ = try $0.attach(expert, to: place.index, within: limits.start)
+    }
+  }
+
+  /// Lets the expert of a place write its action into memory.
+  ///
+  /// - Returns: whether it did. The episode is lost if the process died, now or since it began.
+  /// - Throws: `EnvironmentError.expertFailed`, as `attach`.
+  func act(_ place: Place, _ expert: PythonExpert) throws -> Bool {
+    try request(place, doing: "act", by: expert) {
+      _ = try $0.ask(.act, place.index, within: expert.timeLimit ?? limits.step)
+    } != nil
+  }
+
   private func make(
     in process: PythonProcess, _ index: Int
   ) throws -> PythonEnvironmentDescription {
@@ -117,7 +135,8 @@ final class PythonWorker: EnvironmentLane, @unchecked Sendable {
   ///
   /// - Throws: `EnvironmentError.failed` for an exception, or if the process died too often.
   func reset(
-    _ place: inout Place, _ description: PythonEnvironmentDescription, seed: UInt64
+    _ place: inout Place, _ description: PythonEnvironmentDescription, seed: UInt64,
+    expert: PythonExpert? = nil
   ) throws {
     try lock.withLock {
       while true {
@@ -128,12 +147,13 @@ final class PythonWorker: EnvironmentLane, @unchecked Sendable {
             guard made == description else {
               throw PythonFailure.exception("another process made it with other spaces")
             }
+            try expert.map { try process.attach($0, to: place.index, within: limits.start) }
             place.process = number
           }
           _ = try process.ask(.reset, place.index, value: seed, within: limits.start)
           return
         } catch let error as PythonFailure {
-          try endProcess(after: error, doing: "reset")
+          try endProcess(after: error, doing: "reset", by: error.isExperts ? expert : nil)
         }
       }
     }
@@ -215,7 +235,8 @@ final class PythonWorker: EnvironmentLane, @unchecked Sendable {
 
   /// What the process of a place answers; nil if it has ended and may be started anew.
   private func request<Answer>(
-    _ place: Place, doing action: String, _ ask: (PythonProcess) throws -> Answer
+    _ place: Place, doing action: String, by expert: PythonExpert? = nil,
+    _ ask: (PythonProcess) throws -> Answer
   ) throws -> Answer? {
     try lock.withLock {
       if let end { throw end }
@@ -223,7 +244,7 @@ final class PythonWorker: EnvironmentLane, @unchecked Sendable {
       do {
         return try ask(process)
       } catch let error as PythonFailure {
-        try endProcess(after: error, doing: action)
+        try endProcess(after: error, doing: action, by: expert)
         return nil
       }
     }
@@ -242,10 +263,12 @@ final class PythonWorker: EnvironmentLane, @unchecked Sendable {
 
   /// Gives up a process that died.
   ///
-  /// - Throws: `EnvironmentError.failed` for an exception, or if no other one may follow.
-  private func endProcess(after failure: PythonFailure, doing action: String) throws {
+  /// - Throws: `EnvironmentError` for an exception, or if no other one may follow.
+  private func endProcess(
+    after failure: PythonFailure, doing action: String, by expert: PythonExpert?
+  ) throws {
     guard case .death(let reason) = failure else {
-      throw self.failure(doing: action, failure.reason)
+      throw self.failure(doing: action, by: expert, failure.reason)
     }
     let now = ContinuousClock.now
     restarts.removeAll { now - $0 > .seconds(3600) }
@@ -257,19 +280,32 @@ final class PythonWorker: EnvironmentLane, @unchecked Sendable {
         ? reason
         : "\(reason); it was started anew \(limits.restarts.times) within an hour, as often as the "
           + "parameter 'restarts' allows"
-      let error = self.failure(doing: action, words)
+      let error = self.failure(doing: action, by: expert, words)
       end = error
       throw error
     }
     restarts.append(now)
     restartsSoFar += 1
     EnvironmentWarnings.print(
-      "\(self.failure(doing: action, reason)); the process is started anew, and the episodes that "
+      "\(self.failure(doing: action, by: expert, reason)); the process is started anew, and the episodes that "
         + "ran in it are dropped")
   }
 
-  private func failure(doing action: String, _ reason: String) -> EnvironmentError {
-    .failed(environment: settings.title, doing: action, reason: reason)
+  /// - Parameter expert: who failed; nil for the environment.
+  private func failure(
+    doing action: String, by expert: PythonExpert? = nil, _ reason: String
+  ) -> EnvironmentError {
+    Self.failure(of: settings, doing: action, by: expert, reason)
+  }
+
+  private static func failure(
+    of settings: PythonSettings, doing action: String, by expert: PythonExpert? = nil,
+    _ reason: String
+  ) -> EnvironmentError {
+    if let name = expert?.name ?? (settings.source == .beside ? settings.name : nil) {
+      return .expertFailed(expert: name, doing: action, reason: reason)
+    }
+    return .failed(environment: settings.title, doing: action, reason: reason)
   }
 }
 
@@ -299,25 +335,91 @@ final class PythonWorkers: @unchecked Sendable {
   private let lock = NSLock()
   private var references: [Reference] = []
 
-  /// The running worker of these settings that has the fewest environments, or another one while
-  /// there are fewer than `count`.
-  func worker(
-    for settings: PythonSettings, count: Int, limits: PythonWorker.Limits
-  ) throws -> PythonWorker {
+  /// Workers for some environments of the same settings: for each the running one that has the
+  /// fewest, or another one while there are fewer than `processes`. Those that are started do not
+  /// wait for one another.
+  ///
+  /// - Throws: `EnvironmentError` if one cannot be started.
+  func workers(
+    for settings: PythonSettings, environments: Int, processes: Int, limits: PythonWorker.Limits
+  ) throws -> [PythonWorker] {
     try lock.withLock {
       references.removeAll { $0.worker == nil }
-      let running = references.compactMap(\.worker).filter {
+      var running = references.compactMap(\.worker).filter {
         $0.settings == settings && $0.limits == limits && $0.isRunning
-      }
-      if running.count >= count,
-        let worker = running.min(by: { $0.environmentCount < $1.environmentCount })
-      {
+      }.map { (worker: $0, load: $0.environmentCount) }
+      return try (0..<environments).map { _ in
+        let free =
+          running.indices.first { running[$0].load == 0 }
+          ?? (running.count < processes
+            ? nil : running.indices.min { running[$0].load < running[$1].load })
+        if let free {
+          running[free].load += 1
+          return running[free].worker
+        }
+        let worker = try PythonWorker(settings, limits: limits)
+        references.append(Reference(worker: worker))
+        running.append((worker, 1))
         return worker
       }
-      if let idle = running.first(where: { $0.environmentCount == 0 }) { return idle }
-      let worker = try PythonWorker(settings, limits: limits)
-      references.append(Reference(worker: worker))
-      return worker
     }
   }
+
+  /// Makes an environment in each of some workers. Different ones make theirs side by side: what
+  /// takes long is what Python imports.
+  ///
+  /// - Returns: a place for each, in order.
+  /// - Throws: what `PythonWorker.make` throws for the first one that fails; places that others have
+  ///   by then are given up.
+  static func make(
+    in workers: [PythonWorker]
+  ) throws -> [(place: PythonWorker.Place, description: PythonEnvironmentDescription)] {
+    let indices = Dictionary(grouping: workers.indices) { ObjectIdentifier(workers[$0]) }
+    let made = MadePlaces(count: workers.count)
+    let group = DispatchGroup()
+    for own in indices.values {
+      // Threads that wait, of which there may be more than processors.
+      group.enter()
+      Thread.detachNewThread {
+        for index in own where !made.hasFailed(before: index) {
+          made.keep(Result { try workers[index].make() }, at: index)
+        }
+        group.leave()
+      }
+    }
+    group.wait()
+    do {
+      return try made.all()
+    } catch {
+      for case (let worker, .success(let own)?) in zip(workers, made.results) {
+        worker.close(own.place)
+      }
+      throw error
+    }
+  }
+}
+
+/// What threads made, each at places of its own.
+///
+/// Unchecked sendable: the lock guards the results.
+private final class MadePlaces: @unchecked Sendable {
+  typealias Made = (place: PythonWorker.Place, description: PythonEnvironmentDescription)
+  private let lock = NSLock()
+  private(set) var results: [Result<Made, any Error>?]
+
+  init(count: Int) { results = Array(repeating: nil, count: count) }
+
+  /// Whether one before an index failed, so that nobody wants this one any more.
+  func hasFailed(before index: Int) -> Bool {
+    lock.withLock {
+      results[..<index].contains { if case .failure = $0 { true } else { false } }
+    }
+  }
+
+  func keep(_ result: Result<Made, any Error>, at index: Int) {
+    lock.withLock { results[index] = result }
+  }
+
+  /// - Throws: the first failure.
+  func all() throws -> [Made] { try results.compactMap { try $0?.get() } }
 }

@@ -7,6 +7,7 @@ libraries print goes to standard error.
 
 import importlib
 import importlib.util
+import inspect
 import json
 import mmap
 import os
@@ -14,7 +15,7 @@ import struct
 import sys
 import traceback
 
-MAKE, RESET, STEP, RENDER, CLOSE, SAVE, RESTORE, FACTS = 1, 2, 3, 4, 5, 6, 7, 8
+MAKE, RESET, STEP, RENDER, CLOSE, SAVE, RESTORE, FACTS, EXPERT, ACT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 DONE, DETAILS, FAILED = 0, 1, 2
 TERMINATED, TRUNCATED, SUCCESS_KNOWN, SUCCESS = 1, 2, 4, 8
 STARTED, STALE = 16, 32  # of a batch's rows: the step was a reset; the reset is to come
@@ -65,27 +66,39 @@ def from_gymnasium(settings):
     return environment, limit
 
 
-def from_function(settings):
-    """What a function of the user returns: `file.py:make` or `package.module:make`."""
-    place, function = settings["name"].rsplit(":", 1)
+FILES = {}  # modules of the user's files, by path
+
+
+def of_user(name, module_name):
+    """A function or class of the user's: `file.py:make` or `package.module:make`."""
+    place, function = name.rsplit(":", 1)
     if place.endswith(".py"):
-        spec = importlib.util.spec_from_file_location("attune_environment", place)
-        if spec is None or not os.path.exists(place):
-            raise Refusal(f"there is no file '{place}'")
-        module = sys.modules.get("attune_environment")
-        if module is None:
-            sys.path.insert(0, os.path.dirname(os.path.abspath(place)))
+        path = os.path.abspath(place)
+        if path not in FILES:
+            if not os.path.exists(place):
+                raise Refusal(f"there is no file '{place}'")
+            spec = importlib.util.spec_from_file_location(module_name, place)
             module = importlib.util.module_from_spec(spec)
-            sys.modules["attune_environment"] = module
+            if os.path.dirname(path) not in sys.path:
+                sys.path.insert(0, os.path.dirname(path))
+            sys.modules[module_name] = module
             spec.loader.exec_module(module)
+            FILES[path] = module  # not before it has run to its end
+        module = FILES[path]
     else:
         module = importlib.import_module(place)
     if not hasattr(module, function):
         raise Refusal(f"'{place}' has no '{function}'")
+    return getattr(module, function)
+
+
+def from_function(settings):
+    """What a function of the user returns: `file.py:make` or `package.module:make`."""
+    function = of_user(settings["name"], "attune_environment")
     keywords = dict(settings["kwargs"])
     if settings["render"]:
         keywords["render_mode"] = "rgb_array"
-    environment = getattr(module, function)(**keywords)
+    environment = function(**keywords)
     spec = getattr(environment, "spec", None)
     return environment, getattr(spec, "max_episode_steps", None)
 
@@ -110,7 +123,7 @@ class RobosuiteTask:
                                                  "robot0_gripper_qpos"])
         self.env = robosuite.make(settings["name"], **keywords)
         self.numpy = numpy
-        first = self.env.reset()
+        first = self.everything = self.env.reset()
         spaces = gymnasium.spaces
         self.observation_space = spaces.Dict({
             key: spaces.Box(-numpy.inf, numpy.inf, numpy.shape(first[key]), numpy.float64)
@@ -121,7 +134,12 @@ class RobosuiteTask:
         self.keys = keys
 
     def observed(self, observations):
+        self.everything = observations
         return {key: observations[key] for key in self.keys}
+
+    def for_expert(self, observation):
+        """All that robosuite tells, and its own environment."""
+        return self.everything, self.env
 
     def reset(self, seed=None):
         if seed is not None:  # placements and robots draw from this generator
@@ -163,6 +181,10 @@ class MetaworldTask:
         self.limit = int(getattr(self.env, "max_path_length", 500))
         self.env.max_path_length = 10 ** 9  # it raises past its limit, which Attune's is
 
+    def for_expert(self, observation):
+        """What its scripted policies read, and its own environment."""
+        return observation, self.env
+
     def reset(self, seed=None):
         if seed is not None:
             self.env.seed(seed)
@@ -183,11 +205,45 @@ def from_metaworld(settings):
     return task, task.limit
 
 
+class Box:
+    """A space of numbers, where there need be no Gymnasium."""
+
+    def __init__(self, numpy, low, high):
+        self.dtype = numpy.dtype(numpy.float32)
+        self.low, self.high = numpy.array(low, self.dtype), numpy.array(high, self.dtype)
+        self.shape = self.low.shape
+
+
+class Beside:
+    """In the place of an environment that is not one of Python: only an expert is here. Attune writes what it
+    observes."""
+
+    metadata = None
+
+    def __init__(self, settings):
+        import numpy
+
+        spaces = settings["spaces"]
+        limit = float(numpy.finfo(numpy.float32).max)
+        low = [-limit if value is None else value for value in spaces["low"]]
+        high = [limit if value is None else value for value in spaces["high"]]
+        self.zeros = numpy.zeros(spaces["observations"], numpy.float32)
+        self.observation_space = Box(numpy, self.zeros - limit, self.zeros + limit)
+        self.action_space = Box(numpy, low, high)
+
+    def reset(self, seed=None):
+        return self.zeros, {}
+
+    def close(self):
+        pass
+
+
 SOURCES = {
     "gymnasium": from_gymnasium,
     "python": from_function,
     "robosuite": lambda settings: (RobosuiteTask(settings), None),
     "metaworld": from_metaworld,
+    "beside": lambda settings: (Beside(settings), None),
 }
 
 
@@ -483,8 +539,14 @@ class Environment(Row):
         make = single_of_batch if settings["vector"] else SOURCES[settings["source"]]
         super().__init__(index, settings, memory, numpy, *make(settings))
         self.hasStarted = False
+        self.seen, self.expert = None, None
 
     def reset(self, seed):
+        self.start(seed)
+        if self.expert:
+            self.expert.reset(seed & 0x7FFFFFFF)
+
+    def start(self, seed):
         try:
             answer = self.env.reset(seed=seed & 0x7FFFFFFF)
         except TypeError as error:
@@ -493,7 +555,8 @@ class Environment(Row):
             self.env.seed(seed & 0x7FFFFFFF)  # before Gym 0.26
             answer = self.env.reset()
         isPair = isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], dict)
-        self.begin(answer[0] if isPair else answer)
+        self.seen = answer[0] if isPair else answer
+        self.begin(self.seen)
         self.hasStarted = True
 
     def step(self, count):
@@ -506,6 +569,7 @@ class Environment(Row):
                 isTerminated = bool(isDone) and not isTruncated
             else:
                 observation, reward, isTerminated, isTruncated, info = answer
+            self.seen = observation
             hasEnded = self.take(slot, observation, reward, isTerminated, isTruncated, info)
             self.executed[0] = slot + 1
             # Attune ends an episode whose numbers are none.
@@ -539,10 +603,81 @@ class Environment(Row):
             self.hasSucceeded = succeeded
         state_hooks(self.env)[1](data[9:])
 
+    def for_expert(self):
+        """What an expert observes, and the environment that it may see, if there is one of Python."""
+        if self.settings["source"] == "beside":
+            return self.observation[0].copy(), None
+        if isinstance(self.env, (RobosuiteTask, MetaworldTask, SingleOfBatch)):
+            return self.env.for_expert(self.seen)
+        return self.seen, self.env
+
     def close(self):
+        self.expert = None
         close = getattr(self.env, "close", None)
         if close:
             close()
+
+
+class Expert:
+    """What chooses actions in an environment: an object of the user's with `act(observation)`, and with
+    `reset(seed)` where it begins anew with an episode. Each may also have the parameter `env`."""
+
+    def __init__(self, row, settings):
+        self.row = row
+        self.ask(self.make, settings)
+
+    def ask(self, function, *arguments):
+        """Errors are the expert's from here on."""
+        try:
+            return function(*arguments)
+        except (Exception, SystemExit) as error:
+            error.isExpert = True
+            raise
+
+    def make(self, settings):
+        make, keywords = of_user(settings["name"], "attune_expert"), settings["kwargs"]
+        self.expert = make(**keywords, **({} if "env" in keywords else self.wanted(make)))
+        if not callable(getattr(self.expert, "act", None)):
+            raise Refusal("it has no method 'act(observation)'")
+        self.actKeywords = self.wanted(self.expert.act)
+
+    def wanted(self, function, **offers):
+        """Those of some arguments, and of the environment, that are among a function's parameters."""
+        try:
+            parameters = inspect.signature(function).parameters
+        except (TypeError, ValueError):  # written in C, which tells nothing
+            return {}
+        env = self.row.for_expert()[1]
+        if env is not None:
+            offers["env"] = env
+        elif "env" in parameters and parameters["env"].default is inspect.Parameter.empty:
+            raise Refusal("it wants to see the environment ('env'), which is not one of Python")
+        return {name: value for name, value in offers.items() if name in parameters}
+
+    def reset(self, seed):
+        reset = getattr(self.expert, "reset", None)
+        if reset:
+            self.ask(lambda: reset(**self.wanted(reset, seed=seed)))
+
+    def act(self):
+        self.row.action[0] = self.ask(self.action)
+
+    def action(self):
+        numpy, shape = self.row.numpy, self.row.actionSpace.shape
+        given = self.expert.act(self.row.for_expert()[0], **self.actKeywords)
+        try:
+            action = None if given is None else array(numpy, given).astype(numpy.float64)
+        except (TypeError, ValueError):
+            action = None
+        if action is None:
+            raise Refusal(f"its action is of the type {type(given).__name__} and no array of numbers")
+        if action.shape != shape:
+            raise Refusal(
+                f"its action has the shape {list(action.shape)}, and the environment takes {list(shape)}")
+        if not numpy.isfinite(action).all():
+            raise Refusal(f"its action is not finite: {action.reshape(-1).tolist()}")
+        limit = float(numpy.finfo(numpy.float32).max)
+        return numpy.clip(action, -limit, limit).reshape(-1)
 
 
 def state_hooks(env):
@@ -655,6 +790,9 @@ class SingleOfBatch:
         self.observation_space = getattr(env, "single_observation_space", env.observation_space)
         self.action_space = getattr(env, "single_action_space", env.action_space)
         self.mode = autoreset(env)
+
+    def for_expert(self, observation):
+        return observation, self.env
 
     def reset(self, seed=None):
         return row_of(self.numpy, self.env.reset(seed=seed)[0], 0), {}
@@ -822,7 +960,7 @@ def blame(error):
     module = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
     words = str(error) if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
     return {"words": words[:1000], "place": place, "module": module,
-            "isRefusal": isinstance(error, Refusal)}
+            "isRefusal": isinstance(error, Refusal), "isExpert": getattr(error, "isExpert", False)}
 
 
 def main(requests, answers, descriptor):
@@ -846,7 +984,7 @@ def main(requests, answers, descriptor):
     isBatch = settings["rows"] > 0
     while True:
         operation, index, value = struct.unpack("<IIQ", read(16))
-        data = read(value) if operation == RESTORE else b""
+        data = read(value) if operation in (RESTORE, EXPERT) else b""
         try:
             if operation == STEP:
                 if isBatch:
@@ -877,6 +1015,12 @@ def main(requests, answers, descriptor):
                 answer(DETAILS, environments[index].save())
             elif operation == RESTORE:
                 environments[index].restore(data)
+                answer(DONE)
+            elif operation == EXPERT:
+                environments[index].expert = Expert(environments[index], json.loads(data))
+                answer(DONE)
+            elif operation == ACT:
+                environments[index].expert.act()
                 answer(DONE)
             elif operation == FACTS:
                 answer(DETAILS, json.dumps(environments[index].facts()).encode())

@@ -60,20 +60,25 @@ import Testing
 
   @Test func collectionDependsOnSeedsAlone() throws {
     let policy = try BehaviourPolicy(path: try writeActor(to: "actor.safetensors"))
-    func collect(_ seed: UInt64, _ episodes: Range<Int>) throws -> Demonstrations {
-      try DemonstrationCollector(
-        policy: policy, choice: .sampled, seed: seed,
-        makeEnvironment: { try EnvironmentRegistry.standard.make("hopper") }
-      ).collect(episodes)
+    func collect(_ seed: UInt64, _ episodes: Int, in count: Int = 2) throws -> Demonstrations {
+      let environments = try EnvironmentRegistry.standard.make("hopper", count: count)
+      var collected = CollectedDemonstrations()
+      try DemonstrationCollector(environments: environments, seed: seed) {
+        try policy.player(in: $0, choice: .sampled, seed: $1)
+      }.collect(into: &collected, episodes: episodes)
+      #expect(collected.playedEpisodes == episodes && collected.clippedSteps == 0)
+      let demonstrations = try #require(collected.demonstrations)
+      #expect(demonstrations.returns == collected.episodes.map(\.totalReward))
+      return demonstrations
     }
-    let whole = try collect(7, 0..<5)
-    var pieces = try collect(7, 0..<2)
-    pieces.append(try collect(9, 0..<3))
+    let whole = try collect(7, 5)
+    var pieces = try collect(7, 2, in: 1)
+    pieces.append(try collect(9, 3, in: 3))
     #expect(whole.states == pieces.states && whole.actions == pieces.actions)
     #expect(whole.rewards == pieces.rewards && whole.lengths == pieces.lengths)
     #expect(whole.lengths.count == 5 && whole.lengths.reduce(0, +) == whole.stepCount)
     #expect(whole.terminals.count == whole.stepCount && whole.terminals.contains(true))
-    #expect(try collect(8, 0..<5).actions != whole.actions)
+    #expect(try collect(8, 5).actions != whole.actions)
   }
 
   @Test func demonstrationsSurviveTheFile() throws {

@@ -9,7 +9,7 @@ import Testing
 /// Environments of a stand-in for Gymnasium that lies in `Fixtures`; all that they need is a Python
 /// with NumPy.
 enum FakeGymnasium {
-  private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+  static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("Fixtures").path
 
   static let isAvailable = run(["-c", "import numpy"])
@@ -267,6 +267,15 @@ struct PythonFaultTests {
     #expect(outcome.isFinished)
     let observation = environment.observation
     #expect(observation.allSatisfy { $0.isFinite })
+  }
+
+  /// Two are made side by side and fail alike: the first one's error is told.
+  @Test func severalThatFailAreOneError() throws {
+    let parameters = fault("make").merging(["python": FakeGymnasium.python, "workers": "2"]) { $1 }
+    let error = #expect(throws: EnvironmentError.self) {
+      try FakeGymnasium.registry.make("gymnasium:Faulty-v0", parameters, count: 3)
+    }
+    #expect(error?.description.contains("to be made: ValueError: no such table") == true)
   }
 
   @Test func wrongShapesAreNamed() {

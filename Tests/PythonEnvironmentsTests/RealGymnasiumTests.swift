@@ -1,3 +1,4 @@
+import DiffusionPolicies
 import Environments
 import Foundation
 import PythonEnvironments
@@ -120,5 +121,28 @@ private let reason: Comment = "ATTUNE_GYMNASIUM_PYTHON names no Python with the 
     #expect(environment.observation != first)
     #expect(try play() == first)
     #expect(environment.info["isSuccess"] == 0)
+  }
+
+  /// The scripted experts of `samples`: Meta-World's own, and one that sees what robosuite observes.
+  @Test(
+    .enabled(if: RealPython.has("metaworld") && RealPython.has("robosuite"), reason),
+    arguments: [
+      ("metaworld:reach-v3", "metaworld/expert.py:Expert", ["task": "reach-v3"], "150"),
+      ("robosuite:Lift", "robosuite/lift.py:Lift", [:], "60"),
+    ])
+  func scriptedExpertsSucceed(
+    name: String, expert: String, keywords: [String: String], timeLimit: String
+  ) throws {
+    let samples = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../samples").standardized.path
+    let environments = try PythonExpert("python:\(samples)/\(expert)", keywords: keywords)
+      .attached(to: [try RealPython.make(name, ["timeLimit": timeLimit])])
+    var collected = CollectedDemonstrations()
+    try DemonstrationCollector(
+      environments: environments, seed: 3, actions: .clipped(noise: 0.05)
+    ) { _, _ in { _, _ in try environments[0].expertAction() } }
+    .collect(into: &collected, episodes: 3)
+    #expect(collected.episodes.allSatisfy { $0.isSuccess == true })
+    #expect(collected.demonstrations?.lengths.count == 3)
   }
 }

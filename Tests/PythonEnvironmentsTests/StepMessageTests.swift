@@ -28,6 +28,25 @@ struct StepMessageTests {
     }
   }
 
+  /// Each process waits for the other while it makes its first environment.
+  @Test(arguments: [EnvironmentRegistry.Stepping.byOneVector, .byThemselves])
+  func processesStartSideBySide(stepping: EnvironmentRegistry.Stepping) throws {
+    try inTemporaryFolder { folder in
+      let environments = try FakeGymnasium.registry.make(
+        "gymnasium:Meeting-v0",
+        [
+          "python": FakeGymnasium.python, "workers": "2",
+          "kwargs": "{\"folder\": \"\(folder)\"}",
+        ], count: 5, stepping: stepping)
+      #expect(environments.count == 5)
+      let lanes = Set(environments.compactMap { $0.lane.map(ObjectIdentifier.init) })
+      #expect(lanes.count == 2)
+      for environment in environments { try environment.reset(seed: 1) }
+      let first = environments[0].observation
+      #expect(environments.allSatisfy { $0.observation == first })
+    }
+  }
+
   /// Rewards, observations, ends and measurements of chunks that go in one message are those of
   /// single steps.
   @Test func chunksComeToWhatTheirStepsDo() throws {

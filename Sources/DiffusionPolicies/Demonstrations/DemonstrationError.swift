@@ -30,6 +30,10 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
   case noFrameRate(path: String)
   /// Episodes cannot be weighted by what nobody recorded.
   case noRewards
+  /// Only successes are to be kept, and an episode does not tell whether it is one.
+  case successUnknown(environment: String)
+  /// Too few episodes succeed.
+  case tooFewSuccesses(found: Int, played: Int, wanted: Int)
 
   /// How many numbers a step has.
   public struct Sizes: Equatable, Sendable {
@@ -100,6 +104,16 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
       "\(path): the demonstrations do not say how many frames a second has; give --fps"
     case .noRewards:
       "these demonstrations have no rewards to weight episodes by; sample uniformly"
+    case .successUnknown(let environment):
+      """
+      environment \(environment): an episode does not tell whether it succeeded; leave out \
+      --only-successes, or with an environment of Python name the key of its info by successKey=KEY
+      """
+    case .tooFewSuccesses(let found, let played, let wanted):
+      """
+      only \(found) of \(played) episodes succeeded, and \(wanted) are wanted; try another expert, \
+      less noise or a longer timeLimit, or leave out --only-successes
+      """
     }
   }
 

@@ -4,7 +4,7 @@ import Tensors
 /// Plays a policy on fixed seeds.
 ///
 /// Episode i starts from, and draws its noise by, seed and i alone: not the number of episodes
-/// played side by side, nor that of workers.
+/// played side by side, nor that of workers or processes.
 public struct PolicyEvaluation: Sendable {
   /// The environment with what the policy needs around it.
   public let environment: PolicyEnvironment
@@ -51,25 +51,36 @@ public struct PolicyEvaluation: Sendable {
     didFinish: (Int) throws -> Void = { _ in }
   ) throws -> [EpisodeStatistics] {
     var results = [EpisodeStatistics](repeating: EpisodeStatistics(), count: episodeCount)
-    var slots = try (0..<min(sideBySide, episodeCount)).map { episode in
-      try EnvironmentWorker(try environment.make(), episode: episode, seed: seed)
+    guard episodeCount > 0 else { return results }
+    let environments = try environment.make(count: min(sideBySide, episodeCount))
+    // Each is started and stepped where it lives: those of different processes side by side.
+    let lanes = EnvironmentLanes(environments)
+    let slots = try environments.enumerated().map { episode, environment in
+      try EnvironmentWorker(environment, episode: episode, seed: seed, starts: false)
     }
+    try lanes.forEach { try slots[$0].start() }
     var (next, done) = (slots.count, 0)
-    while !slots.isEmpty {
-      try step(slots, policy, mode)
-      var running: [EnvironmentWorker] = []
-      for slot in slots {
-        if slot.isFinished {
-          results[slot.episode] = slot.statistics
-          done += 1
-          try didFinish(done)
-          guard next < episodeCount else { continue }
-          try slot.start(episode: next)
-          next += 1
-        }
-        running.append(slot)
+    var running = Array(slots.indices)
+    while !running.isEmpty {
+      let chunks = try chunks(for: running.map { slots[$0] }, policy, mode)
+      let rows = Dictionary(uniqueKeysWithValues: zip(running, 0...))
+      try lanes.forEach { index in
+        if let row = rows[index] { try slots[index].step(chunks[row]) }
       }
-      slots = running
+      var starting: Set<Int> = []
+      for index in running where slots[index].isFinished {
+        results[slots[index].episode] = slots[index].statistics
+        done += 1
+        try didFinish(done)
+        guard next < episodeCount else { continue }
+        slots[index].episode = next
+        starting.insert(index)
+        next += 1
+      }
+      if !starting.isEmpty {
+        try lanes.forEach { if starting.contains($0) { try slots[$0].start() } }
+      }
+      running.removeAll { slots[$0].isFinished }
     }
     return results
   }
@@ -84,7 +95,8 @@ public struct PolicyEvaluation: Sendable {
     let slot = try EnvironmentWorker(
       try environment.make(visit: visit), episode: episode, seed: seed)
     while !slot.isFinished {
-      try step([slot], policy, .evaluating)
+      // On this thread, where it may be drawing.
+      try slot.step(try chunks(for: [slot], policy, .evaluating)[0])
       // What was shown of it cannot be taken back.
       if let step = slot.lostStep {
         throw EnvironmentError.lost(environment.configuration.environment.name, step: step)
@@ -92,17 +104,14 @@ public struct PolicyEvaluation: Sendable {
     }
   }
 
-  private func step(
-    _ slots: [EnvironmentWorker], _ policy: any ActingPolicy, _ mode: ActionMode
-  ) throws {
+  /// The actions that are executed next, `[B, Ta, Da]`.
+  private func chunks(
+    for slots: [EnvironmentWorker], _ policy: any ActingPolicy, _ mode: ActionMode
+  ) throws -> Tensor {
     let observations = Observations.concatenated(try slots.map { try $0.observations })
     let decisions = policy.decideInParallel(
       on: observations, mode: mode, streams: slots.map(\.stream))
-    let executed = decisions.chunks.slice(
-      0..<environment.configuration.actionSteps, along: 1)
-    // A single one stays on this thread, where it may be drawing.
-    if slots.count == 1 { return try slots[0].step(executed[0]) }
-    try WorkerPool.shared.tryForEach(slots.count) { try slots[$0].step(executed[$0]) }
+    return decisions.chunks.slice(0..<environment.configuration.actionSteps, along: 1)
   }
 }
 
@@ -110,8 +119,8 @@ public struct PolicyEvaluation: Sendable {
 ///
 /// Unchecked sendable: in a step each slot is touched by one worker.
 final class EnvironmentWorker: @unchecked Sendable {
-  /// The number of the episode being played.
-  private(set) var episode: Int
+  /// The number of the episode that is played, or started next.
+  var episode: Int
   /// Whether it has ended.
   private(set) var isFinished = false
   private let environment: any Environment
@@ -121,16 +130,18 @@ final class EnvironmentWorker: @unchecked Sendable {
   /// The decision in which the episode was lost, and began again; nil if it never was.
   private(set) var lostStep: Int?
 
-  init(_ environment: any Environment, episode: Int, seed: UInt64) throws {
+  init(
+    _ environment: any Environment, episode: Int, seed: UInt64, starts: Bool = true
+  ) throws {
     self.environment = environment
     recorder = environment.layer(EpisodeRecorder.self)
     self.seed = seed
     self.episode = episode
-    try start(episode: episode)
+    if starts { try start() }
   }
 
-  func start(episode: Int) throws {
-    self.episode = episode
+  /// Starts the episode.
+  func start() throws {
     isFinished = false
     decision = 0
     try environment.reset(seed: PolicyEvaluation.startSeed(ofEpisode: episode, seed: seed))
@@ -155,7 +166,7 @@ final class EnvironmentWorker: @unchecked Sendable {
     let outcome = try chunk.withUnsafeElements { try environment.step($0) }
     if outcome.isLost {
       lostStep = decision
-      return try start(episode: episode)
+      return try start()
     }
     isFinished = outcome.isFinished
     decision += 1

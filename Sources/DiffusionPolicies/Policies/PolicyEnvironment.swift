@@ -46,6 +46,14 @@ public struct PolicyEnvironment: Sendable {
     return wrapped(environment)
   }
 
+  /// Several of them, each of which somebody steps by itself. What they live in starts side by side.
+  ///
+  /// - Throws: what making an environment throws.
+  func make(count: Int) throws -> [any Environment] {
+    try configuration.environment.make(count: count, stepping: .byThemselves, in: registry)
+      .map(wrapped)
+  }
+
   /// With normalization, history and chunks around it.
   private func wrapped(_ environment: any Environment) -> any Environment {
     var environment: any Environment = NormalizedEnvironment(
@@ -64,7 +72,8 @@ public struct PolicyEnvironment: Sendable {
   public func makeVector(
     count: Int, seed: UInt64, firstNumber: Int = 0
   ) throws -> any VectorEnvironment {
-    let environments = try configuration.environment.make(count: count, in: registry)
+    let environments = try configuration.environment.make(
+      count: count, stepping: .byOneVector, in: registry)
     return try LocalVectorEnvironment(
       environments.map(wrapped), seed: seed, firstNumber: firstNumber)
   }
@@ -106,11 +115,18 @@ extension EnvironmentConfiguration {
     return try registry.make(name, parameters)
   }
 
-  /// Several of them, which one vector has to step.
+  /// Several of them, made side by side where they live in programs.
   ///
+  /// - Parameters:
+  ///   - count: of the environments.
+  ///   - stepping: whether one vector steps them, which may then be rows of a batch.
+  ///   - registry: knows the environments.
   /// - Throws: as `make(in:)`.
-  func make(count: Int, in registry: EnvironmentRegistry) throws -> [any Environment] {
+  public func make(
+    count: Int, stepping: EnvironmentRegistry.Stepping,
+    in registry: EnvironmentRegistry = .standard
+  ) throws -> [any Environment] {
     guard !isNone else { throw PolicyError.noEnvironment }
-    return try registry.make(name, parameters, count: count)
+    return try registry.make(name, parameters, count: count, stepping: stepping)
   }
 }

@@ -4,6 +4,14 @@ import Synchronization
 
 /// Environments by name.
 public struct EnvironmentRegistry: Sendable {
+  /// Who steps environments that are made together.
+  public enum Stepping: Sendable {
+    /// One `LocalVectorEnvironment` of all of them.
+    case byOneVector
+    /// Whoever has one: each by itself.
+    case byThemselves
+  }
+
   /// An environment that can be made.
   public struct Entry: Sendable {
     /// What it is called, such as `hopper`.
@@ -14,9 +22,11 @@ public struct EnvironmentRegistry: Sendable {
     public var parameters: [SettingDescription]
     /// Makes the bare task, and tells its time limit.
     var make: @Sendable ([String: String]) throws -> (task: any Environment, timeLimit: Int?)
-    /// Makes several bare tasks that a vector steps, with their time limit.
+    /// Makes several bare tasks, with their time limit.
     var makeSeveral:
-      @Sendable ([String: String], Int) throws -> (tasks: [any Environment], timeLimit: Int?)
+      @Sendable ([String: String], Int, Stepping) throws -> (
+        tasks: [any Environment], timeLimit: Int?
+      )
     /// All parameters as text, those that are not given by their defaults.
     var complete: @Sendable ([String: String]) throws -> [String: String]
 
@@ -27,16 +37,17 @@ public struct EnvironmentRegistry: Sendable {
     ///   - summary: one line for `environment list`.
     ///   - defaults: its parameters where none are given.
     ///   - make: makes the bare task, without its time limit.
-    ///   - makeSeveral: makes as many bare tasks that are stepped by one vector only; nil from it,
-    ///     or without it, they are made one by one.
+    ///   - makeSeveral: makes as many bare tasks at once, which may be rows of a batch where one
+    ///     vector steps them; nil from it, or without it, they are made one by one.
     ///   - timeLimit: the limit of a task that was made, nil for none; that of its parameters
     ///     unless told otherwise.
     public init<Parameters: EnvironmentParameters>(
       name: String, summary: String, parameters defaults: Parameters,
       make: @escaping @Sendable (Parameters) throws -> any Environment,
-      makeSeveral: @escaping @Sendable (Parameters, Int) throws -> [any Environment]? = { _, _ in
-        nil
-      },
+      makeSeveral:
+        @escaping @Sendable (Parameters, Int, Stepping) throws -> [any Environment]? = { _, _, _ in
+          nil
+        },
       timeLimit: @escaping @Sendable (Parameters, any Environment) -> Int? = { parameters, _ in
         parameters.timeLimit
       }
@@ -56,10 +67,11 @@ public struct EnvironmentRegistry: Sendable {
         let task = try make(parameters)
         return (task, timeLimit(parameters, task))
       }
-      self.makeSeveral = { given, count in
+      self.makeSeveral = { given, count, stepping in
         let parameters = try decode(given)
         let tasks =
-          try makeSeveral(parameters, count) ?? (0..<count).map { _ in try make(parameters) }
+          try makeSeveral(parameters, count, stepping)
+          ?? (0..<count).map { _ in try make(parameters) }
         return (tasks, tasks.first.flatMap { timeLimit(parameters, $0) })
       }
       complete = { try decode($0).texts() }
@@ -153,16 +165,17 @@ public struct EnvironmentRegistry: Sendable {
     return Self.wrapped(task, timeLimit: limit)
   }
 
-  /// Makes environments for one vector, each with what `make(_:_:)` puts around it.
+  /// Makes several environments at once, each with what `make(_:_:)` puts around it.
   ///
-  /// They may be rows of a batch that is stepped as a whole: only a `LocalVectorEnvironment` of all
-  /// of them may step them.
+  /// Where one vector steps them, they may be rows of a batch that is stepped as a whole: only a
+  /// `LocalVectorEnvironment` of all of them may step them then.
   ///
   /// - Throws: as `make(_:_:)`.
   public func make(
-    _ name: String, _ parameters: [String: String] = [:], count: Int
+    _ name: String, _ parameters: [String: String] = [:], count: Int,
+    stepping: Stepping = .byOneVector
   ) throws -> [any Environment] {
-    let (tasks, limit) = try entry(name).makeSeveral(parameters, count)
+    let (tasks, limit) = try entry(name).makeSeveral(parameters, count, stepping)
     return tasks.map { Self.wrapped($0, timeLimit: limit) }
   }
 

@@ -161,6 +161,19 @@ class Together(Point):
         return super().step(action)
 
 
+class Meeting(Point):
+    """Can be made only while another process makes one, too."""
+
+    def __init__(self, folder, render_mode=None):
+        super().__init__(render_mode)
+        open(os.path.join(folder, str(os.getpid())), "w").close()
+        for _ in range(3000):
+            if len(os.listdir(folder)) > 1:
+                return
+            time.sleep(0.01)
+        raise RuntimeError("nobody else came")
+
+
 class Talkative(Point):
     """Its info has numbers, truth values and words."""
 
@@ -373,7 +386,7 @@ class Unbounded(Point):
 REGISTRY = {
     "Point-v0": Spec(Point, 50), "Camera-v0": Spec(Camera, 50), "Faulty-v0": Spec(Faulty, 50),
     "OldGym-v0": Spec(OldGym, 50), "Slow-v0": Spec(Slow, None), "Wordy-v0": Spec(Wordy, 50),
-    "Together-v0": Spec(Together, 50), "Talkative-v0": Spec(Talkative, 50), "Hidden-v0": Spec(Hidden, 50),
+    "Together-v0": Spec(Together, 50), "Meeting-v0": Spec(Meeting, 50), "Talkative-v0": Spec(Talkative, 50), "Hidden-v0": Spec(Hidden, 50),
     "Kitchen-v0": Spec(Kitchen, 50), "Chooser-v0": Spec(Chooser, 50), "Unbounded-v0": Spec(Unbounded, 50),
 }
 

@@ -1,0 +1,1 @@
+"""A stand-in for Meta-World, as far as its scripted policies go."""
