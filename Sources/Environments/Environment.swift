@@ -22,6 +22,10 @@ public protocol Environment: AnyObject {
   /// live; nil for an environment that does.
   var lane: (any EnvironmentLane)? { get }
 
+  /// Versions of what it computes with, by name, where another one may give other numbers: those of
+  /// Python and its packages, say. None for what is part of this program.
+  var versions: [String: String] { get }
+
   /// Control steps in a second of simulated time: the frame rate of a video in real time.
   var stepsPerSecond: Double { get }
 
@@ -153,6 +157,9 @@ extension Environment {
 
   /// Most environments compute by themselves.
   public var lane: (any EnvironmentLane)? { nil }
+
+  /// Most environments are part of this program.
+  public var versions: [String: String] { [:] }
 
   /// Most environments compute a step when it is taken.
   public func prepare(_ actions: UnsafeBufferPointer<Float>) {}

@@ -31,6 +31,8 @@ public protocol VectorEnvironment: AnyObject {
   /// How often what environments live in was started anew after it had died; nil where they compute
   /// by themselves.
   var restartCount: Int? { get }
+  /// Versions of what the environments compute with, by name.
+  var versions: [String: String] { get }
 
   /// Abandons all episodes and starts the next ones, from other starts.
   ///
@@ -79,6 +81,8 @@ public struct FinishedEpisode: Equatable, Sendable {
 extension VectorEnvironment {
   /// Most environments compute by themselves.
   public var restartCount: Int? { nil }
+  /// Most environments are part of this program.
+  public var versions: [String: String] { [:] }
 
   /// Applies actions of shape `[B, Da]` or `[B, Ta, Da]`.
   ///
@@ -113,6 +117,8 @@ public final class LocalVectorEnvironment: VectorEnvironment {
   public var outcomes: UnsafeBufferPointer<StepOutcome> { UnsafeBufferPointer(stepOutcomes) }
   /// How often lanes of environments were started anew; nil where there are none.
   public var restartCount: Int? { lanes.restartCount }
+  /// Versions of what the environments compute with, by name.
+  public var versions: [String: String] { environments[0].versions }
   /// The episodes that ended in the last step, by environment, without those that were lost.
   public private(set) var finishedEpisodes: [FinishedEpisode] = []
 

@@ -188,6 +188,8 @@ final class PythonBatchRow: Environment {
 
   var lane: (any EnvironmentLane)? { batch }
 
+  var versions: [String: String] { batch.space.versions }
+
   var info: [String: Double] { hasStepped ? memory.info(0) : [:] }
 
   func reset(_ start: EpisodeStart) throws {

@@ -114,28 +114,37 @@ class RobosuiteTask:
         import numpy
         import robosuite
 
+        hasCameras = bool(settings["kwargs"].get("use_camera_obs"))
         keywords = dict(
-            robots="Panda", has_renderer=False, has_offscreen_renderer=settings["render"],
+            robots="Panda", has_renderer=False, has_offscreen_renderer=settings["render"] or hasCameras,
             use_camera_obs=False, use_object_obs=True, reward_shaping=False, hard_reset=False,
             ignore_done=True, control_freq=20, seed=settings["seed"] & 0x7FFFFFFF)
         keywords.update(settings["kwargs"])
-        keys = keywords.pop("observation_keys", ["object-state", "robot0_eef_pos", "robot0_eef_quat",
-                                                 "robot0_gripper_qpos"])
+        keys = keywords.pop("observation_keys", None)
         self.env = robosuite.make(settings["name"], **keywords)
         self.numpy = numpy
+        self.isUpsideDown = robosuite.macros.IMAGE_CONVENTION == "opengl"
         first = self.everything = self.env.reset()
+        if keys is None:
+            keys = ["object-state", "robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos"]
+            keys += [key for key in first if self.is_image(first[key])]
         spaces = gymnasium.spaces
         self.observation_space = spaces.Dict({
-            key: spaces.Box(-numpy.inf, numpy.inf, numpy.shape(first[key]), numpy.float64)
+            key: spaces.Box(0, 255, first[key].shape, numpy.uint8) if self.is_image(first[key])
+            else spaces.Box(-numpy.inf, numpy.inf, numpy.shape(first[key]), numpy.float64)
             for key in keys})
         low, high = self.env.action_spec
         self.action_space = spaces.Box(low, high, dtype=numpy.float64)
         self.metadata = {"render_fps": int(keywords["control_freq"]), "render_modes": ["rgb_array"]}
         self.keys = keys
 
+    def is_image(self, value):
+        return getattr(value, "ndim", 0) == 3 and value.dtype == self.numpy.uint8
+
     def observed(self, observations):
         self.everything = observations
-        return {key: observations[key] for key in self.keys}
+        return {key: observations[key][::-1] if self.isUpsideDown and self.is_image(observations[key])
+                else observations[key] for key in self.keys}
 
     def for_expert(self, observation):
         """All that robosuite tells, and its own environment."""

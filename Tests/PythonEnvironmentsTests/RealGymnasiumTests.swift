@@ -1,6 +1,7 @@
 import DiffusionPolicies
 import Environments
 import Foundation
+import Media
 import PythonEnvironments
 import Tensors
 import Testing
@@ -121,6 +122,27 @@ private let reason: Comment = "ATTUNE_GYMNASIUM_PYTHON names no Python with the 
     #expect(environment.observation != first)
     #expect(try play() == first)
     #expect(environment.info["isSuccess"] == 0)
+  }
+
+  /// robosuite's images are cameras, upright as those that it draws for videos.
+  @Test(.enabled(if: RealPython.has("robosuite"), reason))
+  func robosuitesCamerasAreUpright() throws {
+    let environment = try RealPython.make(
+      "robosuite:Lift",
+      [
+        "kwargs": """
+        {"use_camera_obs": true, "camera_names": "frontview", "camera_heights": 256, \
+        "camera_widths": 256}
+        """
+      ])
+    #expect(environment.cameras == [Camera(name: "frontview_image", width: 256, height: 256)])
+    #expect(environment.observationSpace.count == 19)
+    try environment.reset(seed: 3)
+    let seen = try #require(try environment.observeImages().first?.first)
+    let drawn = try environment.render(width: 256, height: 256)
+    let differences = zip(seen.samples, drawn.samples).map { abs(Int($0) - Int($1)) }
+    #expect(differences.reduce(0, +) < 2 * differences.count)
+    #expect(Set(seen.samples).count > 50)
   }
 
   /// The scripted experts of `samples`: Meta-World's own, and one that sees what robosuite observes.

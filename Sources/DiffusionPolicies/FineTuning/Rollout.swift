@@ -1,5 +1,6 @@
 import Configuration
 import Environments
+import Files
 import NeuralNetworks
 import Tensors
 
@@ -174,6 +175,7 @@ struct RolloutImages: Sendable {
 /// part of the environments, whose numbers are global.
 final class RolloutCollector {
   private let environments: any VectorEnvironment
+  private let environmentName: String
   private let actionSteps: Int
   private let seed: UInt64
   /// The numbers of this rank's environments.
@@ -203,6 +205,7 @@ final class RolloutCollector {
     own = communicator.fraction(of: count)
     environments = try environment.makeVector(
       count: own.count, seed: seed, firstNumber: own.lowerBound)
+    environmentName = environment.configuration.environment.name
     actionSteps = environment.configuration.actionSteps
     self.seed = seed
     self.images = images
@@ -285,6 +288,8 @@ final class RolloutCollector {
   struct State: Codable {
     var environments: EnvironmentState
     var isFirst: [Bool]
+    /// Of what the environments compute with; nil where they are part of this program.
+    var versions: [String: String]?
   }
 
   /// What the next rollout depends on, besides the policy, of each rank.
@@ -295,7 +300,20 @@ final class RolloutCollector {
     try communicator.gatherValues(
       State(
         environments: withEpisodes ? try environments.savedState() : environments.savedPlaces(),
-        isFirst: isFirst))
+        isFirst: isFirst, versions: environments.versions.isEmpty ? nil : environments.versions))
+  }
+
+  /// Tells that what environments compute with is not what it was when a run was saved.
+  static func versionWarning(
+    _ environment: String, saved: [String: String], now: [String: String]
+  ) -> String? {
+    let changes = Set(saved.keys).union(now.keys).sorted().compactMap { name -> String? in
+      guard saved[name] != now[name] else { return nil }
+      return "\(name) \(now[name] ?? "none") instead of \(saved[name] ?? "none")"
+    }
+    guard !changes.isEmpty else { return nil }
+    return "environment \(environment) has \(changes.joined(separator: ", ")) since the run was "
+      + "saved: it continues, but not bit for bit, and its results may not be comparable"
   }
 
   /// Where the states are without episodes, new ones have to be started.
@@ -307,6 +325,12 @@ final class RolloutCollector {
       states.count == communicator.processCount, "processes", communicator.processCount,
       "\(states.count), with which the run was started: their episodes continue")
     let state = states[communicator.rank]
+    // Before what may be the consequence.
+    if let saved = state.versions,
+      let warning = Self.versionWarning(environmentName, saved: saved, now: environments.versions)
+    {
+      EnvironmentWarnings.print(warning.printable)
+    }
     try environments.restore(state.environments)
     isFirst = state.isFirst
   }

@@ -20,6 +20,8 @@ extension EnvironmentWrapper {
   public var actionSpace: BoxSpace { base.actionSpace }
   /// That of the inner environment.
   public var lane: (any EnvironmentLane)? { base.lane }
+  /// Those of the inner environment.
+  public var versions: [String: String] { base.versions }
   /// The pace of the inner environment.
   public var stepsPerSecond: Double { base.stepsPerSecond }
   /// The inner environment's measurements.
