@@ -27,8 +27,9 @@ struct PolicyCollectCommand: ParsableCommand {
         attune policy collect --environment hopper version=v5 \\
           --policy sac-hopper.safetensors --episodes 100 --output hopper-lerobot
         attune policy collect --environment metaworld:peg-insert-side-v3 \\
-          --expert python:samples/metaworld/expert.py:Expert expert.task=peg-insert-side-v3 \\
-          --episodes 20 --only-successes --expert-noise 0.1 --output peg.npz
+          --expert python:samples/metaworld/expert.py:Expert \\
+          expert.task=peg-insert-side-v3 --episodes 20 --only-successes \\
+          --expert-noise 0.1 --output peg.npz
       """)
 
   @Option(
