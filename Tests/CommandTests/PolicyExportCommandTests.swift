@@ -83,7 +83,8 @@ import Testing
     var checkpoint = try PolicyCheckpoint(path: folder.file("policy.safetensors"))
     checkpoint.configuration.network.kind = .gaussian
     var random = RandomStream(seed: 1)
-    let network = try checkpoint.configuration.makeGaussian(
+    let network = try checkpoint.configuration.makeDensityNetwork(
+      GaussianMLP.self,
       checkpoint.layout, actionSize: 2, random: &random)
     checkpoint.weights = [:]
     for (name, value) in network.parameters.values { checkpoint.weights["network.\(name)"] = value }
