@@ -88,8 +88,11 @@ final class PythonWorkerLog {
       let path = path(in: folder)
       let lacksLines = isFull || file == nil
       if file == nil { file = Self.open(path) }
-      if lacksLines { for line in lastLines { append(line) } }
-      return file == nil ? nil : path
+      // A folder may have been removed since.
+      if file != nil {
+        if lacksLines { for line in lastLines { append(line) } }
+        return path
+      }
     }
     let path = FileManager.default.temporaryDirectory
       .appending(path: "attune-\(getpid())-\(name).log").path

@@ -133,8 +133,10 @@ struct WorkerLogTests {
     }
   }
 
-  /// Without a folder, too, what went before a failure can be read.
+  /// Where the folder is gone, too, what went before a failure can be read.
   @Test func tracebacksAreKept() throws {
+    EnvironmentLogs.keep(in: "/nowhere/at-all")
+    defer { EnvironmentLogs.keepInNoFolder() }
     let words = FakeGymnasium.words(
       "Faulty-v0", ["kwargs": "{\"fault\": \"raise\"}", "stepTimeLimit": "31", "restarts": "0"])
     #expect(words.contains("in step); the whole traceback is in "), "\(words)")
