@@ -45,20 +45,20 @@ def output_shape(module, shape):
 
 def lerobot():
     """The classes of modeling_diffusion.py."""
-    def stub(name, **members):
+    def add_module(name, **members):
         module = types.ModuleType(name)
         module.__dict__.update(members)
         sys.modules[name] = module
 
     names = ["ACTION", "OBS_ENV_STATE", "OBS_IMAGES", "OBS_STATE"]
     for package in ["lerobot", "lerobot.utils", "lerobot.policies", "lerobot.policies.diffusion"]:
-        stub(package, __path__=[])
-    stub("lerobot.utils.constants", **{name: name for name in names})
-    stub("lerobot.utils.import_utils", _diffusers_available=False, require_package=None)
-    stub("lerobot.policies.pretrained", PreTrainedPolicy=torch.nn.Module)
-    stub("lerobot.policies.utils", get_device_from_parameters=None, get_dtype_from_parameters=None,
+        add_module(package, __path__=[])
+    add_module("lerobot.utils.constants", **{name: name for name in names})
+    add_module("lerobot.utils.import_utils", _diffusers_available=False, require_package=None)
+    add_module("lerobot.policies.pretrained", PreTrainedPolicy=torch.nn.Module)
+    add_module("lerobot.policies.utils", get_device_from_parameters=None, get_dtype_from_parameters=None,
          get_output_shape=output_shape, populate_queues=None)
-    stub("lerobot.policies.diffusion.configuration_diffusion", DiffusionConfig=object)
+    add_module("lerobot.policies.diffusion.configuration_diffusion", DiffusionConfig=object)
     path = pathlib.Path(sys.argv[1]) / "src/lerobot/policies/diffusion/modeling_diffusion.py"
     module = types.ModuleType("lerobot.policies.diffusion.modeling_diffusion")
     module.__package__ = "lerobot.policies.diffusion"
