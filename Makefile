@@ -1,7 +1,7 @@
 # Attune. `make` builds; `make help` lists the rest.
 
 PACKAGES := libopenblas-dev libhdf5-dev zlib1g-dev libzstd-dev libpng-dev libavcodec-dev libavformat-dev \
-  libswscale-dev libmujoco-dev libosmesa6-dev libchipmunk-dev libpango1.0-dev fonts-dejavu-core
+  libswscale-dev libmujoco-dev libopenmpi-dev openmpi-bin libosmesa6-dev libchipmunk-dev libpango1.0-dev fonts-dejavu-core
 PYTHON ?= python3
 SWIFT ?= swift
 # Tests run optimized: the C kernels are a hundred times slower without.
@@ -10,7 +10,7 @@ TEST_FLAGS := -c release -Xswiftc -enable-testing
 DOCC ?= $(or $(shell command -v docc),$(dir $(realpath $(shell command -v $(SWIFT))))docc)
 LIBRARIES := Tensors Configuration NeuralNetworks Diffusion Files ONNX Media RobotData CaptionedMedia Programs \
   Environments PythonEnvironments ReinforcementLearning DiffusionPolicies PolicyServing GenerativeModels \
-  TextToImage TextToVideo Rewards InitialNoise ImageFineTuning Runs Training Reports
+  TextToImage TextToVideo Rewards InitialNoise ImageFineTuning MessagePassing Runs Training Reports
 PEERS := .build/peers
 # From MuJoCo 3.5 on, contacts are solved otherwise than in the version that Attune links (docs/fidelity.md).
 PEER_PACKAGES := torch numpy einops gymnasium[mujoco] 'mujoco<3.4' diffusers transformers

@@ -35,6 +35,7 @@ let package = Package(
     .systemLibrary(
       name: "CPangoCairo", pkgConfig: "pangocairo",
       providers: [.apt(["libpango1.0-dev", "fonts-dejavu-core"])]),
+    .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -139,6 +140,8 @@ let package = Package(
         "Rewards",
         "InitialNoise", "ImageFineTuning", "Runs",
       ]),
+    .target(name: "CMPIBridge", dependencies: ["CMPI"]),  // Open MPI's names are macros
+    .target(name: "MessagePassing", dependencies: ["Tensors", "CMPIBridge"]),
     .target(
       name: "Reports", dependencies: ["Configuration", "Files", "Media", "Runs"],
       resources: [.embedInCode("Page/page.css"), .embedInCode("Page/page.js")]),
@@ -151,7 +154,7 @@ let package = Package(
         "RobotData", "Environments",
         "PythonEnvironments", "ReinforcementLearning", "DiffusionPolicies", "PolicyServing",
         "CaptionedMedia", "GenerativeModels", "TextToImage", "TextToVideo", "Rewards",
-        "InitialNoise", "ImageFineTuning", "Runs", "Training", "Reports",
+        "InitialNoise", "ImageFineTuning", "MessagePassing", "Runs", "Training", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(

@@ -19,7 +19,16 @@ public enum EnvironmentLogs {
 
   /// Keeps what programs print from now on in files of a folder, such as that of a run. Without a
   /// folder only the end of it is kept, and written when something goes wrong.
-  public static func keep(in folder: String) { state.withLock { $0.folder = folder } }
+  ///
+  /// - Parameters:
+  ///   - folder: where.
+  ///   - rank: which of several processes this is; each has a thousand numbers for its programs.
+  public static func keep(in folder: String, rank: Int = 0) {
+    state.withLock {
+      $0.folder = folder
+      if rank > 0 { $0.programCount = max($0.programCount, 1_000 * rank) }
+    }
+  }
 
   /// Keeps only the ends again.
   package static func keepInNoFolder() { state.withLock { $0.folder = nil } }

@@ -44,21 +44,22 @@ public protocol VectorEnvironment: AnyObject {
   /// - Throws: what an environment's `step` or `reset` throws, of the first one that fails.
   func step(_ actions: UnsafeBufferPointer<Float>) throws
 
-  /// The states of all environments and their places in their seeds.
+  /// The state of each environment and its place in its seeds, `[B]`: those of several vectors make
+  /// one list, of which another vector takes its part.
   ///
   /// - Throws: what an environment's `save` throws.
-  func savedState() throws -> EnvironmentState
+  func savedStates() throws -> [EnvironmentState]
 
-  /// The places of all environments in their seeds: enough where new episodes are started before
+  /// The place of each environment in its seeds, `[B]`: enough where new episodes are started before
   /// the next step, whatever environments can save.
-  func savedPlaces() -> EnvironmentState
+  func savedPlaces() -> [EnvironmentState]
 
-  /// Takes back a saved state; the results of the step before it are not part of it. Where it is of
-  /// places only, `startNextEpisodes` has to follow.
+  /// Takes back saved states; the results of the step before them are not part of them. Where they
+  /// are of places only, `startNextEpisodes` has to follow.
   ///
-  /// - Throws: `EnvironmentError.stateMismatch` if it is that of other environments, of another
+  /// - Throws: `EnvironmentError.stateMismatch` if they are those of other environments, of another
   ///   number of them or of another seed. The vector then has to be restored again.
-  func restore(_ state: EnvironmentState) throws
+  func restore(_ states: [EnvironmentState]) throws
 }
 
 /// An episode that ended in a vector of environments.
@@ -242,48 +243,82 @@ public final class LocalVectorEnvironment: VectorEnvironment {
     }
   }
 
-  /// The states of all environments and their places in their seeds.
-  public func savedState() throws -> EnvironmentState {
-    var state = EnvironmentState()
-    state.appendTag("vector")
-    state.append(count)
-    state.append(seed)
-    for (environment, episode) in zip(environments, episodes) {
-      state.append(episode)
-      try environment.save(to: &state)
+  /// The state of each environment and its place in its seeds.
+  public func savedStates() throws -> [EnvironmentState] {
+    try environments.indices.map { index in
+      var state = savedPlace(of: index, tag: Self.stateTag)
+      try environments[index].save(to: &state)
+      return state
     }
-    return state
   }
 
-  /// The places of all environments in their seeds.
-  public func savedPlaces() -> EnvironmentState {
+  /// The place of each environment in its seeds.
+  public func savedPlaces() -> [EnvironmentState] {
+    environments.indices.map { savedPlace(of: $0, tag: Self.placeTag) }
+  }
+
+  private static let stateTag = "an environment of a vector"
+  private static let placeTag = "a place in a vector"
+
+  private func savedPlace(of index: Int, tag: String) -> EnvironmentState {
     var state = EnvironmentState()
-    state.appendTag("places in a vector")
-    state.append(count)
+    state.appendTag(tag)
     state.append(seed)
-    for episode in episodes { state.append(episode) }
+    state.append(firstNumber + index)
+    state.append(episodes[index])
     return state
   }
 
-  /// Takes back a saved state; the results of the step before it are not part of it. Where it is of
-  /// places only, `startNextEpisodes` has to follow.
+  /// Takes back saved states; the results of the step before them are not part of them. Where they
+  /// are of places only, `startNextEpisodes` has to follow.
   ///
-  /// - Throws: `EnvironmentError.stateMismatch` if it is that of other environments, of another
+  /// - Throws: `EnvironmentError.stateMismatch` if they are those of other environments, of another
   ///   number of them or of another seed. The vector then has to be restored again.
-  public func restore(_ state: EnvironmentState) throws {
-    var reader = EnvironmentState.Reader(state)
-    let hasEpisodes = try reader.readTag(oneOf: ["vector", "places in a vector"]) == 0
-    guard try reader.readInteger() == count, try reader.readWord() == seed else {
-      throw EnvironmentError.stateMismatch(layer: "a vector of \(count) with seed \(seed)")
+  public func restore(_ states: [EnvironmentState]) throws {
+    if states.count == 1, try restoreAll(states[0]) { return }
+    guard states.count == count else { throw mismatch }
+    for (index, state) in states.enumerated() {
+      var reader = EnvironmentState.Reader(state)
+      let hasEpisode = try reader.readTag(oneOf: [Self.stateTag, Self.placeTag]) == 0
+      guard try reader.readWord() == seed, try reader.readInteger() == firstNumber + index
+      else { throw mismatch }
+      try restore(index, from: &reader, hasEpisode: hasEpisode)
+      try reader.finish()
     }
-    for (index, environment) in environments.enumerated() {
-      episodes[index] = try reader.readInteger()
-      guard hasEpisodes else { continue }
-      try environment.restore(from: &reader)
-      try observed.observe(environment, index)
-      reached.copy(index, from: observed)
+    forgetStep()
+  }
+
+  /// Takes back what earlier versions saved, one state of the whole vector; false if it is of today's
+  /// kind.
+  private func restoreAll(_ state: EnvironmentState) throws -> Bool {
+    var reader = EnvironmentState.Reader(state)
+    let tags = ["vector", "places in a vector", Self.stateTag, Self.placeTag]
+    let tag = try reader.readTag(oneOf: tags)
+    guard tag < 2 else { return false }
+    guard try reader.readInteger() == count, try reader.readWord() == seed else { throw mismatch }
+    for index in environments.indices {
+      try restore(index, from: &reader, hasEpisode: tag == 0)
     }
     try reader.finish()
+    forgetStep()
+    return true
+  }
+
+  private var mismatch: EnvironmentError {
+    .stateMismatch(layer: "a vector of \(count) with seed \(seed)")
+  }
+
+  private func restore(
+    _ index: Int, from reader: inout EnvironmentState.Reader, hasEpisode: Bool
+  ) throws {
+    episodes[index] = try reader.readInteger()
+    guard hasEpisode else { return }
+    try environments[index].restore(from: &reader)
+    try observed.observe(environments[index], index)
+    reached.copy(index, from: observed)
+  }
+
+  private func forgetStep() {
     stepOutcomes.update(repeating: StepOutcome(reward: 0))
     finishedEpisodes.removeAll()
   }
@@ -294,8 +329,7 @@ public final class LocalVectorEnvironment: VectorEnvironment {
       try observed.observe(environments[index], index)
       reached.copy(index, from: observed)
     }
-    stepOutcomes.update(repeating: StepOutcome(reward: 0))
-    finishedEpisodes.removeAll()
+    forgetStep()
   }
 
   private func episodeSeed(_ index: Int) -> UInt64 {

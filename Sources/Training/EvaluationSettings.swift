@@ -2,6 +2,7 @@ import Configuration
 import DiffusionPolicies
 import Foundation
 import Runs
+import Tensors
 
 /// How a policy is evaluated while it is trained.
 public struct EvaluationSettings: Settings {
@@ -37,7 +38,7 @@ public struct EvaluationSettings: Settings {
   /// Video a policy, `before` or `after` a training, in a run's folder. What cannot be drawn is no
   /// reason to lose a training.
   func video<Settings>(_ checkpoint: PolicyCheckpoint, _ name: String, of run: Run<Settings>) {
-    guard videoEpisodes > 0 else { return }
+    guard videoEpisodes > 0, run.isWriting else { return }
     do {
       try PolicyVideo(evaluated: EvaluatedPolicy(checkpoint, path: run.folder.path, seed: seed))
         .write(to: "\(run.folder.videosPath)/\(name).mp4", episodeCount: videoEpisodes)
@@ -46,13 +47,15 @@ public struct EvaluationSettings: Settings {
     }
   }
 
-  /// Plays the policy of a checkpoint.
-  func evaluate(_ checkpoint: PolicyCheckpoint) throws -> EvaluationSummary {
+  /// Plays the policy of a checkpoint, each process its part of the episodes.
+  func evaluate(
+    _ checkpoint: PolicyCheckpoint, over communicator: any Communicator = SingleProcess()
+  ) throws -> EvaluationSummary {
     let environment = try PolicyEnvironment(
       checkpoint.configuration, normalization: checkpoint.normalization,
       cameras: checkpoint.cameras)
     let episodes = try PolicyEvaluation(environment, seed: seed)
-      .play(try checkpoint.makePolicy(), episodeCount: episodes)
+      .play(try checkpoint.makePolicy(), episodeCount: episodes, over: communicator)
     return EvaluationSummary(environment: checkpoint.configuration.environment.name, episodes)
   }
 }
@@ -61,6 +64,8 @@ public struct EvaluationSettings: Settings {
 package struct BestPolicy {
   /// Where it is.
   package let path: String
+  /// Whether this process writes it.
+  private let isWriting: Bool
   private var best: Double?
   private var measure: Measure?
   private static let key = "run.bestScore"
@@ -75,8 +80,9 @@ package struct BestPolicy {
   }
 
   /// Goes on from what a checkpoint knew.
-  package init(_ folder: String, resumed: Checkpoint?) {
+  package init(_ folder: String, resumed: Checkpoint?, isWriting: Bool = true) {
     path = "\(folder)/policy.safetensors"
+    self.isWriting = isWriting
     best = resumed?.metadata[Self.key].flatMap(Double.init)
     // Older checkpoints knew evaluations only.
     measure = best.map { _ in
@@ -106,6 +112,7 @@ package struct BestPolicy {
   private var exists: Bool { FileManager.default.fileExists(atPath: path) }
 
   private func write(_ policy: PolicyCheckpoint, iteration: Int) throws {
+    guard isWriting else { return }
     var policy = policy
     policy.origin["iteration"] = String(iteration)
     try policy.write(to: path)

@@ -128,7 +128,7 @@ public struct PromptedFineTuningJob<Pipeline: PromptedPipeline>: TrainingJob {
     let training = try ConfigurationError.within("training") {
       try PromptedFineTuning<Pipeline>(
         model: model, configuration: settings.training, prompts: settings.prompts, reward: reward,
-        seed: settings.seed)
+        seed: settings.seed, communicator: run.communicator)
     }
     try Pipeline(model).check(training.settings, log: run.log)
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }

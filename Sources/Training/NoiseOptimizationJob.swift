@@ -139,7 +139,7 @@ public struct NoiseOptimizationJob: TrainingJob {
       try FIND(
         pipeline, prompts: settings.prompts, negativePrompt: settings.negativePrompt,
         settings: settings.sampling.generation, reward: reward, configuration: settings.find,
-        seed: settings.seed)
+        seed: settings.seed, communicator: run.communicator)
     }
     // Newer runs compare what the reward reads, wherever that lies.
     find.comparesRewards = !run.knowsInput("reward")
@@ -161,6 +161,7 @@ public struct NoiseOptimizationJob: TrainingJob {
 
   /// Looks at what there is before the first iteration.
   public mutating func begin() throws {
+    guard run.isWriting else { return }
     let grid = try grid("before", usesPriors: false)
     run.drawStart { try grid.write(in: run, name: "before") }
   }

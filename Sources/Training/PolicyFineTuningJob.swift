@@ -123,7 +123,7 @@ public struct PolicyFineTuningJob: TrainingJob {
     _ run: Run<PolicyFineTuningSettings>, algorithms: PolicyAlgorithmRegistry = .standard
   ) throws {
     let settings = run.configuration
-    run.log.takeEnvironmentWarnings(folder: run.folder)
+    run.log.takeEnvironmentWarnings(folder: run.folder, rank: run.communicator.rank)
     var checkpoint = try run.startPolicy
     checkpoint.configuration.environment = try checkpoint.configuration.environment.chosen(
       settings.environment, by: "environment: NAME in the settings, or environment=NAME")
@@ -132,7 +132,8 @@ public struct PolicyFineTuningJob: TrainingJob {
       checkpoint.configuration.environment.parameters["python"] = python
     }
     var start = PolicyTrainingStart(
-      checkpoint, configuration: settings.training, seed: settings.seed)
+      checkpoint, configuration: settings.training, seed: settings.seed,
+      communicator: run.communicator)
     start.checkpoint.configuration.environment.parameters.merge(settings.environmentParameters) {
       $1
     }
@@ -164,7 +165,7 @@ public struct PolicyFineTuningJob: TrainingJob {
     self.run = run
     self.training = training
     environment = checkpoint.configuration.environment
-    best = BestPolicy(run.folder.path, resumed: run.resumed)
+    best = BestPolicy(run.folder.path, resumed: run.resumed, isWriting: run.isWriting)
   }
 
   /// What learns.
@@ -199,7 +200,7 @@ public struct PolicyFineTuningJob: TrainingJob {
   private mutating func evaluate(_ record: inout MetricsRecord) throws {
     let policy = policy
     let summary = try run.times.measure("evaluate") {
-      try run.configuration.evaluation.evaluate(policy)
+      try run.configuration.evaluation.evaluate(policy, over: run.communicator)
     }
     for (name, value) in summary.metrics { record[name] = value }
     run.log.info("iteration \(training.iteration.grouped): \(summary.words)")

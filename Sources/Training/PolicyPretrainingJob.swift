@@ -4,6 +4,7 @@ import Environments
 import Files
 import NeuralNetworks
 import Runs
+import Tensors
 
 /// The settings of `attune policy pretrain`.
 public struct PolicyPretrainingSettings: RunConfiguration {
@@ -72,9 +73,10 @@ public struct PolicyPretrainingJob: TrainingJob {
         hadMore: run.knowsInput(DemonstrationConfiguration.morePathsKey)))
     let training = try Pretraining(
       policy: settings.policy, configuration: settings.training,
-      demonstrations: settings.demonstrations, seed: settings.seed)
+      demonstrations: settings.demonstrations, seed: settings.seed,
+      communicator: run.communicator)
     for note in training.notes { run.log.info(note.printable) }
-    run.log.takeEnvironmentWarnings(folder: run.folder)
+    run.log.takeEnvironmentWarnings(folder: run.folder, rank: run.communicator.rank)
     evaluator = try settings.evaluator(training, log: run.log)
     let constants = training.normalization.actions.constants
     if !constants.isEmpty {
@@ -89,7 +91,7 @@ public struct PolicyPretrainingJob: TrainingJob {
         + "\(training.parameterCount.counting("weight")), run folder \(run.folder.path)")
     self.run = run
     self.training = training
-    best = BestPolicy(run.folder.path, resumed: run.resumed)
+    best = BestPolicy(run.folder.path, resumed: run.resumed, isWriting: run.isWriting)
   }
 
   /// What learns.
@@ -111,7 +113,9 @@ public struct PolicyPretrainingJob: TrainingJob {
   public mutating func evaluate(into record: inout MetricsRecord, isLast: Bool) throws {
     guard evaluator.isDue(after: training.iteration, isLast: isLast) else { return }
     let policy = training.checkpoint()
-    let result = try run.times.measure("evaluate") { try evaluator.evaluate(training, policy) }
+    let result = try run.times.measure("evaluate") {
+      try evaluator.evaluate(training, policy, over: run.communicator)
+    }
     for (name, value) in result.metrics { record[name] = value }
     // At every line of metrics, the line of progress tells it.
     if run.configuration.evaluation.interval > 0, let words = result.words {
@@ -289,9 +293,12 @@ struct PretrainEvaluator {
   /// Evaluates the policy of a training as it stands.
   ///
   /// - Throws: what playing and loading weights throw.
-  func evaluate(_ training: Pretraining, _ policy: PolicyCheckpoint) throws -> Result {
+  func evaluate(
+    _ training: Pretraining, _ policy: PolicyCheckpoint,
+    over communicator: any Communicator = SingleProcess()
+  ) throws -> Result {
     Result(
       validationLoss: try training.validationLoss(),
-      summary: playsEpisodes ? try settings.evaluate(policy) : nil)
+      summary: playsEpisodes ? try settings.evaluate(policy, over: communicator) : nil)
   }
 }

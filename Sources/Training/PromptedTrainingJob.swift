@@ -228,7 +228,8 @@ public struct PromptedTrainingJob<
     let (model, source) = try Self.open(run, makeModel: makeModel)
     let training = try ConfigurationError.within("data") {
       try PromptedTraining(
-        model: model, configuration: settings.training, source: source, seed: settings.seed)
+        model: model, configuration: settings.training, source: source, seed: settings.seed,
+        communicator: run.communicator)
     }
     if let resumed = run.resumed { try training.restore(resumed.trainingState) }
     if let folder = settings.model.folder { run.log.noteWeights(ofModel: folder) }

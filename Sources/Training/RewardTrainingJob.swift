@@ -3,6 +3,7 @@ import Configuration
 import NeuralNetworks
 import Rewards
 import Runs
+import Tensors
 
 /// The settings of `attune reward train`.
 public struct RewardTrainingSettings: RunConfiguration {
@@ -205,11 +206,14 @@ public struct RewardTrainingSettings: RunConfiguration {
   }
 
   /// The training from its start.
-  func makeTraining() throws -> any RewardTraining {
+  func makeTraining(
+    over communicator: any Communicator = SingleProcess()
+  ) throws -> any RewardTraining {
     if !data.path.isEmpty {
       return try CLIPTraining(
         clip, source: data.captioned.makeSource(seed: seed, size: nil),
-        validationFraction: data.validationFraction, validationCount: validation.count, seed: seed)
+        validationFraction: data.validationFraction, validationCount: validation.count, seed: seed,
+        communicator: communicator)
     }
     if !sprites.folder.isEmpty {
       let composer = try SpriteComposer(folder: sprites.folder, frameCount: sprites.frames)
@@ -217,18 +221,19 @@ public struct RewardTrainingSettings: RunConfiguration {
         classifier, source: sprites.source(composer, pairs: sprites.pairs, seed: seed),
         unseen: sprites.source(composer, pairs: sprites.pairs, seed: ~seed),
         heldOut: sprites.source(composer, pairs: .heldOut, seed: ~seed),
-        sizeKey: "sprites.size", validationCount: validation.count, seed: seed)
+        sizeKey: "sprites.size", validationCount: validation.count, seed: seed,
+        communicator: communicator)
     }
     let composer = try DollComposer(folder: dolls.folder, distribution: dolls.distribution)
     switch kind {
     case .clip:
       return try CLIPTraining(
         clip, composer: composer, pairs: dolls.pairs, validationCount: validation.count,
-        seed: seed)
+        seed: seed, communicator: communicator)
     case .classifier:
       return try ClassifierTraining(
         classifier, composer: composer, pairs: dolls.pairs, validationCount: validation.count,
-        seed: seed)
+        seed: seed, communicator: communicator)
     }
   }
 }
@@ -248,7 +253,7 @@ public struct RewardTrainingJob: TrainingJob {
   public init(_ run: Run<RewardTrainingSettings>) throws {
     let (key, path) = run.configuration.input
     if let input = try RunInput(key: key, contentsOf: path) { try run.require([input]) }
-    let training = try run.configuration.makeTraining()
+    let training = try run.configuration.makeTraining(over: run.communicator)
     if let resumed = run.resumed { try training.restore(resumed.rewardTrainingState) }
     for note in training.notes { run.log.info(note.printable) }
     run.log.info(

@@ -73,10 +73,13 @@ extension RunLog {
   /// - Parameters:
   ///   - isQuiet: whether none is to be seen, in commands that then print errors only.
   ///   - folder: where all that programs print is kept; nowhere if there is none.
-  package func takeEnvironmentWarnings(isQuiet: Bool = false, folder: RunFolder? = nil) {
+  ///   - rank: which of several processes this is.
+  package func takeEnvironmentWarnings(
+    isQuiet: Bool = false, folder: RunFolder? = nil, rank: Int = 0
+  ) {
     EnvironmentWarnings.send { warning in if !isQuiet { warn(warning) } }
     EnvironmentLogs.send { line in if !isQuiet { info(line) } }
-    if let folder { EnvironmentLogs.keep(in: folder.path) }
+    if let folder { EnvironmentLogs.keep(in: folder.path, rank: rank) }
   }
 }
 

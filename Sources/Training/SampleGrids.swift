@@ -67,6 +67,7 @@ struct MediaGrid {
   ///
   /// - Throws: `FileError` or `VideoError`.
   func write<Settings>(in run: Run<Settings>, name: String, iteration: Int? = nil) throws {
+    guard run.isWriting else { return }
     guard hasClips else {
       return try write(
         request.grid(media.map(\.still), magnification: nil), in: run, name, iteration)

@@ -57,7 +57,7 @@ public struct TrainingLoop {
         try run.write(record, times: metrics.scalars)
         progress.update(trainer.iteration, note: job.words(for: record))
       }
-      let isInterrupted = Interruption.isRequested && !isLast
+      let isInterrupted = try run.communicator.anyRank(Interruption.isRequested) && !isLast
       let hasImages = !job.images.isEmpty
       if isLast || isInterrupted || hasImages
         || trainer.iteration.isMultiple(of: job.checkpointInterval)
@@ -85,7 +85,7 @@ public struct TrainingLoop {
   /// Writes a checkpoint. Results come first, for a checkpoint says that they are there; where they
   /// cannot be written, the checkpoint still is.
   private func save(_ job: some TrainingJob, _ window: MetricsWindow) throws {
-    let results = Result { try job.writeResults() }
+    let results = Result { if job.run.isWriting { try job.writeResults() } }
     var checkpoint = try job.checkpoint()
     try window.store(in: &checkpoint)
     try job.run.save(checkpoint)
@@ -94,6 +94,7 @@ public struct TrainingLoop {
 
   /// Images are no reason to lose a training.
   private func drawImages(_ job: inout some TrainingJob) {
+    guard job.run.isWriting else { return }
     do {
       try job.drawImages()
     } catch {
@@ -111,7 +112,8 @@ public struct TrainingLoop {
   private func finish(_ job: some TrainingJob) throws {
     var job = job
     let trainer = job.trainer
-    if !job.resultPaths.allSatisfy(FileManager.default.fileExists) {
+    let isComplete = job.resultPaths.allSatisfy(FileManager.default.fileExists)
+    if try job.run.communicator.anyRank(job.run.isWriting && !isComplete) {
       try save(job, try MetricsWindow(resumed: job.run.resumed))
     }
     drawMissingImages(&job)

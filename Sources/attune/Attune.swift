@@ -35,17 +35,21 @@ struct Attune: ParsableCommand {
   static func main() {
     // A file beyond the user's limit is then an error like a full disk, not the end.
     signal(SIGXFSZ, SIG_IGN)
+    Ranks.begin()
     for resolver in EnvironmentRegistry.Resolver.pythonEnvironments {
       EnvironmentRegistry.registerStandard(resolver)
     }
     FontWarnings.handle { RunLog().warn($0) }
     do {
       try checkArguments()
-      let typed = CommandArguments(Array(CommandLine.arguments.dropFirst()))
+      let typed = CommandArguments(
+        Array(CommandLine.arguments.dropFirst()), makeSeed: Ranks.randomSeed)
       var command = try parseAsRoot(typed.arguments)
       if let seed = typed.randomSeed { StandardError.write(CommandArguments.note(ofSeed: seed)) }
+      try Ranks.check(command)
       try command.run()
       try checkOutput()
+      Ranks.finish()
     } catch {
       exit(reporting: error)
     }
@@ -75,12 +79,17 @@ struct Attune: ParsableCommand {
     case .success:
       // Help and the like.
       print(fullMessage(for: error))
+    case .interrupted:
+      Ranks.finish()
     case .validationFailure:
-      StandardError.write(
-        "attune: \(oneLine(message(for: error)))\nAdd --help to see how it is called.")
+      let line = oneLine(message(for: error))
+      StandardError.write("attune: \(line)\nAdd --help to see how it is called.")
+      Ranks.abort(line, status: ExitCode.usage.rawValue)
     default:
       // A command that throws an exit code has already said why.
-      if !(error is ExitCode) { StandardError.write("attune: \(oneLine(message(for: error)))") }
+      let line = error is ExitCode ? nil : oneLine(message(for: error))
+      if let line { StandardError.write("attune: \(line)") }
+      Ranks.abort(line, status: code.rawValue)
     }
     exit(withError: code == .validationFailure ? ExitCode.usage : code)
   }

@@ -66,7 +66,7 @@ import Testing
     let images = try #require(played.observations.images["image"])
     #expect(images.shape == [2, 2, 16, 16, 3])
     let restored = try vector()
-    try restored.restore(played.savedState())
+    try restored.restore(played.savedStates())
     #expect(restored.observations.images["image"]?.bytes == images.bytes)
     try played.step(actions)
     try restored.step(actions)

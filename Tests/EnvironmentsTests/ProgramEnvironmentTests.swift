@@ -83,7 +83,7 @@ private final class ProgramLine: ReplayedEnvironment {
     }
     let first = try vector()
     _ = try play(first, 0..<20)
-    let saved = try first.savedState()
+    let saved = try first.savedStates()
     let expected = try play(first, 20..<70)
     let resumed = try vector()
     try resumed.restore(saved)

@@ -144,7 +144,7 @@ extension VectorEnvironment {
     }
     let vector = try make()
     _ = try play(vector, 0..<15)
-    let saved = try vector.savedState()
+    let saved = try vector.savedStates()
     let first = try play(vector, 15..<40)
     let resumed = try make()
     try resumed.restore(saved)
@@ -254,7 +254,7 @@ extension VectorEnvironment {
       try check(vector.observations)
       try check(vector.finalObservations(of: [0, 1, 2]))
     }
-    let saved = try vector.savedState()
+    let saved = try vector.savedStates()
     try vector.step(actions)
     let resumed = try make()
     try resumed.restore(saved)

@@ -145,7 +145,7 @@ struct BatchTests {
     let first = try vector("Vector-v0")
     _ = try play(first, steps: 3)
     let resumed = try vector("Vector-v0")
-    try resumed.restore(try first.savedState())
+    try resumed.restore(try first.savedStates())
     let played = try play(resumed, steps: 20)
     #expect(played.lost[0] == [true, true, true])
     expectWalks(played, count: 3)

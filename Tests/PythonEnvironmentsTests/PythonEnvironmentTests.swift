@@ -167,7 +167,7 @@ struct PythonEnvironmentTests {
     }
     let first = try vector()
     _ = try play(first, 0..<15)
-    let saved = try first.savedState()
+    let saved = try first.savedStates()
     let expected = try play(first, 15..<40)
     let resumed = try vector()
     try resumed.restore(saved)

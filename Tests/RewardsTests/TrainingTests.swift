@@ -60,8 +60,9 @@ import TestSupport
         texts: model.textFeatures(trained.padded(tokens[...])).normalizedRows(),
         logitScale: model.logitScale.tensor, isTrue: isTrue)
     }
-    let result = EmbeddingGradients(
+    let result = try EmbeddingGradients(
       imageCount: count, textCount: count, shardSize: 3, parameters: [model.logitScale],
+      trained: model.parameters,
       embedImages: { model.imageFeatures(images.slice($0)).normalizedRows() },
       embedTexts: { model.textFeatures(trained.padded(tokens[$0])).normalizedRows() }
     ) { images, texts in

@@ -1,5 +1,6 @@
 import Foundation
 import NeuralNetworks
+import Tensors
 
 /// One of several ranks that train together on threads of this process.
 public struct ThreadRank: Communicator {

@@ -43,23 +43,36 @@ public struct PolicyEvaluation: Sendable {
   /// - Parameters:
   ///   - policy: acts.
   ///   - episodeCount: episodes 0 ..< that.
+  ///   - communicator: divides episodes among processes, each of which gets all results.
   ///   - mode: as it is evaluated, unless its exploration is what is to be evaluated.
   ///   - didFinish: told the number of episodes done; what it throws ends the play.
   /// - Throws: what environments and `didFinish` throw.
   public func play(
     _ policy: any ActingPolicy, episodeCount: Int, mode: ActionMode = .evaluating,
+    over communicator: any Communicator = SingleProcess(),
     didFinish: (Int) throws -> Void = { _ in }
   ) throws -> [EpisodeStatistics] {
-    var results = [EpisodeStatistics](repeating: EpisodeStatistics(), count: episodeCount)
-    guard episodeCount > 0 else { return results }
-    let environments = try environment.make(count: min(sideBySide, episodeCount))
+    let own = communicator.fraction(of: episodeCount)
+    return try communicator.gatherValues(
+      try play(policy, episodes: own, mode, didFinish: didFinish)
+    ).flatMap { $0 }
+  }
+
+  private func play(
+    _ policy: any ActingPolicy, episodes: Range<Int>, _ mode: ActionMode,
+    didFinish: (Int) throws -> Void
+  ) throws -> [EpisodeStatistics] {
+    var results = [EpisodeStatistics](repeating: EpisodeStatistics(), count: episodes.count)
+    guard !episodes.isEmpty else { return results }
+    let environments = try environment.make(count: min(sideBySide, episodes.count))
     // Each is started and stepped where it lives: those of different processes side by side.
     let lanes = EnvironmentLanes(environments)
-    let slots = try environments.enumerated().map { episode, environment in
-      try EnvironmentWorker(environment, episode: episode, seed: seed, starts: false)
+    let slots = try environments.enumerated().map { place, environment in
+      try EnvironmentWorker(
+        environment, episode: episodes.lowerBound + place, seed: seed, starts: false)
     }
     try lanes.forEach { try slots[$0].start() }
-    var (next, done) = (slots.count, 0)
+    var (next, done) = (episodes.lowerBound + slots.count, 0)
     var running = Array(slots.indices)
     while !running.isEmpty {
       let chunks = try chunks(for: running.map { slots[$0] }, policy, mode)
@@ -69,10 +82,10 @@ public struct PolicyEvaluation: Sendable {
       }
       var starting: Set<Int> = []
       for index in running where slots[index].isFinished {
-        results[slots[index].episode] = slots[index].statistics
+        results[slots[index].episode - episodes.lowerBound] = slots[index].statistics
         done += 1
         try didFinish(done)
-        guard next < episodeCount else { continue }
+        guard next < episodes.upperBound else { continue }
         slots[index].episode = next
         starting.insert(index)
         next += 1

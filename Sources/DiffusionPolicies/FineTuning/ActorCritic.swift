@@ -113,7 +113,36 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
 
   private struct Progress: Codable {
     var scaler: RewardScaler
-    var collectors: [RolloutCollector.State]
+    var collector: RolloutCollector.State
+
+    private enum CodingKeys: CodingKey { case scaler, collector, collectors }
+
+    init(scaler: RewardScaler, collector: RolloutCollector.State) {
+      self.scaler = scaler
+      self.collector = collector
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(scaler, forKey: .scaler)
+      try container.encode(collector, forKey: .collector)
+    }
+
+    /// Reads also what earlier versions wrote: a list with one.
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      scaler = try container.decode(RewardScaler.self, forKey: .scaler)
+      guard container.contains(.collectors) else {
+        collector = try container.decode(RolloutCollector.State.self, forKey: .collector)
+        return
+      }
+      let collectors = try container.decode([RolloutCollector.State].self, forKey: .collectors)
+      guard let first = collectors.first, collectors.count == 1 else {
+        throw DecodingError.dataCorruptedError(
+          forKey: .collectors, in: container, debugDescription: "not the state of one process")
+      }
+      collector = first
+    }
   }
 
   /// - Throws: `EncodingError` if a number is not finite.
@@ -128,7 +157,7 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
     // An iteration that begins with new episodes needs nothing of those that run.
     let progress = Progress(
       scaler: scaler,
-      collectors: try collector.states(withEpisodes: !configuration.resetsEachIteration))
+      collector: try collector.state(withEpisodes: !configuration.resetsEachIteration))
     state.texts["progress"] = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
     return state
   }
@@ -158,6 +187,6 @@ final class ActorCritic<Policy: LikelihoodPolicy> {
     let progress = try JSONDecoder().decode(
       Progress.self, from: Data(try state.text("progress").utf8))
     scaler = progress.scaler
-    try collector.restore(progress.collectors)
+    try collector.restore(progress.collector)
   }
 }

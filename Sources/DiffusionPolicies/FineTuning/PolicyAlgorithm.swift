@@ -1,6 +1,7 @@
 import Configuration
 import Environments
 import NeuralNetworks
+import Tensors
 
 /// A trainer that improves a policy in its environment.
 public protocol PolicyTrainer: Trainer where Configuration == DPPOConfiguration {

@@ -284,23 +284,27 @@ final class RolloutCollector {
     return try rollout.gathered(over: communicator)
   }
 
-  /// The environments' states and where their episodes stand.
+  /// The environments' states and where their episodes stand, `[B]` of all ranks.
   struct State: Codable {
-    var environments: EnvironmentState
+    var environments: [EnvironmentState]
     var isFirst: [Bool]
     /// Of what the environments compute with; nil where they are part of this program.
     var versions: [String: String]?
   }
 
-  /// What the next rollout depends on, besides the policy, of each rank.
+  /// What the next rollout depends on, besides the policy: of all ranks, so that any number of them
+  /// can go on from it.
   ///
   /// - Parameter withEpisodes: whether the next rollout goes on with the running episodes.
   /// - Throws: what the communicator throws, and what saving environments throws.
-  func states(withEpisodes: Bool) throws -> [State] {
-    try communicator.gatherValues(
+  func state(withEpisodes: Bool) throws -> State {
+    let states = try communicator.gatherValues(
       State(
-        environments: withEpisodes ? try environments.savedState() : environments.savedPlaces(),
+        environments: withEpisodes ? try environments.savedStates() : environments.savedPlaces(),
         isFirst: isFirst, versions: environments.versions.isEmpty ? nil : environments.versions))
+    return State(
+      environments: states.flatMap(\.environments), isFirst: states.flatMap(\.isFirst),
+      versions: states[0].versions)
   }
 
   /// Tells that what environments compute with is not what it was when a run was saved.
@@ -316,22 +320,39 @@ final class RolloutCollector {
       + "saved: it continues, but not bit for bit, and its results may not be comparable"
   }
 
-  /// Where the states are without episodes, new ones have to be started.
+  /// Where the state is without episodes, new ones have to be started.
   ///
-  /// - Throws: `EnvironmentError.stateMismatch` if they are the states of others;
-  ///   `ConfigurationError` if they are of another number of ranks.
-  func restore(_ states: [State]) throws {
-    try ConfigurationError.require(
-      states.count == communicator.processCount, "processes", communicator.processCount,
-      "\(states.count), with which the run was started: their episodes continue")
-    let state = states[communicator.rank]
+  /// - Throws: `EnvironmentError.stateMismatch` if it is the state of others; `ConfigurationError` if
+  ///   it is of an earlier version and cannot be shared among ranks.
+  func restore(_ state: State) throws {
     // Before what may be the consequence.
     if let saved = state.versions,
       let warning = Self.versionWarning(environmentName, saved: saved, now: environments.versions)
     {
       EnvironmentWarnings.print(warning.printable)
     }
-    try environments.restore(state.environments)
-    isFirst = state.isFirst
+    // Earlier versions saved one state of all environments.
+    let isWhole = state.environments.count == state.isFirst.count
+    try ConfigurationError.require(
+      isWhole || communicator.processCount == 1, "processes", communicator.processCount,
+      "1, until the first checkpoint of this version: an earlier one saved the run")
+    try environments.restore(isWhole ? Array(state.environments[own]) : state.environments)
+    isFirst = Array(state.isFirst[own])
+  }
+}
+
+extension RolloutCollector.State {
+  private enum CodingKeys: CodingKey { case environments, isFirst, versions }
+
+  /// Reads also what earlier versions wrote: one state of all environments.
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    do {
+      environments = try container.decode([EnvironmentState].self, forKey: .environments)
+    } catch DecodingError.typeMismatch {
+      environments = [try container.decode(EnvironmentState.self, forKey: .environments)]
+    }
+    isFirst = try container.decode([Bool].self, forKey: .isFirst)
+    versions = try container.decodeIfPresent([String: String].self, forKey: .versions)
   }
 }

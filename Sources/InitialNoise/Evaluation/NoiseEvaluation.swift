@@ -58,17 +58,21 @@ public struct NoiseEvaluation: Sendable {
   public let others: [MediaScores]
   /// Sees how different images are; no diversity without it.
   public let features: ImageTextModel?
+  /// Divides images among processes.
+  public let communicator: any Communicator
 
   /// An evaluation of these parts.
   public init(
     model: any GenerativeModel, settings: GenerationSettings, reward: any Reward,
-    others: [MediaScores] = [], features: ImageTextModel? = nil
+    others: [MediaScores] = [], features: ImageTextModel? = nil,
+    communicator: any Communicator = SingleProcess()
   ) {
     self.model = model
     self.settings = settings
     self.reward = reward
     self.others = others
     self.features = features
+    self.communicator = communicator
   }
 
   /// Images with the rewards of those who made them.
@@ -149,15 +153,22 @@ public struct NoiseEvaluation: Sendable {
   ) throws -> Arm {
     var arm = Arm(media: [], rewards: [])
     let seeds = (offset..<offset + count).map { plain.seed &+ UInt64($0) }
-    for start in stride(from: 0, to: seeds.count, by: settings.batchSize) {
-      let batch = Array(seeds[start..<min(seeds.count, start + settings.batchSize)])
-      let media = try model.generate(
-        prompts: [plain.prompt], negativePrompts: [plain.negativePrompt], seeds: batch,
-        settings: settings, prior: prior)
-      arm.rewards += try reward.scored(
-        media, prompts: [String](repeating: plain.prompt, count: media.count)
-      ).values
-      arm.media += media
+    let size = settings.batchSize * communicator.processCount
+    for start in stride(from: 0, to: seeds.count, by: size) {
+      let batch = Array(seeds[start..<min(seeds.count, start + size)])
+      let own = Array(batch[communicator.fraction(of: batch.count)])
+      let media =
+        try own.isEmpty
+        ? []
+        : model.generate(
+          prompts: [plain.prompt], negativePrompts: [plain.negativePrompt], seeds: own,
+          settings: settings, prior: prior)
+      let rewards =
+        try own.isEmpty
+        ? []
+        : reward.scored(media, prompts: [String](repeating: plain.prompt, count: own.count)).values
+      arm.rewards += try communicator.gatherValues(rewards).flatMap { $0 }
+      arm.media += try communicator.gatherMedia(media)
       progress(arm.media.count)
     }
     return arm

@@ -30,6 +30,7 @@ public final class FIND: Trainer {
   /// be named by where these lie.
   public var comparesRewards = true
   private let learners: [PriorLearner]
+  private let communicator: any Communicator
   private let fingerprint: String
 
   /// - Parameters:
@@ -40,12 +41,14 @@ public final class FIND: Trainer {
   ///   - reward: scores it.
   ///   - configuration: how priors are learned.
   ///   - seed: decides the noise.
+  ///   - communicator: divides images among processes.
   /// - Throws: `ConfigurationError` for settings that cannot be used; what the model throws if it
   ///   cannot generate so.
   public init(
     _ model: any GenerativeModel, prompts: [String], negativePrompt: String = "",
     settings: GenerationSettings = GenerationSettings(), reward: any Reward,
-    configuration: FINDConfiguration = FINDConfiguration(), seed: UInt64 = 0
+    configuration: FINDConfiguration = FINDConfiguration(), seed: UInt64 = 0,
+    communicator: any Communicator = SingleProcess()
   ) throws {
     try ConfigurationError.require(!prompts.isEmpty, "prompts", "none", "at least one prompt")
     self.model = model
@@ -54,6 +57,7 @@ public final class FIND: Trainer {
     self.settings = settings
     self.reward = reward
     self.configuration = configuration
+    self.communicator = communicator
     let process = try model.process(settings)
     let shape = try model.sampleShape(settings)
     learners = try prompts.enumerated().map { index, prompt in
@@ -106,16 +110,21 @@ public final class FIND: Trainer {
     }
     let seeds = active.flatMap { learners[$0].imageSeeds(promptCount: prompts.count) }
 
-    // Generate: the frozen model plays the other actions.
+    // Generate: the frozen model plays the other actions. Each process has its part of them.
+    let own = communicator.fraction(of: drawnFor.count)
+    let ownPrompts = Array(drawnFor[own])
     let media = try metrics.measure("denoise") {
-      try model.generate(
-        prompts: drawnFor, negativePrompts: [negativePrompt], seeds: seeds, settings: settings,
-        initialNoise: .concatenated(noises, along: 0))
+      try own.isEmpty
+        ? []
+        : model.generate(
+          prompts: ownPrompts, negativePrompts: [negativePrompt], seeds: Array(seeds[own]),
+          settings: settings, initialNoise: Tensor.concatenated(noises, along: 0).slice(own))
     }
 
     // Score.
     let rewards = try metrics.measure("score") {
-      try reward.scored(media, prompts: drawnFor).values
+      let own = try media.isEmpty ? [] : reward.scored(media, prompts: ownPrompts).values
+      return try communicator.gatherValues(own).flatMap { $0 }
     }
 
     // Learn: each prompt from its own.

@@ -87,6 +87,7 @@ public final class CLIPTraining: RewardTraining {
   private let seed: UInt64
   private let trained: ImageTextModel
   private let training: SupervisedTraining
+  private let communicator: any Communicator
   /// The logarithm of 100, CLIP's limit.
   private static let maxLogitScale: Float = 4.6052
 
@@ -98,18 +99,20 @@ public final class CLIPTraining: RewardTraining {
   ///   - pairs: which of them are shown.
   ///   - validationCount: images to measure on, a multiple of 16.
   ///   - seed: decides weights, dolls and noise.
+  ///   - communicator: divides batches among processes.
   /// - Throws: `ConfigurationError` if the patches do not fit; `CaptionedDataError` if there are no
   ///   such pairs.
   public convenience init(
     _ configuration: CLIPTrainingConfiguration, composer: DollComposer,
-    pairs: PairSelection = .training, validationCount: Int = 512, seed: UInt64
+    pairs: PairSelection = .training, validationCount: Int = 512, seed: UInt64,
+    communicator: any Communicator = SingleProcess()
   ) throws {
     try configuration.requireWholeGroups()
     try self.init(
       configuration,
       pairs: DollPairing(
         composer, pairs: pairs, groups: configuration.alike, validationCount: validationCount,
-        seed: seed), seed: seed)
+        seed: seed), seed: seed, communicator: communicator)
   }
 
   /// A training on captioned images from random weights.
@@ -120,23 +123,27 @@ public final class CLIPTraining: RewardTraining {
   ///   - validationFraction: the fraction of them that is never learned from.
   ///   - validationCount: the maximum number of images to measure on.
   ///   - seed: decides weights, order, noise and which images are kept for validation.
+  ///   - communicator: divides batches among processes.
   /// - Throws: `ConfigurationError` if the patches do not fit, images are not square, or captions do
   ///   not differ; what the source throws.
   public convenience init(
     _ configuration: CLIPTrainingConfiguration, source: any CaptionedMediaSource,
-    validationFraction: Double = 0.1, validationCount: Int = 512, seed: UInt64
+    validationFraction: Double = 0.1, validationCount: Int = 512, seed: UInt64,
+    communicator: any Communicator = SingleProcess()
   ) throws {
     try self.init(
       configuration,
       pairs: CaptionedPairing(
         source, batchSize: configuration.optimization.batchSize,
         validationFraction: validationFraction, validationCount: validationCount, seed: seed),
-      seed: seed)
+      seed: seed, communicator: communicator)
   }
 
   private init(
-    _ configuration: CLIPTrainingConfiguration, pairs: any ContrastivePairs, seed: UInt64
+    _ configuration: CLIPTrainingConfiguration, pairs: any ContrastivePairs, seed: UInt64,
+    communicator: any Communicator
   ) throws {
+    self.communicator = communicator
     let size = pairs.imageSize
     try ConfigurationError.require(
       size % configuration.patchSize == 0, "clip.patchSize", configuration.patchSize,
@@ -182,9 +189,10 @@ public final class CLIPTraining: RewardTraining {
     let tokens = texts.map(trained.tokens)
     let isTrue = batch.isTrue
     let captions = 0..<batch.captions.count
-    let result = EmbeddingGradients(
+    let result = try EmbeddingGradients(
       imageCount: settings.batchSize, textCount: texts.count, shardSize: settings.shardSize,
-      parameters: [trained.model.logitScale],
+      parameters: [trained.model.logitScale], trained: trained.model.parameters,
+      over: communicator,
       embedImages: { trained.model.imageFeatures(images.slice($0)).normalizedRows() },
       embedTexts: { trained.model.textFeatures(trained.padded(tokens[$0])).normalizedRows() }
     ) { images, texts in

@@ -42,6 +42,7 @@ public final class ClassifierTraining: RewardTraining {
   private let seed: UInt64
   private let classifier: AttributeClassifier
   private let training: SupervisedTraining
+  private let communicator: any Communicator
 
   /// A training from random weights.
   ///
@@ -57,7 +58,7 @@ public final class ClassifierTraining: RewardTraining {
   public init(
     _ configuration: ClassifierTrainingConfiguration, source: any AttributedMediaSource,
     unseen: any AttributedMediaSource, heldOut: (any AttributedMediaSource)?, sizeKey: String,
-    validationCount: Int = 512, seed: UInt64
+    validationCount: Int = 512, seed: UInt64, communicator: any Communicator = SingleProcess()
   ) throws {
     guard source.width == source.height, source.width % 4 == 0 else {
       throw ConfigurationError.badValue(
@@ -70,6 +71,7 @@ public final class ClassifierTraining: RewardTraining {
     self.source = source
     self.unseen = unseen
     self.heldOut = heldOut
+    self.communicator = communicator
     var random = RandomStream(seed: seed, purpose: "weights of the classifier")
     classifier = AttributeClassifier(
       .init(
@@ -88,18 +90,21 @@ public final class ClassifierTraining: RewardTraining {
   ///   - pairs: which of them are shown.
   ///   - validationCount: images to measure on.
   ///   - seed: decides weights, dolls and noise.
+  ///   - communicator: divides batches among processes.
   /// - Throws: `ConfigurationError` if the layers have no fitting size; `CaptionedDataError` if
   ///   there are no such pairs.
   public convenience init(
     _ configuration: ClassifierTrainingConfiguration, composer: DollComposer,
-    pairs: PairSelection = .all, validationCount: Int = 512, seed: UInt64
+    pairs: PairSelection = .all, validationCount: Int = 512, seed: UInt64,
+    communicator: any Communicator = SingleProcess()
   ) throws {
     try self.init(
       configuration, source: DollSource(composer, seed: seed, pairs: pairs),
       unseen: DollSource(composer, seed: ~seed, pairs: pairs),
       heldOut: composer.hasHeldOutPairs
         ? DollSource(composer, seed: ~seed, pairs: .heldOut) : nil,
-      sizeKey: "dolls.folder", validationCount: validationCount, seed: seed)
+      sizeKey: "dolls.folder", validationCount: validationCount, seed: seed,
+      communicator: communicator)
   }
 
   /// The number of steps taken.
@@ -119,8 +124,8 @@ public final class ClassifierTraining: RewardTraining {
     let classifier = self.classifier
     let labels = batch.attributes.map(classifier.classes.labels)
     let ranges = classifier.classes.ranges
-    let (loss, sums, gradients) = shardedValueAndGradients(
-      count: count, shardSize: settings.shardSize
+    let (loss, sums, gradients) = try communicator.shardedValueAndGradients(
+      count: count, shardSize: settings.shardSize, of: classifier.parameters
     ) { rows in
       let logits = classifier(images.slice(rows))
       var sum = Tensor(0)

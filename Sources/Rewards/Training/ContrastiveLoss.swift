@@ -56,17 +56,20 @@ struct EmbeddingGradients {
   ///   - textCount: T.
   ///   - shardSize: rows that are embedded together.
   ///   - parameters: what `lossOfRows` depends on besides the rows.
+  ///   - trained: all that is learned.
+  ///   - communicator: divides rows among processes.
   ///   - embedImages: some of the images.
   ///   - embedTexts: some of the texts.
   ///   - lossOfRows: a scalar of all rows.
   init(
     imageCount: Int, textCount: Int, shardSize: Int, parameters: [Parameter],
+    trained: NamedParameters, over communicator: any Communicator = SingleProcess(),
     embedImages: @escaping Embedding, embedTexts: @escaping Embedding,
     lossOfRows: (_ images: Tensor, _ texts: Tensor) -> Tensor
-  ) {
+  ) throws {
     // 1. All rows.
-    images = shardedMap(count: imageCount, shardSize: shardSize, embedImages)
-    texts = shardedMap(count: textCount, shardSize: shardSize, embedTexts)
+    images = try communicator.rows(imageCount, shardSize, embedImages)
+    texts = try communicator.rows(textCount, shardSize, embedTexts)
     let (images, texts) = (images.tracked(), texts.tracked())
 
     // 2. The loss, and the gradient at each row.
@@ -79,7 +82,9 @@ struct EmbeddingGradients {
     let shards =
       Self.shards(imageCount, shardSize).map { ($0, embedImages, imageGradient) }
       + Self.shards(textCount, shardSize).map { ($0, embedTexts, textGradient) }
-    var (_, _, gradients) = shardedValueAndGradients(count: shards.count, shardSize: 1) { place in
+    var (_, _, gradients) = try communicator.shardedValueAndGradients(
+      count: shards.count, shardSize: 1, of: trained
+    ) { place in
       let (range, embed, gradient) = shards[place.lowerBound]
       return ShardResult(loss: (embed(range) * gradient.slice(range)).sum())
     }
@@ -90,5 +95,24 @@ struct EmbeddingGradients {
 
   private static func shards(_ count: Int, _ size: Int) -> [Range<Int>] {
     stride(from: 0, to: count, by: size).map { $0..<min(count, $0 + size) }
+  }
+}
+
+extension Communicator {
+  /// Rows that ranks make in whole shards, each its part, `[N, ...]`.
+  fileprivate func rows(
+    _ count: Int, _ shardSize: Int, _ embed: @escaping EmbeddingGradients.Embedding
+  ) throws -> Tensor {
+    let shardCount = (count + shardSize - 1) / shardSize
+    // Each makes all of a few.
+    guard processCount > 1, shardCount >= processCount else {
+      return shardedMap(count: count, shardSize: shardSize, embed)
+    }
+    let shards = fraction(of: shardCount)
+    let own = shards.lowerBound * shardSize..<min(count, shards.upperBound * shardSize)
+    return try gatherRows(
+      shardedMap(count: own.count, shardSize: shardSize) {
+        embed(own.lowerBound + $0.lowerBound..<own.lowerBound + $0.upperBound)
+      })
   }
 }

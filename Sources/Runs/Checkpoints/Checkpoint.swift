@@ -84,6 +84,9 @@ extension Checkpoint {
     self.init(iteration: iteration, tensors: tensors, metadata: metadata)
   }
 
+  /// A check of the tensors alone.
+  var tensorChecksum: String { Self.checksum(tensors, [:]) }
+
   /// A check of all names, shapes, bytes and texts.
   private static func checksum(
     _ tensors: [String: StoredTensor], _ metadata: [String: String]

@@ -1,10 +1,12 @@
 import Configuration
 import Files
 import Foundation
+import Tensors
 
 /// A training run that is going on: its folder, configuration, metrics, events and checkpoints.
 ///
-/// One thread uses it: the one with the training loop.
+/// One thread uses it: the one with the training loop. Where several processes train together, each
+/// has it, and the first one writes.
 public final class Run<Configuration: RunConfiguration> {
   /// The folder.
   public let folder: RunFolder
@@ -20,8 +22,10 @@ public final class Run<Configuration: RunConfiguration> {
   public let log: RunLog
   /// Where the time went, in this process and those before it.
   public var times: TimeBreakdown
-  private let metrics: MetricsWriter
-  private let events: EventWriter
+  /// The processes that train together.
+  public let communicator: any Communicator
+  /// Nil where another process writes.
+  private let writers: (metrics: MetricsWriter, events: EventWriter)?
   private static var stepKey: String { "run.step" }
   private static var settingsKey: String { "run.settings" }
   private static var inputPrefix: String { "run.input." }
@@ -31,6 +35,9 @@ public final class Run<Configuration: RunConfiguration> {
   private var hasNewSettings = false
   /// The fingerprints of what was read from outside the folder, by key.
   private var inputs: [String: String]
+
+  /// Whether this process writes the folder.
+  public var isWriting: Bool { writers != nil }
 
   /// The first iteration that is left to do, counted from one.
   public var firstIteration: Int { (resumed?.iteration ?? 0) + 1 }
@@ -46,16 +53,33 @@ public final class Run<Configuration: RunConfiguration> {
   ///   - configuration: the settings, which are written there.
   ///   - command: the command without its flags, as in "policy finetune".
   ///   - keptCheckpointCount: how many of the last checkpoints stay.
+  ///   - communicator: the processes that train together; this is the first, the others `join`.
   ///   - log: where the run speaks.
   /// - Throws: `RunFolderError` if a run is there already; `FileError` if the system refuses.
   public static func start(
     at path: String, configuration: Configuration, command: String,
-    keptCheckpointCount: Int = 2, log: RunLog = RunLog()
+    keptCheckpointCount: Int = 2, communicator: any Communicator = SingleProcess(),
+    log: RunLog = RunLog()
   ) throws -> Run {
     let folder = try RunFolder.create(at: path, configuration: configuration, command: command)
     return try Run(
       folder: folder, configuration: configuration, record: RunRecord(command: command),
-      resumed: nil, keptCheckpointCount: keptCheckpointCount, log: log)
+      resumed: nil, keptCheckpointCount: keptCheckpointCount, communicator: communicator, log: log)
+  }
+
+  /// Takes part in the run that the first process starts or resumes, by its settings.
+  ///
+  /// - Parameters:
+  ///   - communicator: the processes that train together.
+  ///   - log: where the run speaks.
+  /// - Throws: `RunFolderError` if its folder is not to be seen from here; `FileError` if its
+  ///   checkpoint cannot be read.
+  public static func join(
+    _ communicator: any Communicator, log: RunLog = RunLog()
+  ) throws -> Run {
+    let opened = try JSONDecoder().decode(
+      OpenedRun.self, from: Data(try communicator.fromFirst([])))
+    return try Run(opened, communicator: communicator, log: log)
   }
 
   /// Starts a run in a folder, or goes on with the one that is there, by settings that may differ
@@ -72,18 +96,19 @@ public final class Run<Configuration: RunConfiguration> {
   ///   used, or if another setting was changed; `FileError` if the system refuses.
   public static func open(
     at path: String, _ configuration: Configuration, command: String,
-    keptCheckpointCount: Int = 2, log: RunLog = RunLog()
+    keptCheckpointCount: Int = 2, communicator: any Communicator = SingleProcess(),
+    log: RunLog = RunLog()
   ) throws -> Run {
     // Checked as if they had been read.
     let configuration = try Configuration.decode(yaml: configuration.yaml(), file: "the settings")
     guard RunFolder.isRun(at: path) else {
       return try start(
         at: path, configuration: configuration, command: command,
-        keptCheckpointCount: keptCheckpointCount, log: log)
+        keptCheckpointCount: keptCheckpointCount, communicator: communicator, log: log)
     }
     return try resume(
       RunFolder.resume(at: path), configuration: configuration, command: command,
-      keptCheckpointCount: keptCheckpointCount, log: log)
+      keptCheckpointCount: keptCheckpointCount, communicator: communicator, log: log)
   }
 
   /// Goes on with a run from its newest valid checkpoint, by the settings that the run had there.
@@ -103,21 +128,21 @@ public final class Run<Configuration: RunConfiguration> {
   ///   `FileError` if the system refuses.
   public static func resume(
     at path: String, command: String, overrides: [String] = [], keptCheckpointCount: Int = 2,
-    log: RunLog = RunLog()
+    communicator: any Communicator = SingleProcess(), log: RunLog = RunLog()
   ) throws -> Run {
     let folder = try RunFolder.resume(at: path)
     let configuration = try Configuration.load(
       from: folder.configurationPath, overrides: overrides)
     let run = try resume(
       folder, configuration: configuration, command: command,
-      keptCheckpointCount: keptCheckpointCount, log: log)
+      keptCheckpointCount: keptCheckpointCount, communicator: communicator, log: log)
     if !overrides.isEmpty { run.hasNewSettings = true }
     return run
   }
 
   private static func resume(
     _ folder: RunFolder, configuration: Configuration, command: String,
-    keptCheckpointCount: Int, log: RunLog
+    keptCheckpointCount: Int, communicator: any Communicator, log: RunLog
   ) throws -> Run {
     let checkpoints = CheckpointFolder(path: folder.checkpointsPath)
     let resumed = checkpoints.latest(warn: log.warn)
@@ -136,7 +161,7 @@ public final class Run<Configuration: RunConfiguration> {
     }
     let run = try Run(
       folder: folder, configuration: configuration, record: record, resumed: resumed,
-      keptCheckpointCount: keptCheckpointCount, log: log)
+      keptCheckpointCount: keptCheckpointCount, communicator: communicator, log: log)
     run.hasNewSettings = !changes.isEmpty || record != known
     return run
   }
@@ -162,15 +187,13 @@ public final class Run<Configuration: RunConfiguration> {
 
   private init(
     folder: RunFolder, configuration: Configuration, record: RunRecord, resumed: Checkpoint?,
-    keptCheckpointCount: Int, log: RunLog
+    keptCheckpointCount: Int, communicator: any Communicator, log: RunLog
   ) throws {
+    self.communicator = communicator
     self.folder = folder
     self.configuration = configuration
     self.record = record
-    inputs = [:]
-    for (key, text) in resumed?.metadata ?? [:] where key.hasPrefix(Self.inputPrefix) {
-      inputs[String(key.dropFirst(Self.inputPrefix.count))] = text
-    }
+    inputs = Self.inputs(of: resumed)
     self.resumed = resumed
     self.log = log
     checkpoints = CheckpointFolder(path: folder.checkpointsPath, keptCount: keptCheckpointCount)
@@ -179,10 +202,46 @@ public final class Run<Configuration: RunConfiguration> {
         try JSONDecoder().decode(TimeBreakdown.self, from: Data($0.utf8))
       } ?? TimeBreakdown()
     step = resumed?.metadata[Self.stepKey].flatMap { Int($0) } ?? 0
-    metrics = try MetricsWriter(
+    let metrics = try MetricsWriter(
       path: folder.metricsPath, resumingAfter: resumed?.iteration ?? -1)
     let hasEvents = FolderListing.names(in: folder.path).contains { $0.hasPrefix("events.out") }
-    events = try EventWriter(folder: folder.path, resumingAfter: hasEvents ? step : nil)
+    writers = (
+      metrics, try EventWriter(folder: folder.path, resumingAfter: hasEvents ? step : nil)
+    )
+    guard communicator.processCount > 1 else { return }
+    _ = try communicator.fromFirst(
+      [UInt8](
+        try JSONEncoder().encode(
+          OpenedRun(
+            path: folder.path, configuration: try configuration.yaml(), record: record,
+            resumedIteration: resumed?.iteration))))
+  }
+
+  /// A run that another process has opened and writes.
+  private init(_ opened: OpenedRun, communicator: any Communicator, log: RunLog) throws {
+    self.communicator = communicator
+    folder = try RunFolder.join(at: opened.path)
+    configuration = try Configuration.decode(
+      yaml: opened.configuration, file: "the settings of the run")
+    record = opened.record
+    checkpoints = CheckpointFolder(path: folder.checkpointsPath)
+    resumed = try opened.resumedIteration.map {
+      try Checkpoint(
+        path: CheckpointFolder(path: "\(opened.path)/checkpoints").path(ofIteration: $0))
+    }
+    inputs = Self.inputs(of: resumed)
+    times = TimeBreakdown()
+    step = 0
+    writers = nil
+    self.log = log
+  }
+
+  private static func inputs(of checkpoint: Checkpoint?) -> [String: String] {
+    var inputs: [String: String] = [:]
+    for (key, text) in checkpoint?.metadata ?? [:] where key.hasPrefix(inputPrefix) {
+      inputs[String(key.dropFirst(inputPrefix.count))] = text
+    }
+    return inputs
   }
 
   /// Writes the numbers of an iteration to `metrics.jsonl` and to TensorBoard.
@@ -194,11 +253,12 @@ public final class Run<Configuration: RunConfiguration> {
   public func write(_ record: MetricsRecord, times: [String: Double] = [:]) throws {
     precondition(
       record.iteration >= firstRecordedIteration, "iteration \(record.iteration) is done")
+    guard let writers else { return }
     try keepNewSettings()
     step = max(step, record.step)
-    try metrics.write(record)
+    try writers.metrics.write(record)
     let scalars = record.values.merging(times) { number, _ in number }
-    try events.write(scalars: scalars, step: record.step)
+    try writers.events.write(scalars: scalars, step: record.step)
   }
 
   /// Settings that a run was resumed with take the place of those in the folder once they have
@@ -219,8 +279,9 @@ public final class Run<Configuration: RunConfiguration> {
   ///     `name.png`.
   /// - Throws: `FileError` if the system refuses.
   public func write(png: Data, name: String, iteration: Int? = nil) throws(FileError) {
+    guard let writers else { return }
     try AtomicFile.write(Array(png), to: imagePath(name, iteration: iteration))
-    try events.write(png: png, tag: name, step: step)
+    try writers.events.write(png: png, tag: name, step: step)
   }
 
   /// Where `write(png:name:iteration:)` writes.
@@ -280,6 +341,7 @@ public final class Run<Configuration: RunConfiguration> {
   ///   - count: how many more will be written.
   /// - Throws: `FileError` if there is too little room.
   public func requireRoom(for checkpoint: Checkpoint, count: Int) throws(FileError) {
+    guard isWriting else { return }
     var status = statvfs()
     // What a system does not tell is found out when it is written.
     guard statvfs(folder.path, &status) == 0 else { return }
@@ -301,6 +363,8 @@ public final class Run<Configuration: RunConfiguration> {
   /// - Parameter checkpoint: all that the run needs to go on.
   /// - Throws: `FileError` if the system refuses; the earlier checkpoints are then still there.
   public func save(_ checkpoint: Checkpoint) throws {
+    try requireSame(checkpoint)
+    guard let writers else { return }
     var checkpoint = checkpoint
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
@@ -310,8 +374,17 @@ public final class Run<Configuration: RunConfiguration> {
     checkpoint.metadata[Self.settingsKey] = try configuration.yaml()
     for (key, fingerprint) in inputs { checkpoint.metadata[Self.inputPrefix + key] = fingerprint }
     try keepNewSettings()
-    try metrics.synchronize()
+    try writers.metrics.synchronize()
     try checkpoints.save(checkpoint)
+  }
+
+  /// Refuses to save what processes do not agree on: a bit has flipped, or a processor rounds
+  /// otherwise.
+  private func requireSame(_ checkpoint: Checkpoint) throws {
+    guard communicator.processCount > 1 else { return }
+    let sums = try communicator.gather(Array(checkpoint.tensorChecksum.utf8))
+    guard let other = sums.firstIndex(where: { $0 != sums[0] }) else { return }
+    throw RunFolderError.differentWeights(path: folder.path, rank: other)
   }
 
   /// Says that the run was interrupted and how to go on.
@@ -322,4 +395,14 @@ public final class Run<Configuration: RunConfiguration> {
       "stopped after iteration \(iteration.grouped); continue with: attune \(command) --resume "
         + folder.path.printable)
   }
+}
+
+/// What the first process tells the others of a run that it has opened.
+private struct OpenedRun: Codable {
+  let path: String
+  /// YAML.
+  let configuration: String
+  let record: RunRecord
+  /// Nil where it starts anew.
+  let resumedIteration: Int?
 }

@@ -10,8 +10,8 @@ import Glibc
 public final class RunFolder: Sendable {
   /// The path as it was given, without a slash at its end.
   public let path: String
-  /// The descriptor that holds the lock.
-  private let lock: Int32
+  /// The descriptor that holds the lock; nil where another process has it.
+  private let lock: Int32?
 
   /// The resolved configuration.
   public var configurationPath: String { "\(path)/config.yaml" }
@@ -50,6 +50,19 @@ public final class RunFolder: Sendable {
   public static func resume(at path: String) throws -> RunFolder {
     guard isRun(at: path) else { throw RunFolderError.notARun(path: path) }
     return try RunFolder(path: path, isNew: false)
+  }
+
+  /// Looks into the folder of a run that another process, perhaps of another machine, has opened.
+  ///
+  /// - Throws: `RunFolderError.notShared` if it is not to be seen from here.
+  static func join(at path: String) throws(RunFolderError) -> RunFolder {
+    guard isRun(at: path) else { throw .notShared(path: path) }
+    return RunFolder(joined: path)
+  }
+
+  private init(joined path: String) {
+    self.path = path
+    lock = nil
   }
 
   /// Whether a folder holds a run.
@@ -115,6 +128,7 @@ public final class RunFolder: Sendable {
   deinit {
     // A child process that was started meanwhile has the descriptor too until its program begins;
     // closing ours alone would leave the folder locked for as long.
+    guard let lock else { return }
     flock(lock, LOCK_UN)
     close(lock)
   }
@@ -206,6 +220,10 @@ public enum RunFolderError: Error, Sendable, Equatable, CustomStringConvertible 
   case notARun(path: String)
   /// Another process is writing the run; its number, if known.
   case inUse(path: String, process: Int?)
+  /// Of the processes that train together, one does not see the folder.
+  case notShared(path: String)
+  /// Processes that train together have come to different weights; the rank of one.
+  case differentWeights(path: String, rank: Int)
   /// A run was to be resumed that has no checkpoint that can be read.
   case noCheckpoint(path: String)
   /// A run was to be resumed with settings that must stay as it was started with.
@@ -228,6 +246,12 @@ public enum RunFolderError: Error, Sendable, Equatable, CustomStringConvertible 
     case .inUse(let path, let process):
       "\(path.printable): another process\(process.map { " (\($0))" } ?? "") is writing this run; wait "
         + "for it, stop it, or choose another folder"
+    case .notShared(let path):
+      "\(path.printable): is not to be seen from this machine; choose an --output on a file system "
+        + "that all machines have, by the same path"
+    case .differentWeights(let path, let rank):
+      "\(path.printable): rank \(rank) has come to other weights than rank 0: a processor rounds "
+        + "otherwise, or a bit has flipped; start again with --resume on machines of one kind"
     case .noCheckpoint(let path):
       "\(path.printable): has no checkpoint that can be read; start again with another --output"
     case .changedSettings(let path, let changes):

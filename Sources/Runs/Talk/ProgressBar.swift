@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Synchronization
 
 /// A progress bar with rate and time left on a terminal, plain lines now and then elsewhere.
 public struct ProgressBar {
@@ -106,6 +107,11 @@ public enum StandardError {
   /// Whether it is shown on a terminal.
   public static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
+  private static let isSilent = Atomic<Bool>(false)
+
+  /// Says nothing more: of several processes, one speaks.
+  public static func silence() { isSilent.store(true, ordering: .relaxed) }
+
   /// Writes a line or several, over a progress bar if there is one; control characters in them,
   /// which come from file names and arguments, are escaped.
   public static func write(_ lines: String) {
@@ -115,6 +121,14 @@ public enum StandardError {
   }
 
   static func write(text: String) {
+    guard !isSilent.load(ordering: .relaxed) else { return }
+    writeAnyway(text)
+  }
+
+  /// Writes the last words of a process that is to be silent otherwise.
+  public static func writeLast(_ line: String) { writeAnyway(line.printable + "\n") }
+
+  private static func writeAnyway(_ text: String) {
     // Nobody is left to be told if this fails.
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }

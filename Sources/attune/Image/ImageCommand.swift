@@ -25,7 +25,7 @@ struct ImageCommandError: Error, CustomStringConvertible {
 }
 
 /// `attune image train --config FILE.yaml [--output RUN] [key.path=value ...]`
-struct ImageTrainCommand: ParsableCommand {
+struct ImageTrainCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract: "Train a text-to-image model on captioned images.",
@@ -55,7 +55,7 @@ struct ImageTrainCommand: ParsableCommand {
 }
 
 /// `attune image finetune --config FILE.yaml | --model DIR --prompt TEXT ... --reward NAME`
-struct ImageFinetuneCommand: ParsableCommand {
+struct ImageFinetuneCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "finetune",
     abstract: "Fine-tune a model's weights with a reward of its images or clips (DDPO, DPOK).",

@@ -7,11 +7,12 @@ import Media
 import ReinforcementLearning
 import Rewards
 import Runs
+import Tensors
 import TextToImage
 
 /// `attune image evaluate --model DIR --dolls DIR --classifier DIR [--prompts FILE] [--count 500]
 /// [--json]`
-struct ImageEvaluateCommand: ParsableCommand {
+struct ImageEvaluateCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
     abstract: "Evaluate how often a model of paper dolls draws what the prompts request.",
@@ -62,6 +63,7 @@ struct ImageEvaluateCommand: ParsableCommand {
 
   func run() throws {
     evaluated.threads.apply()
+    let communicator = try Ranks.join()
     let composer = try DollComposer(folder: dolls)
     guard !evaluated.heldOut || composer.hasHeldOutPairs else {
       throw ImageCommandError(
@@ -79,7 +81,9 @@ struct ImageEvaluateCommand: ParsableCommand {
     log.warnOfCutPrompts(prompts, tokenizer: pipeline.model.tokenizer)
     func draw(_ prompts: [String], progress: (Int) -> Void) throws -> PromptAccuracy {
       var accuracy = unused
-      try evaluated.draw(prompts, with: pipeline, generationSettings, progress: progress) {
+      try evaluated.draw(
+        prompts, with: pipeline, generationSettings, over: communicator, progress: progress
+      ) {
         accuracy.add($0.map(\.still), prompts: $1)
       }
       return accuracy

@@ -10,7 +10,7 @@ import TextToImage
 import Training
 
 /// `attune image sample --model DIR --prompt TEXT [--prompt TEXT ...] --output grid.png`
-struct ImageSampleCommand: ParsableCommand {
+struct ImageSampleCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "sample",
     abstract: "Sample images of prompts from a text-to-image model.",
@@ -66,6 +66,7 @@ struct ImageSampleCommand: ParsableCommand {
 
   func run() throws {
     sample.threads.apply()
+    let communicator = try Ranks.join()
     let log = RunLog(isQuiet: sample.quiet)
     let pipeline = try TextToImagePipeline(
       folder: sample.model, embeddings: sample.drawing.embeddings, log: log)
@@ -73,10 +74,13 @@ struct ImageSampleCommand: ParsableCommand {
     usual.guidance = Guidance(scale: 4)
     usual.batchSize = batch
     let media = try sample.draw(
-      with: pipeline, usual: usual, guidance: guidance, count: count, log: log
+      with: pipeline, usual: usual, guidance: guidance, count: count, over: communicator,
+      log: log
     ) { shape in
+      guard communicator.isFirst else { return }
       try prepareOutput(width: shape[1] * pipeline.reduction, height: shape[0] * pipeline.reduction)
     }
+    guard communicator.isFirst else { return }
     if isGrid {
       try grid(media.map(\.still)).rendered().writePNG(to: output)
     } else {

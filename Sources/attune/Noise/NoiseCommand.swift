@@ -20,7 +20,7 @@ struct NoiseCommand: ParsableCommand {
 
 /// `attune noise optimize --model DIR --prompt TEXT --reward NAME [--output RUN] [key.path=value
 /// ...]`
-struct NoiseOptimizeCommand: ParsableCommand {
+struct NoiseOptimizeCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "optimize",
     abstract: "Learn, for each prompt, the initial noise that a reward likes (FIND).",

@@ -6,12 +6,13 @@ import InitialNoise
 import ReinforcementLearning
 import Rewards
 import Runs
+import Tensors
 import TextToImage
 import Training
 
 /// `attune noise evaluate --model DIR --prompt TEXT --prior FILE... --reward NAME [--count 64]
 /// [--json]`
-struct NoiseEvaluateCommand: ParsableCommand {
+struct NoiseEvaluateCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
     abstract: "Compare priors with plain noise and with best-of-N at as many images.",
@@ -112,6 +113,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
 
   func run() throws {
     threads.apply()
+    let communicator = try Ranks.join()
     func makeReward(_ text: String) throws -> any Reward {
       try RewardExpression(text).reward(clipFolder: clip, timeLimit: timeLimit)
     }
@@ -145,7 +147,7 @@ struct NoiseEvaluateCommand: ParsableCommand {
     for (group, prompt, settings) in groups {
       let evaluation = NoiseEvaluation(
         model: pipeline, settings: settings, reward: optimized, others: others,
-        features: features)
+        features: features, communicator: communicator)
       let plain = try evaluation.plain(
         prompt: prompt, negativePrompt: group.origin.negativePrompt,
         imageCount: group.origin.imageCount, count: count, seed: seed

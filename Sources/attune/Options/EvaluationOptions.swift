@@ -3,6 +3,7 @@ import Diffusion
 import GenerativeModels
 import Media
 import Runs
+import Tensors
 import TextToImage
 
 /// What `image evaluate` and `video evaluate` have in common.
@@ -76,17 +77,20 @@ struct EvaluationOptions: ParsableArguments {
   /// Draws one of each prompt, with the seeds that follow `seed`, batch by batch.
   ///
   /// - Parameters:
+  ///   - communicator: divides the work.
   ///   - progress: called with the number drawn so far.
   ///   - look: called with each batch and its prompts.
   func draw(
     _ prompts: [String], with pipeline: some PromptedPipeline, _ settings: GenerationSettings,
-    progress: (Int) -> Void, look: (_ media: [Media], _ prompts: [String]) throws -> Void
+    over communicator: any Communicator, progress: (Int) -> Void,
+    look: (_ media: [Media], _ prompts: [String]) throws -> Void
   ) throws {
-    for start in stride(from: 0, to: prompts.count, by: settings.batchSize) {
-      let range = start..<min(prompts.count, start + settings.batchSize)
+    let size = settings.batchSize * communicator.processCount
+    for start in stride(from: 0, to: prompts.count, by: size) {
+      let range = start..<min(prompts.count, start + size)
       let media = try pipeline.generate(
         prompts: Array(prompts[range]), seeds: range.map { seed &+ UInt64($0) },
-        settings: settings)
+        settings: settings, over: communicator)
       try look(media, Array(prompts[range]))
       progress(range.upperBound)
     }

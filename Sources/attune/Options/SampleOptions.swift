@@ -5,6 +5,7 @@ import GenerativeModels
 import InitialNoise
 import Media
 import Runs
+import Tensors
 import TextToImage
 import Training
 
@@ -75,10 +76,12 @@ struct SampleOptions: ParsableArguments {
   ///     batch size and frames count in any case.
   ///   - guidance: as told; as with the prior, or as usual, if nil.
   ///   - count: how many of each prompt.
+  ///   - communicator: divides the work.
   ///   - prepare: makes sure that samples of a shape can be written, before they are drawn.
   func draw(
     with pipeline: some PromptedPipeline, usual: GenerationSettings, guidance: Float?, count: Int,
-    log: RunLog, prepare: (_ shape: [Int]) throws -> Void
+    over communicator: any Communicator, log: RunLog,
+    prepare: (_ shape: [Int]) throws -> Void
   ) throws -> [Media] {
     log.noteWeights(ofModel: model)
     log.warnOfCutPrompts(prompts, tokenizer: pipeline.tokenizer)
@@ -100,13 +103,14 @@ struct SampleOptions: ParsableArguments {
     try prepare(pipeline.sampleShape(settings))
     let request = request(count: count)
     let size = settings.batchSize
-    let batchCount = (request.imagePrompts.count + size - 1) / size
+    let own = communicator.fraction(of: request.imagePrompts.count)
+    let batchCount = (own.count + size - 1) / size
     var progress = ProgressBar(
       "sample", total: try pipeline.process(settings).transitionCount * batchCount, unit: "step",
       isQuiet: quiet)
     return try pipeline.generate(
       prompts: request.imagePrompts, negativePrompts: [negativePrompt],
-      seeds: request.imageSeeds, settings: settings, prior: priorFile?.prior
+      seeds: request.imageSeeds, settings: settings, prior: priorFile?.prior, over: communicator
     ) { done, _ in progress.update(done) }
   }
 

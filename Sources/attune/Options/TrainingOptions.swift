@@ -63,12 +63,15 @@ struct TrainingOptions: ParsableArguments {
       throw ValidationError("give --config FILE.yaml, or --resume RUN to continue with a run")
     }
     threads.apply()
+    let communicator = try Ranks.join()
+    guard communicator.isFirst else { return try Run.join(communicator) }
     var overrides = overrides
     if let seed { overrides.append("seed=\(seed)") }
     let log = RunLog(isQuiet: quiet)
     if let resume {
       try requireCommand(command, resume)
-      return try Run.resume(at: resume, command: command, overrides: overrides, log: log)
+      return try Run.resume(
+        at: resume, command: command, overrides: overrides, communicator: communicator, log: log)
     }
     var drawnSeed: UInt64?
     let settings = try Settings.load(from: config, overrides: overrides) {
@@ -79,7 +82,7 @@ struct TrainingOptions: ParsableArguments {
     if let drawnSeed { StandardError.write(CommandArguments.note(ofSeed: drawnSeed)) }
     return try Run.start(
       at: try output ?? RunFolder.makeDefault(named: name), configuration: settings,
-      command: command, log: log)
+      command: command, communicator: communicator, log: log)
   }
 
   /// Trains to the end.

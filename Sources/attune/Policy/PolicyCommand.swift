@@ -25,7 +25,7 @@ struct PolicyCommand: ParsableCommand {
 }
 
 /// `attune policy pretrain --config FILE.yaml [--output RUN] [key.path=value ...]`
-struct PolicyPretrainCommand: ParsableCommand {
+struct PolicyPretrainCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "pretrain",
     abstract: "Pretrain a policy on demonstrations.",
@@ -50,7 +50,7 @@ struct PolicyPretrainCommand: ParsableCommand {
 }
 
 /// `attune policy finetune --config FILE.yaml [--checkpoint FILE] [--output RUN] [--resume RUN]`
-struct PolicyFinetuneCommand: ParsableCommand {
+struct PolicyFinetuneCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "finetune",
     abstract: "Fine-tune a pretrained policy in its environment with DPPO.",

@@ -6,11 +6,12 @@ import Foundation
 import Media
 import ReinforcementLearning
 import Runs
+import Tensors
 import Training
 
 /// `attune policy evaluate --checkpoint FILE [--environment NAME] [key=value ...] [--episodes 50]
 /// [--video out.mp4]`
-struct PolicyEvaluateCommand: ParsableCommand {
+struct PolicyEvaluateCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
     abstract: "Evaluate a policy, or compare two, on fixed seeds.",
@@ -85,6 +86,7 @@ struct PolicyEvaluateCommand: ParsableCommand {
 
   func run() throws {
     threads.apply()
+    let communicator = try Ranks.join()
     let log = RunLog(isQuiet: quiet)
     log.takeEnvironmentWarnings(isQuiet: quiet)
     let choice = EnvironmentChoice(name: environment, parameters: try arguments.values())
@@ -94,10 +96,12 @@ struct PolicyEvaluateCommand: ParsableCommand {
     }
     if let other { try requireOneEnvironment(evaluated, other, log) }
 
+    let video = communicator.isFirst ? video : nil
     if let video { try AtomicFile.checkWritable(video) }
     let report = PolicyReport(
       environment: evaluated.environment, parameters: try evaluated.environment.allParameters,
-      played: try play(evaluated, "evaluate"), against: try other.map { try play($0, "against") },
+      played: try play(evaluated, "evaluate", over: communicator),
+      against: try other.map { try play($0, "against", over: communicator) },
       startSeed: evaluated.evaluation.startSeed(ofEpisode:))
     print(json ? try report.jsonLine : report.text)
     if let video {
@@ -127,10 +131,14 @@ struct PolicyEvaluateCommand: ParsableCommand {
     }
   }
 
-  private func play(_ evaluated: EvaluatedPolicy, _ title: String) throws -> [EpisodeStatistics] {
-    var progress = ProgressBar(title, total: episodes, unit: "episode", isQuiet: quiet)
+  private func play(
+    _ evaluated: EvaluatedPolicy, _ title: String, over communicator: any Communicator
+  ) throws -> [EpisodeStatistics] {
+    let own = communicator.fraction(of: episodes).count
+    var progress = ProgressBar(title, total: own, unit: "episode", isQuiet: quiet)
     return try evaluated.evaluation.play(
-      evaluated.policy, episodeCount: episodes, mode: exploring ? .exploring : .evaluating
+      evaluated.policy, episodeCount: episodes, mode: exploring ? .exploring : .evaluating,
+      over: communicator
     ) { progress.update($0) }
   }
 }

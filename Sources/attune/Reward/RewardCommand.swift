@@ -16,7 +16,7 @@ struct RewardCommand: ParsableCommand {
 }
 
 /// `attune reward train --config FILE.yaml [--kind clip|classifier] [--output RUN] [--resume RUN]`
-struct RewardTrainCommand: ParsableCommand {
+struct RewardTrainCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract: "Train a CLIP model on captioned images, or an attribute classifier on dolls.",

@@ -17,7 +17,7 @@ struct VideoCommand: ParsableCommand {
 }
 
 /// `attune video train --config FILE.yaml [--output RUN] [key.path=value ...]`
-struct VideoTrainCommand: ParsableCommand {
+struct VideoTrainCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract: "Train a text-to-video model on captioned clips.",

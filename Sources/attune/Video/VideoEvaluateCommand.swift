@@ -12,7 +12,7 @@ import Training
 
 /// `attune video evaluate --model DIR --sprites DIR [--look DIR --motion DIR] [--prompts FILE]
 /// [--count 400] [--json]`
-struct VideoEvaluateCommand: ParsableCommand {
+struct VideoEvaluateCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
     abstract: "Evaluate how often a model of sprites shows what the prompts request.",
@@ -71,6 +71,7 @@ struct VideoEvaluateCommand: ParsableCommand {
 
   func run() throws {
     evaluated.threads.apply()
+    let communicator = try Ranks.join()
     guard let (composer, metrics) = try measured.open(frameCount: frames) else { return }
     var distribution = SpriteDistribution()
     if rare { distribution.exponent = 0 }
@@ -94,7 +95,9 @@ struct VideoEvaluateCommand: ParsableCommand {
     log.warnOfCutPrompts(prompts, tokenizer: pipeline.tokenizer)
     func draw(_ prompts: [String], progress: (Int) -> Void) throws -> [SpriteMetrics.Findings] {
       var findings: [SpriteMetrics.Findings] = []
-      try evaluated.draw(prompts, with: pipeline, generationSettings, progress: progress) {
+      try evaluated.draw(
+        prompts, with: pipeline, generationSettings, over: communicator, progress: progress
+      ) {
         findings += metrics.findings(in: $0, prompts: $1)
       }
       return findings

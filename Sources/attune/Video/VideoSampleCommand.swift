@@ -10,7 +10,7 @@ import TextToVideo
 import Training
 
 /// `attune video sample --model DIR --prompt TEXT [--prompt TEXT ...] --output clips.mp4`
-struct VideoSampleCommand: ParsableCommand {
+struct VideoSampleCommand: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "sample",
     abstract: "Sample clips of prompts from a text-to-video model.",
@@ -88,6 +88,7 @@ struct VideoSampleCommand: ParsableCommand {
 
   func run() throws {
     sample.threads.apply()
+    let communicator = try Ranks.join()
     let log = RunLog(isQuiet: sample.quiet)
     let pipeline = try openPipeline(log)
     var usual = GenerationSettings()
@@ -95,8 +96,13 @@ struct VideoSampleCommand: ParsableCommand {
     usual.frames = frames
     let clips = ClipOutput(path: output, sample: sample, count: count, frameRate: rate)
     let media = try sample.draw(
-      with: pipeline, usual: usual, guidance: guidance, count: count, log: log
-    ) { try clips.prepare(shape: $0, reduction: pipeline.reduction) }
+      with: pipeline, usual: usual, guidance: guidance, count: count, over: communicator,
+      log: log
+    ) {
+      guard communicator.isFirst else { return }
+      try clips.prepare(shape: $0, reduction: pipeline.reduction)
+    }
+    guard communicator.isFirst else { return }
     try clips.write(media)
     sample.report(output, media, noun: "clip")
   }
