@@ -260,6 +260,7 @@ let package = Package(
         "NeuralNetworks",
         "ReinforcementLearning", "Rewards", "Tensors", "TestSupport", "TextToImage", "TextToVideo",
       ]),
+    .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),
     .testTarget(
       name: "RunsTests",
       dependencies: [

@@ -30,6 +30,7 @@ public final class MPICommunicator: Communicator {
   ///
   /// - Throws: `MessagePassingError` if the connection is lost.
   public func gather(_ bytes: [UInt8]) throws -> [[UInt8]] {
+    let begin = ContinuousClock.now
     var counts = [Int64](repeating: 0, count: processCount)
     try Self.check(attune_mpi_gather_counts(Int64(bytes.count), &counts))
     let total = Int(counts.reduce(0, +))
@@ -39,7 +40,8 @@ public final class MPICommunicator: Communicator {
       count = total
     }
     // Its own part goes to each of the others, in a ring or otherwise.
-    count(messages: processCount - 1, bytes: bytes.count * (processCount - 1))
+    count(
+      messages: processCount - 1, bytes: bytes.count * (processCount - 1), since: begin)
     var start = 0
     return counts.map { count in
       defer { start += Int(count) }
@@ -51,6 +53,7 @@ public final class MPICommunicator: Communicator {
   ///
   /// - Throws: `MessagePassingError` if the connection is lost.
   public func exchange(_ bytes: [UInt8], with partner: Int) throws -> [UInt8] {
+    let begin = ContinuousClock.now
     var theirs: Int64 = 0
     try Self.check(attune_mpi_exchange_counts(Int32(partner), Int64(bytes.count), &theirs))
     let count = Int(theirs)
@@ -62,7 +65,7 @@ public final class MPICommunicator: Communicator {
         })
       filled = count
     }
-    self.count(messages: 1, bytes: bytes.count)
+    self.count(messages: 1, bytes: bytes.count, since: begin)
     return result
   }
 
@@ -76,8 +79,9 @@ public final class MPICommunicator: Communicator {
     exit(status)
   }
 
-  private func count(messages: Int, bytes: Int) {
+  private func count(messages: Int, bytes: Int, since begin: ContinuousClock.Instant) {
     sent.withLock {
+      $0.duration += ContinuousClock.now - begin
       $0.messages += messages
       $0.bytes += bytes
     }

@@ -2,6 +2,7 @@ import Files
 import Foundation
 import NeuralNetworks
 import Runs
+import Tensors
 
 /// The user stopped a training; its run can be resumed.
 public struct Interrupted: Error, CustomStringConvertible {
@@ -54,7 +55,9 @@ public struct TrainingLoop {
         var record = MetricsRecord(
           iteration: trainer.iteration, step: trainer.step, values: metrics.values)
         try job.evaluate(into: &record, isLast: isLast)
-        try run.write(record, times: metrics.scalars)
+        try run.write(
+          record,
+          times: metrics.scalars.merging(run.communicator.traffic.scalars) { number, _ in number })
         progress.update(trainer.iteration, note: job.words(for: record))
       }
       let isInterrupted = try run.communicator.anyRank(Interruption.isRequested) && !isLast
@@ -71,6 +74,7 @@ public struct TrainingLoop {
       }
     }
     run.log.info(run.times.table)
+    run.reportTraffic(iterations: trainer.iteration - run.firstIteration + 1, unit: unit)
     reportResult(job)
   }
 
@@ -176,6 +180,17 @@ extension Metrics {
   }
 }
 
+extension Traffic {
+  /// What has been sent so far, as TensorBoard names it; nothing of a process on its own.
+  fileprivate var scalars: [String: Double] {
+    guard messages > 0 else { return [:] }
+    return [
+      "messagesSent": Double(messages), "bytesSent": Double(bytes),
+      "secondsCommunicate": duration / .seconds(1),
+    ]
+  }
+}
+
 extension TrainingJob {
   /// How many more checkpoints there will be at least.
   fileprivate var remainingCheckpoints: Int {
@@ -191,6 +206,18 @@ extension Run {
     } catch {
       log.warn("no images of the start: \(error)")
     }
+  }
+
+  /// Tells what the processes of a training had to say to each other.
+  fileprivate func reportTraffic(iterations: Int, unit: String) {
+    guard communicator.processCount > 1, iterations > 0 else { return }
+    let traffic = communicator.traffic
+    let (messages, bytes) = (traffic.messages / iterations, traffic.bytes / iterations)
+    let milliseconds = traffic.duration / .milliseconds(1) / Double(iterations)
+    log.info(
+      "\(communicator.processCount) ranks: in each \(unit) this one sent "
+        + "\(messages.counting("message")), \((bytes >> 10).grouped) kB, which took "
+        + "\(milliseconds.short) ms with waiting")
   }
 
   /// Names iteration and last checkpoint where a loss or gradient is not finite.

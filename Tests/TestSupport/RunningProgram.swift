@@ -56,6 +56,9 @@ public final class RunningProgram {
   /// Whether it has not ended yet.
   public var isRunning: Bool { process.isRunning }
 
+  /// The number of its process.
+  public var identifier: Int32 { process.processIdentifier }
+
   /// What it has written on standard error so far.
   public var standardError: String {
     get throws { String(decoding: try outputs.bytes("errors"), as: UTF8.self) }

@@ -33,6 +33,8 @@ public struct Traffic: Sendable, Equatable {
   public var messages = 0
   /// Their bytes.
   public var bytes = 0
+  /// The time until all had sent and taken theirs, waiting included.
+  public var duration = Duration.zero
 
   /// Nothing yet.
   public init() {}
