@@ -22,11 +22,9 @@ extension Attune {
     try start(ranks: ranks, arguments, in: folder, timeLimit: timeLimit).finish()
   }
 
-  /// As root, with more ranks than cores, by shared memory alone; a rank that finishes its iteration
-  /// after Ctrl-C is not killed.
+  /// As root, with more ranks than cores, by shared memory alone.
   public static let launcher = [
     "mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "--mca", "btl",
-    "self,vader", "--mca", "btl_vader_single_copy_mechanism", "none", "--mca",
-    "odls_base_sigkill_timeout", "120",
+    "self,vader", "--mca", "btl_vader_single_copy_mechanism", "none",
   ]
 }

@@ -1,9 +1,12 @@
 import Glibc
 import Synchronization
 
-/// Ctrl-C and SIGTERM: the first asks a run to finish its iteration, the second ends it at once.
+/// Ctrl-C, SIGTERM and SIGUSR1: the first asks a run to finish its iteration, the second ends it at once.
 public enum Interruption {
   private static let count = Atomic<Int>(0)
+  /// SIGUSR1 is what `mpirun` hands on to its processes as it is, and what Slurm can send some time
+  /// before the end.
+  private static let signals = [SIGINT, SIGTERM, SIGUSR1]
   private static let isSilent = Atomic<Bool>(false)
   /// Static, so that the handler neither allocates nor formats.
   private static let message: StaticString =
@@ -12,7 +15,7 @@ public enum Interruption {
   /// Whether a signal asked the run to stop.
   public static var isRequested: Bool { count.load(ordering: .relaxed) > 0 }
 
-  /// Starts to listen for SIGINT and SIGTERM.
+  /// Starts to listen for SIGINT, SIGTERM and SIGUSR1.
   ///
   /// - Parameter isSilent: whether nothing is said of the first one, where there is no iteration to
   ///   finish.
@@ -25,19 +28,19 @@ public enum Interruption {
     action.__sigaction_handler.sa_handler = { signal in Interruption.receive(signal) }
     // System calls go on; a handler of their own is what child programs do not inherit.
     action.sa_flags = SA_RESTART
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    for signal in [SIGINT, SIGTERM] {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in signals {
       sigaction(signal, &action, nil)
-      sigaddset(&signals, signal)
+      sigaddset(&set, signal)
     }
     // A parent's thread that blocks signals hands that on to the programs it starts.
-    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
   /// Forgets earlier requests and lets signals end the program again.
   public static func uninstall() {
-    for signal in [SIGINT, SIGTERM] { Glibc.signal(signal, SIG_DFL) }
+    for signal in signals { Glibc.signal(signal, SIG_DFL) }
     count.store(0, ordering: .relaxed)
   }
 

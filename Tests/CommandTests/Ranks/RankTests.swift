@@ -78,14 +78,14 @@ struct RankTests {
     #expect(killCount >= 15)
   }
 
-  /// Ctrl-C at mpirun: all ranks finish the iteration, one says how to go on.
+  /// SIGUSR1 to mpirun: all ranks finish the iteration, one says how to go on.
   @Test func interruptedRanksFinishTheirIteration() throws {
     let training = TinyTraining.all[1]
     let folder = try training.makeFolder()
     let words = training.start("run").filter { $0 != "--quiet" } + ["training.iterations=100000"]
     let process = try Attune.start(ranks: 2, words, in: folder)
     try process.wait { TinyTraining.checkpoints(folder.file("run")).count > 1 }
-    process.send(SIGINT)
+    process.send(SIGUSR1)
     let outcome = try process.finish()
     #expect(outcome.status == 130, "\(outcome.output)")
     let says = outcome.standardError.matches(of: #/stopped after iteration/#)
