@@ -38,7 +38,7 @@ public struct TrainingLoop {
     var progress = ProgressBar(
       run.command.split(separator: " ").last.map(String.init) ?? run.command,
       total: trainer.iterations, alreadyDone: trainer.iteration, unit: unit, isQuiet: isQuiet)
-    Interruption.install()
+    Interruption.install(isSilent: !run.isWriting)
     var window = try MetricsWindow(resumed: run.resumed)
     if trainer.iteration == 0 { try job.begin() } else { drawMissingImages(&job) }
     while !trainer.isFinished {

@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 import Tensors
 
@@ -16,9 +17,9 @@ extension Communicator {
     count: Int, shardSize: Int, laneCount: Int = 8, of parameters: NamedParameters,
     _ body: @Sendable (Range<Int>) -> ShardResult
   ) throws -> (loss: Double, sums: NamedSums, gradients: Gradients) {
-    precondition(
-      laneCount.isMultiple(of: processCount) && processCount & (processCount - 1) == 0,
-      "\(laneCount) lanes cannot be shared among \(processCount) processes")
+    try ConfigurationError.require(
+      processCount & (processCount - 1) == 0 && processCount <= laneCount, "processes",
+      processCount, Self.trainingCounts(laneCount: laneCount))
     let own = Tensors.shardedValueAndGradients(
       count: count, shardSize: shardSize, laneCount: laneCount, lanes: fraction(of: laneCount), body
     )
@@ -26,6 +27,20 @@ extension Communicator {
     let sums = try sum(
       RankSums(loss: own.loss, sums: own.sums, gradients: own.gradients), of: parameters)
     return (sums.loss, sums.sums, sums.gradients)
+  }
+
+  /// How many processes can sum a gradient.
+  public static func trainingCounts(laneCount: Int = 8) -> String {
+    "1, 2, 4 and so on to \(laneCount), which divide the \(laneCount) parts of a gradient evenly"
+  }
+
+  /// Finds out before the work that a gradient cannot be divided among so many.
+  ///
+  /// - Throws: `ConfigurationError`.
+  public func checkTrainingCount() throws {
+    try ConfigurationError.require(
+      processCount & (processCount - 1) == 0 && processCount <= 8, "processes", processCount,
+      Self.trainingCounts())
   }
 
   /// The sum of what ranks come to, in the binary tree in which one process sums its lanes: with each

@@ -62,7 +62,7 @@ struct NoiseOptimizeCommand: RankedCommand {
     if let iterations { options.overrides.append("find.iterations=\(iterations)") }
     let run = try options.open(
       NoiseOptimizationSettings.self, command: "noise optimize", named: "noise",
-      needsFile: rewarded.model == nil)
+      needsFile: rewarded.model == nil, sumsGradients: false)
     try options.train(NoiseOptimizationJob(run))
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import Files
+import NeuralNetworks
 import Reports
 import Runs
 import Tensors
@@ -56,14 +57,18 @@ struct TrainingOptions: ParsableArguments {
   ///   - command: the command without its flags, as in "policy finetune".
   ///   - name: for the run folder, where none is given.
   ///   - needsFile: whether a new run needs `--config`.
+  ///   - sumsGradients: whether processes divide gradients among them, of which there are parts for
+  ///     1, 2, 4 or 8.
   func open<Settings: RunConfiguration>(
-    _ type: Settings.Type, command: String, named name: String, needsFile: Bool = true
+    _ type: Settings.Type, command: String, named name: String, needsFile: Bool = true,
+    sumsGradients: Bool = true
   ) throws -> Run<Settings> {
     if needsFile, resume == nil, config == nil {
       throw ValidationError("give --config FILE.yaml, or --resume RUN to continue with a run")
     }
     threads.apply()
     let communicator = try Ranks.join()
+    if sumsGradients { try communicator.checkTrainingCount() }
     guard communicator.isFirst else { return try Run.join(communicator) }
     var overrides = overrides
     if let seed { overrides.append("seed=\(seed)") }
