@@ -78,13 +78,13 @@ let package = Package(
     .target(
       name: "DiffusionPolicies",
       dependencies: [
-        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "ONNX", "RobotData",
-        "Environments", "ReinforcementLearning",
+        "Configuration", "Tensors", "NeuralNetworks", "Diffusion", "Files", "Media", "ONNX",
+        "RobotData", "Environments", "ReinforcementLearning",
       ]),
     .target(
       name: "PolicyServing",
       dependencies: [
-        "Configuration", "Tensors", "Environments", "DiffusionPolicies",
+        "Configuration", "Tensors", "Media", "Environments", "DiffusionPolicies",
         .product(name: "FlyingFox", package: "FlyingFox"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ]),
@@ -220,7 +220,7 @@ let package = Package(
     .testTarget(
       name: "PolicyServingTests",
       dependencies: [
-        "PolicyServing", "DiffusionPolicies", "Environments", "NeuralNetworks", "Tensors",
+        "PolicyServing", "DiffusionPolicies", "Environments", "Media", "NeuralNetworks", "Tensors",
         "TestSupport",
       ]),
     .testTarget(

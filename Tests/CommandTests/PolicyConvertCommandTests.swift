@@ -59,6 +59,23 @@ struct PolicyConvertCommandTests {
     #expect(all.standardOutput.hasPrefix("5 episodes") && all.output == all.standardOutput)
   }
 
+  @Test func imagesAreConverted() throws {
+    let folder = try TemporaryFolder()
+    let npz = Repository.golden("Demonstrations/images.npz")
+    let original = try Demonstrations(contentsOf: npz, images: ["images"])
+    for (output, names) in [
+      ("x.hdf5", ["images 1_image", "images 2_image"]),
+      ("x", ["observation.images.images 1", "observation.images.images 2"]),
+    ] {
+      let outcome = try convert(
+        [npz, "--image", "images", "--fps", "5", "--normalization", "none", "-o", output],
+        in: folder)
+      #expect(outcome.status == 0, "\(outcome.output)")
+      let copy = try Demonstrations(contentsOf: folder.file(output), images: names)
+      #expect(copy.images.map(\.bytes) == original.images.map(\.bytes))
+    }
+  }
+
   @Test func wrongOptionsAreNamed() throws {
     let folder = try TemporaryFolder()
     let npz = Self.dataSets[6]

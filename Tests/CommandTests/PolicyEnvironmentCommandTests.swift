@@ -184,6 +184,27 @@ import Testing
     #expect(all[2].framesPerSecond == 125 && all[2].tasks == ["hopper", "hopper"])
   }
 
+  /// Images come back from every format; what one cannot hold is refused before anything is played.
+  @Test func collectingWritesImages() throws {
+    try folder.writeActor()
+    let collect = [
+      "policy", "collect", "--environment", "hopper", "imageSize=16", "timeLimit=3", "--policy",
+      "actor.safetensors", "--episodes", "2",
+    ]
+    var all: [Demonstrations] = []
+    for (output, name) in [
+      ("x.npz", "images"), ("x.hdf5", "track_image"), ("x", "observation.images.track"),
+    ] {
+      let outcome = try Attune.run(collect + ["--output", output], in: folder)
+      #expect(outcome.status == 0, "\(outcome.output)")
+      #expect(
+        outcome.standardError.contains("demonstrations.images=[\(name)]"), "\(outcome.output)")
+      all.append(try Demonstrations(contentsOf: folder.file(output), images: [name]))
+    }
+    #expect(all.allSatisfy { $0.images.map(\.bytes) == all[0].images.map(\.bytes) })
+    #expect(all[0].images[0].shape == [6, 1, 16, 16, 3])
+  }
+
   @Test func collectingTakesParameters() throws {
     try folder.writeActor()
     let collect = [

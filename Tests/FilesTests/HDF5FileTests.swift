@@ -41,6 +41,34 @@ struct HDF5FileTests {
     #expect(throws: FileError.self) { try HDF5File.write(tensors, to: folder.file("no/x.hdf5")) }
   }
 
+  @Test func groupsAndAttributesComeBack() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("x.hdf5")
+    let images = StoredTensor(
+      shape: [4, 30, 20], uint8s: (0..<2_400).map { UInt8(truncatingIfNeeded: $0 / 7) })
+    let tensors: [String: StoredTensor] = [
+      "data/demo_0/obs/top": images, "data/demo_0/actions": StoredTensor(Tensor([1, 2])),
+      "data/demo_10/actions": StoredTensor(Tensor([3])), "root": StoredTensor(Tensor([4])),
+    ]
+    try HDF5File.write(
+      tensors,
+      attributes: [
+        "data": ["env_args": .text("{\"name\": \"ä\"}"), "total": .integer(-3)],
+        "data/demo_0/obs/top": ["kind": .text("")],
+      ], compressed: ["data/demo_0/obs/top"], to: path)
+    let file = try HDF5File(path: path)
+    #expect(file.names == tensors.keys.sorted())
+    #expect(file.groups == ["", "data", "data/demo_0", "data/demo_0/obs", "data/demo_10"])
+    for (name, tensor) in tensors {
+      #expect(try file.storedTensor(named: name).bytes.elementsEqual(tensor.bytes), "\(name)")
+    }
+    let stored = try #require(file.dataset(named: "data/demo_0/obs/top")).storedByteCount
+    #expect(stored > 0 && stored < 1_000)
+    #expect(file.attributes(of: "data")["env_args"]?.text == "{\"name\": \"ä\"}")
+    #expect(file.attributes(of: "data")["total"]?.integer == -3)
+    #expect(file.attributes(of: "data/demo_0/obs/top")["kind"]?.text == "")
+  }
+
   @Test(arguments: ["earliest.h5", "newest.h5"])
   func attributesAreRead(name: String) throws {
     let file = try HDF5File(path: Goldens.path(name))

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Media
 import Tensors
 import TestSupport
 import Testing
@@ -131,6 +132,108 @@ private func write(_ folder: String, maxFileByteCount: Int) throws {
     try LeRobotWriter(folder: folder.file("set"), features: one, framesPerSecond: 1)
   }
   #expect(full?.description.contains("is not empty") == true)
+}
+
+/// Images of an episode, by a rule.
+private func images(_ episode: Int, count: Int) -> [Image] {
+  (0..<count).map { step in
+    Image(
+      width: 6, height: 4, channelCount: 3,
+      samples: (0..<72).map { UInt8(($0 * 31 + step * 17 + episode * 101) % 256) })
+  }
+}
+
+private let imageFeature = LeRobotFeature(
+  imagesNamed: "observation.images.top", width: 6, height: 4)
+
+private func writeImages(_ folder: String) throws {
+  var writer = try LeRobotWriter(
+    folder: folder, features: [imageFeature, LeRobotFeature("action", shape: [2])],
+    framesPerSecond: 10)
+  for (episode, length) in [3, 2].enumerated() {
+    try writer.addEpisode(
+      ["action": StoredTensor(Tensor.zeros([length, 2]))],
+      images: [imageFeature.name: images(episode, count: length)], task: "look")
+  }
+  try writer.finish()
+}
+
+@Test func writtenLeRobotImagesComeBack() throws {
+  let folder = try TemporaryFolder()
+  try writeImages(folder.file("set"))
+  let dataset = try LeRobotDataset(folder: folder.file("set"))
+  #expect(dataset.notes == [])
+  #expect(try dataset.feature(named: imageFeature.name) == imageFeature)
+  for episode in dataset.episodes {
+    let read = try dataset.images(of: imageFeature.name, in: episode)
+    let written = images(episode.index, count: episode.length)
+    #expect(read.shape == [episode.length, 4, 6, 3])
+    #expect(read.withUnsafeBytes { Array($0) } == written.flatMap(\.samples))
+  }
+}
+
+@Test func leRobotWriterRefusesOtherImages() throws {
+  let folder = try TemporaryFolder()
+  var writer = try LeRobotWriter(
+    folder: folder.file("set"), features: [imageFeature], framesPerSecond: 1)
+  let grey = Image(width: 6, height: 4, channelCount: 1, samples: [UInt8](repeating: 0, count: 24))
+  let right = images(0, count: 1)
+  for wrong in [["other": right], [imageFeature.name: [grey]], [:]] {
+    #expect(throws: FileError.self) { try writer.addEpisode([:], images: wrong, task: "") }
+  }
+  #expect(throws: FileError.self) {
+    try writer.addEpisode(
+      [imageFeature.name: .init(Tensor.zeros([1, 4, 6, 3]))], images: [:], task: "")
+  }
+  try writer.addEpisode([:], images: [imageFeature.name: right], task: "")
+  try writer.finish()
+}
+
+/// numpy.mean, std and quantile of the samples of each channel, divided by 255.
+@Test func leRobotStatisticsOfImagesAreOfChannels() {
+  let image = Image(
+    width: 3, height: 1, channelCount: 3, samples: [0, 10, 255, 51, 10, 255, 255, 20, 0])
+  let statistics = LeRobotStatistics(images: [image, image])
+  #expect(statistics.count == 2)
+  let expected: [String: [Double]] = [
+    "min": [0, 10, 0], "max": [255, 20, 255], "mean": [102, 40.0 / 3, 170],
+    "std": [110.17259187293362, 4.714045207910317, 120.20815280171308],
+    "q50": [51, 10, 255], "q10": [0, 10, 0], "q90": [255, 20, 255], "q01": [0, 10, 0],
+  ]
+  for (name, values) in expected {
+    for (channel, value) in values.enumerated() {
+      let found = statistics.values[name]?[channel] ?? .nan
+      #expect(abs(found - value / 255) < 1e-12, "\(name) \(channel): \(found * 255)")
+    }
+  }
+}
+
+/// LeRobot itself shows the images that were written.
+@Test func leRobotReadsWrittenImages() throws {
+  guard let python = Python(with: ["lerobot"], for: "leRobotReadsWrittenImages") else { return }
+  let folder = try TemporaryFolder()
+  try writeImages(folder.file("set"))
+  let printed = try python.run(
+    """
+    import json, os, sys
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HOME"] = sys.argv[1] + "/cache"
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+    dataset = LeRobotDataset("attune/test", root=sys.argv[1] + "/set")
+    assert dataset.meta.camera_keys == ["observation.images.top"] and len(dataset) == 5
+    frames = [dataset[i]["observation.images.top"] for i in range(5)]
+    assert all(f.shape == (3, 4, 6) for f in frames)
+    stats = dataset.meta.stats["observation.images.top"]
+    import torch
+    whole = torch.stack(frames).double()
+    assert stats["mean"].shape == (3, 1, 1)
+    for name, value in (("mean", whole.mean((0, 2, 3))), ("min", whole.amin((0, 2, 3))),
+                        ("std", whole.std((0, 2, 3), unbiased=False))):
+        assert torch.allclose(torch.tensor(stats[name]).flatten().double(), value, atol=1e-6), name
+    print(json.dumps([round(255 * x) for f in frames for x in f.permute(1, 2, 0).flatten().tolist()]))
+    """, [folder.path])
+  let read = try JSONDecoder().decode([UInt8].self, from: Data(printed.utf8))
+  #expect(read == (images(0, count: 3) + images(1, count: 2)).flatMap(\.samples))
 }
 
 /// pandas and pyarrow read the same numbers, and the tasks by their text.

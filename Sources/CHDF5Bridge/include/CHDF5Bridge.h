@@ -57,6 +57,8 @@ typedef enum {
   attune_hdf5_bool,
   /// Texts, which are read by attune_hdf5_read_texts only.
   attune_hdf5_text,
+  /// Bytes, any number of them an element, which are read by attune_hdf5_read_texts only.
+  attune_hdf5_byte_arrays,
 } AttuneHDF5ElementType;
 
 /// The first byte of each record of a listing.
@@ -119,7 +121,7 @@ AttuneHDF5Result attune_hdf5_read(
     const char *path, const AttuneHDF5Selection *selections, uint32_t count,
     AttuneHDF5Limits limits, AttuneSharedMemory elements);
 
-/// Writes the texts of a dataset, in row-major order, to `records`.
+/// Writes the texts or the bytes of a dataset, in row-major order, to `records`.
 AttuneHDF5Result attune_hdf5_read_texts(
     const char *path, const char *dataset, AttuneHDF5Limits limits, AttuneSharedMemory records);
 
@@ -140,9 +142,9 @@ typedef enum {
 
 AttuneHDF5Result attune_hdf5_probe(AttuneHDF5Probe way, AttuneHDF5Limits limits);
 
-/// A tensor to write as a dataset of the root group.
+/// A tensor to write as a dataset.
 typedef struct {
-  /// Without slashes.
+  /// The path without the slash in front; groups on the way are made.
   const char *name;
   /// One that is written: numbers but half precision, or booleans.
   AttuneHDF5ElementType element_type;
@@ -150,11 +152,31 @@ typedef struct {
   const uint64_t *shape;
   /// In the machine's byte order, as many as the shape says.
   const void *elements;
+  /// Whether each row is a chunk of its own, compressed by gzip; rows must have elements then.
+  int32_t is_compressed;
 } AttuneHDF5Tensor;
 
-/// The bytes of a file with these tensors, which the caller frees; NULL if there is no memory.
-///
-/// This runs in the program itself: libhdf5 only sees what the program made.
-void *attune_hdf5_image(const AttuneHDF5Tensor *tensors, uint32_t count, uint64_t *byte_count);
+/// An attribute to write to a group or a dataset that is there.
+typedef struct {
+  /// Its owner's path without the slash in front.
+  const char *owner;
+  const char *name;
+  /// NULL for an integer.
+  const char *text;
+  int64_t integer;
+} AttuneHDF5Attribute;
+
+/// A file that is written in memory. This runs in the program itself: libhdf5 only sees what the
+/// program made.
+typedef int64_t AttuneHDF5Writer;
+
+/// Begins a file; negative if libhdf5 refuses. Whoever gets one closes it.
+AttuneHDF5Writer attune_hdf5_write_begin(void);
+/// 0, or -1 if libhdf5 refuses.
+int attune_hdf5_write_tensor(AttuneHDF5Writer writer, const AttuneHDF5Tensor *tensor);
+int attune_hdf5_write_attribute(AttuneHDF5Writer writer, const AttuneHDF5Attribute *attribute);
+/// The bytes of the file, which the caller frees; NULL if there is no memory.
+void *attune_hdf5_write_image(AttuneHDF5Writer writer, uint64_t *byte_count);
+void attune_hdf5_write_close(AttuneHDF5Writer writer);
 
 #endif

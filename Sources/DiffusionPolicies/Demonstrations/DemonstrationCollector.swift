@@ -1,8 +1,9 @@
 import Environments
+import Media
 import Tensors
 
 /// Plays episodes of a behaviour, such as a policy's or an expert's, and keeps them as
-/// demonstrations.
+/// demonstrations, with the images of the environment's cameras.
 ///
 /// What an episode brings depends on its own seed alone, not on the number of environments.
 public struct DemonstrationCollector {
@@ -103,19 +104,25 @@ public struct DemonstrationCollector {
     var use = ActionUser(actions, space: environment.actionSpace, seed: seed)
     var steps = Demonstrations(
       stateSize: environment.observationSpace.count, actionSize: environment.actionSpace.count)
+    var frames = environment.cameras.map { _ in [Image]() }
     try recorder.reset(.seed(seed))
     while true {
       let observation = recorder.observation
+      let seen = frames.isEmpty ? [] : try recorder.observeImages()
       guard let chosen = try act(observation, steps.rewards.count) else { return nil }
       let action = use(chosen)
       let outcome = try recorder.step(action)
       if outcome.isLost { return nil }
+      for (camera, images) in seen.enumerated() { frames[camera] += images }
       steps.states += observation
       steps.actions += action
       steps.rewards.append(outcome.reward)
       steps.terminals.append(outcome.isTerminated)
       guard outcome.isFinished else { continue }
       steps.lengths = [steps.rewards.count]
+      steps.images = zip(environment.cameras, frames).map {
+        CameraImages($0, stepCount: 1, frames: $1)
+      }
       return CollectedDemonstrations.Episode(
         environment: environment.name, steps: steps, statistics: recorder.statistics,
         clippedSteps: use.clippedSteps)

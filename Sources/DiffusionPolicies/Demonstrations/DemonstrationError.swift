@@ -18,6 +18,8 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
   case otherSizes(path: String, found: Sizes, first: String, expected: Sizes)
   /// The images of files of one training do not fit together.
   case otherCameras(path: String, first: String)
+  /// A layout has no place for the images that are to be written.
+  case imagesNotHeld(path: String, reason: String, advice: String)
   /// A robomimic file lacks a mask that is asked for.
   case noMask(path: String, mask: String, available: [String])
   /// A setting is for files of another layout.
@@ -82,6 +84,8 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
       """
     case .otherCameras(let path, let first):
       "\(path): its images have other sizes than those of \(first); train on one of them"
+    case .imagesNotHeld(let path, let reason, let advice):
+      "\(path): \(reason); \(advice)"
     case .noMask(let path, let mask, let available):
       "\(path): no mask 'mask/\(mask)'; the file has \(Self.list(available))"
     case .notInFormat(let path, let setting, let value, let format):

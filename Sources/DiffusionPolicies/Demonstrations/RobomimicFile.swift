@@ -34,6 +34,10 @@ struct RobomimicFile {
 
   fileprivate static let folder = "data/"
   static let observationFolder = "obs/"
+  /// What robomimic calls a state of an environment that has but one.
+  static let flatObservation = "flat"
+  /// robomimic's number for environments that are not robosuite's.
+  static let gymType = 2
   private static let prefix = "demo_"
 
   /// Lists a file; it has no episodes if it is another one.
@@ -98,10 +102,11 @@ struct RobomimicFile {
 }
 
 extension Demonstrations {
-  /// What robomimic's low-dimensional policies see, as far as a task has it.
+  /// What robomimic's low-dimensional policies see, as far as a task has it; `flat` in its Gym tasks.
   private static let usualObservations = [
     "robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos",
     "robot1_eef_pos", "robot1_eef_quat", "robot1_gripper_qpos", "object",
+    RobomimicFile.flatObservation,
   ]
   private static let (rewards, dones) = ("rewards", "dones")
 

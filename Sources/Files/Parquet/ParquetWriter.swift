@@ -8,11 +8,20 @@ public struct ParquetWriter: Sendable {
     /// Its name.
     public let name: String
     let content: Content
+    /// The group that it is in, and its place there; nil for a column by itself.
+    var group: Group?
 
     enum Content: Sendable {
       case numbers(StoredTensor)
       case texts([String])
       case textLists([[String]])
+      case byteArrays([[UInt8]])
+    }
+
+    struct Group: Equatable, Sendable {
+      let name: String
+      let place: Int
+      let memberCount: Int
     }
 
     /// Numbers or booleans: `[rows]`, or `[rows, D]` and so on for lists and lists within lists.
@@ -28,6 +37,19 @@ public struct ParquetWriter: Sendable {
     /// Any number of texts a row.
     public init(_ name: String, textLists: [[String]]) {
       (self.name, content) = (name, .textLists(textLists))
+    }
+
+    private init(_ name: String, _ content: Content, in group: Group) {
+      (self.name, self.content, self.group) = (name, content, group)
+    }
+
+    /// A file a row, as `datasets` has images: the group `name` with its `bytes` and its `path`.
+    public static func files(_ name: String, bytes: [[UInt8]], paths: [String]) -> [Column] {
+      precondition(bytes.count == paths.count, "\(bytes.count) files and \(paths.count) paths")
+      return [
+        Column("bytes", .byteArrays(bytes), in: Group(name: name, place: 0, memberCount: 2)),
+        Column("path", .texts(paths), in: Group(name: name, place: 1, memberCount: 2)),
+      ]
     }
   }
 
@@ -75,7 +97,7 @@ public struct ParquetWriter: Sendable {
     }
     precondition(
       groups.isEmpty || schema == self.schema, "the row groups of \(path) have different columns")
-    precondition(Set(schema.map(\.name)).count == schema.count, "\(path) has a column twice")
+    precondition(Set(schema.map(\.path)).count == schema.count, "\(path) has a column twice")
     self.schema = schema
     let rowCount = columns.first?.rowCount ?? 0
     precondition(
@@ -110,7 +132,8 @@ public struct ParquetWriter: Sendable {
   private func footer() -> [UInt8] {
     var writer = ThriftWriter()
     writer.field(1, ParquetWriter.formatVersion)
-    let elements = [ParquetSchemaNode(name: "schema", childCount: schema.count)]
+    let columnCount = schema.count { ($0.group?.place ?? 0) == 0 }
+    let elements = [ParquetSchemaNode(name: "schema", childCount: columnCount)]
     writer.field(2, structures: elements + schema.flatMap(\.nodes)) { $1.write(to: &$0) }
     writer.field(3, count: groups.reduce(0) { $0 + $1.rowCount })
     writer.field(4, structures: groups) { writer, group in
@@ -154,6 +177,7 @@ extension ParquetWriter.Column {
     case .numbers(let tensor): tensor.shape.first ?? 0
     case .texts(let texts): texts.count
     case .textLists(let lists): lists.count
+    case .byteArrays(let arrays): arrays.count
     }
   }
 }
@@ -186,16 +210,21 @@ struct ParquetColumnSchema: Equatable {
   let name: String
   let physicalType: ParquetPhysicalType
   let listDepth: Int
+  let group: ParquetWriter.Column.Group?
   private let byteCount: Int32?
   private let convertedType: Int32?
   private let isFloat16: Bool
 
-  /// A list adds a level for being there and one for an element, and the value one.
-  var maxDefinitionLevel: Int { 2 * listDepth + 1 }
+  /// A list adds a level for being there and one for an element, a group one, and the value one.
+  var maxDefinitionLevel: Int { 2 * listDepth + (group == nil ? 1 : 2) }
 
   init(_ column: ParquetWriter.Column, path: String) throws(FileError) {
     name = column.name
+    group = column.group
     switch column.content {
+    case .byteArrays:
+      (physicalType, convertedType, listDepth) = (.byteArray, nil, 0)
+      (byteCount, isFloat16) = (nil, false)
     case .texts, .textLists:
       (physicalType, convertedType) = (.byteArray, ParquetConvertedType.utf8)
       (byteCount, isFloat16) = (nil, false)
@@ -236,11 +265,18 @@ struct ParquetColumnSchema: Equatable {
   }
 
   /// From the top of the schema to the leaf.
-  var path: [String] { [name] + (0..<listDepth).flatMap { _ in ["list", "element"] } }
+  var path: [String] {
+    (group.map { [$0.name] } ?? []) + [name]
+      + (0..<listDepth).flatMap { _ in ["list", "element"] }
+  }
 
   /// The elements of the schema, in depth-first order.
   var nodes: [ParquetSchemaNode] {
     var nodes: [ParquetSchemaNode] = []
+    if let group, group.place == 0 {
+      nodes.append(
+        ParquetSchemaNode(name: group.name, repetition: 1, childCount: group.memberCount))
+    }
     for depth in 0..<listDepth {
       nodes.append(
         ParquetSchemaNode(
@@ -274,7 +310,11 @@ struct ParquetPageContent {
     case .texts(let texts):
       valueCount = texts.count
       appendLevel(maxLevel, count: texts.count, maxLevel: maxLevel)
-      for text in texts { append(text) }
+      for text in texts { append(Array(text.utf8)) }
+    case .byteArrays(let arrays):
+      valueCount = arrays.count
+      appendLevel(maxLevel, count: arrays.count, maxLevel: maxLevel)
+      for array in arrays { append(array) }
     case .textLists(let lists):
       // An empty list is a level of its own: the list is there, and nothing in it.
       let repetition = lists.flatMap { list in (0..<max(list.count, 1)).map { $0 == 0 ? 0 : 1 } }
@@ -284,7 +324,7 @@ struct ParquetPageContent {
       valueCount = definition.count
       appendLevels(repetition, maxLevel: schema.listDepth)
       appendLevels(definition, maxLevel: maxLevel)
-      for text in lists.joined() { append(text) }
+      for text in lists.joined() { append(Array(text.utf8)) }
     }
   }
 
@@ -351,8 +391,9 @@ struct ParquetPageContent {
     bytes += littleEndianBytes(UInt32(packed.count)) + packed
   }
 
-  private mutating func append(_ text: String) {
-    bytes += littleEndianBytes(UInt32(text.utf8.count)) + Array(text.utf8)
+  private mutating func append(_ array: [UInt8]) {
+    bytes += littleEndianBytes(UInt32(array.count))
+    bytes += array
   }
 
   private mutating func appendNumbers(_ tensor: StoredTensor) {

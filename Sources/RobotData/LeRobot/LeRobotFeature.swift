@@ -44,6 +44,17 @@ public struct LeRobotFeature: Sendable, Equatable {
     (self.shape, self.componentNames) = (shape, componentNames)
   }
 
+  /// Makes a feature of RGB images to write, which lie in the table as PNG.
+  ///
+  /// - Parameters:
+  ///   - name: its name, `observation.images.NAME` for LeRobot's policies.
+  ///   - width: pixels in a row.
+  ///   - height: rows.
+  public init(imagesNamed name: String, width: Int, height: Int) {
+    (self.name, kind, shape) = (name, .image, [height, width, 3])
+    componentNames = ["height", "width", "channels"]
+  }
+
   /// Reads a feature's entry of `meta/info.json`.
   init(name: String, _ json: JSONMember) throws(FileError) {
     self.name = name

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Media
 
 /// What LeRobot normalizes by: statistics of a feature's components over the frames of an episode, or
 /// of several.
@@ -38,6 +39,52 @@ struct LeRobotStatistics: Equatable {
         add(quantile.name, LeRobotStatistics.quantile(quantile.fraction, of: sorted))
       }
     }
+  }
+
+  /// Of the images of one episode: of each channel over all pixels of all images, from 0 to 1. LeRobot
+  /// looks at some of the pixels; these are all of them.
+  ///
+  /// - Parameter images: of one size, one at least.
+  init(images: [Image]) {
+    count = images.count
+    let channelCount = images[0].channelCount
+    for channel in 0..<channelCount {
+      // How many samples have each value.
+      var counts = [Int](repeating: 0, count: 256)
+      for image in images {
+        image.samples.withUnsafeBufferPointer { samples in
+          for index in stride(from: channel, to: samples.count, by: channelCount) {
+            counts[Int(samples[index])] += 1
+          }
+        }
+      }
+      let total = counts.reduce(0, +)
+      func sum(_ value: (Double) -> Double) -> Double {
+        counts.enumerated().reduce(0) { $0 + Double($1.element) * value(Double($1.offset)) }
+      }
+      let mean = sum { $0 } / Double(total)
+      let variance = sum { ($0 - mean) * ($0 - mean) } / Double(total)
+      add("mean", mean / 255)
+      add("std", variance.squareRoot() / 255)
+      add("min", Double(Self.sample(0, of: counts)) / 255)
+      add("max", Double(Self.sample(total - 1, of: counts)) / 255)
+      for quantile in LeRobotStatistics.quantiles {
+        let place = quantile.fraction * Double(total - 1)
+        let low = Double(Self.sample(Int(place), of: counts))
+        let high = Double(Self.sample(min(Int(place) + 1, total - 1), of: counts))
+        add(quantile.name, (low + (place - place.rounded(.down)) * (high - low)) / 255)
+      }
+    }
+  }
+
+  /// The value of a sample in the order of values.
+  private static func sample(_ place: Int, of counts: [Int]) -> Int {
+    var before = 0
+    for (value, count) in counts.enumerated() {
+      before += count
+      if place < before { return value }
+    }
+    return counts.count - 1
   }
 
   private mutating func add(_ name: String, _ value: Double) {

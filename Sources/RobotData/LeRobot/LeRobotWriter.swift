@@ -1,8 +1,10 @@
 import Files
 import Foundation
+import Media
 import Tensors
 
-/// Writes a LeRobot data set of version 3.0 with numbers; images and videos are not written.
+/// Writes a LeRobot data set of version 3.0 with numbers and images, which lie in its tables as PNG;
+/// videos are not written.
 ///
 /// Every file appears under its name when it is complete, `meta/info.json` last: a folder without it
 /// was not finished.
@@ -55,7 +57,8 @@ public struct LeRobotWriter {
   ///
   /// - Parameters:
   ///   - folder: one that is empty, or does not exist yet.
-  ///   - features: those of numbers, such as `observation.state`, `action` and `next.reward`.
+  ///   - features: those of numbers, such as `observation.state`, `action` and `next.reward`, and of
+  ///     images.
   ///   - framesPerSecond: above 0.
   ///   - robotType: the name of the robot, if it has one.
   /// - Throws: `FileError` if something is in the folder, or a feature is not one that is written.
@@ -117,8 +120,10 @@ public struct LeRobotWriter {
         FileError(
           .unsupported, path: folder, item: feature.name, problem: problem, advice: advice)
       }
-      guard case .numbers(let type) = feature.kind, type != .bfloat16 else {
-        throw refusal("is not a feature of numbers that is written", "leave it out")
+      switch feature.kind {
+      case .image: break
+      case .numbers(let type) where type != .bfloat16: break
+      default: throw refusal("is not a feature that is written", "leave it out")
       }
       guard !feature.shape.isEmpty, feature.shape.allSatisfy({ $0 > 0 }), feature.shape.count <= 5
       else {
@@ -150,10 +155,11 @@ public struct LeRobotWriter {
 
   /// As in `chunk-000/file-000`.
   private static func place(ofFile file: Int) -> String {
-    func digits(_ number: Int) -> String {
-      String(repeating: "0", count: max(0, 3 - "\(number)".count)) + "\(number)"
-    }
-    return "chunk-\(digits(file / chunkSize))/file-\(digits(file % chunkSize))"
+    "chunk-\(digits(file / chunkSize, 3))/file-\(digits(file % chunkSize, 3))"
+  }
+
+  private static func digits(_ number: Int, _ count: Int) -> String {
+    String(repeating: "0", count: max(0, count - "\(number)".count)) + "\(number)"
   }
 }
 
@@ -162,18 +168,22 @@ extension LeRobotWriter {
   /// Adds a recording; frames are `1 / framesPerSecond` apart.
   ///
   /// - Parameters:
-  ///   - values: for every feature its numbers, `[T] + shape`, with at least one frame.
+  ///   - values: for every feature of numbers these, `[T] + shape`, with at least one frame.
+  ///   - images: for every feature of images `T` of them, RGB.
   ///   - task: what was to be done, in words.
   /// - Throws: `FileError` if a feature is missing or does not have its type and shape, or a file
   ///   cannot be written.
   public mutating func addEpisode(
-    _ values: [String: StoredTensor], task: String
+    _ values: [String: StoredTensor], images: [String: [Image]] = [:], task: String
   ) throws(FileError) {
-    let length = try check(values)
+    let length = try check(values, images)
     let taskNumber = tasks.firstIndex(of: task) ?? tasks.count
     if taskNumber == tasks.count { tasks.append(task) }
     if table.byteCount >= maxFileByteCount { try startTable() }
-    var columns = features.compactMap { feature in values[feature.name].map { (feature, $0) } }
+    var contents = features.compactMap { feature -> (LeRobotFeature, Content)? in
+      images[feature.name].map { (feature, .images($0)) }
+        ?? values[feature.name].map { (feature, .numbers($0)) }
+    }
     let frames = Array(0..<length)
     let first = frameCount
     let rate = framesPerSecond
@@ -184,28 +194,57 @@ extension LeRobotWriter {
       StoredTensor(shape: [length], integers: frames.map { first + $0 }),
       StoredTensor(shape: [length], integers: frames.map { _ in taskNumber }),
     ]
-    columns += Array(zip(LeRobotWriter.ownFeatures, own))
-    try table.appendRowGroup(
-      columns.map { feature, tensor in
-        // A single number is a plain column, not a list of one.
-        let shape = feature.shape == [1] ? [length] : [length] + feature.shape
-        return ParquetWriter.Column(feature.name, tensor.reshaped(shape))
-      })
+    contents += zip(LeRobotWriter.ownFeatures, own).map { ($0, .numbers($1)) }
+    try table.appendRowGroup(contents.flatMap { $1.columns(of: $0, length: length) })
     episodes.append(
       Episode(
         length: length, task: task, firstFrame: frameCount, file: fileNumber,
-        statistics: columns.map { LeRobotStatistics($0.1) }))
+        statistics: contents.map(\.1.statistics)))
     frameCount += length
   }
 
-  private func check(_ values: [String: StoredTensor]) throws(FileError) -> Int {
-    let length = features.first.flatMap { values[$0.name]?.shape.first } ?? 0
+  /// What the frames of an episode have under one name.
+  private enum Content {
+    case numbers(StoredTensor)
+    case images([Image])
+
+    func columns(of feature: LeRobotFeature, length: Int) -> [ParquetWriter.Column] {
+      switch self {
+      case .numbers(let tensor):
+        // A single number is a plain column, not a list of one.
+        let shape = feature.shape == [1] ? [length] : [length] + feature.shape
+        return [ParquetWriter.Column(feature.name, tensor.reshaped(shape))]
+      case .images(let images):
+        return ParquetWriter.Column.files(
+          feature.name, bytes: images.map { $0.pngBytes() },
+          paths: images.indices.map { "frame-\(LeRobotWriter.digits($0, 6)).png" })
+      }
+    }
+
+    var statistics: LeRobotStatistics {
+      switch self {
+      case .numbers(let tensor): LeRobotStatistics(tensor)
+      case .images(let images): LeRobotStatistics(images: images)
+      }
+    }
+  }
+
+  private func check(
+    _ values: [String: StoredTensor], _ images: [String: [Image]]
+  ) throws(FileError) -> Int {
+    let length =
+      features.first.flatMap { values[$0.name]?.shape.first ?? images[$0.name]?.count } ?? 0
     guard length > 0 else {
       throw FileError(
         .missing, path: folder, item: "episode \(episodes.count)", problem: "has no frames",
         advice: "leave it out")
     }
-    let unknown = Set(values.keys).subtracting(features.map(\.name)).sorted()
+    let known = Dictionary(grouping: features, by: { $0.kind == .image }).mapValues {
+      Set($0.map(\.name))
+    }
+    let unknown =
+      (Set(values.keys).subtracting(known[false] ?? [])
+      .union(Set(images.keys).subtracting(known[true] ?? []))).sorted()
     guard unknown.isEmpty else {
       throw FileError(
         .unsupported, path: folder, item: "episode \(episodes.count)",
@@ -213,7 +252,10 @@ extension LeRobotWriter {
         advice: "name every feature when the data set begins")
     }
     for feature in features {
-      guard case .numbers(let type) = feature.kind else { continue }
+      guard case .numbers(let type) = feature.kind else {
+        try check(images[feature.name] ?? [], of: feature, length: length)
+        continue
+      }
       let found = values[feature.name]
       let shapes = [[length] + feature.shape, feature.shape == [1] ? [length] : []]
       guard let found, found.elementType == type, shapes.contains(found.shape) else {
@@ -224,6 +266,18 @@ extension LeRobotWriter {
       }
     }
     return length
+  }
+
+  private func check(
+    _ images: [Image], of feature: LeRobotFeature, length: Int
+  ) throws(FileError) {
+    let other = images.first { [$0.height, $0.width, $0.channelCount] != feature.shape }
+    guard images.count == length, other == nil else {
+      throw FileError(
+        .malformed, path: folder, item: "\(feature.name), episode \(episodes.count)",
+        problem: other.map { "has \($0)" } ?? "has \(images.count) images",
+        advice: "give an image of shape \(feature.shape) for each of \(length) frames")
+    }
   }
 
   private mutating func startTable() throws(FileError) {
@@ -288,7 +342,8 @@ extension LeRobotWriter {
         columns.append(
           ParquetWriter.Column(
             "stats/\(feature.name)/\(name)",
-            StoredTensor(shape: [episodes.count] + feature.shape, doubles: numbers)))
+            StoredTensor(
+              shape: [episodes.count] + feature.statisticsShape, doubles: numbers)))
       }
     }
     columns += [
@@ -331,7 +386,7 @@ extension LeRobotWriter {
     for (index, feature) in allFeatures.enumerated() {
       var merged = episodes[0].statistics[index]
       for episode in episodes.dropFirst() { merged.merge(episode.statistics[index]) }
-      members[feature.name] = merged.json(shape: feature.shape)
+      members[feature.name] = merged.json(shape: feature.statisticsShape)
     }
     return .object(members)
   }
@@ -339,9 +394,8 @@ extension LeRobotWriter {
   private var info: JSONValue {
     var members: [String: JSONValue] = [:]
     for feature in allFeatures {
-      guard case .numbers(let type) = feature.kind else { continue }
       members[feature.name] = [
-        "dtype": .string(type.rawValue),
+        "dtype": .string(feature.typeName),
         "shape": .array(feature.shape.map { .number(Double($0)) }),
         "names": feature.componentNames.isEmpty
           ? nil : .array(feature.componentNames.map { .string($0) }),
@@ -359,5 +413,15 @@ extension LeRobotWriter {
       "data_path": "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet",
       "video_path": nil, "features": .object(members),
     ]
+  }
+}
+
+extension LeRobotFeature {
+  /// Of images the statistics are those of channels, `[3, 1, 1]`.
+  fileprivate var statisticsShape: [Int] { kind == .image ? [shape[2], 1, 1] : shape }
+
+  /// As `meta/info.json` has it.
+  fileprivate var typeName: String {
+    if case .numbers(let type) = kind { type.rawValue } else { "image" }
   }
 }

@@ -19,11 +19,14 @@ struct PolicyCollectCommand: ParsableCommand {
       with act(observation) -> action, and reset(seed) if it has state; a parameter 'env' of either \
       is given the environment. expert.KEY=VALUE are its keyword arguments. The output's name \
       decides the format: FILE.npz is DPPO's (states, actions, traj_lengths, rewards, terminals), \
-      FILE.hdf5 has D4RL's layout, and a name without an ending is the folder of a LeRobot data set.
+      FILE.hdf5 has D4RL's layout, and a name without an ending is the folder of a LeRobot data set. \
+      Images of the environment's cameras are written too; FILE.hdf5 has robomimic's layout then.
 
       Examples:
         attune policy collect --environment hopper --policy sac-hopper.safetensors \\
           --episodes 100 --output hopper.npz
+        attune policy collect --environment hopper imageSize=96 \\
+          --policy sac-hopper.safetensors --episodes 100 --output hopper.hdf5
         attune policy collect --environment hopper version=v5 \\
           --policy sac-hopper.safetensors --episodes 100 --output hopper-lerobot
         attune policy collect --environment metaworld:peg-insert-side-v3 \\
@@ -171,12 +174,7 @@ struct PolicyCollectCommand: ParsableCommand {
     let environments = try settings.make(
       count: min(sideBySide, episodes), stepping: .byThemselves)
     let collector = try collector(in: environments, behaviour)
-    let cameras = environments[0].cameras.map(\.name)
-    if !cameras.isEmpty {
-      log.info(
-        "images of \(cameras.joined(separator: ", ")): left out; demonstrations have the numbers of "
-          + "observations only")
-    }
+    try kind.check(environments[0].cameras, path: output)
     let options = DemonstrationOutput.Options(
       framesPerSecond: environments[0].stepsPerSecond, task: environment)
     var collected = CollectedDemonstrations()

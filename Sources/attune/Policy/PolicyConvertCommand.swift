@@ -13,11 +13,13 @@ struct PolicyConvertCommand: ParsableCommand {
     discussion: """
       Reads what 'policy pretrain' reads: npz files of DPPO, HDF5 files of robomimic and D4RL, and the \
       folders of LeRobot, Minari and Diffusion Policy (zarr). Several inputs are joined. The output's \
-      name says what is written: FILE.npz, FILE.hdf5 in D4RL's layout, or a folder of LeRobot.
+      name says what is written: FILE.npz, FILE.hdf5 in D4RL's layout (robomimic's with images), or a \
+      folder of LeRobot.
 
       Examples:
         attune policy convert pusht_lerobot --output pusht.npz
         attune policy convert low_dim.hdf5 --filter-key train --output lift.hdf5
+        attune policy convert image.hdf5 --image agentview_image --output can.npz
         attune policy convert pusht.zarr --fps 10 --task "Push the T" --output pusht
       """)
 
@@ -38,6 +40,9 @@ struct PolicyConvertCommand: ParsableCommand {
   @Option(
     help: "A tensor of the observation, given once for each; the usual ones if none is given.")
   var observation: [String] = []
+
+  @Option(help: "A tensor of images, given once for each; no images if none is given.")
+  var image: [String] = []
 
   @Option(help: "The tensor of actions.")
   var actionKey = "actions"
@@ -85,6 +90,7 @@ struct PolicyConvertCommand: ParsableCommand {
     settings.morePaths = Array(inputs.dropFirst())
     settings.format = format
     settings.observations = observation
+    settings.images = image
     settings.actionKey = actionKey
     settings.filterKey = filterKey ?? "none"
     settings.episodeLimit = episodes
