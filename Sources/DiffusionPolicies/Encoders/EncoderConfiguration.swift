@@ -12,7 +12,8 @@ public struct EncoderConfiguration: Settings {
   /// `resnet18`: Diffusion Policy's and LeRobot's.
   public var kind = "flatten"
   /// Whether its weights are learned; otherwise they stay as they are, and images are encoded once:
-  /// fine-tuning then keeps what was made of them instead of their pixels.
+  /// fine-tuning then keeps what was made of them instead of their pixels, and so does pretraining
+  /// where `shift` and `cropSize` are 0.
   public var trained = true
   /// The side of the square that is cut out of images, in pixels: at a random place in training,
   /// in the middle otherwise; 0 for whole images.

@@ -5,6 +5,9 @@ import Tensors
 
 /// What a policy network is pretrained to make small.
 protocol CloningLoss: Sendable {
+  /// Reads the observations.
+  var encoder: any ObservationEncoder { get }
+
   /// The loss of some rows of a batch, divided by the size of the whole batch.
   func callAsFunction(_ batch: ChunkBatch, rows: Range<Int>, draws: RandomStream) -> Tensor
 }
@@ -14,6 +17,8 @@ protocol CloningLoss: Sendable {
 struct NoisePredictionLoss: CloningLoss {
   let network: ObservingDenoiser
   let schedule: NoiseSchedule
+
+  var encoder: any ObservationEncoder { network.encoder }
 
   func callAsFunction(_ batch: ChunkBatch, rows: Range<Int>, draws: RandomStream) -> Tensor {
     let chunks = batch.chunks.slice(rows)
@@ -46,6 +51,8 @@ struct NoisePredictionLoss: CloningLoss {
 struct LikelihoodLoss<Network: DensityNetwork>: CloningLoss {
   let network: ObservingDensityNetwork<Network>
   let entropyCoefficient: Float
+
+  var encoder: any ObservationEncoder { network.encoder }
 
   func callAsFunction(_ batch: ChunkBatch, rows: Range<Int>, draws: RandomStream) -> Tensor {
     let chunks = batch.chunks.slice(rows)

@@ -78,6 +78,10 @@ public final class Pretraining {
 
   private let loss: any CloningLoss
   private let training: SupervisedTraining
+  /// Of an encoder that does not learn, where images are not varied; nil otherwise.
+  private let encodings: EncodingCache?
+  /// Validation never varies images.
+  private let validationEncodings: EncodingCache?
   private var order: BatchOrder
   private let draws: RandomStream
   private let communicator: any Communicator
@@ -92,12 +96,26 @@ public final class Pretraining {
   ///   - communicator: shares batches among processes.
   /// - Throws: what reading demonstrations throws, and `ConfigurationError` for settings that do
   ///   not fit.
-  public init(
+  public convenience init(
     policy: PolicyConfiguration, configuration: PretrainingConfiguration,
     demonstrations: DemonstrationConfiguration, seed: UInt64,
     registry: EnvironmentRegistry = .standard,
     encoders: ObservationEncoderRegistry = .standard,
     communicator: any Communicator = SingleProcess()
+  ) throws {
+    try self.init(
+      policy: policy, configuration: configuration, demonstrations: demonstrations, seed: seed,
+      registry: registry, encoders: encoders, communicator: communicator, keepsEncodings: true)
+  }
+
+  /// - Parameter keepsEncodings: whether images that always give the same encoding are read once; the
+  ///   same numbers come of both.
+  init(
+    policy: PolicyConfiguration, configuration: PretrainingConfiguration,
+    demonstrations: DemonstrationConfiguration, seed: UInt64,
+    registry: EnvironmentRegistry = .standard,
+    encoders: ObservationEncoderRegistry = .standard,
+    communicator: any Communicator = SingleProcess(), keepsEncodings: Bool
   ) throws {
     try policy.validate()
     try configuration.validate()
@@ -135,6 +153,13 @@ public final class Pretraining {
       actionSize: all.actionSize, entropyCoefficient: configuration.entropyCoefficient,
       encoders: encoders, random: &weights)
     training = SupervisedTraining(parameters, configuration.options)
+    let encoder = loss.encoder
+    let isFrozen = keepsEncodings && !policy.encoder.trained && !all.cameras.isEmpty
+    encodings =
+      isFrozen && policy.encoder.augmentation.isIdentity
+      ? EncodingCache(self.dataset, encoder: encoder) : nil
+    validationEncodings =
+      isFrozen ? validation.map { EncodingCache($0, encoder: encoder) } : nil
     // Of several files, each has its name in front already.
     let isOne = demonstrations.morePaths.isEmpty
     notes =
@@ -142,9 +167,19 @@ public final class Pretraining {
       + parts.notes.map { "\(isOne ? demonstrations.path : "demonstrations"): \($0)" } + sizeNotes
   }
 
-  /// What sizes do to the settings.
+  /// What sizes do to the settings, and settings to one another.
   private var sizeNotes: [String] {
     var notes: [String] = []
+    if !policy.encoder.trained, !dataset.cameras.isEmpty, !policy.encoder.augmentation.isIdentity {
+      let settings = [
+        ("shift", policy.encoder.shift), ("cropSize", policy.encoder.cropSize),
+      ].filter { $0.1 > 0 }
+      let found = settings.map { "policy.encoder.\($0.0)=\($0.1)" }.joined(separator: " and ")
+      let wanted = settings.map { "policy.encoder.\($0.0)=0" }.joined(separator: " ")
+      notes.append(
+        "the encoder does not learn, but \(found) changes every image anew, so that it is encoded "
+          + "in every batch; with \(wanted) each is encoded once")
+    }
     if configuration.batchSize > dataset.count {
       notes.append(
         "batches have all \(dataset.count.of("chunk")), fewer than training.batchSize, which is "
@@ -165,7 +200,8 @@ public final class Pretraining {
   /// - Throws: `NonFiniteGradient`, before it reaches a weight; what the communicator throws.
   public func step() throws -> SupervisedTraining.Report {
     let draws = draws.split(batchIndex)
-    let batch = varied(dataset.batch(order.next()), draws)
+    let indices = order.next()
+    let batch = encodings?.batch(indices) ?? varied(dataset.batch(indices), draws)
     let count = batch.chunks.shape[0]
     let cloning = self.loss
     // An image has as many activations as hundreds of states.
@@ -200,7 +236,8 @@ public final class Pretraining {
     guard let validation else { return nil }
     let draws = draws.split(0, purpose: "validation")
     let count = min(validation.count, Self.maxValidationCount)
-    let batch = validation.batch((0..<count).map { $0 * validation.count / count })
+    let indices = (0..<count).map { $0 * validation.count / count }
+    let batch = validationEncodings?.batch(indices) ?? validation.batch(indices)
     let loss = loss
     let parts = training.withEMAWeights {
       shardedMap(count: count, shardSize: dataset.cameras.isEmpty ? 256 : 32) { rows in
@@ -228,6 +265,8 @@ public final class Pretraining {
   /// - Throws: `ParameterError` if it belongs to another policy.
   public func restore(_ state: TrainingState) throws {
     try training.restore(state)
+    encodings?.forget()
+    validationEncodings?.forget()
     order.nextBatch = batchIndex
   }
 }
