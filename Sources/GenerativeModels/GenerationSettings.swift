@@ -41,8 +41,16 @@ public enum SamplerKind: String, Sendable, CaseIterable, Codable {
   case eulerAncestral = "euler-ancestral"
   /// Heun's method, which runs the network twice a step.
   case heun
-  /// DPM-Solver++ of second order with multiple steps.
+  /// DPM-Solver++ with multiple steps, of second order unless the model says otherwise.
   case dpmSolver = "dpm-solver"
+  /// The same with fresh noise at each step.
+  case dpmSolverSDE = "dpm-solver-sde"
+  /// A predictor of second order and a corrector, unless the model says otherwise.
+  case unipc
+  /// A linear multistep method of fourth order: that of Stable Diffusion 1.
+  case pndm
+  /// For latent consistency models, in a few steps.
+  case lcm
   /// Euler's method for flow-matching models.
   case flowMatchingEuler = "flow-matching-euler"
 }

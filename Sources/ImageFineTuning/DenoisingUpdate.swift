@@ -118,6 +118,8 @@ struct EncodedPrompts: Sendable {
   func denoiser(
     _ unet: some PromptedNetwork, prompts: [String], guidance: Guidance
   ) -> Denoiser {
+    let scale = guidance.scale
+    let guidance = unet.outerGuidance(guidance)
     let rows = prompts.map { prompt in
       guard let place = places[prompt] else { preconditionFailure("'\(prompt)' is not encoded") }
       return place
@@ -126,7 +128,7 @@ struct EncodedPrompts: Sendable {
     // Without guidance nobody asks for the empty prompt.
     let encodedRows = (guidance.isOn ? [0] : []) + different
     let ranks = Dictionary(uniqueKeysWithValues: zip(encodedRows, 0...))
-    let context = unet.context(hiddenStates.gather(encodedRows))
+    let context = unet.context(hiddenStates.gather(encodedRows)).guided(by: scale)
     let wanted = rows.compactMap { ranks[$0] }
     let guided = wanted.map { _ in 0 } + wanted
     return guidance.applied { sample, timeSteps, halves in

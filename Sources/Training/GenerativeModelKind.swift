@@ -7,15 +7,15 @@ import TextToVideo
 /// A kind of generative model that is opened by its folder: what works with any of them, such as
 /// FIND, takes all kinds that are listed here.
 public struct GenerativeModelKind: Sendable {
-  /// The class of diffusers that `model_index.json` names.
-  public let pipelineClass: String
+  /// The classes of diffusers that `model_index.json` may name.
+  public let pipelineClasses: [String]
   private let read:
     @Sendable (_ folder: String, _ embeddings: [String], _ log: RunLog) throws -> OpenedModel
   private let fineTune: @Sendable (Run<ImageFineTuningSettings>) throws -> any TrainingJob
 
   /// The kind of a pipeline's models.
   public init<Pipeline: PromptedPipeline>(_ pipeline: Pipeline.Type) {
-    pipelineClass = Pipeline.Network.pipelineClass
+    pipelineClasses = Pipeline.Network.pipelineClasses
     read = { folder, embeddings, log in
       let embedded = try EmbeddedModel<Pipeline.Network>(
         folder: folder, embeddings: embeddings, log: log)
@@ -56,11 +56,11 @@ public struct GenerativeModelKind: Sendable {
 
   private static func kind(ofFolder folder: String) throws -> GenerativeModelKind {
     let name = try TextToImageModel.pipelineClass(folder: folder)
-    guard let kind = all.first(where: { $0.pipelineClass == name }) else {
+    guard let kind = all.first(where: { $0.pipelineClasses.contains(name) }) else {
       throw FileError(
         .unsupported, path: "\(folder)/model_index.json", item: "_class_name",
         problem: "is \(name)",
-        advice: "Attune reads " + all.map(\.pipelineClass).joined(separator: ", "))
+        advice: "Attune reads " + all.flatMap(\.pipelineClasses).joined(separator: ", "))
     }
     return kind
   }

@@ -239,8 +239,12 @@ extension PromptedPipeline {
     guard settings.skippedTextLayerCount <= layers else {
       throw GenerationError.skippedLayers(settings.skippedTextLayerCount, of: layers)
     }
-    if !settings.guidance.isOn {
-      let off = "guidance of \(settings.guidance.scale) is off, so that"
+    let embedsGuidance = model.unet.configuration.embedsGuidance
+    if embedsGuidance || !settings.guidance.isOn {
+      let off =
+        embedsGuidance
+        ? "the model is told the guidance scale and runs once, so that"
+        : "guidance of \(settings.guidance.scale) is off, so that"
       if !negativePrompt.isEmpty { log.warn("\(off) the negative prompt has no effect") }
       if settings.guidance.rescale > 0 { log.warn("\(off) its rescaling has no effect") }
     }

@@ -8,19 +8,19 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// A folder of Stable Diffusion 1.x names a scheduler that Attune does not have.
+  /// A folder that names a scheduler that Attune does not have.
   @Test func schedulersOfImagesAreTriedBeforeTheFirstBatch() throws {
     try folder.writeImageModel()
     try folder.writeImageTraining()
     let file = "model/scheduler/scheduler_config.json"
     let json = try folder.text(file)
     let renamed = json.replacing(
-      #/"_class_name": ?"\w+"/#, with: "\"_class_name\": \"PNDMScheduler\"")
+      #/"_class_name": ?"\w+"/#, with: "\"_class_name\": \"TCDScheduler\"")
     #expect(renamed != json)
     try folder.write(renamed, to: file)
     let index = try folder.text("model/model_index.json")
     try folder.write(
-      index.replacing(#/DDIMScheduler/#, with: "PNDMScheduler"), to: "model/model_index.json")
+      index.replacing(#/DDIMScheduler/#, with: "TCDScheduler"), to: "model/model_index.json")
     func train(_ run: String, _ overrides: String...) throws -> ProgramOutcome {
       try Attune.run(
         [
@@ -29,7 +29,7 @@ import Testing
           "training.batchCount=6", "samples.interval=3", "checkpointInterval=6", "--quiet",
         ] + overrides, in: folder)
     }
-    expectOneLine(try train("refused"), "'samples.sampler'", "PNDMScheduler", "samples.interval=0")
+    expectOneLine(try train("refused"), "'samples.sampler'", "TCDScheduler", "samples.interval=0")
     #expect(try folder.text("refused/metrics.jsonl").isEmpty)
     let sampled = try train("sampled", "samples.sampler=ddim")
     #expect(sampled.status == 0, "\(sampled.output)")

@@ -148,9 +148,10 @@ import Testing
     // A scheduler that Attune lacks: the option of the command is named.
     let path = "run/model/model_index.json"
     let index = try folder.text(path)
-    try folder.write(index.replacing("DDIMScheduler", with: "PNDMScheduler"), to: path)
-    let pndm = try sample("--prompt", "elf")
-    #expect(pndm.status == 1 && pndm.output.contains("with --sampler: ddim"), "\(pndm.output)")
+    try folder.write(index.replacing("DDIMScheduler", with: "TCDScheduler"), to: path)
+    let lacking = try sample("--prompt", "elf")
+    #expect(
+      lacking.status == 1 && lacking.output.contains("with --sampler: ddim"), "\(lacking.output)")
     #expect(try sample("--prompt", "elf", "--sampler", "euler").status == 0)
     try folder.write(index, to: path)
   }

@@ -48,11 +48,11 @@ import Testing
       ("DDPM, 100 steps", DDPMSampler(schedule, count: 100), noise),
       ("DDIM, 50 steps", DDIMSampler(schedule, count: 50, spacing: .trailing), noise),
       ("DDIM, eta 1, 100 steps", DDIMSampler(schedule, count: 100, eta: .fixed(1)), noise),
-      ("Euler, 50 steps", EulerSampler(schedule, count: 50, usesKarrasSigmas: true), noise),
+      ("Euler, 50 steps", EulerSampler(schedule, count: 50, sigmas: .karras), noise),
       ("Euler ancestral, 100 steps", EulerAncestralSampler(schedule, count: 100), noise),
-      ("Heun, 25 steps", HeunSampler(schedule, count: 25, usesKarrasSigmas: true), noise),
+      ("Heun, 25 steps", HeunSampler(schedule, count: 25, sigmas: .karras), noise),
       (
-        "DPM-Solver++ 2M, 20 steps", DPMSolverSampler(schedule, count: 20, usesKarrasSigmas: true),
+        "DPM-Solver++ 2M, 20 steps", DPMSolverSampler(schedule, count: 20, sigmas: .karras),
         noise
       ),
       ("Flow matching, 50 steps", FlowMatchingEulerSampler(flow, count: 50), velocity),

@@ -55,6 +55,7 @@ import Testing
       ("euler", EulerSampler(.linear(timeStepCount: 100), count: 6)),
       ("euler-ancestral", EulerAncestralSampler(.linear(timeStepCount: 100), count: 6)),
       ("flow", FlowMatchingEulerSampler(FlowSchedule(shift: 2), count: 6)),
+      ("lcm", LCMSampler(.linear(timeStepCount: 100), count: 4, distilledCount: 20)),
     ]
   }
 
@@ -204,6 +205,9 @@ import Testing
       (DDIMSampler(schedule, count: 5), 0), (EulerSampler(schedule, count: 5), 0),
       (HeunSampler(schedule, count: 5), 0), (DPMSolverSampler(schedule, count: 5), 0),
       (FlowMatchingEulerSampler(FlowSchedule(), count: 5), 0),
+      (PNDMSampler(schedule, count: 5), 0), (UniPCSampler(schedule, count: 5), 0),
+      (DPMSolverSampler(schedule, count: 5, isStochastic: true), 4),
+      (LCMSampler(schedule, count: 5), 4),
       (DDPMSampler(schedule, count: 5), 4), (EulerAncestralSampler(schedule, count: 5), 4),
       (DDIMSampler(schedule, count: 5, eta: .fixed(1)), 4),
     ]

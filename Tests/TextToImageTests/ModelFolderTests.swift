@@ -1,3 +1,4 @@
+import Diffusion
 import Files
 import Foundation
 import GenerativeModels
@@ -275,21 +276,43 @@ import Testing
   @Test func samplersAreRefusedByName() throws {
     let base: [String: JSONValue] = ["_class_name": "DDIMScheduler"]
     let bad: [(String, JSONValue, SamplerKind?)] = [
-      ("thresholding", true, .ddim), ("timestep_spacing", "even", .ddim),
-      ("variance_type", "learned_range", .ddpm), ("use_exponential_sigmas", true, .euler),
-      ("use_beta_sigmas", true, .heun), ("solver_order", 3, .dpmSolver),
-      ("algorithm_type", "sde-dpmsolver++", .dpmSolver),
+      ("thresholding", true, .euler), ("timestep_spacing", "even", .ddim),
+      ("variance_type", "learned_range", .ddpm), ("interpolation_type", "log_linear", .euler),
+      ("final_sigmas_type", "sigma_max", .euler), ("solver_order", 4, .dpmSolver),
+      ("solver_order", 3, .dpmSolverSDE), ("algorithm_type", "dpmsolver", .dpmSolver),
+      ("algorithm_type", "sde-dpmsolver", .dpmSolverSDE), ("solver_type", "ralston", .dpmSolver),
+      ("lambda_min_clipped", 4, .dpmSolver), ("use_flow_sigmas", true, .dpmSolver),
+      ("use_flow_sigmas", true, .unipc), ("solver_p", ["diffusers", "X"], .unipc),
+      ("lower_order_final", false, .unipc), ("predict_x0", false, .unipc),
+      ("prediction_type", "sample", .pndm), ("rescale_betas_zero_snr", true, .pndm),
+      ("original_inference_steps", 9, .lcm), ("timestep_scaling", 0, .lcm),
+      ("dynamic_thresholding_ratio", 2, .ddim), ("sample_max_value", 0.5, .ddim),
+      ("sigma_min", -1, .heun), ("sigma_min", 20, .heun),
+      ("use_exponential_sigmas", true, .heun),
       ("rescale_betas_zero_snr", true, .ddim), ("steps_offset", 999, .ddim),
     ]
     for (key, value, kind) in bad {
       var members = base
+      // What makes the sampler look at the key.
+      if kind == .heun {
+        members.merge(["use_karras_sigmas": true, "sigma_max": 10]) { old, _ in old }
+      }
+      if kind == .ddim && key != "thresholding" { members["thresholding"] = true }
       members[key] = value
       let configuration = try SchedulerConfiguration(json: .object(members), path: "s.json")
       let error = #expect(throws: FileError.self, "\(key)") {
         try configuration.sampler(kind, stepCount: 10, isForLatents: false)
       }
-      #expect(error?.description.contains("s.json") == true)
+      let description = error?.description ?? ""
+      #expect(description.contains("s.json") && description.contains(key), "\(description)")
     }
+    // With Runge-Kutta at the start, unless the file says otherwise.
+    let pndm = try SchedulerConfiguration(json: ["_class_name": "PNDMScheduler"], path: "s.json")
+    let error = #expect(throws: FileError.self) {
+      try pndm.sampler(stepCount: 3, isForLatents: true)
+    }
+    #expect(error?.description.contains("skip_prk_steps") == true)
+    #expect(try pndm.sampler(stepCount: 4, isForLatents: true).timeSteps.count == 13)
     #expect(throws: FileError.self) {
       try SchedulerConfiguration(
         json: ["_class_name": "DDIMScheduler", "new_key": 1], path: "s.json")
@@ -297,33 +320,24 @@ import Testing
     // A null asks for nothing.
     _ = try SchedulerConfiguration(
       json: ["_class_name": "DDIMScheduler", "new_key": nil], path: "s.json")
-    // Sigmas' bounds matter to Karras's sigmas only.
-    for isKarras in [false, true] {
-      let bounded = try SchedulerConfiguration(
-        json: [
-          "_class_name": "EulerDiscreteScheduler", "sigma_min": 0.1,
-          "use_karras_sigmas": .boolean(isKarras),
-        ], path: "s.json")
-      let sampler = try? bounded.sampler(stepCount: 10, isForLatents: true)
-      #expect((sampler == nil) == isKarras)
+    // LCM's own defaults are those of Stable Diffusion.
+    let lcm = try SchedulerConfiguration(json: ["_class_name": "LCMScheduler"], path: "s.json")
+    #expect(lcm.schedule == .scaledLinear() && lcm.kind == .lcm)
+    // Where noise is drawn, the file says so.
+    let noisy: JSONValue = [
+      "_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++",
+    ]
+    #expect(try SchedulerConfiguration(json: noisy, path: "s.json").kind == .dpmSolverSDE)
+    for kind in [SamplerKind.dpmSolver, .dpmSolverSDE] {
+      let sampler =
+        try SchedulerConfiguration(json: noisy, path: "s.json")
+        .sampler(kind, stepCount: 10, isForLatents: true) as? DPMSolverSampler
+      #expect(sampler?.isStochastic == (kind == .dpmSolverSDE))
     }
   }
 
   /// What diffusers writes for schedulers that Attune lacks, beyond the keys that all have.
   private static let foreignSchedulers: [(name: String, keys: [String: JSONValue])] = [
-    ("PNDMScheduler", ["skip_prk_steps": true]),
-    (
-      "UniPCMultistepScheduler",
-      [
-        "predict_x0": true, "solver_p": nil, "solver_type": "bh2", "solver_order": 2,
-        "disable_corrector": [], "lower_order_final": true, "thresholding": false,
-        "use_karras_sigmas": false, "final_sigmas_type": "zero", "use_flow_sigmas": false,
-      ]
-    ),
-    (
-      "LCMScheduler",
-      ["original_inference_steps": 50, "timestep_scaling": 10, "clip_sample": false]
-    ),
     ("TCDScheduler", ["original_inference_steps": 50, "timestep_scaling": 10]),
     (
       "SASolverScheduler",
@@ -363,7 +377,7 @@ import Testing
         scheduler: SchedulerConfiguration(json: .object(members), path: "s.json"))
       var settings = TinyModel.settings
       settings.sampler = kind
-      settings.stepCount = 2
+      settings.stepCount = 4
       return try TextToImagePipeline(model).images(
         prompts: ["a cat"], seeds: [1], settings: settings
       ).elements
@@ -373,7 +387,7 @@ import Testing
     for kind in kinds {
       var members = Self.sharedKeys
       members["_class_name"] = .string(kind.schedulerClass)
-      expected[kind] = try image(members, nil)
+      expected[kind] = try image(members, kind)
     }
     for (name, keys) in Self.foreignSchedulers {
       var members = Self.sharedKeys.merging(keys) { $1 }

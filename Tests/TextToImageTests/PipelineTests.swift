@@ -170,6 +170,7 @@ import Testing
     }
     for (kind, steps) in [
       (SamplerKind.ddim, 0), (.ddim, 1_001), (.ddim, 1_000), (.dpmSolver, 1_000),
+      (.unipc, 1_000), (.pndm, 2), (.lcm, 51),
     ] {
       settings = TinyModel.settings
       settings.sampler = kind

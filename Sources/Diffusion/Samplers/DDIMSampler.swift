@@ -30,6 +30,8 @@ public struct DDIMSampler: MarkovSampler {
   public var eta: Eta
   /// Estimates of x_0 are clamped to +- this.
   public let estimateLimit: Float?
+  /// Dynamic thresholding of estimates of x_0, in place of `estimateLimit`.
+  public let thresholding: DynamicThresholding?
   /// Whether the noise is recomputed from the clamped estimate of x_0, as in DPPO;
   /// `use_clipped_model_output` in diffusers.
   public let recomputesNoise: Bool
@@ -48,6 +50,7 @@ public struct DDIMSampler: MarkovSampler {
   ///   - spacing: how time steps are chosen from those of training.
   ///   - eta: how much of DDPM's noise is drawn.
   ///   - estimateLimit: estimates of x_0 are clamped to +- this.
+  ///   - thresholding: in place of `estimateLimit`.
   ///   - recomputesNoise: whether the noise follows the clamped estimate of x_0.
   ///   - noiseLimit: estimates of the noise are clamped to +- this.
   ///   - previousTimeStep: where a step leads.
@@ -58,7 +61,8 @@ public struct DDIMSampler: MarkovSampler {
   public init(
     _ schedule: NoiseSchedule, count: Int, predictionType: PredictionType = .noise,
     spacing: TimeStepSpacing = .leading, offset: Int = 0, eta: Eta = .fixed(0),
-    estimateLimit: Float? = nil, recomputesNoise: Bool = false, noiseLimit: Float? = nil,
+    estimateLimit: Float? = nil, thresholding: DynamicThresholding? = nil,
+    recomputesNoise: Bool = false, noiseLimit: Float? = nil,
     endsAtCleanSample: Bool = true, previousTimeStep: PreviousTimeStep = .following
   ) {
     let times = spacing.timeSteps(count, of: schedule.timeStepCount, offset: offset)
@@ -66,6 +70,7 @@ public struct DDIMSampler: MarkovSampler {
     self.predictionType = predictionType
     self.eta = eta
     self.estimateLimit = estimateLimit
+    self.thresholding = thresholding
     self.recomputesNoise = recomputesNoise
     self.noiseLimit = noiseLimit
     (signalScales, noiseScales) = schedule.scales(at: times, predictionType: predictionType)
@@ -116,7 +121,7 @@ public struct DDIMSampler: MarkovSampler {
     // 1. The estimates of x_0 and of the noise.
     let estimate = predictionType.estimate(
       prediction, sample: sample, signalScale: signalScale, noiseScale: noiseScale
-    ).limited(to: estimateLimit)
+    ).limited(to: estimateLimit, or: thresholding)
     let noise =
       recomputesNoise
       ? (sample - signalScale * estimate) / noiseScale

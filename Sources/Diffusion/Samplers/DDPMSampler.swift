@@ -22,6 +22,8 @@ public struct DDPMSampler: MarkovSampler {
   public let predictionType: PredictionType
   /// Estimates of x_0 are clamped to +- this; `clip_sample_range` in diffusers, 1 in DPPO.
   public let estimateLimit: Float?
+  /// Dynamic thresholding of estimates of x_0, in place of `estimateLimit`.
+  public let thresholding: DynamicThresholding?
   private let signalScales: [Float]
   private let noiseScales: [Float]
   private let estimateCoefficients: [Float]
@@ -34,18 +36,20 @@ public struct DDPMSampler: MarkovSampler {
   ///   - spacing: how time steps are chosen from those of training.
   ///   - variance: the standard deviation of the transitions.
   ///   - estimateLimit: estimates of x_0 are clamped to +- this.
+  ///   - thresholding: in place of `estimateLimit`.
   ///   - count: the number of denoising steps; all of the schedule's unless given.
   ///   - offset: `steps_offset` in diffusers.
   public init(
     _ schedule: NoiseSchedule, count: Int? = nil, predictionType: PredictionType = .noise,
     spacing: TimeStepSpacing = .leading, offset: Int = 0, variance: Variance = .fixedSmall,
-    estimateLimit: Float? = nil
+    estimateLimit: Float? = nil, thresholding: DynamicThresholding? = nil
   ) {
     let times = spacing.timeSteps(
       count ?? schedule.timeStepCount, of: schedule.timeStepCount, offset: offset)
     timeSteps = times.map { Float($0) }
     self.predictionType = predictionType
     self.estimateLimit = estimateLimit
+    self.thresholding = thresholding
     let posteriors = times.indices.map { index in
       let previous = index + 1 < times.count ? times[index + 1] : -1
       return Posterior(schedule, at: times[index], previous: previous)
@@ -103,7 +107,7 @@ public struct DDPMSampler: MarkovSampler {
       prediction, sample: sample,
       signalScale: indices.entries(of: signalScales, rank: rank),
       noiseScale: indices.entries(of: noiseScales, rank: rank)
-    ).limited(to: estimateLimit)
+    ).limited(to: estimateLimit, or: thresholding)
     // 2. The posterior mean (equation 7).
     let mean =
       indices.entries(of: estimateCoefficients, rank: rank) * estimate

@@ -12,7 +12,7 @@ public struct EulerSampler: MarkovSampler {
   public let initialNoiseScale: Float
   /// What the network predicts.
   public let predictionType: PredictionType
-  /// sigma before each step, and 0.
+  /// sigma before each step, and at the end.
   let sigmas: [Float]
 
   /// - Parameters:
@@ -21,15 +21,19 @@ public struct EulerSampler: MarkovSampler {
   ///   - spacing: how time steps are chosen from those of training.
   ///   - offset: added to the time steps; `steps_offset` in diffusers.
   ///   - count: the number of steps.
-  ///   - usesKarrasSigmas: spaces noise levels by equation 5 of the paper.
+  ///   - sigmas: how noise levels are spaced, where not by the time steps.
+  ///   - endsAtCleanSample: ends at sigma = 0 rather than at the minimum level of the schedule;
+  ///     `final_sigmas_type`.
   public init(
     _ schedule: NoiseSchedule, count: Int, predictionType: PredictionType = .noise,
-    spacing: TimeStepSpacing = .linspace, offset: Int = 0, usesKarrasSigmas: Bool = false
+    spacing: TimeStepSpacing = .linspace, offset: Int = 0, sigmas: SigmaSpacing? = nil,
+    endsAtCleanSample: Bool = true
   ) {
     let levels = NoiseLevels.forODE(
-      schedule, count: count, spacing: spacing, offset: offset, usesKarras: usesKarrasSigmas)
+      schedule, count: count, spacing: spacing, offset: offset, sigmas: sigmas,
+      final: endsAtCleanSample ? 0 : NoiseLevels.table(schedule)[0])
     timeSteps = levels.timeSteps
-    sigmas = levels.sigmas
+    self.sigmas = levels.sigmas
     initialNoiseScale = levels.initialNoiseScale(spacing)
     self.predictionType = predictionType
   }

@@ -25,19 +25,19 @@ public struct HeunSampler: Sampler {
   ///   - offset: added to the time steps; `steps_offset` in diffusers.
   ///   - estimateLimit: estimates of x_0 are clamped to +- this.
   ///   - count: the number of steps N.
-  ///   - usesKarrasSigmas: spaces noise levels by equation 5 of the paper.
+  ///   - sigmas: how noise levels are spaced, where not by the time steps.
   public init(
     _ schedule: NoiseSchedule, count: Int, predictionType: PredictionType = .noise,
-    spacing: TimeStepSpacing = .linspace, offset: Int = 0, usesKarrasSigmas: Bool = false,
+    spacing: TimeStepSpacing = .linspace, offset: Int = 0, sigmas: SigmaSpacing? = nil,
     estimateLimit: Float? = nil
   ) {
     let levels = NoiseLevels.forODE(
-      schedule, count: count, spacing: spacing, offset: offset, usesKarras: usesKarrasSigmas)
+      schedule, count: count, spacing: spacing, offset: offset, sigmas: sigmas)
     func twiceButFirst(_ values: some Sequence<Float>) -> [Float] {
       Array(values.flatMap { [$0, $0] }.dropFirst())
     }
     timeSteps = twiceButFirst(levels.timeSteps)
-    sigmas = twiceButFirst(levels.sigmas.dropLast()) + [0]
+    self.sigmas = twiceButFirst(levels.sigmas.dropLast()) + [0]
     initialNoiseScale = levels.initialNoiseScale(spacing)
     self.predictionType = predictionType
     self.estimateLimit = estimateLimit

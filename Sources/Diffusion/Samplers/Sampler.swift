@@ -37,15 +37,29 @@ public protocol MarkovSampler: Sampler {
 
 /// What solvers of higher order remember of a chain.
 public struct SamplerMemory: Sendable {
-  /// The last estimate of x_0 (DPM-Solver++).
-  var previousEstimate: Tensor?
+  /// The network's last outputs, or the estimates in them, the latest last (DPM-Solver++, UniPC,
+  /// PNDM).
+  var outputs: [Tensor] = []
+  /// The sample before a trial step (Heun, PNDM), or before the last step (UniPC).
+  var previousSample: Tensor?
   /// The derivative at the start of a trial step (Heun).
   var previousDerivative: Tensor?
-  /// The sample before a trial step (Heun).
-  var previousSample: Tensor?
+  /// A weighted sum of the outputs of one step (PNDM).
+  var sum: Tensor?
 
   /// The memory at the start of a chain.
   public init() {}
+
+  /// Adds an output, and forgets those before the last `count`.
+  mutating func remember(_ output: Tensor, atMost count: Int) {
+    outputs = outputs.suffix(count - 1) + [output]
+  }
+
+  /// The output so many network runs ago, 0 for the latest.
+  func output(_ age: Int) -> Tensor {
+    precondition(age < outputs.count, "a sampler looks back \(age) runs at \(outputs.count)")
+    return outputs[outputs.count - 1 - age]
+  }
 }
 
 extension Sampler {

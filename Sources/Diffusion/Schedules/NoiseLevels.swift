@@ -17,21 +17,22 @@ struct NoiseLevels {
     sigmas = positions.map { Float(Self.interpolate(table, at: Double(Float($0)))) } + [final]
   }
 
-  /// Levels spaced as Karras et al. propose (arXiv:2206.00364, equation 5, rho = 7).
+  /// Levels that are spaced by a rule of their own, with the time steps that fit them.
   ///
-  /// - Parameter roundTimeSteps: how the time steps that fit the levels are told to the network.
+  /// - Parameters:
+  ///   - maximum: the greatest level of the schedule, where the rule has none of its own.
+  ///   - minimum: the smallest.
+  ///   - count: levels above the end.
+  ///   - final: the level at the end; that of the last step if nil.
+  ///   - roundTimeSteps: how the time steps that fit the levels are told to the network.
   init(
-    karras schedule: NoiseSchedule, from maximum: Double, to minimum: Double, count: Int,
-    final: Float = 0, roundTimeSteps: (Double) -> Double = { $0 }
+    _ spacing: SigmaSpacing, of schedule: NoiseSchedule, from maximum: Double, to minimum: Double,
+    count: Int, final: Float? = 0, roundTimeSteps: (Double) -> Double = { $0 }
   ) {
-    let (first, last) = (pow(maximum, 1.0 / 7), pow(minimum, 1.0 / 7))
-    let levels = (0..<count).map { index in
-      let ramp = count > 1 ? Double(index) / Double(count - 1) : 0
-      return pow(first + ramp * (last - first), 7)
-    }
+    let levels = spacing.levels(from: maximum, to: minimum, count: count)
     let logarithms = Self.table(schedule).map { Double(logf($0)) }
     timeSteps = levels.map { Float(roundTimeSteps(Self.timeStep(of: $0, in: logarithms))) }
-    sigmas = levels.map { Float($0) } + [final]
+    sigmas = levels.map { Float($0) } + [final ?? Float(levels[count - 1])]
   }
 
   /// sigma at each of the schedule's time steps, finite.
@@ -67,18 +68,42 @@ extension NoiseLevels {
   /// The levels of the solvers that keep an unscaled sample.
   static func forODE(
     _ schedule: NoiseSchedule, count: Int, spacing: TimeStepSpacing, offset: Int,
-    usesKarras: Bool = false
+    sigmas: SigmaSpacing? = nil, final: Float = 0
   ) -> NoiseLevels {
     let positions = spacing.positions(count, of: schedule.timeStepCount, offset: offset)
-    let levels = NoiseLevels(schedule, at: positions)
-    guard usesKarras else { return levels }
+    let levels = NoiseLevels(schedule, at: positions, final: final)
+    guard let sigmas else { return levels }
     let table = table(schedule)
     // The ends in double precision, before rounding.
     func level(_ position: Double) -> Double {
       interpolate(table, at: Double(Float(position)))
     }
     return NoiseLevels(
-      karras: schedule, from: level(positions[0]), to: level(positions[count - 1]), count: count)
+      sigmas, of: schedule, from: level(positions[0]), to: level(positions[count - 1]),
+      count: count, final: final)
+  }
+
+  /// The levels of the solvers in lambda (DPM-Solver++, UniPC), whose time steps are whole.
+  ///
+  /// - Parameters:
+  ///   - lastTimeStep: time steps are below this.
+  ///   - final: the level at the end; that of the last step if nil, or where there is no rule of
+  ///     spacing the smallest of the schedule.
+  ///   - roundsTimeSteps: whether the time steps that fit the levels are rounded, not cut.
+  static func forSolver(
+    _ schedule: NoiseSchedule, count: Int, spacing: TimeStepSpacing, offset: Int,
+    lastTimeStep: Int, sigmas: SigmaSpacing?, final: Float?, roundsTimeSteps: Bool
+  ) -> NoiseLevels {
+    let table = table(schedule)
+    guard let sigmas else {
+      let positions = spacing.solverTimeSteps(
+        count, of: schedule.timeStepCount, upTo: lastTimeStep, offset: offset)
+      return NoiseLevels(schedule, at: positions, final: final ?? table[0])
+    }
+    return NoiseLevels(
+      sigmas, of: schedule, from: Double(table[table.count - 1]), to: Double(table[0]),
+      count: count, final: final
+    ) { roundsTimeSteps ? $0.rounded(.toNearestOrEven) : $0.rounded(.down) }
   }
 
   /// The maximum level where the first time step is the noisiest of all; otherwise the standard

@@ -177,4 +177,28 @@ public enum TimeStepSpacing: String, Sendable, CaseIterable, Codable {
     }
     return ascending.reversed()
   }
+
+  /// The whole time steps of the solvers in lambda, noisiest first: leading and evenly spaced ones
+  /// leave room for the end, so that the cleanest of N + 1 is dropped.
+  ///
+  /// - Parameters:
+  ///   - count: N.
+  ///   - timeStepCount: T.
+  ///   - last: time steps are below this, T as a rule.
+  ///   - offset: added where the spacing is leading.
+  func solverTimeSteps(
+    _ count: Int, of timeStepCount: Int, upTo last: Int, offset: Int
+  ) -> [Double] {
+    switch self {
+    case .leading, .linspace:
+      return timeSteps(count + 1, of: last, offset: offset).dropLast().map(Double.init)
+    case .trailing where last == timeStepCount:
+      return timeSteps(count, of: timeStepCount).map(Double.init)
+    case .trailing:
+      let stride = Double(timeStepCount) / Double(count)
+      return (0..<Int((Double(last) / stride).rounded(.up))).map { index in
+        (Double(last) - Double(index) * stride).rounded(.toNearestOrEven) - 1
+      }
+    }
+  }
 }

@@ -112,7 +112,7 @@ private struct ModelIndex {
   init<Network: PromptedNetwork>(folder: String, of network: Network.Type) throws {
     var reader = try Self.reader(folder: folder)
     let name = try reader.string("_class_name") ?? "nothing"
-    guard name == Network.pipelineClass else {
+    guard Network.pipelineClasses.contains(name) else {
       throw reader.error(
         "_class_name", "is \(name)",
         advice: "name \(Network.modelNoun), whose class is \(Network.pipelineClass)")

@@ -9,8 +9,10 @@ public protocol PromptedNetwork: Module {
   /// What its configuration file says.
   associatedtype Configuration: PromptedNetworkConfiguration
 
-  /// The class of diffusers whose model folders have such a network.
+  /// The class of diffusers whose model folders have such a network; what is written here says it.
   static var pipelineClass: String { get }
+  /// All classes of diffusers whose model folders have such a network.
+  static var pipelineClasses: [String] { get }
   /// What such a model is, as in "a text-to-image model".
   static var modelNoun: String { get }
   /// Whether samples are clips `[F, h, w, C]`; else they are images `[h, w, C]`.
@@ -61,6 +63,8 @@ public protocol PromptedNetworkConfiguration: Sendable {
   var promptSizeKey: String { get }
   /// Whether the network wants classes, which prompts do not give.
   var wantsClasses: Bool { get }
+  /// Whether the network is told the guidance scale, and gives the guided prediction in one run.
+  var embedsGuidance: Bool { get }
   /// What the file would say, for diffusers to read.
   var json: JSONValue { get }
 
@@ -70,7 +74,20 @@ public protocol PromptedNetworkConfiguration: Sendable {
   init(path: String) throws
 }
 
+extension PromptedNetworkConfiguration {
+  /// No.
+  public var embedsGuidance: Bool { false }
+}
+
 extension PromptedNetwork {
+  /// The one.
+  public static var pipelineClasses: [String] { [pipelineClass] }
+
+  /// Guidance as it acts around the network: none where the network is told the scale.
+  package func outerGuidance(_ guidance: Guidance) -> Guidance {
+    configuration.embedsGuidance ? Guidance(scale: 1) : guidance
+  }
+
   /// Nothing.
   public func writeOtherParts(
     folder: String, elementType: ElementType, maxShardByteCount: Int
@@ -118,6 +135,8 @@ extension PromptedNetwork {
 extension UNet2DConditionModel: PromptedNetwork {
   /// Stable Diffusion's pipeline.
   public static let pipelineClass = "StableDiffusionPipeline"
+  /// The same, and that of models that were distilled with their guidance.
+  public static let pipelineClasses = [pipelineClass, "LatentConsistencyModelPipeline"]
   /// It makes images.
   public static let modelNoun = "a text-to-image model"
   /// Images.
@@ -146,4 +165,6 @@ extension UNetConfiguration: PromptedNetworkConfiguration {
   }
   /// Whether it has a class embedding.
   public var wantsClasses: Bool { classEmbedding != nil }
+  /// Whether it was distilled with its guidance.
+  public var embedsGuidance: Bool { guidanceEmbeddingSize != nil }
 }

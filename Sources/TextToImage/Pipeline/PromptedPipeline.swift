@@ -43,17 +43,17 @@ extension PromptedPipeline {
   public var fingerprint: String { model.fingerprint }
 
   /// The U-Net with its prompts and guidance bound, both halves in one batch; keys and values of
-  /// each different prompt are computed once.
+  /// each different prompt are computed once. A network that is told the guidance scale runs once.
   public func denoiser(
     for condition: PromptCondition, settings: GenerationSettings
   ) -> Denoiser {
     let unet = model.unet
     func context(_ batch: PromptBatch) -> PromptContext {
-      unet.context(batch.encoding.states).rows(batch.rows)
+      unet.context(batch.encoding.states).rows(batch.rows).guided(by: settings.guidance.scale)
     }
     let wanted = context(condition.positive)
     let guided = condition.negative.map { PromptContext.joined(context($0), wanted) } ?? wanted
-    return settings.guidance.applied { sample, timeSteps, halves in
+    return unet.outerGuidance(settings.guidance).applied { sample, timeSteps, halves in
       unet.sharded(sample, timeSteps: timeSteps, context: halves == .both ? guided : wanted)
     }
   }

@@ -53,6 +53,8 @@ public struct SchedulerConfiguration: Sendable {
       "clip_sample": .boolean(clampsEstimates), "clip_sample_range": 1,
       "set_alpha_to_one": true, "rescale_betas_zero_snr": .boolean(hasZeroTerminalSNR),
     ]
+    if kind == .dpmSolverSDE { members["algorithm_type"] = "sde-dpmsolver++" }
+    if kind == .pndm { members["skip_prk_steps"] = true }
     switch betas {
     case .linear(let first, let last):
       members["beta_schedule"] = "linear"
@@ -89,16 +91,17 @@ public struct SchedulerConfiguration: Sendable {
       throw reader.error("_class_name", "is missing", advice: "name a scheduler_config.json")
     }
     self.className = name
-    kind = SamplerKind(schedulerClass: name)
+    kind = try reader.samplerKind(className: name)
     self.json = json.withClassName(name)
     self.path = path
     predictionType = try reader.predictionType()
-    schedule = try reader.noiseSchedule()
+    schedule = try reader.noiseSchedule(className: ownName ?? name)
     reader.ignoreSchedulerKeys()
     // A class that Attune lacks has keys of its own. They say how it steps, and another sampler, for
     // which it must be left, takes only the keys that are shared: diffusers' `from_config`.
     let classes = [name, ownName ?? name]
-    if classes.allSatisfy({ SamplerKind(schedulerClass: $0) != nil }) { try reader.finish() }
+    let known = Set(SamplerKind.allCases.map(\.schedulerClass))
+    if known.isSuperset(of: classes) { try reader.finish() }
   }
 }
 
@@ -133,14 +136,26 @@ extension ConfigurationReader {
     return match.0
   }
 
-  fileprivate mutating func noiseSchedule() throws -> NoiseSchedule {
+  /// The sampler of diffusers' class; nil if Attune lacks it.
+  fileprivate mutating func samplerKind(className: String) throws -> SamplerKind? {
+    guard let kind = SamplerKind.allCases.first(where: { $0.schedulerClass == className }) else {
+      return nil
+    }
+    let drawsNoise = try string("algorithm_type")?.hasPrefix("sde-") ?? false
+    return kind == .dpmSolver && drawsNoise ? .dpmSolverSDE : kind
+  }
+
+  /// - Parameter className: of the scheduler that the file was written by, whose own defaults hold
+  ///   where a key is missing.
+  fileprivate mutating func noiseSchedule(className: String) throws -> NoiseSchedule {
+    let isLCM = className == SamplerKind.lcm.schedulerClass
     let count = try integer("num_train_timesteps", in: 1...100_000) ?? 1_000
-    let first = try number("beta_start") ?? 0.0001
-    let last = try number("beta_end") ?? 0.02
+    let first = try number("beta_start") ?? (isLCM ? 0.00085 : 0.0001)
+    let last = try number("beta_end") ?? (isLCM ? 0.012 : 0.02)
     for (key, beta) in [("beta_start", first), ("beta_end", last)] {
       guard (0...1).contains(beta) else { throw error(key, "is \(beta), not within 0 ... 1") }
     }
-    let name = try string("beta_schedule") ?? "linear"
+    let name = try string("beta_schedule") ?? (isLCM ? "scaled_linear" : "linear")
     let schedule: NoiseSchedule
     if case .array(let values) = value("trained_betas") {
       schedule = try trained(values)
@@ -183,7 +198,9 @@ extension ConfigurationReader {
       "time_shift_type")
     ignore(
       "skip_prk_steps", "shift", "base_shift", "max_shift", "base_image_seq_len",
-      "max_image_seq_len", "invert_sigmas", "shift_terminal", "stochastic_sampling")
+      "max_image_seq_len", "invert_sigmas", "shift_terminal", "stochastic_sampling",
+      "original_inference_steps", "timestep_scaling", "predict_x0", "solver_p",
+      "disable_corrector")
   }
 }
 
@@ -196,14 +213,11 @@ extension SamplerKind {
     case .euler: "EulerDiscreteScheduler"
     case .eulerAncestral: "EulerAncestralDiscreteScheduler"
     case .heun: "HeunDiscreteScheduler"
-    case .dpmSolver: "DPMSolverMultistepScheduler"
+    case .dpmSolver, .dpmSolverSDE: "DPMSolverMultistepScheduler"
+    case .unipc: "UniPCMultistepScheduler"
+    case .pndm: "PNDMScheduler"
+    case .lcm: "LCMScheduler"
     case .flowMatchingEuler: "FlowMatchEulerDiscreteScheduler"
     }
-  }
-
-  init?(schedulerClass: String) {
-    guard let kind = SamplerKind.allCases.first(where: { $0.schedulerClass == schedulerClass })
-    else { return nil }
-    self = kind
   }
 }

@@ -10,12 +10,17 @@ public struct PromptContext: Sendable {
     var values: Tensor
   }
 
+  /// The guidance scale that a distilled network is told; nil for none.
+  private(set) var guidanceScale: Float?
   private var entries: [ObjectIdentifier: KeysAndValues]
   /// B, the number of prompts.
   public let count: Int
 
-  private init(count: Int, entries: [ObjectIdentifier: KeysAndValues]) {
+  private init(
+    count: Int, guidanceScale: Float? = nil, entries: [ObjectIdentifier: KeysAndValues]
+  ) {
     self.count = count
+    self.guidanceScale = guidanceScale
     self.entries = entries
   }
 
@@ -35,7 +40,7 @@ public struct PromptContext: Sendable {
   /// The prompts of one context and those of another after them, for the same network.
   package static func joined(_ first: PromptContext, _ second: PromptContext) -> PromptContext {
     PromptContext(
-      count: first.count + second.count,
+      count: first.count + second.count, guidanceScale: first.guidanceScale,
       entries: first.entries.merging(second.entries) { a, b in
         KeysAndValues(
           keys: .concatenated([a.keys, b.keys], along: 0),
@@ -43,10 +48,17 @@ public struct PromptContext: Sendable {
       })
   }
 
+  /// The same prompts for a network that is told a guidance scale.
+  package func guided(by scale: Float) -> PromptContext {
+    var context = self
+    context.guidanceScale = scale
+    return context
+  }
+
   /// The prompts of neighbouring rows, without copying.
   func slice(_ range: Range<Int>) -> PromptContext {
     PromptContext(
-      count: range.count,
+      count: range.count, guidanceScale: guidanceScale,
       entries: entries.mapValues {
         KeysAndValues(keys: $0.keys.slice(range), values: $0.values.slice(range))
       })
@@ -56,7 +68,7 @@ public struct PromptContext: Sendable {
   public func rows(_ indices: [Int]) -> PromptContext {
     if indices == Array(0..<count) { return self }
     return PromptContext(
-      count: indices.count,
+      count: indices.count, guidanceScale: guidanceScale,
       entries: entries.mapValues {
         KeysAndValues(keys: $0.keys.gather(indices), values: $0.values.gather(indices))
       })

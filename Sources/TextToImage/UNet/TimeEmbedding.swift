@@ -7,23 +7,30 @@ package final class VectorEmbedding: Module {
   private let second: Linear
   private let activation: Activation
   private let finalActivation: Activation?
+  private let conditionProjection: Linear?
 
   package init(
     inputSize: Int, size: Int, activation: Activation, finalActivation: Activation? = nil,
-    random: inout some RandomSource
+    conditionSize: Int? = nil, random: inout some RandomSource
   ) {
     first = Linear(inputSize: inputSize, outputSize: size, random: &random)
     second = Linear(inputSize: size, outputSize: size, random: &random)
     self.activation = activation
     self.finalActivation = finalActivation
+    conditionProjection = conditionSize.map {
+      Linear(inputSize: $0, outputSize: inputSize, hasBias: false, random: &random)
+    }
   }
 
-  /// `[B, inputSize]` to `[B, size]`.
-  package func callAsFunction(_ x: Tensor) -> Tensor {
-    second(first(x, activation: activation), activation: finalActivation ?? .identity)
+  /// `[B, inputSize]`, and a condition `[B, conditionSize]` if there is one, to `[B, size]`.
+  package func callAsFunction(_ x: Tensor, condition: Tensor? = nil) -> Tensor {
+    var x = x
+    if let condition, let conditionProjection { x = x + conditionProjection(condition) }
+    return second(first(x, activation: activation), activation: finalActivation ?? .identity)
   }
 
   package func collect(into parameters: inout NamedParameters) {
+    parameters.add("cond_proj", conditionProjection)
     parameters.add("linear_1", first)
     parameters.add("linear_2", second)
   }

@@ -10,6 +10,7 @@ public final class UNet2DConditionModel: Module {
   private let timeSinusoids: SinusoidalEmbedding
   private let inputConvolution: Conv2d
   private let timeEmbedding: VectorEmbedding
+  private let guidanceSinusoids: SinusoidalEmbedding?
   private let promptProjection: Linear?
   private let classEmbedder: ClassEmbedder?
   private let downBlocks: [DownBlock]
@@ -32,7 +33,9 @@ public final class UNet2DConditionModel: Module {
       random: &random)
     timeEmbedding = VectorEmbedding(
       inputSize: channels[0], size: configuration.timeSize, activation: configuration.activation,
-      finalActivation: configuration.timeEmbeddingFinalActivation, random: &random)
+      finalActivation: configuration.timeEmbeddingFinalActivation,
+      conditionSize: configuration.guidanceEmbeddingSize, random: &random)
+    guidanceSinusoids = configuration.guidanceEmbeddingSize.map { SinusoidalEmbedding(size: $0) }
     promptProjection = configuration.promptSize.map {
       Linear(
         inputSize: $0, outputSize: configuration.crossAttentionSizes[0], random: &random)
@@ -82,7 +85,8 @@ public final class UNet2DConditionModel: Module {
       \(context.count) prompts
       """)
     // 1. The time, once for the batch where it is shared.
-    let time = embeddedTime(timeSteps, count: sample.shape[0], classes: classes)
+    let time = embeddedTime(
+      timeSteps, count: sample.shape[0], classes: classes, guidanceScale: context.guidanceScale)
     // 2. Down.
     var x = inputConvolution(configuration.centersInput ? sample * 2 - 1 : sample)
     var skipped = [x]
@@ -105,7 +109,7 @@ public final class UNet2DConditionModel: Module {
   /// What residual blocks see of the time: `[1, T]` if the batch shares it, else `[B, T]`;
   /// activated.
   private func embeddedTime(
-    _ timeSteps: Broadcast<Float>, count: Int, classes: ClassCondition?
+    _ timeSteps: Broadcast<Float>, count: Int, classes: ClassCondition?, guidanceScale: Float?
   ) -> Tensor {
     precondition(
       (classes == nil) == (classEmbedder == nil),
@@ -115,7 +119,8 @@ public final class UNet2DConditionModel: Module {
       case .shared(let time) where classes == nil: [time]
       default: timeSteps.values(count: count)
       }
-    var embedded = timeEmbedding(timeSinusoids(times))
+    var embedded = timeEmbedding(
+      timeSinusoids(times), condition: guidanceScale.flatMap(embeddedGuidance))
     if let classes, let classEmbedder {
       let classes = classEmbedder(classes, embedding: timeSinusoids)
       embedded =
@@ -127,6 +132,12 @@ public final class UNet2DConditionModel: Module {
     }
     // Every residual block begins with this.
     return embedded.applying(configuration.activation)
+  }
+
+  /// The sinusoids of a guidance scale as distilled networks know it, 1000 (scale - 1): `[1, E]`; nil
+  /// for other networks.
+  private func embeddedGuidance(_ scale: Float) -> Tensor? {
+    guidanceSinusoids.map { $0([1_000 * (scale - 1)]) }
   }
 
   /// diffusers' names.

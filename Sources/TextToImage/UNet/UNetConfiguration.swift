@@ -109,6 +109,9 @@ public struct UNetConfiguration: Sendable, Equatable {
   public var timeEmbeddingActivation: Activation?
   /// Applied at the end of the time embedding's layers.
   public var timeEmbeddingFinalActivation: Activation?
+  /// The width of the embedding of the guidance scale, which distilled networks take in place of
+  /// guidance (Meng et al., arXiv:2210.03142); nil for others. `time_cond_proj_dim` in the file.
+  public var guidanceEmbeddingSize: Int?
   /// The first convolution's kernel.
   public var inputKernelSize = 3
   /// The last convolution's kernel.

@@ -62,6 +62,10 @@ extension UNetConfiguration: UNetSkeleton {
       try reader.choice("time_embedding_act_fn", ActivationName.self)?.activation
     timeEmbeddingFinalActivation =
       try reader.choice("timestep_post_act", ActivationName.self)?.activation
+    guidanceEmbeddingSize = try reader.integer("time_cond_proj_dim")
+    if let size = guidanceEmbeddingSize, size < 4 || size % 2 != 0 {
+      throw reader.error("time_cond_proj_dim", "is \(size), not an even number from 4 up")
+    }
     let classCount = try reader.integer("num_class_embeds")
     let projectionSize = try reader.integer("projection_class_embeddings_input_dim")
     concatenatesClassEmbedding = try reader.boolean("class_embeddings_concat") ?? false
@@ -92,10 +96,9 @@ extension UNetConfiguration: UNetSkeleton {
   private func refuse(_ reader: inout ConfigurationReader) throws {
     try reader.require("time_embedding_type", "positional")
     try reader.require("encoder_hid_dim_type", "text_proj")
-    for key in [
-      "addition_embed_type", "addition_time_embed_dim", "num_attention_heads",
-      "time_cond_proj_dim",
-    ] { try reader.require(key) }
+    for key in ["addition_embed_type", "addition_time_embed_dim", "num_attention_heads"] {
+      try reader.require(key)
+    }
     try reader.require("dual_cross_attention", false)
     try reader.require("attention_type", "default")
     reader.ignore(
@@ -151,6 +154,7 @@ extension UNetConfiguration {
       "time_embedding_type": "positional", "time_embedding_dim": optional(timeEmbeddingSize),
       "time_embedding_act_fn": name(timeEmbeddingActivation),
       "timestep_post_act": name(timeEmbeddingFinalActivation),
+      "time_cond_proj_dim": optional(guidanceEmbeddingSize),
       "conv_in_kernel": .number(Double(inputKernelSize)),
       "conv_out_kernel": .number(Double(outputKernelSize)),
       "encoder_hid_dim": optional(promptSize),

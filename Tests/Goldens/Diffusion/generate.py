@@ -2,7 +2,7 @@
 
 Usage: python generate.py [--reference PATH]
 
-Needs torch, diffusers and safetensors; writes beside itself. PATH is a checkout of
+Needs torch, diffusers, safetensors and scipy; writes beside itself. PATH is a checkout of
 https://github.com/irom-princeton/dppo; without it, dppo.safetensors and the policy schedules keep
 their last numbers.
 
@@ -24,12 +24,17 @@ from diffusers import (
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     HeunDiscreteScheduler,
+    LCMScheduler,
+    PNDMScheduler,
+    UniPCMultistepScheduler,
 )
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import rescale_noise_cfg
 from diffusers.schedulers import (
     scheduling_ddim,
     scheduling_ddpm,
+    scheduling_dpmsolver_multistep,
     scheduling_euler_ancestral_discrete,
+    scheduling_lcm,
 )
 from safetensors.torch import load_file, save_file
 
@@ -69,9 +74,12 @@ class RecordedNoise:
 
 def trajectory(scheduler, steps, **options):
     recorded = RecordedNoise()
-    for module in (scheduling_ddim, scheduling_ddpm, scheduling_euler_ancestral_discrete):
+    for module in (scheduling_ddim, scheduling_ddpm, scheduling_dpmsolver_multistep,
+                   scheduling_euler_ancestral_discrete, scheduling_lcm):
         module.randn_tensor = recorded
     scheduler.set_timesteps(steps)
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(0)  # where two time steps are equal, diffusers begins at the second
     x = INITIAL * getattr(scheduler, "init_noise_sigma", 1.0)
     states = [x]
     for index, t in enumerate(scheduler.timesteps):
@@ -144,6 +152,95 @@ def trajectories():
             record("flow", None, None, steps, f"shift-{shift}", FlowMatchEulerDiscreteScheduler, {},
                    shift=shift)
     save(goldens, "trajectories.safetensors")
+
+
+def solvers():
+    """The samplers of higher order, LCM, and the options that several schedulers share."""
+    goldens = {"initial": INITIAL, "predicted": PREDICTED, "noise": NOISE}
+    scaled = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+
+    def record(name, kind, steps, prediction="noise", options={}, **configuration):
+        configuration = {**scaled, "prediction_type": PREDICTIONS[prediction], **configuration}
+        states, times = trajectory(kind(**configuration), steps, **options)
+        goldens[name] = states
+        goldens[f"times/{name}"] = times
+
+    for prediction in PREDICTIONS:
+        for spacing in SPACINGS:
+            for steps in (5, 20):
+                case = f"{prediction}/{spacing}/{steps}"
+                shared = dict(prediction=prediction, timestep_spacing=spacing)
+                if prediction != "sample":  # which diffusers lacks
+                    for skips in (True, False):
+                        record(f"pndm/{case}/{'plms' if skips else 'prk'}", PNDMScheduler, steps,
+                               skip_prk_steps=skips, **shared)
+                record(f"dpm-solver/{case}/order-3", DPMSolverMultistepScheduler, steps, solver_order=3, **shared)
+                for order in (1, 2):
+                    record(f"dpm-solver-sde/{case}/order-{order}", DPMSolverMultistepScheduler, steps,
+                           solver_order=order, algorithm_type="sde-dpmsolver++", **shared)
+                for order in (1, 2, 3):
+                    record(f"unipc/{case}/order-{order}", UniPCMultistepScheduler, steps, solver_order=order,
+                           **shared)
+        for steps in (1, 4, 8, 50):
+            record(f"lcm/{prediction}/{steps}", LCMScheduler, steps, prediction=prediction)
+
+    # Options, on a case each.
+    record("pndm/offset", PNDMScheduler, 20, skip_prk_steps=True, steps_offset=1)
+    record("pndm/alpha-to-one", PNDMScheduler, 20, skip_prk_steps=True, set_alpha_to_one=True)
+    record("pndm/one-step", PNDMScheduler, 1, skip_prk_steps=True)
+    record("pndm/two-steps", PNDMScheduler, 2, skip_prk_steps=True, steps_offset=1)
+    record("pndm/four-steps-prk", PNDMScheduler, 4)
+    record("lcm/original-20", LCMScheduler, 6, original_inference_steps=20, timestep_scaling=2.5)
+    record("lcm/clipped", LCMScheduler, 4, clip_sample=True, clip_sample_range=0.7)
+    record("lcm/thresholding", LCMScheduler, 4, thresholding=True, sample_max_value=2.0)
+    record("lcm/zero-snr", LCMScheduler, 4, prediction="velocity", rescale_betas_zero_snr=True)
+    dpm, sde = DPMSolverMultistepScheduler, dict(algorithm_type="sde-dpmsolver++")
+    for steps in (5, 20):
+        for order in (2, 3):
+            record(f"dpm-solver/heun/{steps}/order-{order}", dpm, steps, solver_type="heun", solver_order=order)
+        record(f"dpm-solver-sde/heun/{steps}", dpm, steps, solver_type="heun", **sde)
+        record(f"dpm-solver-sde/sigma-min/{steps}", dpm, steps, final_sigmas_type="sigma_min", **sde)
+        record(f"dpm-solver-sde/karras/{steps}", dpm, steps, use_karras_sigmas=True, **sde)
+        record(f"dpm-solver/exponential/{steps}", dpm, steps, use_exponential_sigmas=True)
+        record(f"dpm-solver/beta/{steps}", dpm, steps, use_beta_sigmas=True)
+        record(f"dpm-solver/lu/{steps}", dpm, steps, use_lu_lambdas=True)
+        record(f"dpm-solver/full-order/{steps}", dpm, steps, lower_order_final=False, solver_order=3,
+               final_sigmas_type="sigma_min")
+        record(f"dpm-solver/euler-at-final/{steps}", dpm, steps, euler_at_final=True, lower_order_final=False,
+               final_sigmas_type="sigma_min")
+        record(f"unipc/bh1/{steps}", UniPCMultistepScheduler, steps, solver_type="bh1", solver_order=3,
+               final_sigmas_type="sigma_min")
+        record(f"unipc/noise-steps/{steps}", UniPCMultistepScheduler, steps, predict_x0=False, solver_order=3,
+               final_sigmas_type="sigma_min")
+        record(f"unipc/full-order/{steps}", UniPCMultistepScheduler, steps, lower_order_final=False,
+               solver_order=3, final_sigmas_type="sigma_min")
+        record(f"unipc/uncorrected/{steps}", UniPCMultistepScheduler, steps, disable_corrector=[0, 2])
+        record(f"unipc/karras/{steps}", UniPCMultistepScheduler, steps, use_karras_sigmas=True)
+        record(f"unipc/karras-sigma-min/{steps}", UniPCMultistepScheduler, steps, use_karras_sigmas=True,
+               final_sigmas_type="sigma_min")
+        record(f"unipc/exponential-bounds/{steps}", UniPCMultistepScheduler, steps, use_exponential_sigmas=True,
+               sigma_min=0.1, sigma_max=10.0)
+        record(f"unipc/beta/{steps}", UniPCMultistepScheduler, steps, use_beta_sigmas=True)
+        for name, kind in (("euler", EulerDiscreteScheduler), ("heun", HeunDiscreteScheduler)):
+            record(f"{name}/exponential/{steps}", kind, steps, use_exponential_sigmas=True)
+            record(f"{name}/beta/{steps}", kind, steps, use_beta_sigmas=True)
+        record(f"euler/karras-bounds/{steps}", EulerDiscreteScheduler, steps, use_karras_sigmas=True,
+               sigma_min=0.05, sigma_max=12.0)
+        record(f"euler/sigma-min/{steps}", EulerDiscreteScheduler, steps, final_sigmas_type="sigma_min",
+               timestep_spacing="leading")
+    cosine = dict(beta_schedule="squaredcos_cap_v2")
+    for spacing in SPACINGS:
+        record(f"dpm-solver/lambda-min/{spacing}", dpm, 20, timestep_spacing=spacing, lambda_min_clipped=-5.1,
+               **cosine)
+    record("dpm-solver/karras-cosine", dpm, 20, use_karras_sigmas=True, lambda_min_clipped=-5.1, **cosine)
+    for name, kind in (("dpm-solver-sde", dpm), ("unipc", UniPCMultistepScheduler)):
+        record(f"{name}/zero-snr", kind, 20, prediction="velocity", timestep_spacing="trailing",
+               rescale_betas_zero_snr=True, **(sde if kind is dpm else {}))
+    for name, kind in (("ddim", DDIMScheduler), ("ddpm", DDPMScheduler), ("dpm-solver", dpm),
+                       ("unipc", UniPCMultistepScheduler)):
+        record(f"{name}/thresholding", kind, 20, thresholding=True, dynamic_thresholding_ratio=0.8,
+               sample_max_value=1.5)
+    save(goldens, "solvers.safetensors")
 
 
 def schedules(reference):
@@ -258,6 +355,7 @@ if __name__ == "__main__":
     if reference is not None:
         sys.path.insert(0, str(reference))
     trajectories()
+    solvers()
     schedules(reference)
     if reference is not None:
         dppo()

@@ -12,7 +12,7 @@ import math
 import pathlib
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, LatentConsistencyModelPipeline, UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
@@ -63,7 +63,9 @@ UNETS = {
         flip_sin_to_cos=False, freq_shift=1, time_embedding_dim=20, time_embedding_act_fn="silu",
         timestep_post_act="mish", act_fn="relu"),
     "projected prompt": dict(encoder_hid_dim=10, encoder_hid_dim_type="text_proj"),
+    "told the guidance scale": dict(time_cond_proj_dim=8),
 }
+GUIDANCE = {"told the guidance scale": 7.5}
 SIZES = {"three channels, heads that do not divide": (6, 7), "stable-diffusion-2": (10, 14)}
 TIMES = {"class table": [3.0, 921.0], "scale and shift": [999.0, 0.0]}
 
@@ -77,6 +79,13 @@ AUTOENCODERS = {
     "tiles": dict(block_out_channels=[16, 16, 16], sample_size=32),
 }
 IMAGES = {"tiles": (44, 60)}
+
+TINY_AUTOENCODERS = {
+    "taesd": dict(encoder_block_out_channels=[8] * 4, decoder_block_out_channels=[8] * 4),
+    "sixteen channels, fewer blocks": dict(
+        encoder_block_out_channels=[8, 8], decoder_block_out_channels=[12, 12], num_encoder_blocks=[1, 2],
+        num_decoder_blocks=[2, 1], latent_channels=16, act_fn="silu", scaling_factor=0.4, shift_factor=0.1),
+}
 
 TEXTS = {
     "legacy end token": dict(hidden_act="quick_gelu", eos_token_id=2),
@@ -110,7 +119,7 @@ def channels_last(x):
 
 @torch.no_grad()
 def main():
-    cases, results = {"unets": {}, "autoencoders": {}, "texts": {}}, {}
+    cases, results = {"unets": {}, "autoencoders": {}, "tiny autoencoders": {}, "texts": {}}, {}
     for name, keys in UNETS.items():
         keys = {**SMALL, **keys}
         model = UNet2DConditionModel(**keys).eval()
@@ -127,8 +136,15 @@ def main():
             classes = torch.tensor([3.0, 77.0])
         elif kind is not None:
             classes = torch.randn(2, 24 if kind == "identity" else 6, generator=generator)
-        output = model(sample, torch.tensor(times if len(times) > 1 else times[0]), prompt, class_labels=classes).sample
+        condition = None
+        if name in GUIDANCE:
+            condition = LatentConsistencyModelPipeline.get_guidance_scale_embedding(
+                None, torch.tensor([GUIDANCE[name] - 1]), embedding_dim=keys["time_cond_proj_dim"])
+        output = model(sample, torch.tensor(times if len(times) > 1 else times[0]), prompt, class_labels=classes,
+                       timestep_cond=condition).sample
         cases["unets"][name] = dict(configuration=configuration(model, keys), height=height, width=width, times=times)
+        if name in GUIDANCE:
+            cases["unets"][name]["guidance"] = GUIDANCE[name]
         results[f"unets/{name}"] = channels_last(output)
     for name, keys in AUTOENCODERS.items():
         count = len(keys["block_out_channels"])
@@ -147,6 +163,17 @@ def main():
         results[f"autoencoders/{name}/mean"] = channels_last(distribution.mean)
         results[f"autoencoders/{name}/logvar"] = channels_last(distribution.logvar)
         results[f"autoencoders/{name}/image"] = channels_last(model.decode(latents).sample)
+    for name, keys in TINY_AUTOENCODERS.items():
+        model = AutoencoderTiny(**keys).eval()
+        draw_weights(model)
+        generator = torch.Generator().manual_seed(INPUT_SEED)
+        images = torch.randn(2, 3, 16, 24, generator=generator)
+        latents = model.encode(images).latents
+        # Large ones too, which the decoder bends.
+        noise = 3 * torch.randn(latents.shape, generator=generator)
+        cases["tiny autoencoders"][name] = dict(configuration=configuration(model, keys))
+        results[f"tiny autoencoders/{name}/latents"] = channels_last(latents)
+        results[f"tiny autoencoders/{name}/image"] = channels_last(model.decode(noise).sample)
     for name, keys in TEXTS.items():
         keys = {**dict(vocab_size=50, hidden_size=32, intermediate_size=48, num_hidden_layers=3,
                        num_attention_heads=4, max_position_embeddings=12, bos_token_id=48), **keys}
