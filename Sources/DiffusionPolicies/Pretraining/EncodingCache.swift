@@ -44,7 +44,7 @@ final class EncodingCache {
     let missing = Set(indices).filter { !isKnown[$0] }.sorted()
     guard !missing.isEmpty else { return }
     let read = dataset.batch(missing).observations.encoded(by: encoder, keepsImages: false)
-    guard let encoding = read.encoding else { return }
+    guard let encoding = read.encoding else { preconditionFailure("an encoder without encodings") }
     let size = encoder.encodingSize
     encoding.withUnsafeElements { source in
       for (row, index) in missing.enumerated() {
