@@ -51,7 +51,7 @@ extension Rollout {
     let owned = try communicator.gatherValues(environmentCount)  // B of each rank
     let rolloutSteps = count / environmentCount
     /// `[T, B of the rank, ...]` of each rank as `[T, B, ...]`.
-    func joined(_ parts: [[Float]]) -> [Float] {
+    func joined<Value>(_ parts: [[Value]]) -> [Value] {
       (0..<rolloutSteps).flatMap { decision in
         zip(parts, owned).flatMap { part, count in
           let size = part.count / rolloutSteps
@@ -70,14 +70,13 @@ extension Rollout {
         images: try observations.images.inOrder { images in
           CameraImages(
             images.camera, stepCount: images.stepCount,
-            bytes: joined(try communicator.gatherNumbers(images.bytes.map { Float($0) }))
-              .map { UInt8($0) })
+            bytes: joined(try communicator.gather(images.bytes)))
         })
       whole.encoding = try observations.encoding.map(gather)
       return whole
     }
     func gather(_ flags: [Bool]) throws -> [Bool] {
-      joined(try communicator.gatherNumbers(flags.map { $0 ? 1 : 0 })).map { $0 == 1 }
+      joined(try communicator.gather(flags.map { $0 ? 1 : 0 })).map { $0 == 1 }
     }
     let hasFinal = try gather(finalRows.map { $0 != nil })
     var finalCount = 0
@@ -105,10 +104,10 @@ extension Rollout {
     _ hasFinal: [Bool], _ owned: [Int], over communicator: any Communicator
   ) throws -> Observations {
     let ranks = owned.enumerated().flatMap { [Int](repeating: $0, count: $1) }
-    func gather(_ numbers: [Float], size: Int) throws -> [Float] {
-      let parts = try communicator.gatherNumbers(numbers)
+    /// Rows of `size` values.
+    func ordered<Value>(_ parts: [[Value]], size: Int) -> [Value] {
       var next = [Int](repeating: 0, count: owned.count)
-      var result: [Float] = []
+      var result: [Value] = []
       for (row, hasFinal) in hasFinal.enumerated() where hasFinal {
         let rank = ranks[row % ranks.count]
         result += parts[rank][next[rank]..<next[rank] + size]
@@ -118,7 +117,8 @@ extension Rollout {
     }
     func gather(_ tensor: Tensor) throws -> Tensor {
       let shape = Array(tensor.shape.dropFirst())
-      let numbers = try gather(tensor.elements, size: shape.reduce(1, *))
+      let numbers = ordered(
+        try communicator.gatherNumbers(tensor.elements), size: shape.reduce(1, *))
       return Tensor(shape: [numbers.count / shape.reduce(1, *)] + shape, elements: numbers)
     }
     var whole = Observations(
@@ -126,9 +126,8 @@ extension Rollout {
       images: try finalObservations.images.inOrder { images in
         CameraImages(
           images.camera, stepCount: images.stepCount,
-          bytes: try gather(
-            images.bytes.map { Float($0) }, size: images.shape.dropFirst().reduce(1, *)
-          ).map { UInt8($0) })
+          bytes: ordered(
+            try communicator.gather(images.bytes), size: images.shape.dropFirst().reduce(1, *)))
       })
     whole.encoding = try finalObservations.encoding.map(gather)
     return whole
