@@ -187,6 +187,34 @@ import TestSupport
     }
   }
 
+  /// What was saved by four ranks goes on as one, and as two.
+  @Test func anyNumberOfRanksGoesOn() throws {
+    let checkpoint = try start { _ in }
+    let configuration = tuning { _ in }
+    @Sendable func trainer(
+      _ communicator: any Communicator, _ state: TrainingState?
+    ) throws -> any PolicyTrainer {
+      try PolicyAlgorithmRegistry.standard.trainer(
+        PolicyTrainingStart(
+          checkpoint, configuration: configuration, seed: 3, registry: TargetEnvironment.registry,
+          communicator: communicator, state: state))
+    }
+    let whole = try trainer(SingleProcess(), nil)
+    let expected = try (0..<3).map { _ in try iterate(whole) }
+    let states = try ThreadRank.run(processCount: 4) { rank in
+      let first = try trainer(rank, nil)
+      _ = try iterate(first)
+      return try first.trainingState()
+    }
+    let one = try trainer(SingleProcess(), states[3])
+    #expect(try (0..<2).map { _ in try iterate(one) } == Array(expected.dropFirst()))
+    let two = try ThreadRank.run(processCount: 2) { rank in
+      let second = try trainer(rank, states[1])
+      return try (0..<2).map { _ in try iterate(second) }
+    }
+    for numbers in two { #expect(numbers == Array(expected.dropFirst())) }
+  }
+
   /// What a training came to.
   private struct Outcome: Equatable {
     let numbers: [[UInt64]]

@@ -19,7 +19,7 @@ private final class VersionedTarget: EnvironmentWrapper {
       let environment = try PolicyEnvironment(
         try TargetTraining.start().configuration, normalization: TargetTraining.normalization,
         registry: registry)
-      return try RolloutCollector(environment, count: 2, seed: 1).states(withEpisodes: true)[0]
+      return try RolloutCollector(environment, count: 2, seed: 1).state(withEpisodes: true)
     }
     #expect(try state(registry).versions == ["python": "3.11.2", "mujoco": "3.3.0"])
     #expect(try state(TargetEnvironment.registry).versions == nil)

@@ -149,6 +149,20 @@ extension VectorEnvironment {
     let resumed = try make()
     try resumed.restore(saved)
     #expect(try play(resumed, 15..<40) == first)
+    // As earlier versions saved it: one state of all.
+    var whole = EnvironmentState()
+    whole.appendTag("vector")
+    whole.append(4)
+    whole.append(UInt64(5))
+    for environment in saved {
+      // Without the tag, the seed and the number.
+      for word in environment.words.dropFirst(3) { whole.append(word) }
+    }
+    let earlier = try make()
+    try earlier.restore([whole])
+    #expect(try play(earlier, 15..<40) == first)
+    #expect(throws: EnvironmentError.self) { try earlier.restore(Array(saved.dropLast())) }
+    #expect(throws: EnvironmentError.self) { try earlier.restore(saved.reversed()) }
     let other = try make(seed: 6)
     #expect(throws: EnvironmentError.self) { try other.restore(saved) }
     #expect(vector.observations.state.shape == [4, 2, 17])
