@@ -12,7 +12,7 @@ let package = Package(
         "RobotData", "Programs", "Environments", "PythonEnvironments",
         "ReinforcementLearning", "DiffusionPolicies", "PolicyServing", "CaptionedMedia",
         "GenerativeModels", "TextToImage", "TextToVideo", "Rewards", "InitialNoise",
-        "ImageFineTuning", "Runs", "Training", "Reports",
+        "ImageFineTuning", "MessagePassing", "Runs", "Training", "Reports",
       ]),
   ],
   dependencies: [
