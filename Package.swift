@@ -180,7 +180,7 @@ let package = Package(
     .testTarget(
       name: "ONNXTests",
       dependencies: ["Files", "NeuralNetworks", "ONNX", "Tensors", "TestSupport"]),
-    .testTarget(name: "MediaTests", dependencies: ["Tensors", "Media", "TestSupport"]),
+    .testTarget(name: "MediaTests", dependencies: ["Files", "Tensors", "Media", "TestSupport"]),
     .testTarget(
       name: "RobotDataTests",
       dependencies: ["Files", "Media", "RobotData", "Tensors", "TestSupport"]),

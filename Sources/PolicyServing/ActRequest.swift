@@ -1,10 +1,14 @@
+import Environments
 import Foundation
+import Media
 
 /// The JSON of `POST /act`, `POST /reset` and of WebSocket's text messages.
 struct ActRequest: Equatable {
   /// All that are new, oldest first; the last is acted on. Empty where nothing is to be done but to
   /// begin an episode.
   var observations: [[Float]] = []
+  /// The images of each observation by the names of cameras; none for a policy that sees none.
+  var images: [[String: Image]] = []
   /// The session's name; nil for that of requests without one.
   var session: String?
   /// Whether an episode begins.
@@ -24,11 +28,16 @@ struct ActRequest: Equatable {
   /// - Parameters:
   ///   - json: the bytes that came.
   ///   - observationSize: `Do`, for the words of errors.
+  ///   - cameras: what the policy sees beside it.
   /// - Throws: `RequestFailure` that says what was expected.
-  init(_ json: some Sequence<UInt8>, observationSize: Int) throws(RequestFailure) {
-    let expected = "{\"observation\": [\(observationSize) numbers]}"
+  init(
+    _ json: some Sequence<UInt8>, observationSize: Int, cameras: [Camera] = []
+  ) throws(RequestFailure) {
+    let expected = Self.example(observationSize: observationSize, cameras: cameras)
+    let decoder = JSONDecoder()
+    decoder.userInfo[SentImages.cameras] = cameras
     do {
-      self = try JSONDecoder().decode(Content.self, from: Data(json)).request
+      self = try decoder.decode(Content.self, from: Data(json)).request
     } catch let failure as RequestFailure {
       throw failure
     } catch DecodingError.typeMismatch(let type, let context) {
@@ -51,6 +60,18 @@ struct ActRequest: Equatable {
       let place = observations.count == 1 ? "the observation" : "observations[\(index)]"
       throw .malformed("\(place) has \(observation.count) numbers, expected \(observationSize)")
     }
+    guard images.count == (cameras.isEmpty ? 0 : observations.count) else {
+      throw .malformed(
+        images.isEmpty
+          ? "no images, expected \(expected)"
+          : "images of \(images.count) observations, expected \(observations.count)")
+    }
+  }
+
+  /// What a request looks like, in the words of errors.
+  static func example(observationSize: Int, cameras: [Camera]) -> String {
+    let images = cameras.isEmpty ? "" : ", \"images\": \(SentImages.example(cameras))"
+    return "{\"observation\": [\(observationSize) numbers]\(images)}"
   }
 
   /// An empty request, as an empty body is.
@@ -88,7 +109,7 @@ struct ActRequest: Equatable {
     var request = ActRequest()
 
     private enum Key: String, CodingKey, CaseIterable {
-      case observation, observations, session, reset, chunk, close, seed, episode
+      case observation, observations, images, session, reset, chunk, close, seed, episode
     }
 
     private struct AnyKey: CodingKey {
@@ -127,12 +148,32 @@ struct ActRequest: Equatable {
         throw RequestFailure.malformed("observations is empty, expected at least one")
       }
       request.observations = observations ?? observation.map { [$0] } ?? []
+      request.images = try images(values, ofSeveral: observations != nil, decoder)
       request.session = try value(.session)
       request.resets = try value(.reset) ?? false
       request.wantsChunk = try value(.chunk) ?? false
       request.closes = try value(.close) ?? false
       request.seed = try value(.seed)
       request.episode = try value(.episode)
+    }
+
+    /// An object of cameras, or a list of them where there is a list of observations.
+    private func images(
+      _ values: KeyedDecodingContainer<Key>, ofSeveral: Bool, _ decoder: any Decoder
+    ) throws -> [[String: Image]] {
+      guard values.contains(.images) else { return [] }
+      guard let cameras = decoder.userInfo[SentImages.cameras] as? [Camera], !cameras.isEmpty else {
+        throw RequestFailure.malformed("images, expected none: the policy sees numbers only")
+      }
+      guard ofSeveral else {
+        return [try values.decode(SentImages.self, forKey: .images).images]
+      }
+      do {
+        return try values.decode([SentImages].self, forKey: .images).map(\.images)
+      } catch is DecodingError {
+        throw RequestFailure.malformed(
+          "images is no list, expected one of as many objects as there are observations")
+      }
     }
 
     /// The decoder has found the text to be JSON before it looks at the numbers.

@@ -18,6 +18,7 @@ public final class PolicyServer: Sendable {
   public let address: String
   let service: PolicyService
   private let options: PolicyServerOptions
+  private let maxBodySize: Int
   private let socket: Socket
   private let pool = Connection.Pool.ePoll(maxEvents: 64)
   private let executor: (any TaskExecutor)?
@@ -41,6 +42,7 @@ public final class PolicyServer: Sendable {
     let listening = try ListeningAddress(host: options.host, port: options.port)
     try options.check(listening)
     self.options = options
+    maxBodySize = options.maxBodySize(for: policy)
     self.executor = executor
     self.log = RefusalLog(log)
     service = PolicyService(policy, options: options)
@@ -193,7 +195,7 @@ public final class PolicyServer: Sendable {
       connection,
       limits: ConnectionReader.Limits(
         idleTime: options.connectionIdleTime, requestTime: options.requestTime,
-        maxBodySize: options.maxBodySize))
+        maxBodySize: maxBodySize))
     do {
       try await answerRequests(of: connection, reader)
     } catch {
@@ -210,7 +212,7 @@ public final class PolicyServer: Sendable {
       while let bytes = try await reader.nextHead() {
         let head = try RequestHead(bytes)
         try service.authorize(head)
-        let size = try head.bodySize(limit: options.maxBodySize)
+        let size = try head.bodySize(limit: maxBodySize)
         if head.path == PolicyService.webSocketPath, head.method == "GET" {
           return try await answerMessages(of: connection, head, bodySize: size, reader)
         }

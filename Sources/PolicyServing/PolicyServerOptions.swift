@@ -14,14 +14,20 @@ public struct PolicyServerOptions: Sendable {
   public var sessionIdleTime = Duration.seconds(600)
   /// The connections that are open at a time.
   public var maxConnections = 256
-  /// The bytes of a body, or of a WebSocket's message.
-  public var maxBodySize = 1 << 20
+  /// The bytes of a body, or of a WebSocket's message; nil for 1 MiB, and beside it what the images
+  /// of a decision take where the policy sees some.
+  public var maxBodySize: Int?
   /// After which a connection that sends nothing is closed.
   public var connectionIdleTime = Duration.seconds(600)
   /// How long a request may take to arrive whole, and its answer to be taken.
   public var requestTime = Duration.seconds(10)
   /// The decisions that are made together.
   public var maxBatchSize = 64
+
+  /// The bytes of a body for a policy.
+  func maxBodySize(for policy: ServedPolicy) -> Int {
+    maxBodySize ?? (1 << 20) + policy.imageByteCount
+  }
 
   /// This machine alone, at a free port.
   public init() {}

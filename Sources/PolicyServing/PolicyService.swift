@@ -1,4 +1,5 @@
 import Foundation
+import Media
 
 /// What requests are answered with: the protocol, without a network.
 final class PolicyService: Sendable {
@@ -76,18 +77,13 @@ final class PolicyService: Sendable {
     case ("GET", "/"): return Response(try Self.json(of: policy.description))
     case ("POST", "/act"):
       let start = ContinuousClock.now
-      let request = try ActRequest(body, observationSize: policy.observationSize)
-      guard !request.observations.isEmpty else {
-        throw RequestFailure.malformed(
-          "no observation, expected {\"observation\": [\(policy.observationSize) numbers]}")
-      }
+      let request = try read(body)
+      guard !request.observations.isEmpty else { throw noObservation }
       let json = try await answer(request).json
       recorder.answered(within: .now - start)
       return Response(json)
     case ("POST", "/reset"):
-      var request =
-        body.isEmpty
-        ? ActRequest() : try ActRequest(body, observationSize: policy.observationSize)
+      var request = body.isEmpty ? ActRequest() : try read(body)
       guard request.observations.isEmpty, !request.wantsChunk else {
         throw RequestFailure.malformed("an observation, expected at POST /act")
       }
@@ -156,7 +152,7 @@ final class PolicyService: Sendable {
       var isCounted = true
       switch message {
       case .text(let json):
-        let request = try ActRequest(json, observationSize: policy.observationSize)
+        let request = try read(json)
         guard request.session == nil, !request.closes else {
           throw RequestFailure.malformed("session and close, expected at HTTP: a connection is one")
         }
@@ -169,7 +165,9 @@ final class PolicyService: Sendable {
         reply = .binary([])
       case .binary(let bytes):
         var request = ActRequest()
-        request.observations = [try observation(bytes)]
+        let (observation, images) = try observation(bytes)
+        request.observations = [observation]
+        request.images = images.isEmpty ? [] : [images]
         guard case .action(let action) = try await answer(request, in: &next, isNew: false) else {
           preconditionFailure("an observation is answered by an action")
         }
@@ -184,16 +182,41 @@ final class PolicyService: Sendable {
     }
   }
 
-  private func observation(_ bytes: [UInt8]) throws(RequestFailure) -> [Float] {
+  private func read(_ json: [UInt8]) throws(RequestFailure) -> ActRequest {
+    try ActRequest(
+      json, observationSize: policy.observationSize, cameras: policy.cameras)
+  }
+
+  private var noObservation: RequestFailure {
+    let example = ActRequest.example(
+      observationSize: policy.observationSize, cameras: policy.cameras)
+    return .malformed("no observation, expected \(example)")
+  }
+
+  /// The numbers, and after them the images of cameras in their order.
+  private func observation(
+    _ bytes: [UInt8]
+  ) throws(RequestFailure) -> ([Float], [String: Image]) {
     let size = policy.observationSize * 4
-    guard bytes.count == size else {
+    let expected = policy.cameras.reduce(size) { $0 + CameraBytes.count(of: $1) }
+    guard bytes.count == expected else {
+      let images = policy.cameras.map { ", then \($0.shape) bytes of '\($0.name)'" }.joined()
       throw .malformed(
-        "\(bytes.count) bytes, expected \(size): \(policy.observationSize) numbers in float32, "
-          + "little-endian")
+        "\(bytes.count) bytes, expected \(expected): \(policy.observationSize) numbers in float32, "
+          + "little-endian\(images)")
     }
-    return stride(from: 0, to: size, by: 4).map { start in
+    let numbers = stride(from: 0, to: size, by: 4).map { start in
       Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << UInt32(8 * $1) })
     }
+    var images: [String: Image] = [:]
+    var start = size
+    for camera in policy.cameras {
+      let end = start + CameraBytes.count(of: camera)
+      images[camera.name] = try CameraBytes.image(
+        of: camera, bytes[start..<end], place: "images.\(camera.name)")
+      start = end
+    }
+    return (numbers, images)
   }
 
   private static func littleEndian(_ number: Float) -> [UInt8] {
@@ -219,13 +242,13 @@ final class PolicyService: Sendable {
       session.reset(seed: request.seed, episode: request.episode)
     }
     guard !request.observations.isEmpty else {
-      guard request.resets else {
-        throw RequestFailure.malformed(
-          "no observation, expected {\"observation\": [\(policy.observationSize) numbers]}")
-      }
+      guard request.resets else { throw noObservation }
       return .episode(session.episode)
     }
-    for observation in request.observations { try session.observe(observation) }
+    for (index, observation) in request.observations.enumerated() {
+      try session.observe(
+        observation, images: request.images.isEmpty ? [:] : request.images[index])
+    }
     if request.wantsChunk || session.needsDecision {
       session.execute(await queue.decide(session.decisionRequest))
     }

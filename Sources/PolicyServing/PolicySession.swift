@@ -1,4 +1,5 @@
 import DiffusionPolicies
+import Media
 import Tensors
 
 /// A robot's way through its episodes: what it has observed, and what it is still to execute.
@@ -17,6 +18,8 @@ public struct PolicySession: Sendable {
   private let policy: ServedPolicy
   /// Normalized, oldest first: `[To, Do]`; empty until the episode's first observation.
   private var history: [Float] = []
+  /// The images of these observations, oldest first, of each camera.
+  private var images: [[Image]] = []
   /// What is still to be executed of the last decision, normalized, `Da` numbers each.
   private var pending: ArraySlice<Float> = []
 
@@ -34,18 +37,23 @@ public struct PolicySession: Sendable {
     self.seed = seed ?? self.seed
     decisions = 0
     history = []
+    images = []
     pending = []
   }
 
   /// The action for an observation: the next one of the last decision, or the first of a new one.
   ///
-  /// - Parameter observation: `[Do]`, in the environment's units.
+  /// - Parameters:
+  ///   - observation: `[Do]`, in the environment's units.
+  ///   - images: one of each camera that the policy sees, by its name.
   /// - Returns: `[Da]`, in the environment's units.
   /// - Throws: `ServingError.observation`, or `brokenAction` if the policy gives what is no number; the
   ///   session stays as it was.
-  public mutating func act(_ observation: [Float]) throws -> [Float] {
+  public mutating func act(
+    _ observation: [Float], images: [String: Image] = [:]
+  ) throws -> [Float] {
     var next = self
-    try next.observe(observation)
+    try next.observe(observation, images: images)
     if next.needsDecision { next.execute(policy.decide([next.decisionRequest])[0]) }
     let action = try next.takeAction()
     self = next
@@ -54,12 +62,16 @@ public struct PolicySession: Sendable {
 
   /// All actions of a new decision; what was left of the last one is dropped.
   ///
-  /// - Parameter observation: `[Do]`, in the environment's units.
+  /// - Parameters:
+  ///   - observation: `[Do]`, in the environment's units.
+  ///   - images: one of each camera that the policy sees, by its name.
   /// - Returns: `[Ta, Da]`, in the environment's units.
   /// - Throws: as `act`.
-  public mutating func chunk(_ observation: [Float]) throws -> [[Float]] {
+  public mutating func chunk(
+    _ observation: [Float], images: [String: Image] = [:]
+  ) throws -> [[Float]] {
     var next = self
-    try next.observe(observation)
+    try next.observe(observation, images: images)
     next.execute(policy.decide([next.decisionRequest])[0])
     let actions = try next.takeActions()
     self = next
@@ -69,7 +81,9 @@ public struct PolicySession: Sendable {
   /// Adds an observation that nothing is decided on: one between those of two chunks.
   ///
   /// - Throws: `ServingError.observation`.
-  public mutating func observe(_ observation: [Float]) throws {
+  public mutating func observe(
+    _ observation: [Float], images sent: [String: Image] = [:]
+  ) throws {
     let size = policy.observationSize
     guard observation.count == size else {
       throw ServingError.observation(
@@ -81,12 +95,34 @@ public struct PolicySession: Sendable {
         "observation[\(index)] is \(observation[index]), expected a finite number of the range that "
           + "the policy has learned from")
     }
+    let newest = try newest(sent)
     if history.isEmpty {
       // The first observation stands for those that were never made.
       history = (0..<policy.observationSteps).flatMap { _ in normalized }
+      images = newest.map { Array(repeating: $0, count: policy.observationSteps) }
     } else {
       history.removeFirst(size)
       history += normalized
+      images = zip(images, newest).map { $0.dropFirst() + [$1] }
+    }
+  }
+
+  /// An image of each camera.
+  private func newest(_ images: [String: Image]) throws -> [Image] {
+    guard images.count == policy.cameras.count else {
+      let names = policy.cameras.map(\.name).joined(separator: ", ")
+      throw ServingError.observation(
+        "\(images.count) images, expected \(policy.cameras.isEmpty ? "none" : "those of \(names)")")
+    }
+    return try policy.cameras.map { camera in
+      guard let image = images[camera.name],
+        [image.height, image.width, image.channelCount] == camera.shape
+      else {
+        let found = images[camera.name].map { "what '\(camera.name)' has is a \($0)" }
+        throw ServingError.observation(
+          "\(found ?? "no image of '\(camera.name)'"), expected one of shape \(camera.shape)")
+      }
+      return image
     }
   }
 
@@ -97,7 +133,7 @@ public struct PolicySession: Sendable {
   var decisionRequest: DecisionRequest {
     precondition(!history.isEmpty, "a decision before any observation")
     return DecisionRequest(
-      history: history,
+      history: history, images: images,
       noise: PolicyEvaluation.noise(ofDecision: decisions, episode: episode, seed: seed))
   }
 

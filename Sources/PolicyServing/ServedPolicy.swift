@@ -1,5 +1,6 @@
 import DiffusionPolicies
 import Environments
+import Media
 import Tensors
 
 /// A policy that acts for robots outside of Attune. It is given observations, so that no environment
@@ -13,17 +14,17 @@ public final class ServedPolicy: Sendable {
   let observationSteps: Int
   /// Ta
   let actionSteps: Int
+  /// Whose images it sees.
+  let cameras: [Camera]
   private let policy: any ActingPolicy
 
   /// - Parameters:
   ///   - checkpoint: the policy.
   ///   - name: what clients are told of where it comes from, such as the file's name.
-  /// - Throws: `ServingError.cameras` if it sees images; `ConfigurationError` or `ParameterError` if
-  ///   the checkpoint's weights and configuration do not fit.
+  /// - Throws: `ConfigurationError` or `ParameterError` if the checkpoint's weights and configuration
+  ///   do not fit.
   public init(_ checkpoint: PolicyCheckpoint, name: String) throws {
-    guard checkpoint.cameras.isEmpty else {
-      throw ServingError.cameras(checkpoint.cameras.map(\.name))
-    }
+    cameras = checkpoint.cameras
     policy = try checkpoint.makePolicy()
     normalization = checkpoint.normalization
     observationSteps = checkpoint.configuration.observationSteps
@@ -36,15 +37,30 @@ public final class ServedPolicy: Sendable {
   /// `Da`
   public var actionSize: Int { normalization.actions.size }
 
+  /// The bytes of a request with the images of all steps of a decision, written in base64, beside its
+  /// other parts.
+  var imageByteCount: Int {
+    let images = cameras.reduce(0) { $0 + CameraBytes.count(of: $1) }
+    return (images + images / 2) * max(observationSteps, actionSteps)
+  }
+
   /// The executed part of the chunk of each row, normalized, `[Ta, Da]` row-major.
   ///
   /// Rows do not depend on one another: who else asks does not matter.
   func decide(_ requests: [DecisionRequest]) -> [[Float]] {
+    let images = cameras.enumerated().map { index, camera in
+      (
+        camera.name,
+        CameraImages(
+          camera, stepCount: observationSteps, frames: requests.flatMap { $0.images[index] })
+      )
+    }
     let decisions = policy.decide(
       on: Observations(
         Tensor(
           shape: [requests.count, observationSteps, observationSize],
-          elements: requests.flatMap(\.history))),
+          elements: requests.flatMap(\.history)),
+        images: Dictionary(uniqueKeysWithValues: images)),
       mode: .evaluating, streams: requests.map(\.noise))
     let executed = decisions.chunks.slice(0..<actionSteps, along: 1).elements
     let size = actionSteps * actionSize
@@ -56,6 +72,8 @@ public final class ServedPolicy: Sendable {
 struct DecisionRequest: Sendable {
   /// The latest observations, normalized, oldest first: `[To, Do]` row-major.
   var history: [Float]
+  /// The images of these observations, `To` of each camera.
+  var images: [[Image]] = []
   /// Draws the decision's noise.
   var noise: RandomStream
 }
@@ -71,6 +89,8 @@ public struct PolicyDescription: Codable, Equatable, Sendable {
   public var environmentParameters: [String: String]
   /// `Do`: the numbers of an observation.
   public var observationSize: Int
+  /// Whose images an observation has beside its numbers; none of a policy that sees none.
+  public var cameras: [Camera]
   /// `Da`: the numbers of an action.
   public var actionSize: Int
   /// The minimum that an action can be, `[Da]`, in the environment's units.
@@ -101,6 +121,7 @@ public struct PolicyDescription: Codable, Equatable, Sendable {
     environment = configuration.environment.isNone ? "none" : configuration.environment.name
     environmentParameters = configuration.environment.parameters
     observationSize = checkpoint.observationSize
+    cameras = checkpoint.cameras
     actionSize = checkpoint.actionSize
     actionMinimum = checkpoint.normalization.actions.denormalized(ones.map { -$0 })
     actionMaximum = checkpoint.normalization.actions.denormalized(ones)

@@ -2,8 +2,6 @@ import Configuration
 
 /// Why a policy cannot be served, or cannot act.
 public enum ServingError: Error, Equatable, CustomStringConvertible {
-  /// The policy sees images, which the protocol does not carry.
-  case cameras([String])
   /// An observation of another size, or with a number that the policy cannot take.
   case observation(String)
   /// An action that is not finite.
@@ -20,11 +18,6 @@ public enum ServingError: Error, Equatable, CustomStringConvertible {
   /// What is wrong, and what to do.
   public var description: String {
     switch self {
-    case .cameras(let names):
-      """
-      the policy sees images (\(names.joined(separator: ", ").printable)), and observations come as \
-      numbers: serve a policy of states
-      """
     case .observation(let problem): problem
     case .brokenAction:
       "the policy's action is not finite: the checkpoint is broken; stop the robot"

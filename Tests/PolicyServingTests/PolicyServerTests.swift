@@ -1,5 +1,6 @@
 import DiffusionPolicies
 import Foundation
+import Media
 import TestSupport
 import Testing
 
@@ -256,12 +257,20 @@ struct PolicyServerTests {
     }
   }
 
-  @Test func clientOfTheSampleActs() async throws {
+  /// With the images of a policy's cameras, if it has some: black ones.
+  @Test(arguments: [false, true]) func clientOfTheSampleActs(seesImages: Bool) async throws {
     let program = try String(
       contentsOfFile: Repository.path("samples/serve/client.py"), encoding: .utf8)
-    let policy = try ServedPolicies.small()
+    let policy =
+      try seesImages
+      ? ServedPolicy(ServedPolicies.pixelCheckpoint(), name: "pixels") : ServedPolicies.small()
+    let images = Dictionary(
+      uniqueKeysWithValues: policy.cameras.map {
+        ($0.name, Image(width: $0.width, height: $0.height, filledWith: .black))
+      })
     var session = PolicySession(policy, seed: 1_000_000)
-    let expected = try (0..<3).map { _ in try session.act([Float](repeating: 0, count: 11)) }
+    let zeros = [Float](repeating: 0, count: policy.observationSize)
+    let expected = try (0..<3).map { _ in try session.act(zeros, images: images) }
     try await withServer(policy) { (server) throws in
       guard let python = Python(with: [], for: "samples/serve/client.py") else { return }
       let printed = try python.run(program, ["--port", "\(server.port)", "--steps", "3"])

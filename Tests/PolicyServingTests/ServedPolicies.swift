@@ -44,6 +44,37 @@ enum ServedPolicies {
     try ServedPolicy(smallCheckpoint(), name: "small.safetensors")
   }
 
+  /// Push-T from images of 24 x 24 pixels and the agent's place, by a tiny vision transformer that has
+  /// learned nothing; decisions see two observations, chunks have two actions.
+  static func pixelCheckpoint() throws -> PolicyCheckpoint {
+    var configuration = PolicyConfiguration()
+    configuration.environment.name = "push-t"
+    configuration.environment.parameters = [
+      "observation": "pixels", "imageSize": "24", "timeLimit": "12",
+    ]
+    configuration.observationSteps = 2
+    configuration.horizonSteps = 4
+    configuration.actionSteps = 2
+    configuration.network.hiddenSizes = [16, 16, 16]
+    configuration.denoising.stepCount = 3
+    configuration.encoder.kind = "vit"
+    configuration.encoder.vit.width = 8
+    configuration.encoder.vit.headCount = 2
+    configuration.encoder.vit.featureCount = 8
+    let cameras = try configuration.environment.make().cameras
+    var random = RandomStream(seed: 8)
+    let network = try configuration.makeDenoiser(
+      ObservationLayout(stepCount: 2, stateSize: 2, cameras: cameras), actionSize: 2,
+      random: &random)
+    return PolicyCheckpoint(
+      configuration: configuration,
+      normalization: DemonstrationNormalization(
+        observations: MinMaxNormalization(minimum: [0, 0], maximum: [512, 512]),
+        actions: MinMaxNormalization(minimum: [0, 0], maximum: [512, 512])),
+      weights: network.parameters.values.prefixed("network"), cameras: cameras,
+      origin: ["from": "a test"])
+  }
+
   /// The fine-tuned Hopper of the repository.
   static func hopperCheckpoint() throws -> PolicyCheckpoint {
     try PolicyCheckpoint(path: Repository.path("checkpoints/hopper-finetuned.safetensors"))

@@ -5,8 +5,10 @@
 """
 
 import argparse
+import base64
 import http.client
 import json
+import math
 
 
 class Policy:
@@ -20,6 +22,8 @@ class Policy:
         if token:
             self.headers["Authorization"] = "Bearer " + token
         self.description = self.request("GET", "/")
+        self.shapes = {camera["name"]: [camera["height"], camera["width"], camera["channelCount"]]
+                       for camera in self.description["cameras"]}
 
     def request(self, method, path, content=None):
         body = None if content is None else json.dumps(content)
@@ -34,9 +38,13 @@ class Policy:
         """Begins the next episode; `episode=0, seed=1_000_000` begins that of `policy evaluate`."""
         return self.request("POST", "/reset", {"session": self.session, **episode})["episode"]
 
-    def act(self, observation):
-        """The action for one observation, both as lists of numbers."""
+    def act(self, observation, images=None):
+        """The action for one observation, a list of numbers, and the bytes of images by camera."""
         content = {"session": self.session, "observation": list(map(float, observation))}
+        if images:
+            content["images"] = {
+                name: {"shape": self.shapes[name], "bytes": base64.b64encode(image).decode()}
+                for name, image in images.items()}
         return self.request("POST", "/act", content)["action"]
 
     def chunk(self, observations):
@@ -57,9 +65,10 @@ def main():
     print(json.dumps(policy.description))
     policy.reset(episode=0)
     observation = [0.0] * policy.description["observationSize"]
+    black = {name: bytes(math.prod(shape)) for name, shape in policy.shapes.items()}
     for _ in range(arguments.steps):
         # A robot would execute the action here, and observe what came of it.
-        print(json.dumps(policy.act(observation)))
+        print(json.dumps(policy.act(observation, black)))
 
 
 if __name__ == "__main__":
