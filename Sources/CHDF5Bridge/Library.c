@@ -64,6 +64,16 @@ static AttuneHDF5ElementType float_type(hid_t type, size_t size) {
   }
 }
 
+/// Elements that are any number of bytes.
+static bool is_byte_array(hid_t type) {
+  const hid_t base = H5Tget_super(type);
+  if (base < 0) return false;
+  const bool is_byte = H5Tget_class(base) == H5T_INTEGER && H5Tget_size(base) == 1 &&
+                       H5Tget_sign(base) == H5T_SGN_NONE;
+  H5Tclose(base);
+  return is_byte;
+}
+
 AttuneHDF5ElementType attune_element_type(hid_t type, char *name, size_t name_size) {
   const size_t size = H5Tget_size(type);
   switch (H5Tget_class(type)) {
@@ -83,7 +93,11 @@ AttuneHDF5ElementType attune_element_type(hid_t type, char *name, size_t name_si
     case H5T_STRING: snprintf(name, name_size, "string"); return attune_hdf5_text;
     case H5T_COMPOUND: snprintf(name, name_size, "compound"); break;
     case H5T_ARRAY: snprintf(name, name_size, "array"); break;
-    case H5T_VLEN: snprintf(name, name_size, "variable-length"); break;
+    case H5T_VLEN: {
+      const bool is_bytes = is_byte_array(type);
+      snprintf(name, name_size, is_bytes ? "variable-length uint8" : "variable-length");
+      return is_bytes ? attune_hdf5_byte_arrays : attune_hdf5_other_type;
+    }
     case H5T_REFERENCE: snprintf(name, name_size, "reference"); break;
     case H5T_OPAQUE: snprintf(name, name_size, "opaque"); break;
     case H5T_BITFIELD: snprintf(name, name_size, "bitfield"); break;
@@ -113,6 +127,7 @@ hid_t attune_memory_type(AttuneHDF5ElementType element_type, hid_t file_type) {
       return type;
     }
     case attune_hdf5_text:
+    case attune_hdf5_byte_arrays:
     case attune_hdf5_other_type: return H5I_INVALID_HID;
   }
   return H5I_INVALID_HID;

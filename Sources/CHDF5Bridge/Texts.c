@@ -37,6 +37,18 @@ static void put_fixed_texts(hid_t dataset, hid_t type, uint64_t count, Records *
     attune_put_bounded_text(records, texts + index * size, size);
 }
 
+static void put_byte_arrays(hid_t dataset, uint64_t count, Records *records) {
+  hvl_t *arrays = allocate(count, sizeof *arrays);
+  const hid_t memory_type = H5Tvlen_create(H5T_NATIVE_UINT8);
+  if (memory_type < 0) attune_refuse_by_library("has no readable type");
+  read_elements(dataset, memory_type, arrays);
+  for (uint64_t index = 0; index < count; index++) {
+    if (arrays[index].len > UINT32_MAX) attune_refuse("has an element of more than 4 GB");
+    attune_put_count(records, (uint32_t)arrays[index].len);
+    if (arrays[index].len > 0) attune_put_bytes(records, arrays[index].p, arrays[index].len);
+  }
+}
+
 uint64_t attune_read_texts(const Request *request, void *memory) {
   const char *path = attune_request_part(request, request->path_offset);
   const StoredSelection *selection = attune_request_part(request, request->selections_offset);
@@ -50,13 +62,18 @@ uint64_t attune_read_texts(const Request *request, void *memory) {
   if (storage.problem[0]) attune_refuse("%s", storage.problem);
   const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
   if (type < 0 || space < 0) attune_refuse_by_library("has no readable type or shape");
-  if (H5Tget_class(type) != H5T_STRING) attune_refuse("changed while it was read");
+  char name[64];
+  const AttuneHDF5ElementType element_type = attune_element_type(type, name, sizeof name);
+  if (element_type != attune_hdf5_text && element_type != attune_hdf5_byte_arrays)
+    attune_refuse("changed while it was read");
   const hssize_t count = H5Sget_simple_extent_npoints(space);
   const size_t size = H5Tget_size(type);
   if (count < 0 || size == 0 || (uint64_t)count > storage.most_byte_count / size)
     attune_refuse("claims more texts than its stored bytes can stand for");
   if (count == 0) return 0;
-  if (H5Tis_variable_str(type) > 0)
+  if (element_type == attune_hdf5_byte_arrays)
+    put_byte_arrays(dataset, (uint64_t)count, &records);
+  else if (H5Tis_variable_str(type) > 0)
     put_variable_texts(dataset, type, (uint64_t)count, &records);
   else
     put_fixed_texts(dataset, type, (uint64_t)count, &records);

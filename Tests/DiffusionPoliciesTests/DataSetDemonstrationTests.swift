@@ -53,7 +53,8 @@ import Testing
         read.notes.contains("the observation after the last action of each episode is left out"))
       #expect(read.notes.contains("1 other tensor is not read: infos/success"))
       let images =
-        "1 observation of images is not read: observations/pixels; images of Minari's files are not read"
+        "1 observation of images is not read: observations/pixels; demonstrations.images names those "
+        + "to read"
       #expect(read.notes.contains(images) == (name == "goal"), "\(read.notes)")
     }
   }
@@ -70,6 +71,64 @@ import Testing
     #expect(try refusal(goal) { $0.observations = ["pixels"] }.contains("images of shape"))
     let unknown = try refusal(goal) { $0.observations = ["observatio"] }
     #expect(unknown.contains("it has desired_goal, inner/a, inner/b, observation, pixels"))
+  }
+
+  /// Files of any length as Minari writes them, and bytes; grey images and colored ones.
+  @Test(arguments: ["jpeg", "raw"], [true, false])
+  func imagesOfMinariAreThoseItReads(name: String, hasMetadata: Bool) throws {
+    let root = Self.minari(name)
+    let expected = try NPZFile(path: Self.minari("images.npz"))
+    let folder = try TemporaryFolder()
+    let path = hasMetadata ? root : folder.file("main_data.hdf5")
+    if !hasMetadata {
+      try FileManager.default.copyItem(atPath: "\(root)/data/main_data.hdf5", toPath: path)
+    }
+    // Without metadata a grey image of bytes cannot be told from numbers.
+    let names = hasMetadata || name == "jpeg" ? ["top", "grey"] : ["top"]
+    let read = try read(path) {
+      $0.images = names
+      $0.observations = ["state"]
+    }
+    #expect(read.stateSize == 2 && read.lengths == [3, 2] && read.cameras.map(\.name) == names)
+    for images in read.images {
+      let stored = try expected.storedTensor(named: "\(name)/\(images.camera.name)")
+      let bytes = stored.withUnsafeBytes { Array($0) }
+      #expect(images.camera.shape == [32, 44, images.camera.name == "top" ? 3 : 1])
+      let differences = zip(images.bytes, bytes).map { abs(Int($0) - Int($1)) }
+      #expect(differences.count == bytes.count && images.bytes.count == bytes.count)
+      #expect((differences.max() ?? 0) <= (name == "raw" ? 0 : 3))
+    }
+    #expect(read.notes.contains { $0.contains("JPEG, which has lost") } == (name == "jpeg"))
+    let prefixed = try self.read(root) { $0.images = ["observations/top"] }
+    #expect(prefixed.images[0].bytes == read.images[0].bytes)
+    #expect(prefixed.notes.contains { $0.hasPrefix("1 observation of images is not read") })
+  }
+
+  /// Images that all have the same length are an array in the file, and JPEG all the same.
+  @Test func imagesOfMinariThatAreOneArray() throws {
+    let read = try read(Self.minari("goal")) { $0.images = ["pixels"] }
+    #expect(read.cameras == [Camera(name: "pixels", width: 40, height: 32)])
+    // Of one brightness each, 50 times the episode.
+    for (episode, steps) in read.steps.enumerated() {
+      for step in steps {
+        let samples = read.images[0].frames[step].samples
+        #expect(samples.allSatisfy { abs(Int($0) - 50 * episode) <= 1 })
+      }
+    }
+  }
+
+  @Test func otherImagesOfMinariAreRefused() throws {
+    let goal = Self.minari("goal")
+    #expect(
+      try refusal(goal) { $0.images = ["pixel"] }.contains(
+        "'pixel': is no observation of the data set; demonstrations.images can name pixels"))
+    #expect(
+      try refusal(goal) { $0.images = ["observation"] }.contains("is an observation of numbers"))
+    #expect(
+      try refusal(Self.minari("box")) { $0.images = ["top"] }.contains("the data set has no images")
+    )
+    let only = try refusal(Self.minari("only")) { $0.images = ["observations"] }
+    #expect(only.contains("observations are images alone (observations), and policies see"))
   }
 
   @Test func minariDataThatDoNotFitAreRefused() throws {
@@ -125,7 +184,6 @@ import Testing
     #expect(try refusal(Self.zarr(name)) { $0.images = ["action"] }.contains("data/action"))
     #expect(
       try refusal(Self.zarr(name)) { $0.imageSize = [4, 4] }.contains("only lerobot files"))
-    #expect(try refusal(Self.minari("goal")) { $0.images = ["pixels"] }.contains("minari"))
   }
 
   @Test func numbersThatAreNoImagesAreRefused() throws {

@@ -41,6 +41,22 @@ struct HDF5FileTests {
     #expect(throws: FileError.self) { try HDF5File.write(tensors, to: folder.file("no/x.hdf5")) }
   }
 
+  /// JPEG files of any length, as Minari writes them.
+  @Test func bytesOfAnyLengthAreRead() throws {
+    let file = try HDF5File(path: Repository.golden("Minari/jpeg/data/main_data.hdf5"))
+    let name = "episode_0/observations/top"
+    let arrays = try file.byteArrays(of: name)
+    #expect(arrays.count == 4 && Set(arrays.map(\.count)).count > 1)
+    #expect(
+      arrays.allSatisfy { $0.starts(with: [0xFF, 0xD8, 0xFF]) && $0.suffix(2) == [0xFF, 0xD9] })
+    #expect(file.dataset(named: name)?.hasByteArrays == true && !file.names.contains(name))
+    let numbers = #expect(throws: FileError.self) { try file.storedTensor(named: name) }
+    #expect(numbers?.description.contains("variable-length uint8, where numbers") == true)
+    let texts = #expect(throws: FileError.self) { try file.texts(of: name) }
+    #expect(texts?.description.contains("where texts are expected") == true)
+    #expect(throws: FileError.self) { try file.byteArrays(of: "episode_0/actions") }
+  }
+
   @Test func groupsAndAttributesComeBack() throws {
     let folder = try TemporaryFolder()
     let path = folder.file("x.hdf5")

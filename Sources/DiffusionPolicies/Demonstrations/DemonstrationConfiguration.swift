@@ -25,8 +25,8 @@ public struct DemonstrationConfiguration: Settings {
   /// `observation.state` and `observation.environment_state`.
   public var observations: [String] = []
   /// The tensors of images that the policy sees too: robomimic's keys, as in `agentview_image`,
-  /// LeRobot's `observation.images.NAME`, `img` of a zarr, or `images` of an npz, with three channels
-  /// for each camera; empty for none.
+  /// LeRobot's `observation.images.NAME`, `img` of a zarr, keys of Minari's observations, or `images`
+  /// of an npz, with three channels for each camera; empty for none.
   /// Where the policy's environment has as many cameras of the same sizes, they are taken for those.
   public var images: [String] = []
   /// The width and the height that images of a LeRobot data set are made to, by the mean of areas;

@@ -12,6 +12,8 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
   case noEpisodes(path: String, reason: String)
   /// A file has none of the observations that are read by default.
   case noObservations(path: String, available: [String])
+  /// An observation is images and nothing else.
+  case imagesOnly(path: String, images: [String])
   /// What was asked for is images.
   case images(path: String, tensor: String, shape: [Int])
   /// Files of one training do not fit together.
@@ -70,6 +72,11 @@ public enum DemonstrationError: Error, Equatable, CustomStringConvertible {
       """
       \(path): none of the usual observations; name some of those it has in \
       demonstrations.observations: \(Self.list(available))
+      """
+    case .imagesOnly(let path, let images):
+      """
+      \(path): observations are images alone (\(Self.list(images))), and policies see numbers beside \
+      them; record the environment with a state too, as a Dict of both
       """
     case .images(let path, let tensor, let shape):
       """

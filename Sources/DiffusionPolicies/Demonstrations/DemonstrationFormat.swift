@@ -32,8 +32,8 @@ extension Demonstrations {
   ///   - format: how episodes lie in it.
   ///   - observations: which tensors make the observation, joined in this order; nil for the usual
   ///     ones: `states`, `observations`, or those that the policies of robomimic and LeRobot see.
-  ///   - images: the tensors of images to read: `images` of an npz, keys of robomimic, features of
-  ///     LeRobot, arrays of zarr.
+  ///   - images: the tensors of images to read: `images` of an npz, keys of robomimic and Minari,
+  ///     features of LeRobot, arrays of zarr.
   ///   - actionKey: the tensor of actions.
   ///   - episodeLimit: reads no more than that many of the first episodes.
   ///   - masks: which episodes of a robomimic file to read, and which of them are for validation.
@@ -154,7 +154,7 @@ struct DemonstrationRequest {
         path: path, setting: training == nil ? "validationFilterKey" : "filterKey",
         value: training ?? validation ?? "", format: .robomimic)
     }
-    if let name = images.first, [.d4rl, .minari].contains(format) {
+    if let name = images.first, format == .d4rl {
       throw .inconsistent(
         path: path, tensor: name, found: "named by demonstrations.images",
         expected: "a file of another layout: images of \(format.rawValue) files are not read")

@@ -1,5 +1,7 @@
+import Environments
 import Files
 import Foundation
+import Media
 
 /// What a Minari data set says of itself in `metadata.json`, beside its HDF5 file.
 struct MinariMetadata {
@@ -142,7 +144,8 @@ extension Demonstrations {
   /// Reads a Minari data set; a step that is in `terminations` is a terminal.
   ///
   /// Observations that are dictionaries or tuples are joined in the order of `gymnasium.spaces.flatten`.
-  /// The one after the last action of an episode is left out.
+  /// The one after the last action of an episode is left out. Images are bytes, or JPEG files as Minari
+  /// writes them by itself.
   static func minari(_ path: String, _ request: DemonstrationRequest) throws -> Demonstrations {
     let isFolder = DataFolder.isFolder(path)
     let folder =
@@ -171,21 +174,30 @@ extension Demonstrations {
       first.datasets.keys.filter { $0.hasPrefix("\(observations)/") || $0 == observations }
     ).filter { name in
       metadata?.isImage(String(name.dropFirst(observations.count + 1)))
-        ?? ((first.datasets[name]?.shape.count ?? 0) > 3)
+        ?? ((first.datasets[name]?.shape.count ?? 0) > 3
+          || first.datasets[name]?.hasByteArrays == true)
     }
+    let cameras = try cameras(of: first.datasets, request, images: images, path: file.path)
     let keys = try observationKeys(of: first.datasets, request, images: images, path: file.path)
     let actionKeys = MinariFile.sorted(
       first.datasets.keys.filter {
         $0 == request.actionKey || $0.hasPrefix("\(request.actionKey)/")
       })
     let optional = [rewards, terminations].filter { first.datasets[$0] != nil }
-    let names = keys + actionKeys + optional
+    // Of images that are files, an episode has an array where all are of one length.
+    func names(of datasets: [String: HDF5Dataset]) -> [String] {
+      let arrays = cameras.filter { datasets[$0.dataset]?.hasByteArrays != true }
+      return keys + actionKeys + optional + arrays.map(\.dataset)
+    }
     // All at once: each call of the file starts a process.
     var stored = try file.storedTensors(
-      named: episodes.flatMap { episode in names.map { "\(episode.name)/\($0)" } })[...]
+      named: episodes.flatMap { episode in
+        names(of: episode.datasets).map { "\(episode.name)/\($0)" }
+      })[...]
     let tensors = CheckedTensors(path: file.path)
     var result: Demonstrations?
     for episode in episodes {
+      let names = names(of: episode.datasets)
       let own = Dictionary(uniqueKeysWithValues: zip(names, stored.prefix(names.count)))
       stored = stored.dropFirst(names.count)
       func rows(_ name: String, count: Int) throws -> (values: [Float], width: Int) {
@@ -213,6 +225,20 @@ extension Demonstrations {
         try column(terminations, count: count)?.map { $0 != 0 }
         ?? [Bool](repeating: false, count: count)
       part.lengths = [count]
+      part.images = try cameras.enumerated().map { index, camera in
+        let tensor = "\(episode.name)/\(camera.dataset)"
+        let images =
+          try own[camera.dataset].map {
+            try minariImages(
+              of: $0, camera: camera.name, named: tensor, count: count, path: file.path)
+          }
+          ?? jpegImages(
+            try file.byteArrays(of: tensor)[...], camera: camera.name, named: tensor, count: count,
+            path: file.path)
+        try RecordedImages.requireSame(
+          images, as: result?.images[index], named: tensor, path: file.path)
+        return images
+      }
       if let result, result.stateSize != part.stateSize || result.actionSize != part.actionSize {
         throw DemonstrationError.inconsistent(
           path: file.path, tensor: episode.name,
@@ -224,21 +250,112 @@ extension Demonstrations {
     // There is an episode at least.
     guard var result else { return Demonstrations(stateSize: 1, actionSize: 1) }
     result.recordedEnvironment = try metadata?.environment()
-    let taken = Set(names + images + [truncations])
+    let taken = Set(keys + actionKeys + optional + images + [truncations])
+    let seen = cameras.map(\.dataset)
+    let packed = cameras.filter { isJPEG(first.datasets[$0.dataset]) }
     let emptyCount = listing.episodes.count - recorded.count
     result.notes = [
       emptyCount > 0 ? "\(emptyCount.of("episode")) without steps: left out" : nil,
       "the observation after the last action of each episode is left out",
       first.datasets[rewards] == nil ? "no 'rewards': returns are not known" : nil,
       ReadingNotes.notRead(
-        "observation of images", images, plural: "observations of images",
-        advice: "; images of Minari's files are not read"),
+        "observation of images", images.filter { !seen.contains($0) },
+        plural: "observations of images", advice: "; demonstrations.images names those to read"),
+      packed.isEmpty
+        ? nil
+        : "\(ReadingNotes.list(packed.map(\.name))): JPEG, which has lost some of what the environment "
+          + "showed",
       ReadingNotes.notRead(
         "other tensor", first.datasets.keys.filter { !taken.contains($0) }.sorted()),
       metadata == nil
         ? "no \(MinariMetadata.fileName) beside it: images are told by their shape" : nil,
     ].compactMap { $0 }
     return result
+  }
+
+  /// The observations of images that were asked for: what somebody calls them, and the dataset inside
+  /// the group of an episode.
+  private static func cameras(
+    of datasets: [String: HDF5Dataset], _ request: DemonstrationRequest, images: [String],
+    path: String
+  ) throws -> [(name: String, dataset: String)] {
+    try request.images.map { name in
+      let whole =
+        name == observations || name.hasPrefix("\(observations)/")
+        ? name : "\(observations)/\(name)"
+      guard images.contains(whole) else {
+        let available = images.map { String($0.dropFirst(observations.count + 1)) }
+          .map { $0.isEmpty ? observations : $0 }
+        throw FileError(
+          .missing, path: path, item: name,
+          problem: datasets[whole] == nil
+            ? "is no observation of the data set" : "is an observation of numbers",
+          advice: available.isEmpty
+            ? "the data set has no images"
+            : "demonstrations.images can name \(ReadingNotes.list(available))")
+      }
+      return (name, whole)
+    }
+  }
+
+  /// Whether images lie as files in a dataset: of any length, or of the same.
+  private static func isJPEG(_ dataset: HDF5Dataset?) -> Bool {
+    dataset?.hasByteArrays == true || dataset?.shape.count == 2
+  }
+
+  /// Images before each of `count` steps, of an episode's tensor.
+  private static func minariImages(
+    of stored: StoredTensor, camera: String, named tensor: String, count: Int, path: String
+  ) throws -> CameraImages {
+    let shape = stored.shape
+    guard stored.elementType == .uint8, shape.first == count + 1, shape.allSatisfy({ $0 > 0 })
+    else {
+      throw DemonstrationError.shape(
+        path: path, tensor: tensor, found: shape,
+        expected: "uint8 [\(count + 1), height, width, channels], one image more than actions, not "
+          + stored.elementType.rawValue)
+    }
+    if shape.count == 2 {
+      let files = stored.withUnsafeBytes { bytes in
+        (0..<shape[0]).map { Array(bytes[$0 * shape[1]..<($0 + 1) * shape[1]]) }
+      }
+      return try jpegImages(files[...], camera: camera, named: tensor, count: count, path: path)
+    }
+    // Grey images have no dimension of channels.
+    let whole = shape.count == 3 ? stored.reshaped(shape + [1]) : stored
+    return try RecordedImages.channelsLast(
+      whole, camera: camera, named: tensor, count: count + 1, path: path
+    ).gather(Array(0..<count))
+  }
+
+  private static func jpegImages(
+    _ files: ArraySlice<[UInt8]>, camera name: String, named tensor: String, count: Int,
+    path: String
+  ) throws -> CameraImages {
+    guard files.count == count + 1 else {
+      throw DemonstrationError.shape(
+        path: path, tensor: tensor, found: [files.count],
+        expected: "[\(count + 1)] images, one more than actions")
+    }
+    let frames = try files.prefix(count).enumerated().map { step, file in
+      do throws(ImageFileError) {
+        return try Image(jpegBytes: file, name: "image \(step)")
+      } catch {
+        throw FileError(
+          .malformed, path: path, item: tensor, problem: "\(error)",
+          advice: "write the data set with jpeg_encoding=False")
+      }
+    }
+    let first = frames[0]
+    guard frames.allSatisfy({ $0.hasSize(of: first) }) else {
+      throw FileError(
+        .malformed, path: path, item: tensor, problem: "has images of several sizes",
+        advice: "record the environment at one size")
+    }
+    return CameraImages(
+      Camera(
+        name: name, width: first.width, height: first.height, channelCount: first.channelCount),
+      stepCount: 1, frames: frames)
   }
 
   /// The datasets that make an observation, inside the group of an episode.
@@ -255,6 +372,9 @@ extension Demonstrations {
     guard let wanted = request.observations else {
       let keys = available.filter { !images.contains($0) && datasets[$0]?.problem == nil }
       guard !keys.isEmpty else {
+        guard images.isEmpty || available != images else {
+          throw DemonstrationError.imagesOnly(path: path, images: images.map(short))
+        }
         throw DemonstrationError.noObservations(path: path, available: available.map(short))
       }
       return keys
@@ -274,5 +394,11 @@ extension Demonstrations {
       }
       return keys
     }
+  }
+}
+
+extension Image {
+  fileprivate func hasSize(of other: Image) -> Bool {
+    (width, height, channelCount) == (other.width, other.height, other.channelCount)
   }
 }

@@ -9,6 +9,8 @@ public struct HDF5Dataset: Sendable {
   public let elementType: ElementType?
   /// Whether its elements are texts, which `HDF5File.texts(of:)` reads.
   public let isText: Bool
+  /// Whether its elements are any number of bytes each, which `HDF5File.byteArrays(of:)` reads.
+  public let hasByteArrays: Bool
   /// The name of its type, also where it cannot be read.
   public let typeName: String
   /// The size of each dimension, outermost first.
@@ -134,12 +136,32 @@ extension HDF5File {
   ///
   /// - Throws: `FileError` if there is no such dataset, it has no texts or cannot be read.
   public func texts(of name: String) throws(FileError) -> [String] {
+    let elements = try elements(of: name, expected: "texts", advice: "name a dataset of strings") {
+      $0.isText
+    }
+    return elements.map(\.text)
+  }
+
+  /// Reads a dataset whose elements are any number of bytes each, such as files, in row-major order.
+  ///
+  /// - Throws: `FileError` if there is no such dataset, it has no bytes or cannot be read.
+  public func byteArrays(of name: String) throws(FileError) -> [[UInt8]] {
+    let elements = try elements(
+      of: name, expected: "elements of any number of bytes",
+      advice: "name a dataset of variable-length uint8"
+    ) { $0.hasByteArrays }
+    return elements.map { bytes in bytes.withUnsafeBytes { Array($0) } }
+  }
+
+  private func elements(
+    of name: String, expected: String, advice: String, _ isExpected: (HDF5Dataset) -> Bool
+  ) throws(FileError) -> [Bytes] {
     guard let dataset = dataset(named: name) else { throw absent(name) }
-    guard dataset.isText, dataset.problem == nil else {
+    guard isExpected(dataset), dataset.problem == nil else {
       throw FileError(
         .unsupported, path: path, item: name,
-        problem: dataset.problem ?? "is \(dataset.typeName), where texts are expected",
-        advice: dataset.problem == nil ? "name a dataset of strings" : HDF5File.storageAdvice)
+        problem: dataset.problem ?? "is \(dataset.typeName), where \(expected) are expected",
+        advice: dataset.problem == nil ? advice : HDF5File.storageAdvice)
     }
     let fileByteCount = try MappedFile.bytes(path: path).count
     let capacity = HDF5File.recordCapacity(fileByteCount: fileByteCount)
@@ -149,13 +171,13 @@ extension HDF5File {
     try HDF5File.check(result, path: path, item: name)
     let records = memory.bytes(count: min(Int(clamping: result.byte_count), memory.count))
     var cursor = ByteCursor(records, path: path, part: name)
-    var texts: [String] = []
-    while cursor.remainingCount > 0 { texts.append(try cursor.listedText()) }
-    guard texts.count == Checked.elementCount(dataset.shape) else {
+    var elements: [Bytes] = []
+    while cursor.remainingCount > 0 { elements.append(try cursor.listedBytes()) }
+    guard elements.count == Checked.elementCount(dataset.shape) else {
       throw FileError(
         .malformed, path: path, item: name, problem: "changed while it was read",
         advice: "read it again")
     }
-    return texts
+    return elements
   }
 }

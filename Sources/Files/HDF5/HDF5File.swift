@@ -60,7 +60,7 @@ public struct HDF5File: TensorFile {
     attributes = listing.attributes
     datasetsByName = listing.datasets
     datasets = listing.datasets.values.sorted { $0.name < $1.name }
-    names = datasets.filter { $0.problem == nil && !$0.isText }.map(\.name)
+    names = datasets.filter { $0.problem == nil && $0.elementType != nil }.map(\.name)
   }
 
   /// Whether the signature is where one may be: at the start, or at 512, 1024, ... bytes.

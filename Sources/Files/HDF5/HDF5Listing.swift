@@ -45,7 +45,9 @@ struct HDF5Listing {
     }
     return HDF5Dataset(
       name: name, elementType: elementType,
-      isText: AttuneHDF5ElementType(code) == attune_hdf5_text, typeName: typeName, shape: shape,
+      isText: AttuneHDF5ElementType(code) == attune_hdf5_text,
+      hasByteArrays: AttuneHDF5ElementType(code) == attune_hdf5_byte_arrays, typeName: typeName,
+      shape: shape,
       storedByteCount: Int(clamping: storedByteCount), problem: problem.isEmpty ? nil : problem,
       maxByteCount: Int(clamping: maxByteCount))
   }
@@ -79,8 +81,11 @@ struct HDF5Listing {
 
 extension ByteCursor {
   /// A text with its length in front.
-  mutating func listedText() throws(FileError) -> String {
-    try take(Int(try number(UInt32.self))).text
+  mutating func listedText() throws(FileError) -> String { try listedBytes().text }
+
+  /// Bytes with their number in front.
+  mutating func listedBytes() throws(FileError) -> Bytes {
+    try take(Int(try number(UInt32.self)))
   }
 
   /// A path without the slash in front.

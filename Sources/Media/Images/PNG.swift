@@ -109,7 +109,9 @@ public enum ImageFileError: Error, Equatable {
   case unreadable(file: String, reason: String)
   /// The file does not begin as a PNG does.
   case notPNG(file: String, found: String)
-  /// The file begins as a PNG and breaks off or contradicts itself.
+  /// The file does not begin as a JPEG does, or is one of a kind that is not read.
+  case notJPEG(file: String, found: String)
+  /// The file begins as an image and breaks off or contradicts itself.
   case damaged(file: String, reason: String)
   /// The header asks for more pixels than `Image.pixelCountLimit`.
   case tooLarge(file: String, width: Int, height: Int)
@@ -125,8 +127,10 @@ extension ImageFileError: CustomStringConvertible {
       "cannot read \(file): \(reason)"
     case .notPNG(let file, let found):
       "\(file) is not a PNG: \(found); convert it with: ffmpeg -i '\(file)' image.png"
+    case .notJPEG(let file, let found):
+      "\(file) is not a JPEG that can be read: \(found); write it as a baseline JPEG"
     case .damaged(let file, let reason):
-      "\(file) is a damaged PNG: \(reason); make or copy the file again"
+      "\(file) is a damaged image: \(reason); make or copy the file again"
     case .tooLarge(let file, let width, let height):
       "\(file) claims \(width)x\(height) pixels; at most \(Image.pixelCountLimit) are read: "
         + "make it smaller"
