@@ -210,7 +210,9 @@ let package = Package(
       exclude: ["Fixtures"]),
     .testTarget(
       name: "ReinforcementLearningTests",
-      dependencies: ["ReinforcementLearning", "Files", "Tensors", "TestSupport"]),
+      dependencies: [
+        "ReinforcementLearning", "Files", "NeuralNetworks", "Tensors", "TestSupport",
+      ]),
     .testTarget(
       name: "DiffusionPoliciesTests",
       dependencies: [
