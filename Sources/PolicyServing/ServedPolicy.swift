@@ -21,11 +21,13 @@ public final class ServedPolicy: Sendable {
   /// - Parameters:
   ///   - checkpoint: the policy.
   ///   - name: what clients are told of where it comes from, such as the file's name.
-  /// - Throws: `ConfigurationError` or `ParameterError` if the checkpoint's weights and configuration
-  ///   do not fit.
-  public init(_ checkpoint: PolicyCheckpoint, name: String) throws {
+  ///   - bestOf: the chunks of which the one of the greatest Q is executed, if not the checkpoint's own.
+  /// - Throws: `PolicyError.noCritic` for the best of several without a Q function;
+  ///   `ConfigurationError` or `ParameterError` if the checkpoint's weights and configuration do not
+  ///   fit.
+  public init(_ checkpoint: PolicyCheckpoint, name: String, bestOf: Int? = nil) throws {
     cameras = checkpoint.cameras
-    policy = try checkpoint.makePolicy()
+    policy = try checkpoint.makeActingPolicy(bestOf: bestOf)
     normalization = checkpoint.normalization
     observationSteps = checkpoint.configuration.observationSteps
     actionSteps = checkpoint.configuration.actionSteps

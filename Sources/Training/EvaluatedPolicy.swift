@@ -10,10 +10,12 @@ package struct EvaluatedPolicy {
   package let evaluation: PolicyEvaluation
 
   /// A policy that was read from that path; the seed decides episodes' starts and the policy's
-  /// noise.
-  package init(_ checkpoint: PolicyCheckpoint, path: String, seed: UInt64) throws {
+  /// noise. It acts by the best of that many chunks, as its checkpoint has it unless given.
+  package init(
+    _ checkpoint: PolicyCheckpoint, path: String, seed: UInt64, bestOf: Int? = nil
+  ) throws {
     self.path = path
-    policy = try checkpoint.makePolicy()
+    policy = try checkpoint.makeActingPolicy(bestOf: bestOf)
     evaluation = PolicyEvaluation(
       try PolicyEnvironment(
         checkpoint.configuration, normalization: checkpoint.normalization,

@@ -55,7 +55,7 @@ public struct EvaluationSettings: Settings {
       checkpoint.configuration, normalization: checkpoint.normalization,
       cameras: checkpoint.cameras)
     let episodes = try PolicyEvaluation(environment, seed: seed)
-      .play(try checkpoint.makePolicy(), episodeCount: episodes, over: communicator)
+      .play(try checkpoint.makeActingPolicy(), episodeCount: episodes, over: communicator)
     return EvaluationSummary(environment: checkpoint.configuration.environment.name, episodes)
   }
 }

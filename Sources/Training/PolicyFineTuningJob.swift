@@ -1,6 +1,7 @@
 import Configuration
 import DiffusionPolicies
 import Environments
+import Files
 import NeuralNetworks
 import Runs
 
@@ -20,10 +21,14 @@ public struct PolicyFineTuningSettings: RunConfiguration {
   /// Parameters of the environment that differ from those of pretraining.
   public var environmentParameters: [String: String] = [:]
   /// `dppo` for diffusion policies, `ppo` for Gaussian ones and mixtures; that of the checkpoint's
-  /// kind if there is none.
+  /// kind if there is none. `dsrl` leaves a diffusion policy as it is and learns its initial noise, off
+  /// policy.
   public var algorithm: String?
   /// How it is improved.
   public var training = DPPOConfiguration()
+  /// How algorithms improve it that learn off policy. Of `training` they read `iterations`,
+  /// `environments`, `rolloutSteps`, `resetsEachIteration`, `gamma` and `rewardFactor`.
+  public var offPolicy = OffPolicyConfiguration()
   /// How it is evaluated on the way, in the environment as it was in pretraining.
   public var evaluation = EvaluationSettings(interval: 10)
   /// Iterations between checkpoints.
@@ -32,7 +37,8 @@ public struct PolicyFineTuningSettings: RunConfiguration {
   /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(keys: [
     "training.iterations", "training.policyLearningRate", "training.criticLearningRate",
-    "training.etaLearningRate", "training.gradientNormLimit", "evaluation.interval",
+    "training.etaLearningRate", "training.gradientNormLimit", "offPolicy.criticLearningRate",
+    "offPolicy.actorLearningRate", "offPolicy.gradientNormLimit", "evaluation.interval",
     "evaluation.episodes", "evaluation.videoEpisodes", "checkpointInterval",
   ])
 
@@ -41,6 +47,20 @@ public struct PolicyFineTuningSettings: RunConfiguration {
 
   /// The defaults.
   public init() {}
+
+  /// What is set is read by the algorithm.
+  public func checkRelations() throws {
+    let registry = PolicyAlgorithmRegistry.standard
+    let chosen = registry.algorithms.first { $0.name == algorithm }
+    for change in try SettingChange.between(Self(), self) where !registry.reads(change.key, chosen)
+    {
+      throw ConfigurationError.badValue(
+        key: change.key, found: change.to,
+        expected: "what it is by default, \(change.from): "
+          + (algorithm.map { "algorithm '\($0)'" } ?? "the algorithm of the checkpoint's kind")
+          + " does not read it")
+    }
+  }
 }
 
 /// What an encoder does otherwise after pretraining, with the same weights.
@@ -137,6 +157,14 @@ public struct PolicyFineTuningJob: TrainingJob {
     start.checkpoint.configuration.environment.parameters.merge(settings.environmentParameters) {
       $1
     }
+    start.offPolicy = settings.offPolicy
+    if run.resumed == nil { start.base = try BasePolicyFile(contentsOf: settings.checkpoint) }
+    if let demonstrations = settings.offPolicy.demonstrations {
+      for path in demonstrations.paths {
+        let input = try RunInput(key: "offPolicy.demonstrations.path", contentsOf: path)
+        if let input { try run.require([input]) }
+      }
+    }
     if let resumed = run.resumed {
       // The policy's weights are the checkpoint's own, so that it can be used as a policy.
       var state = resumed.trainingState
@@ -157,6 +185,11 @@ public struct PolicyFineTuningJob: TrainingJob {
       resetsEachIteration: settings.training.resetsEachIteration)
     {
       run.log.info(promise)
+    }
+    if checkpoint.qFunction != nil, training.checkpoint().qFunction == nil {
+      run.log.info(
+        "the checkpoint's Q function is left out: this algorithm does not keep it, and the policy executes "
+          + "the one chunk that it draws")
     }
     if settings.evaluation.interval == 0 {
       run.log.info(
@@ -210,10 +243,12 @@ public struct PolicyFineTuningJob: TrainingJob {
 
   /// A few words of a line of metrics, for the line of progress.
   public func words(for record: MetricsRecord) -> String {
-    let clipped = "clipped \(((record["clipFraction"] ?? 0) * 100).short)%"
+    let update =
+      record["clipFraction"].map { "clipped \(($0 * 100).short)%" }
+      ?? record["qMean"].map { "mean Q \($0.short)" }
     let episodes = training.finishedEpisodes
-    guard !episodes.isEmpty else { return clipped }
-    return EvaluationSummary(environment: "", episodes).words + ", " + clipped
+    let played = episodes.isEmpty ? nil : EvaluationSummary(environment: "", episodes).words
+    return [played, update].compactMap { $0 }.joined(separator: ", ")
   }
 
   /// Images and videos that show the present iteration, by their paths.

@@ -165,13 +165,7 @@ public final class DPPO<Policy: LikelihoodPolicy>: PolicyTrainer {
     }
     metrics["rewardScale"] = configuration.scalesRewards ? actorCritic.scaler.scale : 1
     metrics["fineTunedSteps"] = Double(policy.transitionCount)
-    metrics["episodes"] = Double(finishedEpisodes.count)
-    guard !finishedEpisodes.isEmpty else { return }
-    let summary = EvaluationSummary(environment: "", finishedEpisodes)
-    metrics["episodeReturn"] = summary.meanReturn
-    metrics["episodeBestReward"] = summary.bestRewardMean
-    metrics["episodeLength"] = summary.meanLength
-    metrics["episodeSuccessRate"] = summary.successRate
+    metrics.record(finishedEpisodes)
   }
 
   private func annealTransitionCount() throws {

@@ -30,15 +30,21 @@ public protocol ActingPolicy: AnyObject, Sendable {
   ) -> ChunkDecisions
 }
 
+/// A policy that a training improves.
+public protocol TrainablePolicy: ActingPolicy {
+  /// What is trained.
+  var parameters: NamedParameters { get }
+  /// Weights by name, with the prefixes of the DPPO reference.
+  var weights: [String: Tensor] { get }
+}
+
 /// A policy whose decisions have likelihoods, as PPO needs them: each decision is a chain of K'
 /// transitions, of which a diffusion policy has several Gaussian ones and a `DensityPolicy` one.
-public protocol LikelihoodPolicy: ActingPolicy {
+public protocol LikelihoodPolicy: TrainablePolicy {
   /// K': the transitions of a decision that are improved.
   var transitionCount: Int { get }
   /// The place of the first of them in the whole chain.
   var firstTransition: Int { get }
-  /// What is trained.
-  var parameters: NamedParameters { get }
   /// What is trained with an optimizer of its own: a learned eta.
   var explorationParameters: NamedParameters? { get }
   /// Reads images for all of the policy's networks and never changes; nil where it learns.
@@ -68,9 +74,6 @@ public protocol LikelihoodPolicy: ActingPolicy {
   ///
   /// - Throws: what making a network throws.
   func reduceTransitionCount(to count: Int) throws
-
-  /// Weights by name, with the prefixes of the DPPO reference.
-  var weights: [String: Tensor] { get }
 
   /// Takes back weights.
   ///
@@ -144,6 +147,14 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
   case cameras(environment: String, found: [Camera], expected: [Camera])
   /// The policy is of a robot that is not simulated, and asked to act.
   case noEnvironment
+  /// The file holds what was learned on top of a policy, which is not where it was.
+  case missingBase(path: String, base: String)
+  /// The file holds what was learned on top of a policy, which is another one now.
+  case changedBase(path: String, base: String, found: String, expected: String)
+  /// Something is asked of a policy of initial noise that only its base can do.
+  case noisePolicy(action: String)
+  /// The best of several chunks cannot be told without a Q function.
+  case noCritic
 
   /// What is wrong, and what to do.
   public var description: String {
@@ -181,6 +192,26 @@ public enum PolicyError: Error, Equatable, CustomStringConvertible {
       there is nothing to act in: policy.environment.name is 'none'; let the policy act for its own \
       robot by 'attune policy serve', or name one of 'attune environment list' (to play a policy: \
       policy evaluate --environment NAME)
+      """
+    case .missingBase(let path, let base):
+      """
+      \(path): steers the policy of \(base), which is not there: put it back, or put a copy of it \
+      into the folder of \(path)
+      """
+    case .changedBase(let path, let base, let found, let expected):
+      """
+      \(path): steers another policy than \(base) is now (content \(found), expected \(expected)): put \
+      back the one that it was trained with, or put a copy of that into the folder of \(path)
+      """
+    case .noisePolicy(let action):
+      """
+      a policy of initial noise (algorithm=dsrl) cannot be \(action): do so with the policy that it \
+      steers
+      """
+    case .noCritic:
+      """
+      the checkpoint has no Q function to choose the best of several chunks by: give one of \
+      algorithm=idql, dsrl or another that learns one, or --best-of 1
       """
     }
   }

@@ -186,7 +186,25 @@ public final class DiffusionPolicy: LikelihoodPolicy, @unchecked Sendable {
       keepsLogProbabilities: keepsLogProbabilities, noise: &noise, denoiser: denoiser)
   }
 
-  private func denoiser(_ observations: Observations) -> StagedDenoiser {
+  /// Chunks with the noise of training, `[B, Tp, Da]`, differentiable through all denoising steps of the
+  /// fine-tuned network where that is recorded; of a policy that is one network.
+  ///
+  /// - Parameter noise: the initial noise, and that of each step, `[1 + K, B, Tp, Da]`.
+  func exploredChunks(on observations: Observations, noise: Tensor) -> Tensor {
+    var draws = RecordedNoise((0..<noise.shape[0]).map { noise[$0] })
+    let initial = draws.noise(Array(noise.shape.dropFirst()))
+    let denoiser: Denoiser = { [fineTuned] chunks, timeSteps in
+      fineTuned(chunks, timeSteps: timeSteps, observations: observations)
+    }
+    return exploring.rollout(
+      from: initial, noise: &draws, denoiser: StagedDenoiser(denoiser)
+    ).sample
+  }
+
+  /// The denoising steps of a chunk with the noise of training.
+  var exploringTransitionCount: Int { exploring.transitionCount }
+
+  func denoiser(_ observations: Observations) -> StagedDenoiser {
     // Exploring and evaluating differ in their noise, not in their times.
     let times = exploring.sampler.timeSteps
     guard transitionCount > 0, transitionCount < exploring.transitionCount else {

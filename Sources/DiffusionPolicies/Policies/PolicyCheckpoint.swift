@@ -20,6 +20,14 @@ public struct PolicyCheckpoint: Sendable {
   public var critic: CriticConfiguration?
   /// The noise and limits of its fine-tuning; nil before any.
   public var exploration: DiffusionPolicy.Exploration?
+  /// What chooses the initial noise, in `noise.*`, if something does.
+  public var noisePolicy: NoisePolicyConfiguration?
+  /// The critics of executed chunks, in `q.*`, if there are some.
+  public var qFunction: QFunctionConfiguration?
+  /// The chunks of which the policy executes the one of the greatest Q; nil for one that is drawn alone.
+  public var bestOf: Int?
+  /// The file that has the policy's own weights, where files do not hold them themselves.
+  public var base: BasePolicyFile?
   /// The cameras whose images it sees.
   public var cameras: [Camera]
   /// Where the policy comes from: free text by name, such as the training's seed and score.
@@ -56,6 +64,10 @@ public struct PolicyCheckpoint: Sendable {
     var fineTunedSteps: Int
     var critic: CriticConfiguration?
     var exploration: DiffusionPolicy.Exploration?
+    var noisePolicy: NoisePolicyConfiguration?
+    var qFunction: QFunctionConfiguration?
+    var bestOf: Int?
+    var base: BasePolicyFile?
     /// Nil for none.
     var cameras: [Camera]?
     var origin: [String: String]
@@ -63,6 +75,9 @@ public struct PolicyCheckpoint: Sendable {
 
   /// The key of the metadata under which everything but the weights is, as JSON.
   private static let key = "attune.policy"
+
+  /// Whether a file's metadata describes a policy.
+  static func isDescribed(in metadata: [String: String]) -> Bool { metadata[key] != nil }
 
   /// What files of a training hold besides the policy is under this prefix.
   public static let trainingPrefix = "training."
@@ -75,8 +90,8 @@ public struct PolicyCheckpoint: Sendable {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let description = Description(
       configuration: configuration, normalization: normalization, fineTunedSteps: fineTunedSteps,
-      critic: critic, exploration: exploration, cameras: cameras.isEmpty ? nil : cameras,
-      origin: origin)
+      critic: critic, exploration: exploration, noisePolicy: noisePolicy, qFunction: qFunction,
+      bestOf: bestOf, base: base, cameras: cameras.isEmpty ? nil : cameras, origin: origin)
     return [Self.key: String(decoding: try encoder.encode(description), as: UTF8.self)]
   }
 
@@ -104,11 +119,19 @@ public struct PolicyCheckpoint: Sendable {
     fineTunedSteps = description.fineTunedSteps
     critic = description.critic
     exploration = description.exploration
+    noisePolicy = description.noisePolicy
+    qFunction = description.qFunction
+    bestOf = description.bestOf
+    base = description.base
     cameras = description.cameras ?? []
     origin = description.origin
     self.weights = weights
+    restoreUnusedWeights()
+  }
+
+  private mutating func restoreUnusedWeights() {
     if hasUnusedWeights, weights.under("actor").isEmpty {
-      self.weights.merge(weights.under("actor_ft").prefixed("actor")) { first, _ in first }
+      weights.merge(weights.under("actor_ft").prefixed("actor")) { first, _ in first }
     }
   }
 
@@ -150,6 +173,8 @@ public struct PolicyCheckpoint: Sendable {
     try fill("configuration", from: PolicyConfiguration())
     try fill("critic", from: CriticConfiguration())
     try fill("exploration", from: DiffusionPolicy.Exploration())
+    try fill("noisePolicy", from: NoisePolicyConfiguration())
+    try fill("qFunction", from: QFunctionConfiguration())
     return try JSONSerialization.data(withJSONObject: object)
   }
 
@@ -164,7 +189,9 @@ public struct PolicyCheckpoint: Sendable {
 
   /// Reads a file.
   ///
-  /// - Throws: `FileError`, or `PolicyError.notAPolicy` if it holds something else.
+  /// - Throws: `FileError`, or `PolicyError.notAPolicy` if it holds something else;
+  ///   `PolicyError.missingBase` or `changedBase` if it holds what was learned on top of a policy
+  ///   that is not where it was.
   public init(path: String) throws {
     let file = try SafetensorsFile(path: path)
     var weights: [String: Tensor] = [:]
@@ -172,6 +199,10 @@ public struct PolicyCheckpoint: Sendable {
       weights[name] = try file.tensor(named: name)
     }
     try self.init(path: path, weights: weights, metadata: file.metadata)
+    if let base, !weights.keys.contains(where: BasePolicyFile.holds) {
+      self.weights.merge(try base.weights(for: path)) { first, _ in first }
+      restoreUnusedWeights()
+    }
   }
 
   /// Whether all K steps were fine-tuned: none runs `actor.*`, which a file need not hold then.
@@ -209,26 +240,73 @@ public struct PolicyCheckpoint: Sendable {
     return start
   }
 
-  /// Writes a file.
+  /// Writes a file; without the policy's own weights where the file of a `base` has them.
   ///
   /// - Throws: `FileError` if the system refuses.
   public func write(to path: String) throws {
+    let written = base == nil ? weights : weights.filter { !BasePolicyFile.holds($0.key) }
     try SafetensorsFile.write(
-      weights.mapValues { StoredTensor($0) }, metadata: try metadata(), to: path)
+      written.mapValues { StoredTensor($0) }, metadata: try metadata(), to: path)
   }
 
-  /// The policy, ready to act; to be fine-tuned with K' transitions if `fineTuning` says so.
+  /// The policy, ready to act and no more.
+  ///
+  /// - Parameters:
+  ///   - bestOf: the chunks of which the one of the greatest Q is executed, if not the checkpoint's own.
+  ///   - encoders: know what reads the observations.
+  /// - Throws: `PolicyError.noCritic` if there is no Q function; `ConfigurationError` or
+  ///   `ParameterError` if weights and configuration do not fit.
+  public func makeActingPolicy(
+    bestOf chosen: Int? = nil, encoders: ObservationEncoderRegistry = .standard
+  ) throws -> any ActingPolicy {
+    let count = chosen ?? bestOf ?? 1
+    let policy: any ActingPolicy =
+      noisePolicy == nil
+      ? try makePolicy(encoders: encoders)
+      : try makeNoisePolicy(samplesInEvaluation: count > 1, encoders: encoders)
+    guard count > 1 else { return policy }
+    guard let qFunction else { throw PolicyError.noCritic }
+    let shape = QFunctionShape(self)
+    let critics = qFunction.makeCritics(shape, random: Self.replacedWeights)
+    try critics.parameters.load(weights.under("q"))
+    return BestOfPolicy(policy, critics: critics, shape: shape, count: count)
+  }
+
+  /// The policy of initial noise of a checkpoint that has one.
+  ///
+  /// - Parameters:
+  ///   - configuration: the actor, if not the checkpoint's own.
+  ///   - samplesInEvaluation: whether it draws noise when it is evaluated too.
+  ///   - encoders: know what reads the observations.
+  ///   - random: draws the first weights, where the checkpoint has none of such an actor.
+  /// - Throws: `ConfigurationError` or `ParameterError` if weights and configuration do not fit.
+  func makeNoisePolicy(
+    _ configuration: NoisePolicyConfiguration? = nil, samplesInEvaluation: Bool = false,
+    encoders: ObservationEncoderRegistry = .standard, random: RandomStream? = nil
+  ) throws -> NoisePolicy {
+    let chosen = configuration ?? noisePolicy ?? NoisePolicyConfiguration()
+    let base = try makeDiffusionPolicy(encoders: encoders)
+    let policy = try NoisePolicy(
+      base, chosen, policy: self.configuration, layout: layout, actionSize: actionSize,
+      samplesInEvaluation: samplesInEvaluation, random: random ?? Self.replacedWeights)
+    if noisePolicy == chosen { try policy.actor.parameters.load(weights.under("noise")) }
+    return policy
+  }
+
+  /// The policy with its likelihoods; to be fine-tuned with K' transitions if `fineTuning` says so.
   ///
   /// - Parameters:
   ///   - exploration: noise and limits, if not the checkpoint's own or, where it has none, DPPO's.
   ///   - transitionCount: K', if not the checkpoint's own.
   ///   - encoders: know what reads the observations.
-  /// - Throws: `ConfigurationError` or `ParameterError` if weights and configuration do not fit.
+  /// - Throws: `ConfigurationError` or `ParameterError` if weights and configuration do not fit;
+  ///   `PolicyError.noisePolicy` for a policy of initial noise, which has none.
   public func makePolicy(
     exploration: DiffusionPolicy.Exploration? = nil,
     fineTuning transitionCount: Int? = nil,
     encoders: ObservationEncoderRegistry = .standard
   ) throws -> any LikelihoodPolicy {
+    guard noisePolicy == nil else { throw PolicyError.noisePolicy(action: "exported") }
     guard let network = configuration.network.kind.densityNetwork else {
       return try makeDiffusionPolicy(
         exploration: exploration, fineTuning: transitionCount, encoders: encoders)

@@ -56,10 +56,14 @@ public struct PolicyEnvironment: Sendable {
 
   /// With normalization, history and chunks around it.
   private func wrapped(_ environment: any Environment) -> any Environment {
+    wrapped(environment, gamma: 1)
+  }
+
+  private func wrapped(_ environment: any Environment, gamma: Float) -> any Environment {
     var environment: any Environment = NormalizedEnvironment(
       environment, observations: normalization.observations, actions: normalization.actions)
     environment = ObservationHistory(environment, count: configuration.observationSteps)
-    return ActionChunks(environment, count: configuration.actionSteps)
+    return ActionChunks(environment, count: configuration.actionSteps, gamma: gamma)
   }
 
   /// Several of them, stepped side by side.
@@ -68,14 +72,15 @@ public struct PolicyEnvironment: Sendable {
   ///   - count: `B`
   ///   - seed: decides their starts.
   ///   - firstNumber: the number of the first one, where others have those before it.
+  ///   - chunkGamma: discounts the rewards within a chunk.
   /// - Throws: what making and starting an environment throws.
   public func makeVector(
-    count: Int, seed: UInt64, firstNumber: Int = 0
-  ) throws -> any VectorEnvironment {
+    count: Int, seed: UInt64, firstNumber: Int = 0, chunkGamma: Float = 1
+  ) throws -> LocalVectorEnvironment {
     let environments = try configuration.environment.make(
       count: count, stepping: .byOneVector, in: registry)
     return try LocalVectorEnvironment(
-      environments.map(wrapped), seed: seed, firstNumber: firstNumber)
+      environments.map { wrapped($0, gamma: chunkGamma) }, seed: seed, firstNumber: firstNumber)
   }
 }
 

@@ -102,22 +102,26 @@ public final class ObservationHistory: EnvironmentWrapper {
 
 /// Takes `Ta` actions at once, shape `[Ta, Da]`, and executes them one after another.
 ///
-/// The rewards are summed. An episode that ends within a chunk ends the chunk: its other actions
+/// The rewards are summed, discounted where a gamma is given. An episode that ends within a chunk ends the chunk: its other actions
 /// are not executed.
 public final class ActionChunks: EnvironmentWrapper {
   /// The environment inside.
   public let base: any Environment
   /// `Ta` of the base's actions: `[Ta, Da]`.
   public let actionSpace: BoxSpace
+  /// The actions of the last chunk that were executed.
+  public private(set) var executedSteps = 0
   private let count: Int
+  private let gamma: Float
   /// Whether it gains anything by knowing the actions before.
   private let computesAhead: Bool
 
-  /// Executes `count` actions in a step.
-  public init(_ base: any Environment, count: Int) {
+  /// Executes `count` actions in a step, whose i-th reward counts gamma^i.
+  public init(_ base: any Environment, count: Int, gamma: Float = 1) {
     precondition(count > 0, "a chunk holds at least one action, not \(count)")
     self.base = base
     self.count = count
+    self.gamma = gamma
     computesAhead = count > 1 && base.lane != nil
     actionSpace = base.actionSpace.stacked(count)
   }
@@ -133,9 +137,13 @@ public final class ActionChunks: EnvironmentWrapper {
     let size = base.actionSpace.count
     if computesAhead { base.prepare(action) }
     var sum = StepOutcome(reward: 0)
+    var discount: Float = 1
+    executedSteps = 0
     for start in stride(from: 0, to: action.count, by: size) {
       let outcome = try base.step(UnsafeBufferPointer(rebasing: action[start..<start + size]))
-      sum.reward += outcome.reward
+      sum.reward += discount * outcome.reward
+      discount *= gamma
+      executedSteps += 1
       sum.isTerminated = outcome.isTerminated
       sum.isTruncated = outcome.isTruncated
       sum.isLost = outcome.isLost

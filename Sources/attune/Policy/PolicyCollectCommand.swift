@@ -15,7 +15,8 @@ struct PolicyCollectCommand: ParsableCommand {
     commandName: "collect",
     abstract: "Collect demonstrations from a behaviour policy or a scripted expert.",
     discussion: """
-      The policy is a squashed Gaussian actor (SAC, TQC) in safetensors. An expert is a Python class \
+      The policy is a squashed Gaussian actor (SAC, TQC) in safetensors, or a checkpoint of pretrain, \
+      finetune or import, which acts as it is evaluated. An expert is a Python class \
       with act(observation) -> action, and reset(seed) if it has state; a parameter 'env' of either \
       is given the environment. expert.KEY=VALUE are its keyword arguments. The output's name \
       decides the format: FILE.npz is DPPO's (states, actions, traj_lengths, rewards, terminals), \
@@ -41,7 +42,8 @@ struct PolicyCollectCommand: ParsableCommand {
   var environment: String
 
   @Option(
-    help: "The safetensors file of the actor.", completion: .file(extensions: ["safetensors"]))
+    help: "The safetensors file of the actor, or a policy's checkpoint.",
+    completion: .file(extensions: ["safetensors"]))
   var policy: String?
 
   @Option(
@@ -163,7 +165,7 @@ struct PolicyCollectCommand: ParsableCommand {
     try kind.checkWritable(output)
     let log = RunLog(isQuiet: quiet)
     log.takeEnvironmentWarnings(isQuiet: quiet)
-    let behaviour = try policy.map { try BehaviourPolicy(path: $0) }
+    let behaviour = try policy.map { try Behaviour(path: $0, isDeterministic: deterministic) }
     var settings = EnvironmentConfiguration()
     settings.name = environment
     settings.parameters = try dealtArguments().environment
@@ -203,14 +205,41 @@ struct PolicyCollectCommand: ParsableCommand {
     try report(collected, demonstrations, parameters: parameters)
   }
 
+  /// A policy that acts, from its file.
+  private enum Behaviour {
+    case actor(BehaviourPolicy, BehaviourPolicy.Choice)
+    case chunks(ChunkPolicyPlayer)
+
+    init(path: String, isDeterministic: Bool) throws {
+      guard try ChunkPolicyPlayer.plays(path) else {
+        self = .actor(try BehaviourPolicy(path: path), isDeterministic ? .deterministic : .sampled)
+        return
+      }
+      guard !isDeterministic else {
+        throw ValidationError(
+          "--deterministic is for actors of SAC: \(path.printable) acts as it is evaluated")
+      }
+      self = .chunks(try ChunkPolicyPlayer(PolicyCheckpoint(path: path)))
+    }
+
+    func player(
+      in environment: any Environment, seed: UInt64
+    ) throws -> DemonstrationCollector.Player {
+      switch self {
+      case .actor(let actor, let choice):
+        try actor.player(in: environment, choice: choice, seed: seed)
+      case .chunks(let player): try player.player(in: environment, seed: seed)
+      }
+    }
+  }
+
   /// What plays the episodes.
   private func collector(
-    in environments: [any Environment], _ behaviour: BehaviourPolicy?
+    in environments: [any Environment], _ behaviour: Behaviour?
   ) throws -> DemonstrationCollector {
     if let behaviour {
-      let choice: BehaviourPolicy.Choice = deterministic ? .deterministic : .sampled
       return DemonstrationCollector(environments: environments, seed: seed) {
-        try behaviour.player(in: $0, choice: choice, seed: $1)
+        try behaviour.player(in: $0, seed: $1)
       }
     }
     let experts = try chosenExpert()?.attached(to: environments) ?? []

@@ -28,6 +28,8 @@ struct PolicyEvaluateCommand: RankedCommand {
           --video side-by-side.mp4
         attune policy evaluate --checkpoint runs/finetune/policy.safetensors \\
           timeLimit=500
+        attune policy evaluate --checkpoint runs/idql/policy.safetensors \\
+          --best-of 32
       """)
 
   @Option(
@@ -47,6 +49,13 @@ struct PolicyEvaluateCommand: RankedCommand {
     help: "The environment, if it is not that of the checkpoint.",
     completion: .list(EnvironmentRegistry.standard.entries.map(\.name)))
   var environment: String?
+
+  @Option(
+    help: """
+      The number of chunks that a decision draws, of which it executes the one of the greatest Q; \
+      as in training unless given. Not for the policy of --against.
+      """)
+  var bestOf: Int?
 
   @Option(help: "The number of episodes.")
   var episodes = 50
@@ -80,6 +89,7 @@ struct PolicyEvaluateCommand: RankedCommand {
 
   func validate() throws {
     if let video { try validateOutput(video, of: "video", ending: ".mp4") }
+    if let bestOf { try validateRange("best-of", bestOf, 1...10_000) }
     try validateRange("episodes", episodes, 1...1_000_000)
     try validateRange("video-episodes", videoEpisodes, 1...1000)
   }
@@ -90,7 +100,8 @@ struct PolicyEvaluateCommand: RankedCommand {
     let log = RunLog(isQuiet: quiet)
     log.takeEnvironmentWarnings(isQuiet: quiet)
     let choice = EnvironmentChoice(name: environment, parameters: try arguments.values())
-    let evaluated = try EvaluatedPolicy(path: checkpoint, in: choice, seed: seed, log: log)
+    let evaluated = try EvaluatedPolicy(
+      path: checkpoint, in: choice, seed: seed, bestOf: bestOf, log: log)
     let other = try against.map {
       try EvaluatedPolicy(path: $0, in: choice, seed: seed, log: log)
     }
@@ -150,12 +161,15 @@ extension EvaluatedPolicy {
   ///   - path: a checkpoint of pretrain, finetune or import.
   ///   - choice: what is other than in the checkpoint's environment.
   ///   - seed: decides the episodes' starts and the policy's noise.
+  ///   - bestOf: the chunks of which the one of the greatest Q is executed, if not the checkpoint's.
   ///   - log: told in what the environment differs from the checkpoint's.
-  fileprivate init(path: String, in choice: EnvironmentChoice, seed: UInt64, log: RunLog) throws {
+  fileprivate init(
+    path: String, in choice: EnvironmentChoice, seed: UInt64, bestOf: Int? = nil, log: RunLog
+  ) throws {
     var checkpoint = try PolicyCheckpoint(path: path)
     let own = checkpoint.configuration.environment
     checkpoint.configuration.environment = try choice.applied(to: own)
-    try self.init(checkpoint, path: path, seed: seed)
+    try self.init(checkpoint, path: path, seed: seed, bestOf: bestOf)
     if let differences = try environment.differences(from: own) {
       log.info("\(path.printable) is played in another environment than its own: \(differences)")
     }

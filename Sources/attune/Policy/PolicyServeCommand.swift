@@ -46,6 +46,13 @@ struct PolicyServeCommand: ParsableCommand {
   @Option(help: "The seed of the policy's noise, in sessions that name no other.")
   var seed: UInt64 = 1_000_000
 
+  @Option(
+    help: """
+      The number of chunks that a decision draws, of which it executes the one of the greatest Q; \
+      as in training unless given.
+      """)
+  var bestOf: Int?
+
   @Option(help: "The number of sessions that are kept at a time.")
   var maxSessions = 64
 
@@ -65,6 +72,7 @@ struct PolicyServeCommand: ParsableCommand {
 
   func validate() throws {
     try validateRange("port", port, 0...65_535)
+    if let bestOf { try validateRange("best-of", bestOf, 1...10_000) }
     try validateRange("max-sessions", maxSessions, 1...100_000)
     try validateRange("session-time", sessionTime, 1...1_000_000)
     try validateRange("max-connections", maxConnections, 1...10_000)
@@ -74,7 +82,8 @@ struct PolicyServeCommand: ParsableCommand {
     threads.apply()
     let log = RunLog(isQuiet: quiet)
     let policy = try ServedPolicy(
-      PolicyCheckpoint(path: checkpoint), name: URL(filePath: checkpoint).lastPathComponent)
+      PolicyCheckpoint(path: checkpoint), name: URL(filePath: checkpoint).lastPathComponent,
+      bestOf: bestOf)
     let server = try PolicyServer(policy, options: options()) { log.warn($0) }
     if check {
       print(try policy.description.jsonLine)

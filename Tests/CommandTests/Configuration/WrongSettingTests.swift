@@ -36,6 +36,9 @@ import Testing
       command: "policy finetune", settings: "finetune.yaml",
       overrides: ["training.iterations=1"]),
     Start(
+      command: "policy finetune", settings: "dsrl.yaml",
+      overrides: ["training.iterations=1", "evaluation.interval=0"], prefix: "offPolicy."),
+    Start(
       command: "image train", settings: "train.yaml", overrides: ["training.batchCount=3"]),
     Start(
       command: "video train", settings: "video.yaml", overrides: ["training.batchCount=3"]),
@@ -57,7 +60,7 @@ import Testing
   func wrongValuesGetALineOrTwo(_ index: Int) throws {
     let start = Self.starts[index]
     let folder = try TemporaryFolder()
-    try folder.writeFinetuning()
+    try folder.writeNoiseFinetuning()
     try folder.writePretraining()
     try folder.writeImageTraining()
     try folder.writeVideoTraining()

@@ -50,6 +50,27 @@ extension TemporaryFolder {
       """, to: "finetune.yaml")
   }
 
+  /// `policy.safetensors` of that, and `dsrl.yaml` to learn its initial noise.
+  func writeNoiseFinetuning() throws {
+    try writeFinetuning()
+    try write(
+      """
+      checkpoint: policy.safetensors
+      algorithm: dsrl
+      policy: {sampler: ddim, ddimStepCount: 2}
+      training: {iterations: 6, environments: 3, rolloutSteps: 4}
+      offPolicy:
+        warmUpDecisions: 6
+        updates: 2
+        batchSize: 16
+        capacity: 40
+        critic: {layers: {hiddenSizes: [8]}}
+        dsrl: {distillations: 1, noise: {actor: {hiddenSizes: [8]}}}
+      evaluation: {interval: 3, episodes: 3, videoEpisodes: 0}
+      checkpointInterval: 1
+      """, to: "dsrl.yaml")
+  }
+
   /// `demonstrations.npz`, random steps of Push-T, and `pretrain.yaml` to learn from them.
   func writePretraining() throws {
     var demonstrations = Demonstrations(stateSize: 5, actionSize: 2)

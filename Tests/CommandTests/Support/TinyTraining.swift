@@ -44,6 +44,9 @@ struct TinyTraining: CustomTestStringConvertible, Sendable {
         "training.batchCount=6", "reportInterval=1", "checkpointInterval=1", "samples.interval=3",
       ], product: "model/unet/diffusion_pytorch_model.safetensors",
       prepare: { try $0.writeVideoTraining() }),
+    TinyTraining(
+      command: "policy finetune", settings: "dsrl.yaml", overrides: [],
+      product: "policy.safetensors", prepare: { try $0.writeNoiseFinetuning() }),
   ]
 
   /// A folder with all that it needs.
