@@ -370,7 +370,7 @@ import TestSupport
           checkpoint, configuration: tuning(), seed: 3, registry: TargetEnvironment.registry),
         algorithm: name)
     }
-    let diffusion = "dppo or dsrl"
+    let diffusion = "dppo or dsrl or idql or dql or qsm or dipo or drwr or dawr"
     #expect(try trainer(nil, start()) is DPPO<DiffusionPolicy>)
     #expect(try trainer("dppo", start()) is DPPO<DiffusionPolicy>)
     #expect(try trainer(nil, gaussian) is GaussianPPO)

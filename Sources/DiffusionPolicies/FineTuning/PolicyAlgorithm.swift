@@ -159,7 +159,9 @@ public struct PolicyAlgorithmRegistry: Sendable {
   public init(_ algorithms: [PolicyAlgorithm]) { self.algorithms = algorithms }
 
   /// DPPO, PPO for policies that do not denoise, and those that learn off policy.
-  public static let standard = PolicyAlgorithmRegistry([.dppo, .ppo, .dsrl])
+  public static let standard = PolicyAlgorithmRegistry([
+    .dppo, .ppo, .dsrl, .idql, .dql, .qsm, .dipo, .drwr, .dawr,
+  ])
 
   /// Whether an algorithm reads a setting of `policy finetune`; settings elsewhere than in `training` and
   /// `offPolicy` are not the algorithm's.

@@ -51,6 +51,18 @@ public struct OffPolicyConfiguration: Settings {
 
   /// DSRL: the initial noise.
   public var dsrl = DSRLConfiguration()
+  /// IDQL: the best of several chunks.
+  public var idql = IDQLConfiguration()
+  /// DQL: chunks that climb Q.
+  public var dql = DQLConfiguration()
+  /// QSM: scores that are gradients of Q.
+  public var qsm = QSMConfiguration()
+  /// DIPO: imitation of chunks that climbed Q.
+  public var dipo = DIPOConfiguration()
+  /// DRWR: imitation weighted by returns.
+  public var drwr = DRWRConfiguration()
+  /// DAWR: imitation weighted by advantages.
+  public var dawr = DAWRConfiguration()
 
   /// DSRL's numbers for Hopper, with larger networks.
   public init() {}
