@@ -76,7 +76,7 @@ final class OffPolicyCollector {
 
   /// The environments' states and where their episodes stand.
   struct State: Codable {
-    var environments: EnvironmentState
+    var environments: [EnvironmentState]
     /// Of what the environments compute with; nil where they are part of this program.
     var versions: [String: String]?
   }
@@ -85,7 +85,7 @@ final class OffPolicyCollector {
   /// - Throws: what saving environments throws.
   func state(withEpisodes: Bool) throws -> State {
     State(
-      environments: withEpisodes ? try environments.savedState() : environments.savedPlaces(),
+      environments: withEpisodes ? try environments.savedStates() : environments.savedPlaces(),
       versions: environments.versions.isEmpty ? nil : environments.versions)
   }
 
