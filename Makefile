@@ -15,7 +15,7 @@ PEERS := .build/peers
 # From MuJoCo 3.5 on, contacts are solved otherwise than in the version that Attune links (docs/fidelity.md).
 PEER_PACKAGES := torch numpy einops gymnasium[mujoco] 'mujoco<3.4' diffusers transformers
 
-.PHONY: all help packages build install test test-fast test-debug test-sanitized test-threads coverage demo bench \
+.PHONY: all help packages build install test test-openblas test-fast test-debug test-sanitized test-threads coverage demo bench \
   bench-peers bench-dppo bench-compare format lint docs protobuf configuration-reference clean
 
 all: build
@@ -24,6 +24,7 @@ help:
 	@echo "make              install missing Debian packages where possible, and build"
 	@echo "make install PREFIX=DIR  the binary, shell completions and man pages, in /usr/local unless given"
 	@echo "make test         run all tests (optimized); TARGET=NAME those of a target, or whose name has it"
+	@echo "make test-openblas  after make test: the numeric tests with OpenBLAS in place of Attune's products"
 	@echo "make test-fast    formulas, layers and readers only; make test-debug: without optimization"
 	@echo "make test-sanitized  run the file readers' tests under the address sanitizer"
 	@echo "make test-threads run the tests of threads under the thread sanitizer"
@@ -70,6 +71,11 @@ install: build
 test: packages
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
 	$(SWIFT) test --skip-build $(TEST_FLAGS) $(if $(TARGET),--filter '$(TARGET)')
+
+# Numeric tests with OpenBLAS in place of Attune's own products: an implementation that shares no line with them. Tests
+# of bits that it does not promise are skipped, each with its reason. Builds nothing: after make test.
+test-openblas:
+	ATTUNE_MATMUL=openblas $(SWIFT) test --skip-build $(TEST_FLAGS) --filter '^(TensorsTests|NeuralNetworksTests)\.'
 
 # What takes long is left out: whole commands, faults, trainings and fuzzing.
 SLOW_TESTS := CommandTests ReportsTests FuzzTests RewardsTests InitialNoiseTests ImageFineTuningTests

@@ -102,7 +102,7 @@ import Testing
     #expect(whole.sums == sums)
   }
 
-  @Test func wholeOperations() {
+  @Test(.ownProducts) func wholeOperations() {
     let x = randomTensor([3, 40, 40, 48], seed: 7)
     let weight = randomTensor([64, 48, 3, 3], seed: 8)
     let upstream = randomTensor([3, 40, 40, 64], seed: 9)
@@ -130,7 +130,7 @@ import Testing
 
   /// A row's result must not depend on its neighbours: log-probabilities from sampling in a small
   /// batch equal those recomputed in a large one.
-  @Test func rowsAreIndependentOfTheBatch() {
+  @Test(.ownProducts) func rowsAreIndependentOfTheBatch() {
     let x = randomTensor([300, 39], seed: 16)
     let (weight, bias) = (randomTensor([70, 39], seed: 17), randomTensor([70], seed: 18))
     let whole = x.linear(weight: weight, bias: bias, activation: .relu)

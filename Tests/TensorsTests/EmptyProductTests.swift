@@ -25,6 +25,13 @@ import Testing
     #expect(withoutBias.elements.allSatisfy { $0 == 0 })
   }
 
+  @Test func rowsWithoutInputsGetTheBiasAndTheResidual() {
+    let (bias, residual) = (randomTensor([4], seed: 5), randomTensor([5, 4], seed: 6))
+    let result = Tensor.zeros([5, 0]).linear(
+      weight: .zeros([4, 0]), bias: bias, adding: residual)
+    #expect(result.elements == (residual + bias).elements)
+  }
+
   @Test func gradientsWithoutInputs() {
     let (x, weight) = (Tensor.zeros([5, 0]).tracked(), Tensor.zeros([4, 0]).tracked())
     let bias = randomTensor([4], seed: 2).tracked()

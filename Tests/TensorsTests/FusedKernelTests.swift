@@ -57,7 +57,7 @@ struct FusedKernelTests {
     }
   }
 
-  @Test func queriesAreIndependentOfOneAnother() {
+  @Test(.ownProducts) func queriesAreIndependentOfOneAnother() {
     let query = randomTensor([1, 300, 24], seed: 54)
     let (key, value) = (
       growing(400, 24).reshaped(to: [1, 400, 24]), randomTensor([1, 400, 24], seed: 55)

@@ -30,7 +30,7 @@ import Testing
     expectClose(x.linear(weight: weight), before * 2)
   }
 
-  @Test func slicesOfAWeightDoNotSharePackedForms() {
+  @Test(.ownProducts) func slicesOfAWeightDoNotSharePackedForms() {
     let weight = randomTensor([60, 30], seed: 3)
     let x = randomTensor([5, 30], seed: 4)
     let whole = x.linear(weight: weight)

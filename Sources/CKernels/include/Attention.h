@@ -4,8 +4,12 @@
 
 #include <stdbool.h>
 
+#include "MatrixProducts.h"
+
 /// One head's operands as they lie in memory; a stride is the distance between tokens.
 typedef struct {
+  /// What both products run on; the softmax between them is in 32-bit floats always.
+  attune_matrix_kernel kernel;
   long query_count, key_count, head_size;
   const float *query, *key, *value;
   long query_stride, key_stride, value_stride;
@@ -15,7 +19,7 @@ typedef struct {
 } attune_attention_head;
 
 /// Floats of scratch that `attune_attention` needs for `count` queries.
-long attune_attention_scratch_size(long count, long head_size);
+long attune_attention_scratch_size(attune_matrix_kernel kernel, long count, long head_size);
 
 /// result[query, head_size] for queries [first, first + count), and the logarithm of each row's
 /// sum of exponentials unless `log_sums` is null.
@@ -24,7 +28,7 @@ void attune_attention(
     long result_stride, float *log_sums);
 
 /// Floats of scratch that `attune_attention_backward` needs, for any number of tokens.
-long attune_attention_backward_scratch_size(long head_size);
+long attune_attention_backward_scratch_size(attune_matrix_kernel kernel, long head_size);
 
 /// Adds the gradients at a head's query, key and value, given those at its result.
 void attune_attention_backward(

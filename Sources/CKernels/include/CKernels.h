@@ -1,5 +1,5 @@
 // Vector loops over whole buffers of 32-bit floats, in plain C and without state, and what the
-// threads that share them need of the system.
+// threads that share them need of the system and of the processor.
 //
 // Buffers are dense unless a stride is given; strides count elements. A result may be the same
 // buffer as an input of the same size unless a function says otherwise, but may not overlap it
@@ -12,8 +12,10 @@
 #include "Elementwise.h"
 #include "MatrixProducts.h"
 #include "Normalizations.h"
+#include "OpenBLAS.h"
 #include "Optimizers.h"
 #include "Pooling.h"
+#include "Processors.h"
 #include "Randoms.h"
 #include "Reductions.h"
 #include "ShortAttention.h"

@@ -8,11 +8,13 @@ enum PatchConvolution {
   /// About 1 MB of patches in a block.
   private static let blockElementCount = 1 << 18
   /// Four tiles of the matrix product.
-  private static let blockGranularity = 56
+  private static var blockGranularity: Int { 4 * MatrixKernel.current.rowUnit }
 
-  /// Positions in a block; fixed by the sizes alone, since weight gradients are summed by block.
+  /// Positions in a block; fixed by the sizes and the kernel alone, since weight gradients are summed
+  /// by block.
   private static func blockPositionCount(patchSize: Int) -> Int {
-    max(1, blockElementCount / max(patchSize, 1) / blockGranularity) * blockGranularity
+    let granularity = blockGranularity
+    return max(1, blockElementCount / max(patchSize, 1) / granularity) * granularity
   }
 
   /// The weight as `[kh * kw * in, out]` (patches to outputs) or as its transpose.
@@ -24,9 +26,10 @@ enum PatchConvolution {
   private static func keptWeight(_ weight: Tensor, isTransposed: Bool) -> PackedOperand? {
     let (out, patchSize) = (weight.shape[0], weight.count / weight.shape[0])
     let (inner, columns) = isTransposed ? (out, patchSize) : (patchSize, out)
+    let kernel = MatrixKernel.current
     return weight.keptForm(
-      .named(isTransposed ? "patches transposed" : "patches"),
-      elementCount: PackedOperand.elementCount(inner: inner, columns: columns)
+      .named(isTransposed ? "patches transposed" : "patches"), kernel: kernel,
+      elementCount: PackedOperand.elementCount(inner: inner, columns: columns, kernel: kernel)
     ) { makePacked(weight, isTransposed: isTransposed) }
   }
 

@@ -16,10 +16,14 @@ enum WinogradConvolution {
 
   static func positionStride(_ count: Int) -> Int { count + spacing }
 
+  /// What multiplies at the 36 positions.
+  private static var kernel: MatrixKernel { ProductArithmetic.current.winogradKernel }
+
   /// Tiles whose 36 inputs and results fit the second-level cache together.
-  private static func blockTileCount(channels: Int, tiles: Int) -> Int {
+  private static func blockTileCount(channels: Int, tiles: Int, kernel: MatrixKernel) -> Int {
+    let unit = kernel.rowUnit
     let fitting = (1 << 18) / (positions * channels)
-    let block = max(14, min(112, fitting / 14 * 14))
+    let block = max(unit, min(8 * unit, fitting / unit * unit))
     let fairShare = (tiles + WorkerPool.shared.threadCount - 1) / WorkerPool.shared.threadCount
     return max(1, min(block, fairShare))
   }
@@ -28,10 +32,12 @@ enum WinogradConvolution {
   /// gives those of the gradient at the input, `[out, in]`.
   private static func keptWeight(_ weight: Tensor, isRotated: Bool) -> PackedOperand? {
     let (out, inputs) = (weight.shape[0], weight.shape[1])
+    let kernel = kernel
     let size = PackedOperand.elementCount(
-      inner: isRotated ? out : inputs, columns: isRotated ? inputs : out)
+      inner: isRotated ? out : inputs, columns: isRotated ? inputs : out, kernel: kernel)
     return weight.keptForm(
-      .named(isRotated ? "winograd rotated" : "winograd"), elementCount: positions * size
+      .named(isRotated ? "winograd rotated" : "winograd"), kernel: kernel,
+      elementCount: positions * size
     ) { makePacked(weight, isRotated: isRotated) }
   }
 
@@ -39,7 +45,8 @@ enum WinogradConvolution {
     let (out, inputs) = (weight.shape[0], weight.shape[1])
     let (inner, columns) = isRotated ? (out, inputs) : (inputs, out)
     let (innerStride, columnStride) = isRotated ? (inputs * 9, 9) : (9, inputs * 9)
-    let packed = PackedOperand(inner: inner, columns: columns, matrixCount: positions)
+    let packed = PackedOperand(
+      inner: inner, columns: columns, matrixCount: positions, kernel: kernel)
     let transformed = TensorStorage(count: positions * inner * columns)
     weight.withUnsafeElements { elements in
       Loops.overRows(inner, width: positions * columns) { rows in
@@ -73,7 +80,7 @@ enum WinogradConvolution {
     let (height, width) = (x.shape[1], x.shape[2])
     let (inner, columns) = (packed.inner, packed.columns)
     let tiles = tileCount(x.shape)
-    let block = blockTileCount(channels: inner + columns, tiles: tiles)
+    let block = blockTileCount(channels: inner + columns, tiles: tiles, kernel: packed.kernel)
     return Tensor(shape: [x.shape[0], height, width, columns]) { result in
       x.withUnsafeElements { x in
         bias.withUnsafeElements { bias in
@@ -107,10 +114,14 @@ enum WinogradConvolution {
     max(56, min(448, (1 << 22) / (positions * channels) / 56 * 56))
   }
 
-  /// Room for the transformed gradients of some tiles, `[tiles, columns]` at each position.
-  private static func gradientOperand(tiles: Int, columns: Int) -> PackedOperand {
+  /// Room for the transformed gradients of some tiles, `[tiles, columns]` at each position, in 32-bit
+  /// floats as the transform writes them.
+  private static func gradientOperand(
+    tiles: Int, columns: Int, kernel: MatrixKernel
+  ) -> PackedOperand {
     let operand = PackedOperand(
-      inner: tiles, columns: columns, matrixCount: positions, spacing: spacing)
+      inner: tiles, columns: columns, matrixCount: positions, spacing: spacing,
+      kernel: kernel.readsFloats ? kernel : .float32)
     // The transform leaves what is unused of the last panel alone.
     if !columns.isMultiple(of: PackedOperand.panelWidth) { operand.clear() }
     return operand
@@ -124,13 +135,16 @@ enum WinogradConvolution {
     let block = min(tiles, gradientTileCount(channels: inner + columns))
     let inputStride = positionStride(block * inner)
     let inputs = TensorStorage(count: positions * inputStride)
-    var gradients = gradientOperand(tiles: block, columns: columns)
+    let kernel = kernel
+    var gradients = gradientOperand(tiles: block, columns: columns, kernel: kernel)
     let sums = TensorStorage(count: positions * inner * columns)
     x.withUnsafeElements { x in
       upstream.withUnsafeElements { upstream in
         for start in stride(from: 0, to: tiles, by: block) {
           let count = min(block, tiles - start)
-          if count < block { gradients = gradientOperand(tiles: count, columns: columns) }
+          if count < block {
+            gradients = gradientOperand(tiles: count, columns: columns, kernel: kernel)
+          }
           Loops.overRows(count, width: positions * (inner + columns)) { [gradients] range in
             attune_winograd_input(
               height, width, inner, start + range.lowerBound, range.count, x.baseAddress!,
@@ -143,10 +157,13 @@ enum WinogradConvolution {
             }
           }
           WorkerPool.shared.forEach(positions) { [gradients] position in
-            gradients.multiply(
+            let (operand, index) =
+              gradients.kernel == kernel
+              ? (gradients, position) : (gradients.repacked(at: position, for: kernel), 0)
+            operand.multiply(
               MatrixProducts.Matrix(inputs.elements + position * inputStride, width: inner)
                 .transposed,
-              rows: inner, at: position, into: sums.elements + position * inner * columns,
+              rows: inner, at: index, into: sums.elements + position * inner * columns,
               stride: columns, accumulates: start > 0)
           }
         }
@@ -220,7 +237,7 @@ extension WinogradConvolution {
         transformed.elements)
     }
     let packed = PackedOperand(
-      stack: transformed, inner: inner, columns: width, matrixCount: positions)
+      stack: transformed, inner: inner, columns: width, matrixCount: positions, kernel: kernel)
     for position in 0..<positions {
       packed.multiply(
         .init(inputs + position * inputStride, width: inner), rows: rows, at: position,

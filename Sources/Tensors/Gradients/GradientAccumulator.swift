@@ -41,13 +41,19 @@ final class GradientAccumulator {
   func walk(from result: Tensor, gradient: Tensor) {
     guard let root = result.node else { return }
     add(gradient, to: root)
+    let arithmetic = ProductArithmetic.current
     for node in nodesInOrder(from: root) {
       let key = ObjectIdentifier(node)
       guard let backward = node.backward else {
         leaves[key] = node
         continue
       }
-      if let gradient = sums.removeValue(forKey: key) { backward(gradient, self) }
+      guard let gradient = sums.removeValue(forKey: key) else { continue }
+      if node.arithmetic == arithmetic {
+        backward(gradient, self)
+      } else {
+        ProductArithmetic.$current.withValue(node.arithmetic) { backward(gradient, self) }
+      }
     }
   }
 

@@ -53,6 +53,8 @@ final class GradientNode: Sendable {
   let depth: Int
   /// Adds the inputs' gradients to the accumulator, given the result's; nil for a leaf.
   let backward: (@Sendable (Tensor, GradientAccumulator) -> Void)?
+  /// How the operation was computed, and its gradients are to be.
+  let arithmetic = ProductArithmetic.current
 
   init(
     inputs: [GradientNode], backward: (@Sendable (Tensor, GradientAccumulator) -> Void)?

@@ -44,6 +44,8 @@ private struct AttentionHeads: Sendable {
   let headSize: Int
   let scale: Float
   let isCausal: Bool
+  /// What both products run on, forward and backward.
+  let kernel = MatrixKernel.current
   /// Queries that one task takes: enough to make up for its copies of keys and values, few enough
   /// to keep all workers busy.
   private let queriesPerTask = 256
@@ -77,7 +79,7 @@ private struct AttentionHeads: Sendable {
   private func head(_ index: Int) -> attune_attention_head {
     let (item, head) = (index / headCount, index % headCount)
     return attune_attention_head(
-      query_count: queryCount, key_count: keyCount, head_size: headSize,
+      kernel: kernel.number, query_count: queryCount, key_count: keyCount, head_size: headSize,
       query: query.pointer + item * queryCount * width + head * headSize,
       key: key.pointer + item * keyCount * width + head * headSize,
       value: value.pointer + item * keyCount * width + head * headSize, query_stride: width,
@@ -88,7 +90,8 @@ private struct AttentionHeads: Sendable {
     index / headCount * tokenCount * width + index % headCount * headSize
   }
 
-  /// Small heads and few keys, such as the frames of a clip, have a kernel of their own.
+  /// Small heads and few keys, such as the frames of a clip, have a kernel of their own, which is in
+  /// 32-bit floats whatever the precision.
   private var isShort: Bool {
     keyCount <= Int(attune_short_attention_key_limit)
       && headSize <= Int(attune_short_attention_size_limit)
@@ -122,7 +125,8 @@ private struct AttentionHeads: Sendable {
       let index = task / tasksPerHead
       let start = task % tasksPerHead * queriesPerTask
       let count = min(queriesPerTask, queryCount - start)
-      let scratch = TensorStorage(count: attune_attention_scratch_size(count, headSize))
+      let scratch = TensorStorage(
+        count: attune_attention_scratch_size(kernel.number, count, headSize))
       var head = head(index)
       attune_attention(
         &head, start, count, scratch.elements,
@@ -180,7 +184,8 @@ private struct AttentionHeads: Sendable {
     _ valueGradient: UnsafeMutablePointer<Float>
   ) {
     // The kernel adds to dense blocks of one head, copied into place afterwards.
-    let scratch = TensorStorage(count: attune_attention_backward_scratch_size(headSize))
+    let scratch = TensorStorage(
+      count: attune_attention_backward_scratch_size(kernel.number, headSize))
     let sums = TensorStorage(count: (queryCount + 2 * keyCount) * headSize)
     sums.elements.update(repeating: 0, count: sums.count)
     let querySums = sums.elements

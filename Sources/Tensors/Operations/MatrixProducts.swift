@@ -32,7 +32,7 @@ enum MatrixProducts {
   }
 
   /// A block of rows that one thread should take at least, so that tiles stay full.
-  private static let rowGranularity = 28
+  private static func rowGranularity(_ kernel: MatrixKernel) -> Int { 2 * kernel.rowUnit }
 
   /// An activation applied to a product while it is in cache, and where its values go.
   struct Epilogue {
@@ -41,7 +41,7 @@ enum MatrixProducts {
   }
 
   /// Rows whose results are still in cache when the epilogue reads them.
-  static let epilogueRowCount = 168
+  static func epilogueRowCount(_ kernel: MatrixKernel) -> Int { 12 * kernel.rowUnit }
 
   /// result `[rows, columns]` (+)= left `[rows, inner]` x right `[inner, columns]` + bias.
   static func multiply(
@@ -49,6 +49,9 @@ enum MatrixProducts {
     into result: UnsafeMutablePointer<Float>, accumulates: Bool = false, epilogue: Epilogue? = nil
   ) {
     let (inner, columns, panels) = (right.inner, right.columns, right.panelCount)
+    let (granularity, epilogueRowCount) = (
+      rowGranularity(right.kernel), epilogueRowCount(right.kernel)
+    )
     func multiply(_ rowRange: Range<Int>, _ panelRange: Range<Int>) {
       right.multiply(
         left.fromRow(rowRange.lowerBound), rows: rowRange.count, panels: panelRange, bias: bias,
@@ -77,10 +80,10 @@ enum MatrixProducts {
     let workers = WorkerPool.shared.threadCount
     if rows * columns * inner < 1 << 18 {
       multiplyAndFinish(0..<rows, 0..<panels)
-    } else if panels >= 2 * workers && rows < rowGranularity * 6 * workers {
+    } else if panels >= 2 * workers && rows < granularity * 6 * workers {
       WorkerPool.shared.forEachRange(panels) { multiplyAndFinish(0..<rows, $0) }
     } else {
-      WorkerPool.shared.forEachRange(rows, granularity: rowGranularity) {
+      WorkerPool.shared.forEachRange(rows, granularity: granularity) {
         multiplyAndFinish($0, 0..<panels)
       }
     }
@@ -157,8 +160,10 @@ extension Tensor {
   /// This matrix as a right operand that is kept with it; nil where there is no room to keep it.
   func keptPacked(_ form: PackedForms.Form) -> PackedOperand? {
     let (inner, columns) = form == .transposed ? (shape[1], shape[0]) : (shape[0], shape[1])
+    let kernel = MatrixKernel.current
     return keptForm(
-      form, elementCount: PackedOperand.elementCount(inner: inner, columns: columns)
+      form, kernel: kernel,
+      elementCount: PackedOperand.elementCount(inner: inner, columns: columns, kernel: kernel)
     ) { makePacked(form) }
   }
 
@@ -175,11 +180,12 @@ extension Tensor {
   /// An arrangement of a weight that is kept with it, if there is room for it: not with a slice,
   /// whose storage others share.
   func keptForm(
-    _ form: PackedForms.Form, elementCount: Int, make: () -> PackedOperand
+    _ form: PackedForms.Form, kernel: MatrixKernel, elementCount: Int,
+    make: () -> PackedOperand
   ) -> PackedOperand? {
     guard offset == 0, storage.count == count else { return nil }
     return storage.packedForms.form(
-      form, shape: shape, elementCount: elementCount, make: make)
+      form, shape: shape, kernel: kernel, elementCount: elementCount, make: make)
   }
 
   /// A stack of matrices, read as it lies or transposed.

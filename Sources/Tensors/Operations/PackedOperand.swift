@@ -7,14 +7,8 @@ import Synchronization
 /// made and read, so that another arrangement (another precision, wider vectors) changes this file
 /// and its kernel.
 struct PackedOperand: Sendable {
-  /// How elements lie.
-  enum Format: Sendable {
-    /// Panels of `panelWidth` columns as `[inner][panelWidth]` float32, zero beyond the last column.
-    case float32Panels
-  }
-
-  /// How its elements lie.
-  let format = Format.float32Panels
+  /// What reads it, which decides how its elements lie.
+  let kernel: MatrixKernel
   /// Matrices, one behind the other: all positions of a Winograd convolution, else one.
   let matrixCount: Int
   /// Rows of each.
@@ -28,16 +22,21 @@ struct PackedOperand: Sendable {
   ///
   /// - Parameter spacing: elements left free behind each matrix, which keep those of a stack out of
   ///   one another's cache sets.
-  init(inner: Int, columns: Int, matrixCount: Int = 1, spacing: Int = 0) {
-    let size = Self.elementCount(inner: inner, columns: columns)
+  init(
+    inner: Int, columns: Int, matrixCount: Int = 1, spacing: Int = 0,
+    kernel: MatrixKernel = .current
+  ) {
+    let size = Self.elementCount(inner: inner, columns: columns, kernel: kernel)
     self.init(
       inner: inner, columns: columns, matrixCount: matrixCount, matrixStride: size + spacing,
-      storage: TensorStorage(count: matrixCount * (size + spacing)))
+      kernel: kernel, storage: TensorStorage(count: matrixCount * (size + spacing)))
   }
 
   private init(
-    inner: Int, columns: Int, matrixCount: Int, matrixStride: Int, storage: TensorStorage
+    inner: Int, columns: Int, matrixCount: Int, matrixStride: Int, kernel: MatrixKernel,
+    storage: TensorStorage
   ) {
+    self.kernel = kernel
     self.inner = inner
     self.columns = columns
     self.matrixCount = matrixCount
@@ -46,8 +45,10 @@ struct PackedOperand: Sendable {
   }
 
   /// A matrix `[inner, columns]`, packed by all workers.
-  init(_ matrix: MatrixProducts.Matrix, inner: Int, columns: Int) {
-    self.init(inner: inner, columns: columns)
+  init(
+    _ matrix: MatrixProducts.Matrix, inner: Int, columns: Int, kernel: MatrixKernel = .current
+  ) {
+    self.init(inner: inner, columns: columns, kernel: kernel)
     Loops.overRows(panelCount, width: inner * Self.panelWidth) { panels in
       pack(
         matrix,
@@ -58,15 +59,18 @@ struct PackedOperand: Sendable {
   }
 
   /// A stack of row-major matrices `[matrixCount, inner, columns]`, which is read as it lies where
-  /// a matrix is one whole panel.
-  init(stack: TensorStorage, inner: Int, columns: Int, matrixCount: Int) {
-    if columns == Self.panelWidth {
+  /// a matrix is one whole panel of 32-bit floats.
+  init(
+    stack: TensorStorage, inner: Int, columns: Int, matrixCount: Int,
+    kernel: MatrixKernel = .current
+  ) {
+    if kernel.readsFloats, columns == Self.panelWidth {
       self.init(
         inner: inner, columns: columns, matrixCount: matrixCount, matrixStride: inner * columns,
-        storage: stack)
+        kernel: kernel, storage: stack)
       return
     }
-    self.init(inner: inner, columns: columns, matrixCount: matrixCount)
+    self.init(inner: inner, columns: columns, matrixCount: matrixCount, kernel: kernel)
     for index in 0..<matrixCount {
       packRowMajor(stack.elements + index * inner * columns, at: index)
     }
@@ -79,9 +83,11 @@ struct PackedOperand: Sendable {
 
   static func panelCount(columns: Int) -> Int { (columns + panelWidth - 1) / panelWidth }
 
-  /// Elements that a packed matrix takes.
-  static func elementCount(inner: Int, columns: Int) -> Int {
-    inner * panelWidth * panelCount(columns: columns)
+  /// Elements, of the size of a 32-bit float, that a packed matrix takes.
+  static func elementCount(
+    inner: Int, columns: Int, kernel: MatrixKernel = .current
+  ) -> Int {
+    attune_packed_size(kernel.number, inner, columns)
   }
 
   var panelCount: Int { Self.panelCount(columns: columns) }
@@ -107,8 +113,8 @@ struct PackedOperand: Sendable {
     at index: Int = 0
   ) {
     attune_pack_panels(
-      inner, first ?? range.lowerBound, range.count, matrix.elements, matrix.rowStride,
-      matrix.columnStride, element(index) + range.lowerBound * inner)
+      kernel.number, inner, 0, inner, first ?? range.lowerBound, range.count, matrix.elements,
+      matrix.rowStride, matrix.columnStride, panel(range.lowerBound / Self.panelWidth, at: index))
   }
 
   /// Packs some rows of all columns.
@@ -118,25 +124,41 @@ struct PackedOperand: Sendable {
   ///   - rows: rows of this operand.
   ///   - first: the column of the matrix that comes first.
   func pack(_ matrix: MatrixProducts.Matrix, rows: Range<Int>, from first: Int) {
-    for column in stride(from: 0, to: columns, by: Self.panelWidth) {
-      attune_pack_panels(
-        rows.count, first + column, min(Self.panelWidth, columns - column), matrix.elements,
-        matrix.rowStride, matrix.columnStride,
-        element(0) + column * inner + rows.lowerBound * Self.panelWidth)
-    }
+    attune_pack_panels(
+      kernel.number, inner, rows.lowerBound, rows.count, first, columns, matrix.elements,
+      matrix.rowStride, matrix.columnStride, panel(0, at: 0))
   }
 
-  /// For kernels whose results are packed operands: the first element, and the elements from a
-  /// matrix to the next. Columns that fill up the last panel must be zero.
+  /// For kernels whose results are packed operands of 32-bit floats: the first element, and the
+  /// elements from a matrix to the next. Columns that fill up the last panel must be zero.
   func withPanels(_ body: (_ elements: UnsafeMutablePointer<Float>, _ stride: Int) -> Void) {
+    precondition(kernel.readsFloats, "panels of \(kernel) are not of 32-bit floats")
     body(storage.elements, matrixStride)
   }
 
   /// Sets everything to zero.
   func clear() { storage.elements.update(repeating: 0, count: storage.count) }
 
+  /// One of its matrices, of 32-bit floats in panels, as another kernel reads it.
+  func repacked(at index: Int, for kernel: MatrixKernel) -> PackedOperand {
+    precondition(self.kernel.readsFloats, "panels of \(self.kernel) are not of 32-bit floats")
+    let result = PackedOperand(inner: inner, columns: columns, kernel: kernel)
+    for number in 0..<panelCount {
+      let first = number * Self.panelWidth
+      let elements = MatrixProducts.Matrix(panel(number, at: index), width: Self.panelWidth)
+      result.pack(elements, columns: first..<min(columns, first + Self.panelWidth), from: 0)
+    }
+    return result
+  }
+
   private func element(_ index: Int) -> UnsafeMutablePointer<Float> {
     storage.elements + index * matrixStride
+  }
+
+  /// The first element of a panel.
+  private func panel(_ number: Int, at index: Int) -> UnsafeMutablePointer<Float> {
+    element(index)
+      + number * Self.elementCount(inner: inner, columns: Self.panelWidth, kernel: kernel)
   }
 
   // MARK: Multiplying
@@ -159,7 +181,8 @@ struct PackedOperand: Sendable {
   ) {
     let panels = panels ?? 0..<panelCount
     attune_matrix_product(
-      rows, columns, inner, left.elements, left.rowStride, left.columnStride, element(index),
+      kernel.number, rows, columns, inner, left.elements, left.rowStride, left.columnStride,
+      element(index),
       panels.lowerBound, panels.count, bias, result, stride, accumulates)
   }
 }
@@ -184,6 +207,7 @@ final class PackedForms: Sendable {
   private struct Key: Hashable {
     var form: Form
     var shape: [Int]
+    var kernel: MatrixKernel
   }
 
   /// The maximum number of bytes that the forms of all matrices take together.
@@ -199,18 +223,21 @@ final class PackedForms: Sendable {
   /// - Parameters:
   ///   - form: which.
   ///   - shape: of the tensor that it is a form of.
+  ///   - kernel: what reads it.
   ///   - elementCount: the size of what `make` gives.
   ///   - make: arranges the matrix.
   func form(
-    _ form: Form, shape: [Int], elementCount: Int, make: () -> PackedOperand
+    _ form: Form, shape: [Int], kernel: MatrixKernel, elementCount: Int,
+    make: () -> PackedOperand
   ) -> PackedOperand? {
-    let key = Key(form: form, shape: shape)
+    let key = Key(form: form, shape: shape, kernel: kernel)
     return forms.withLock { forms in
       if let known = forms[key] { return known }
       guard Self.reserve(elementCount) else { return nil }
       let made = make()
       precondition(
-        made.elementCount == elementCount, "a packed form has \(made.elementCount) elements")
+        made.elementCount == elementCount && made.kernel == kernel,
+        "a packed form has \(made.elementCount) elements")
       forms[key] = made
       return made
     }

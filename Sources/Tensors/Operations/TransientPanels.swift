@@ -34,10 +34,12 @@ extension MatrixProducts {
     let fitting = cachedCount / (inner * PackedOperand.panelWidth)
     let fairShare = panels / (2 * WorkerPool.shared.threadCount)
     let chunk = max(1, min(fitting, fairShare))
+    let kernel = MatrixKernel.current
+    let epilogueRowCount = epilogueRowCount(kernel)
     WorkerPool.shared.forEach((panels + chunk - 1) / chunk) { index in
       let first = index * chunk * PackedOperand.panelWidth
       let width = min(columns - first, chunk * PackedOperand.panelWidth)
-      let packed = PackedOperand(inner: inner, columns: width)
+      let packed = PackedOperand(inner: inner, columns: width, kernel: kernel)
       pack(first, packed)
       for start in stride(from: 0, to: rows, by: epilogueRowCount) {
         let count = min(epilogueRowCount, rows - start)

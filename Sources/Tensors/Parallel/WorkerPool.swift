@@ -42,6 +42,8 @@ public final class WorkerPool: Sendable {
     var count: Int
     /// Workers of an index below it take part; the number may change before the next loop.
     var threadCount: Int
+    /// That of the thread whose loop it is.
+    var arithmetic: ProductArithmetic
   }
 
   private struct State {
@@ -101,7 +103,10 @@ public final class WorkerPool: Sendable {
     let threadCount = self.threadCount
     withoutActuallyEscaping(body) { body in
       withUnsafePointer(to: body) {
-        run(Job(body: $0, count: count, threadCount: threadCount))
+        run(
+          Job(
+            body: $0, count: count, threadCount: threadCount, arithmetic: ProductArithmetic.current)
+        )
       }
     }
   }
@@ -229,7 +234,11 @@ public final class WorkerPool: Sendable {
         return job
       }
       guard let job else { continue }
-      runIterations(of: job)
+      if job.arithmetic == ProductArithmetic.current {
+        runIterations(of: job)
+      } else {
+        ProductArithmetic.$current.withValue(job.arithmetic) { runIterations(of: job) }
+      }
       activeWorkerCount.subtract(1, ordering: .releasing)
     }
   }
@@ -247,6 +256,7 @@ public final class WorkerPool: Sendable {
       if generation.load(ordering: .acquiring) > seen { return }
       Self.spin(spinCount)
     }
+    attune_release_tiles()
     while generation.load(ordering: .acquiring) <= seen {
       sleeper.sleep { generation.load(ordering: .sequentiallyConsistent) <= seen }
     }
