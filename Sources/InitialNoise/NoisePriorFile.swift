@@ -118,6 +118,8 @@ public struct PriorOrigin: Codable, Hashable, Sendable {
   public var reward: String
   /// Images that were drawn to learn it.
   public var imageCount: Int
+  /// The precision in which they were drawn.
+  public var precision: Precision
 
   /// Describes where a prior comes from.
   public init(
@@ -135,6 +137,7 @@ public struct PriorOrigin: Codable, Hashable, Sendable {
     guidanceRescale = settings.guidance.rescale
     self.reward = reward
     self.imageCount = imageCount
+    precision = .current
   }
 
   /// Reads what a file says; one from before a key was written has its value of then.
@@ -151,6 +154,7 @@ public struct PriorOrigin: Codable, Hashable, Sendable {
     guidanceRescale = try values.decodeIfPresent(Float.self, forKey: .guidanceRescale) ?? 0
     reward = try values.decode(String.self, forKey: .reward)
     imageCount = try values.decode(Int.self, forKey: .imageCount)
+    precision = try values.decodeIfPresent(Precision.self, forKey: .precision) ?? .highest
   }
 
   /// What is wrong with numbers that a file held; nil if they are such as a run can have.
@@ -191,6 +195,9 @@ public struct PriorOrigin: Codable, Hashable, Sendable {
     }
     if settings.skippedTextLayerCount != clipSkip {
       differences.append("learned with clip skip \(clipSkip)")
+    }
+    if Precision.current != precision {
+      differences.append("learned in precision \(precision.rawValue)")
     }
     if settings.eta != eta { differences.append("learned with eta \(eta)") }
     if settings.guidance.rescale != guidanceRescale {

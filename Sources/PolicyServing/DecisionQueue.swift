@@ -1,5 +1,6 @@
 import Dispatch
 import Synchronization
+import Tensors
 
 /// Decides for all sessions, a batch at a time, so that no two decisions compete for the cores.
 ///
@@ -19,6 +20,8 @@ final class DecisionQueue: Sendable {
 
   private let policy: ServedPolicy
   private let maxBatchSize: Int
+  /// That of whoever made the queue: its own thread knows none.
+  private let precision = Precision.current
   private let state = Mutex(State())
   /// Off the threads of Swift's tasks, which a decision would block.
   private let worker = DispatchQueue(label: "attune.decisions", qos: .userInteractive)
@@ -57,7 +60,7 @@ final class DecisionQueue: Sendable {
         return batch
       }
       guard !batch.isEmpty else { return }
-      let chunks = policy.decide(batch.map(\.request))
+      let chunks = withPrecision(precision) { policy.decide(batch.map(\.request)) }
       for (waiting, chunk) in zip(batch, chunks) { waiting.continuation.resume(returning: chunk) }
     }
   }

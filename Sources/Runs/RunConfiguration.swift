@@ -1,15 +1,20 @@
 import Configuration
 import Files
+import Tensors
 
 /// The settings of a command that makes a run.
 public protocol RunConfiguration: Settings {
   /// What may be changed when a run with these settings is resumed.
   static var changeableOnResume: ChangeableSettings { get }
+  /// The precision of its matrix products.
+  var precision: Precision { get }
 }
 
 extension RunConfiguration {
   /// Nothing.
   public static var changeableOnResume: ChangeableSettings { .none }
+  /// 32-bit floats.
+  public var precision: Precision { .highest }
 
   /// Loads settings: the defaults, overlaid by a YAML file, overlaid by overrides.
   ///

@@ -6,6 +6,7 @@ import Media
 import NeuralNetworks
 import Rewards
 import Runs
+import Tensors
 import TextToImage
 
 /// The settings of `attune image finetune`.
@@ -13,6 +14,9 @@ public struct ImageFineTuningSettings: RunConfiguration {
   /// Decides the first low-rank changes, noise and minibatches; -1 for a random seed, which
   /// `config.yaml` tells.
   public var seed: UInt64 = 0
+  /// The precision of matrix products: `highest` is in 32-bit floats, `high` near them, and `medium`
+  /// in bfloat16; where the processor has no instructions for one, it is computed as `highest`.
+  public var precision = Precision.highest
   /// The folder of the model to start from.
   @Setting(.required("the path of a model folder (or give --model DIR)"))
   public var model = ""
@@ -40,7 +44,7 @@ public struct ImageFineTuningSettings: RunConfiguration {
   /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(
     keys: [
-      "training.iterations", "training.learningRate", "training.gradientNormLimit",
+      "precision", "training.iterations", "training.learningRate", "training.gradientNormLimit",
       "evaluation.interval", "evaluation.count", "rewardTimeLimit", "weightType",
       "checkpointInterval",
     ], paths: ["model", "embeddings", "reward", "clip"])

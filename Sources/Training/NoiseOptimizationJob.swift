@@ -15,6 +15,9 @@ import TextToVideo
 public struct NoiseOptimizationSettings: RunConfiguration {
   /// Decides the noise; -1 for a random seed, which `config.yaml` tells.
   public var seed: UInt64 = 0
+  /// The precision of matrix products: `highest` is in 32-bit floats, `high` near them, and `medium`
+  /// in bfloat16; where the processor has no instructions for one, it is computed as `highest`.
+  public var precision = Precision.highest
   /// The model folder, in the layout of diffusers.
   @Setting(.required("the path of a model folder (or give --model DIR)"))
   public var model = ""
@@ -45,7 +48,7 @@ public struct NoiseOptimizationSettings: RunConfiguration {
 
   /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(
-    keys: ["find.iterations", "rewardTimeLimit", "checkpointInterval"],
+    keys: ["precision", "find.iterations", "rewardTimeLimit", "checkpointInterval"],
     paths: ["model", "embeddings", "reward", "clip"])
 
   /// The defaults.

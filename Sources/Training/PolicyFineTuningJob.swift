@@ -4,12 +4,16 @@ import Environments
 import Files
 import NeuralNetworks
 import Runs
+import Tensors
 
 /// The settings of `attune policy finetune`.
 public struct PolicyFineTuningSettings: RunConfiguration {
   /// Decides the critic's weights, starts, noise and minibatches; -1 for a random seed, which
   /// `config.yaml` tells.
   public var seed: UInt64 = 0
+  /// The precision of matrix products: `highest` is in 32-bit floats, `high` near them, and `medium`
+  /// in bfloat16; where the processor has no instructions for one, it is computed as `highest`.
+  public var precision = Precision.highest
   /// The policy to start from.
   @Setting(.required("the path of a pretrained policy (or give --checkpoint FILE)"))
   public var checkpoint = ""
@@ -36,7 +40,8 @@ public struct PolicyFineTuningSettings: RunConfiguration {
 
   /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(keys: [
-    "training.iterations", "training.policyLearningRate", "training.criticLearningRate",
+    "precision", "training.iterations", "training.policyLearningRate",
+    "training.criticLearningRate",
     "training.etaLearningRate", "training.gradientNormLimit", "offPolicy.criticLearningRate",
     "offPolicy.actorLearningRate", "offPolicy.gradientNormLimit", "evaluation.interval",
     "evaluation.episodes", "evaluation.videoEpisodes", "checkpointInterval",

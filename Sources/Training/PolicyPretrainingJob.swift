@@ -10,6 +10,9 @@ import Tensors
 public struct PolicyPretrainingSettings: RunConfiguration {
   /// Decides weights, batches and noise; -1 for a random seed, which `config.yaml` tells.
   public var seed: UInt64 = 0
+  /// The precision of matrix products: `highest` is in 32-bit floats, `high` near them, and `medium`
+  /// in bfloat16; where the processor has no instructions for one, it is computed as `highest`.
+  public var precision = Precision.highest
   /// What is learned.
   public var policy = PolicyConfiguration()
   /// What it is learned from.
@@ -26,7 +29,7 @@ public struct PolicyPretrainingSettings: RunConfiguration {
   /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(
     keys: [
-      "training.batchCount", "training.learningRate", "training.finalLearningRate",
+      "precision", "training.batchCount", "training.learningRate", "training.finalLearningRate",
       "training.gradientNormLimit", "evaluation.interval", "evaluation.episodes",
       "evaluation.videoEpisodes", "reportInterval", "checkpointInterval",
     ],

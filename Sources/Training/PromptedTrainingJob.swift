@@ -6,6 +6,7 @@ import GenerativeModels
 import Media
 import NeuralNetworks
 import Runs
+import Tensors
 import TextToImage
 import TextToVideo
 
@@ -37,7 +38,7 @@ extension PromptedTrainingSettings {
   public static var changeableOnResume: ChangeableSettings {
     ChangeableSettings(
       keys: [
-        "training.batchCount", "training.learningRate", "training.finalLearningRate",
+        "precision", "training.batchCount", "training.learningRate", "training.finalLearningRate",
         "training.gradientNormLimit", "samples", "weightType", "reportInterval",
         "checkpointInterval",
       ], paths: ["model.folder", "model.embeddings", "data.path"])
@@ -94,6 +95,9 @@ public struct ImageTrainingSettings: PromptedTrainingSettings {
   /// Decides weights, images, noise and dropped prompts; -1 for a random seed, which `config.yaml`
   /// tells.
   public var seed: UInt64 = 0
+  /// The precision of matrix products: `highest` is in 32-bit floats, `high` near them, and `medium`
+  /// in bfloat16; where the processor has no instructions for one, it is computed as `highest`.
+  public var precision = Precision.highest
   /// What learns.
   public var model = ImageModelSettings()
   /// What it learns from.
@@ -132,6 +136,9 @@ public struct VideoTrainingSettings: PromptedTrainingSettings {
   /// Decides weights, clips, noise and dropped prompts; -1 for a random seed, which `config.yaml`
   /// tells.
   public var seed: UInt64 = 0
+  /// The precision of matrix products: `highest` is in 32-bit floats, `high` near them, and `medium`
+  /// in bfloat16; where the processor has no instructions for one, it is computed as `highest`.
+  public var precision = Precision.highest
   /// What learns.
   public var model = VideoModelSettings()
   /// What it learns from.

@@ -130,6 +130,9 @@ public struct RewardTrainingSettings: RunConfiguration {
 
   /// Decides weights, images and noise; -1 for a random seed, which `config.yaml` tells.
   public var seed: UInt64 = 0
+  /// The precision of matrix products: `highest` is in 32-bit floats, `high` near them, and `medium`
+  /// in bfloat16; where the processor has no instructions for one, it is computed as `highest`.
+  public var precision = Precision.highest
   /// What is trained.
   public var kind = Kind.clip
   /// What it is trained on.
@@ -157,7 +160,7 @@ public struct RewardTrainingSettings: RunConfiguration {
       ["stepCount", "learningRate", "finalLearningRate", "gradientNormLimit"].map {
         "\(kind).optimization.\($0)"
       }
-    } + ["validation.interval", "weightType", "reportInterval", "checkpointInterval"],
+    } + ["precision", "validation.interval", "weightType", "reportInterval", "checkpointInterval"],
     paths: ["dolls.folder", "sprites.folder", "data.path"])
 
   /// The defaults.

@@ -21,11 +21,17 @@ public struct TrainingLoop {
   /// A loop that shows no progress, unless told otherwise.
   public init(isQuiet: Bool = true) { self.isQuiet = isQuiet }
 
-  /// Trains from where a job stands to its end.
+  /// Trains from where a job stands to its end, in the precision of its settings.
   ///
   /// - Throws: `Interrupted` after saying how to go on; `NonFiniteError` where a loss, gradient or
   ///   weight is not finite; what the job throws.
   public func train(_ job: some TrainingJob) throws {
+    let precision = job.run.configuration.precision
+    if precision != .highest { job.run.log.info(precision.note) }
+    try withPrecision(precision) { try trainInPrecision(job) }
+  }
+
+  private func trainInPrecision(_ job: some TrainingJob) throws {
     var job = job
     let (run, trainer, unit) = (job.run, job.trainer, job.unit)
     guard !trainer.isFinished else { return try finish(job) }

@@ -2,6 +2,7 @@ import Configuration
 import Files
 import Foundation
 import Synchronization
+import Tensors
 import TestSupport
 import Testing
 
@@ -12,12 +13,13 @@ import Testing
   /// Settings of which some may change.
   private struct Settings: RunConfiguration {
     var seed = 1
+    var precision = Precision.highest
     var path = "data"
     var parameters = ["mass": "1", "gravity": "2"]
     var names = ["a", "b, c"]
     var training = Training()
     static let changeableOnResume = ChangeableSettings(
-      keys: ["training.iterations", "training.rate"], paths: ["path"])
+      keys: ["precision", "training.iterations", "training.rate"], paths: ["path"])
   }
 
   private struct Training: Codable, Sendable, Hashable {
@@ -32,6 +34,7 @@ import Testing
   }
 
   private let folder: TemporaryFolder
+  private let begun = RunRecord(command: "policy finetune", computing: .init(.highest))
   private let quiet = RunLog(isQuiet: true) { _ in }
   private var path: String { folder.file("run") }
 
@@ -96,7 +99,7 @@ import Testing
           "changed: training.rate.maximum 0.5 -> 0.25", "changed: training.rate.steps null -> 5",
         ])
       // Not before they have served.
-      #expect(try RunRecord.read(in: path) == RunRecord(command: "policy finetune"))
+      #expect(try RunRecord.read(in: path) == begun)
       try run.save(Checkpoint(iteration: 4))
     }
     let record = try #require(try RunRecord.read(in: path))
@@ -154,8 +157,52 @@ import Testing
     }
     let told = lines.withLock { $0 }
     #expect(told.count == 1 && told[0].contains("'path' taken as found now"), "\(told)")
-    #expect(try RunRecord.read(in: path) == RunRecord(command: "policy finetune"))
+    #expect(try RunRecord.read(in: path) == begun)
     #expect(throws: RunFolderError.self) { try resume().require([input("1111")]) }
+  }
+
+  /// A run that was computed by other instructions would not be the same run.
+  @Test func otherArithmeticIsRefusedUnlessAccepted() throws {
+    try begin()
+    let here = Precision.highest.arithmetic
+    var checkpoint = try Checkpoint(
+      path: CheckpointFolder(path: path + "/checkpoints").path(ofIteration: 3))
+    #expect(checkpoint.metadata["run.arithmetic"] == here)
+    checkpoint.metadata["run.arithmetic"] = "bfloat16 in tiles"
+    try checkpoint.write(
+      to: CheckpointFolder(path: path + "/checkpoints").path(ofIteration: 3))
+    let error = RunFolderError.changedArithmetic(
+      path: path, precision: .highest, before: "bfloat16 in tiles")
+    #expect(throws: error) { try resume() }
+    #expect("\(error)".contains("precision highest by bfloat16 in tiles, and here it is \(here)"))
+    #expect(throws: error) { try resume("training.iterations=40") }
+    let lines = Mutex<[String]>([])
+    do {
+      let run = try resume(
+        "precision=highest",
+        log: RunLog(isQuiet: true) { line in lines.withLock { $0.append(line) } })
+      try run.save(Checkpoint(iteration: 4))
+    }
+    let told = lines.withLock { $0 }
+    #expect(told.count == 1 && told[0].contains("are in \(here) from now on"), "\(told)")
+    // From then on it is the run's own.
+    #expect(try resume().resumed?.iteration == 4)
+  }
+
+  /// The record tells what computed a run, and a change of it.
+  @Test func recordTellsThePrecision() throws {
+    try begin()
+    let started = try #require(try RunRecord.read(in: path)?.computing)
+    #expect(started.precision == "highest" && started.kernel == Precision.highest.kernelName)
+    #expect(!started.processor.isEmpty)
+    try resume("precision=medium").save(Checkpoint(iteration: 4))
+    let record = try #require(try RunRecord.read(in: path))
+    #expect(record.computing?.precision == "medium")
+    #expect(record.computing?.kernel == Precision.medium.kernelName)
+    #expect(
+      record.resumptions[0].changes
+        == [SettingChange(key: "precision", from: "highest", to: "medium")])
+    #expect(try resume().configuration.precision == .medium)
   }
 
   @Test func damagedRecordsAreNamed() throws {

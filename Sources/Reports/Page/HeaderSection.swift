@@ -56,6 +56,13 @@ enum HeaderSection {
       let words = resumed == 0 ? "" : resumed == 1 ? ", resumed once" : ", resumed \(resumed) times"
       facts.append(("started", "\(date(start))\(words)"))
     }
+    if let computing = run.computing {
+      facts.append(
+        (
+          "precision",
+          "\(computing.precision), by \(computing.kernel) of \(computing.processor)"
+        ))
+    }
     if let written = history.lastWritten { facts.append(("last metrics", "\(date(written))")) }
     return facts
   }

@@ -13,6 +13,8 @@ struct RunContents {
   let kind: RunKind
   /// The times that settings were changed as the run was resumed, in order.
   let resumptions: [RunRecord.Resumption]
+  /// What computed it; nil where its record does not tell.
+  let computing: RunRecord.Computing?
   let recordCount: Int
   /// The last record's iteration and step.
   let last: (iteration: Int, step: Int)?
@@ -50,6 +52,7 @@ struct RunContents {
     }
     kind = RunKind(record, settings)
     resumptions = record?.resumptions ?? []
+    computing = record?.computing
 
     var records: [MetricsRecord] = []
     do {

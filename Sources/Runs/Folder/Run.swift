@@ -28,6 +28,7 @@ public final class Run<Configuration: RunConfiguration> {
   private let writers: (metrics: MetricsWriter, events: EventWriter)?
   private static var stepKey: String { "run.step" }
   private static var settingsKey: String { "run.settings" }
+  private static var arithmeticKey: String { "run.arithmetic" }
   private static var inputPrefix: String { "run.input." }
   private var step: Int
   private var record: RunRecord
@@ -62,9 +63,10 @@ public final class Run<Configuration: RunConfiguration> {
     log: RunLog = RunLog()
   ) throws -> Run {
     let folder = try RunFolder.create(at: path, configuration: configuration, command: command)
+    let record = RunRecord(command: command, computing: .init(configuration.precision))
     return try Run(
-      folder: folder, configuration: configuration, record: RunRecord(command: command),
-      resumed: nil, keptCheckpointCount: keptCheckpointCount, communicator: communicator, log: log)
+      folder: folder, configuration: configuration, record: record, resumed: nil,
+      keptCheckpointCount: keptCheckpointCount, communicator: communicator, log: log)
   }
 
   /// Takes part in the run that the first process starts or resumes, by its settings.
@@ -135,6 +137,7 @@ public final class Run<Configuration: RunConfiguration> {
       from: folder.configurationPath, overrides: overrides)
     let run = try resume(
       folder, configuration: configuration, command: command,
+      acceptsArithmetic: overrides.contains { $0.hasPrefix("precision=") },
       keptCheckpointCount: keptCheckpointCount, communicator: communicator, log: log)
     if !overrides.isEmpty { run.hasNewSettings = true }
     return run
@@ -142,7 +145,8 @@ public final class Run<Configuration: RunConfiguration> {
 
   private static func resume(
     _ folder: RunFolder, configuration: Configuration, command: String,
-    keptCheckpointCount: Int, communicator: any Communicator, log: RunLog
+    acceptsArithmetic: Bool = false, keptCheckpointCount: Int,
+    communicator: any Communicator, log: RunLog
   ) throws -> Run {
     let checkpoints = CheckpointFolder(path: folder.checkpointsPath)
     let resumed = checkpoints.latest(warn: log.warn)
@@ -153,8 +157,12 @@ public final class Run<Configuration: RunConfiguration> {
       log.info("\(folder.path.printable) has no checkpoint yet and starts from its beginning")
     }
     let changes = try changes(to: configuration, since: resumed, in: folder)
+    let isAccepted = acceptsArithmetic || changes.contains { $0.key == "precision" }
+    try checkArithmetic(
+      of: resumed, configuration.precision, isAccepted: isAccepted, in: folder, log: log)
     let known = try RunRecord.read(in: folder.path)
     var record = known ?? RunRecord(command: command)
+    record.computing = .init(configuration.precision)
     if !changes.isEmpty {
       record.add(changes, after: resumed?.iteration ?? 0)
       for change in changes { log.info("changed: \(change)") }
@@ -164,6 +172,27 @@ public final class Run<Configuration: RunConfiguration> {
       keptCheckpointCount: keptCheckpointCount, communicator: communicator, log: log)
     run.hasNewSettings = !changes.isEmpty || record != known
     return run
+  }
+
+  /// Compares what computed a checkpoint's products with what would compute those to come.
+  ///
+  /// - Throws: `RunFolderError.changedArithmetic` if they would have other digits and the user did not
+  ///   say so.
+  private static func checkArithmetic(
+    of resumed: Checkpoint?, _ precision: Precision, isAccepted: Bool, in folder: RunFolder,
+    log: RunLog
+  ) throws {
+    guard let resumed else { return }
+    // Earlier versions had no other.
+    let before = resumed.metadata[arithmeticKey] ?? "float32"
+    guard before != precision.arithmetic else { return }
+    guard isAccepted else {
+      throw RunFolderError.changedArithmetic(
+        path: folder.path, precision: precision, before: before)
+    }
+    log.warn(
+      "products were computed in \(before) and are in \(precision.arithmetic) from now on; the run "
+        + "is not the one that it would have been")
   }
 
   /// What is to be otherwise than when the checkpoint was written.
@@ -372,6 +401,7 @@ public final class Run<Configuration: RunConfiguration> {
       decoding: try encoder.encode(times), as: UTF8.self)
     checkpoint.metadata[Self.stepKey] = String(step)
     checkpoint.metadata[Self.settingsKey] = try configuration.yaml()
+    checkpoint.metadata[Self.arithmeticKey] = configuration.precision.arithmetic
     for (key, fingerprint) in inputs { checkpoint.metadata[Self.inputPrefix + key] = fingerprint }
     try keepNewSettings()
     try writers.metrics.synchronize()

@@ -2,6 +2,7 @@ import Configuration
 import Files
 import Foundation
 import Glibc
+import Tensors
 
 /// A run's folder, held by one process at a time:
 /// `config.yaml run.json metrics.jsonl events.out.tfevents.* checkpoints/ images/ videos/`.
@@ -38,7 +39,8 @@ public final class RunFolder: Sendable {
   ) throws -> RunFolder {
     let folder = try RunFolder(path: path, isNew: true)
     // The configuration makes it a run, which is then whole.
-    try RunRecord(command: command).write(in: folder.path)
+    try RunRecord(command: command, computing: .init(configuration.precision))
+      .write(in: folder.path)
     try configuration.write(to: folder.configurationPath)
     return folder
   }
@@ -228,6 +230,8 @@ public enum RunFolderError: Error, Sendable, Equatable, CustomStringConvertible 
   case noCheckpoint(path: String)
   /// A run was to be resumed with settings that must stay as it was started with.
   case changedSettings(path: String, [SettingChange])
+  /// A run's products were computed otherwise than they would be here.
+  case changedArithmetic(path: String, precision: Precision, before: String)
   /// What a run reads is not what it was started with.
   case changedInput(path: String, RunInput, before: String)
 
@@ -261,6 +265,10 @@ public enum RunFolderError: Error, Sendable, Equatable, CustomStringConvertible 
         }
         .joined(separator: "; ")
         + ", as it was started with; start a run of its own with --output"
+    case .changedArithmetic(let path, let precision, let before):
+      "\(path.printable): computed precision \(precision.rawValue) by \(before), and here it is "
+        + "\(precision.arithmetic); resume it where it was started, or accept other digits by "
+        + "precision=\(precision.rawValue)"
     case .changedInput(let path, let input, let before):
       "\(input.path.printable): '\(input.key)' is not what \(path.printable) was started "
         + "with (content \(input.fingerprint), expected \(before)); put that back or name where it "

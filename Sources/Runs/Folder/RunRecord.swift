@@ -1,6 +1,7 @@
 import Configuration
 import Files
 import Foundation
+import Tensors
 
 /// What a run folder tells about its run besides the settings: `run.json`.
 public struct RunRecord: Codable, Sendable, Equatable {
@@ -12,14 +13,34 @@ public struct RunRecord: Codable, Sendable, Equatable {
     public let changes: [SettingChange]
   }
 
+  /// What computed a run's matrix products.
+  public struct Computing: Codable, Sendable, Equatable {
+    /// The precision that was asked for.
+    public let precision: String
+    /// What it was computed by, as in "bfloat16 (AMX)".
+    public let kernel: String
+    /// On which processor.
+    public let processor: String
+
+    /// This process on this machine.
+    public init(_ precision: Precision) {
+      self.precision = precision.rawValue
+      kernel = precision.kernelName
+      processor = ComputingDescription().processor
+    }
+  }
+
   /// The command without its flags, as in "policy finetune".
   public let command: String
+  /// What computed it when it was last started or resumed; nil in folders of earlier versions.
+  public internal(set) var computing: Computing?
   /// The times that settings were changed, in order.
   public private(set) var resumptions: [Resumption]
 
   /// A run of a command, from its start.
-  public init(command: String) {
+  public init(command: String, computing: Computing? = nil) {
     self.command = command
+    self.computing = computing
     resumptions = []
   }
 

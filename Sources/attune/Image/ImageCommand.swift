@@ -50,7 +50,7 @@ struct ImageTrainCommand: RankedCommand {
     options.overrides += tokens.overrides("model.embeddings")
     let run = try options.open(
       ImageTrainingSettings.self, command: "image train", named: "image-train")
-    try options.train(ImageTrainingJob(run))
+    try options.train(run) { try ImageTrainingJob($0) }
   }
 }
 
@@ -87,6 +87,6 @@ struct ImageFinetuneCommand: RankedCommand {
     let run = try options.open(
       ImageFineTuningSettings.self, command: "image finetune", named: "image-finetune",
       needsFile: rewarded.model == nil)
-    try options.train(GenerativeModelKind.fineTuningJob(run))
+    try options.train(run) { try GenerativeModelKind.fineTuningJob($0) }
   }
 }

@@ -61,8 +61,9 @@ struct ImageEvaluateCommand: RankedCommand {
     try validateGuidance(guidance)
   }
 
-  func run() throws {
-    evaluated.threads.apply()
+  func run() throws { try evaluated.computing.run(isQuiet: evaluated.quiet, compute) }
+
+  private func compute() throws {
     let communicator = try Ranks.join()
     let composer = try DollComposer(folder: dolls)
     guard !evaluated.heldOut || composer.hasHeldOutPairs else {

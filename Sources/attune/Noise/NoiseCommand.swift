@@ -63,6 +63,6 @@ struct NoiseOptimizeCommand: RankedCommand {
     let run = try options.open(
       NoiseOptimizationSettings.self, command: "noise optimize", named: "noise",
       needsFile: rewarded.model == nil, sumsGradients: false)
-    try options.train(NoiseOptimizationJob(run))
+    try options.train(run) { try NoiseOptimizationJob($0) }
   }
 }

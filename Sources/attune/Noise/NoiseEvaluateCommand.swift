@@ -93,7 +93,7 @@ struct NoiseEvaluateCommand: RankedCommand {
   @Option(help: "The seconds that an external program may take.")
   var timeLimit = 600.0
 
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var computing: ComputingOptions
 
   @Flag(help: "Report as JSON on standard output.")
   var json = false
@@ -111,8 +111,9 @@ struct NoiseEvaluateCommand: RankedCommand {
     try validateTimeLimit(timeLimit)
   }
 
-  func run() throws {
-    threads.apply()
+  func run() throws { try computing.run(isQuiet: quiet, compute) }
+
+  private func compute() throws {
     let communicator = try Ranks.join()
     func makeReward(_ text: String) throws -> any Reward {
       try RewardExpression(text).reward(clipFolder: clip, timeLimit: timeLimit)

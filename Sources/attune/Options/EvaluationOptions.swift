@@ -39,7 +39,7 @@ struct EvaluationOptions: ParsableArguments {
 
   @OptionGroup var drawing: DrawingOptions
 
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var computing: ComputingOptions
 
   @Flag(help: "Report as JSON on standard output.")
   var json = false

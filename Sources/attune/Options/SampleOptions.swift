@@ -49,7 +49,7 @@ struct SampleOptions: ParsableArguments {
   @Flag(inversion: .prefixedNo, help: "Write prompts on the grid.")
   var captions = true
 
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var computing: ComputingOptions
 
   @Flag(help: "Print warnings and errors only.")
   var quiet = false

@@ -27,6 +27,12 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "The seed, in place of that of the settings; -1 for a random one.")
   var seed: UInt64?
 
+  @Option(
+    help: """
+      The precision of matrix products, in place of that of the settings: highest, high or medium.
+      """)
+  var precision: Precision?
+
   @OptionGroup var threads: ThreadOptions
 
   @Flag(help: "Print warnings and errors only.")
@@ -72,6 +78,7 @@ struct TrainingOptions: ParsableArguments {
     guard communicator.isFirst else { return try Run.join(communicator) }
     var overrides = overrides
     if let seed { overrides.append("seed=\(seed)") }
+    if let precision { overrides.append("precision=\(precision.rawValue)") }
     let log = RunLog(isQuiet: quiet)
     if let resume {
       try requireCommand(command, resume)
@@ -92,10 +99,17 @@ struct TrainingOptions: ParsableArguments {
 
   /// Trains to the end.
   ///
+  /// - Parameters:
+  ///   - run: where it is recorded, and in what precision it is.
+  ///   - job: what is trained; what it computes before the first iteration is in that precision too.
   /// - Throws: `ExitCode.interrupted` if the user stops it, and what the job throws.
-  func train(_ job: some TrainingJob) throws {
+  func train<Settings: RunConfiguration>(
+    _ run: Run<Settings>, _ job: (Run<Settings>) throws -> any TrainingJob
+  ) throws {
     do {
-      try TrainingLoop(isQuiet: quiet).train(job)
+      try withPrecision(run.configuration.precision) {
+        try TrainingLoop(isQuiet: quiet).train(try job(run))
+      }
     } catch is Interrupted {
       throw ExitCode.interrupted
     }
@@ -113,24 +127,5 @@ extension TrainingOptions {
     throw ValidationError(
       "\(run.printable) is a run of another command; continue with it by: \(found) --resume "
         + run.printable)
-  }
-}
-
-/// `--threads`
-struct ThreadOptions: ParsableArguments {
-  @Option(
-    help: """
-      Threads to use; as many as there are processors that this process may use, by its affinity \
-      and its container's quota, unless given. Results do not depend on it.
-      """)
-  var threads: Int?
-
-  func validate() throws {
-    if let threads { try validateRange("threads", threads, 1...1024) }
-  }
-
-  /// Lets all work of the process run on so many.
-  func apply() {
-    if let threads { WorkerPool.shared.threadCount = threads }
   }
 }

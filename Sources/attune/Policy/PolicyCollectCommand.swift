@@ -92,7 +92,7 @@ struct PolicyCollectCommand: ParsableCommand {
 
   @OptionGroup var arguments: EnvironmentArguments
 
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var computing: ComputingOptions
 
   @Flag(help: "Print errors only.")
   var quiet = false
@@ -158,8 +158,9 @@ struct PolicyCollectCommand: ParsableCommand {
     }
   }
 
-  func run() throws {
-    threads.apply()
+  func run() throws { try computing.run(isQuiet: quiet, compute) }
+
+  private func compute() throws {
     // Fails before the work, not after it.
     guard let kind = DemonstrationOutput(path: output) else { return }
     try kind.checkWritable(output)

@@ -45,7 +45,7 @@ struct PolicyPretrainCommand: RankedCommand {
   func run() throws {
     let run = try options.open(
       PolicyPretrainingSettings.self, command: "policy pretrain", named: "pretrain")
-    try options.train(PolicyPretrainingJob(run))
+    try options.train(run) { try PolicyPretrainingJob($0) }
   }
 }
 
@@ -78,6 +78,6 @@ struct PolicyFinetuneCommand: RankedCommand {
     if let checkpoint { options.overrides.append(override("checkpoint", text: checkpoint)) }
     let run = try options.open(
       PolicyFineTuningSettings.self, command: "policy finetune", named: "finetune")
-    try options.train(PolicyFineTuningJob(run))
+    try options.train(run) { try PolicyFineTuningJob($0) }
   }
 }

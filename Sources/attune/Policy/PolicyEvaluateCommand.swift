@@ -75,7 +75,7 @@ struct PolicyEvaluateCommand: RankedCommand {
 
   @OptionGroup var arguments: EnvironmentArguments
 
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var computing: ComputingOptions
 
   @Flag(help: "Print warnings and errors only.")
   var quiet = false
@@ -94,8 +94,9 @@ struct PolicyEvaluateCommand: RankedCommand {
     try validateRange("video-episodes", videoEpisodes, 1...1000)
   }
 
-  func run() throws {
-    threads.apply()
+  func run() throws { try computing.run(isQuiet: quiet, compute) }
+
+  private func compute() throws {
     let communicator = try Ranks.join()
     let log = RunLog(isQuiet: quiet)
     log.takeEnvironmentWarnings(isQuiet: quiet)

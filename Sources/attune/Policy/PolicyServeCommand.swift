@@ -65,7 +65,7 @@ struct PolicyServeCommand: ParsableCommand {
   @Flag(help: "Open the policy and the address, print what GET / would, and exit.")
   var check = false
 
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var computing: ComputingOptions
 
   @Flag(help: "Print warnings and errors only.")
   var quiet = false
@@ -78,8 +78,9 @@ struct PolicyServeCommand: ParsableCommand {
     try validateRange("max-connections", maxConnections, 1...10_000)
   }
 
-  func run() throws {
-    threads.apply()
+  func run() throws { try computing.run(isQuiet: quiet, compute) }
+
+  private func compute() throws {
     let log = RunLog(isQuiet: quiet)
     let policy = try ServedPolicy(
       PolicyCheckpoint(path: checkpoint), name: URL(filePath: checkpoint).lastPathComponent,

@@ -48,6 +48,6 @@ struct RewardTrainCommand: RankedCommand {
     if let kind { options.overrides.append(override("kind", text: kind)) }
     let run = try options.open(
       RewardTrainingSettings.self, command: "reward train", named: "reward")
-    try options.train(RewardTrainingJob(run))
+    try options.train(run) { try RewardTrainingJob($0) }
   }
 }

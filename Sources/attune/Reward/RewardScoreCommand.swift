@@ -40,7 +40,7 @@ struct RewardScoreCommand: ParsableCommand {
   @Option(help: "The seconds that an external program may take.")
   var timeLimit = 600.0
 
-  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var computing: ComputingOptions
 
   @Flag(help: "Report as JSON on standard output.")
   var json = false
@@ -61,8 +61,9 @@ struct RewardScoreCommand: ParsableCommand {
     }
   }
 
-  func run() throws {
-    threads.apply()
+  func run() throws { try computing.run(isQuiet: false, compute) }
+
+  private func compute() throws {
     let scorer = try RewardExpression(reward).reward(clipFolder: clip, timeLimit: timeLimit)
     let loaded = try images.map { try Image(contentsOfFile: $0) }
     let prompts = images.indices.map {

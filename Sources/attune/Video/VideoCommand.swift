@@ -43,6 +43,6 @@ struct VideoTrainCommand: RankedCommand {
     options.overrides += tokens.overrides("model.embeddings")
     let run = try options.open(
       VideoTrainingSettings.self, command: "video train", named: "video-train")
-    try options.train(VideoTrainingJob.job(run))
+    try options.train(run) { try VideoTrainingJob.job($0) }
   }
 }

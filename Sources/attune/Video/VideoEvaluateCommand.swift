@@ -69,8 +69,9 @@ struct VideoEvaluateCommand: RankedCommand {
     }
   }
 
-  func run() throws {
-    evaluated.threads.apply()
+  func run() throws { try evaluated.computing.run(isQuiet: evaluated.quiet, compute) }
+
+  private func compute() throws {
     let communicator = try Ranks.join()
     guard let (composer, metrics) = try measured.open(frameCount: frames) else { return }
     var distribution = SpriteDistribution()

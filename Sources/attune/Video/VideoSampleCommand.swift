@@ -86,8 +86,9 @@ struct VideoSampleCommand: RankedCommand {
     if let guidance { try validateGuidance(guidance) }
   }
 
-  func run() throws {
-    sample.threads.apply()
+  func run() throws { try sample.computing.run(isQuiet: sample.quiet, compute) }
+
+  private func compute() throws {
     let communicator = try Ranks.join()
     let log = RunLog(isQuiet: sample.quiet)
     let pipeline = try openPipeline(log)
