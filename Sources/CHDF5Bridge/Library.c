@@ -209,3 +209,9 @@ uint64_t attune_file_byte_count(const char *path) {
   if (stat(path, &status) != 0) attune_refuse("cannot be examined");
   return (uint64_t)status.st_size;
 }
+
+const char *attune_hdf5_library_version(void) {
+  // Asking the library would start it in the program itself.
+  const char *const text = H5_VERS_INFO, *const prefix = "HDF5 library version: ";
+  return strncmp(text, prefix, strlen(prefix)) == 0 ? text + strlen(prefix) : text;
+}

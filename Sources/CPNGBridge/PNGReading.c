@@ -104,3 +104,5 @@ void attune_png_close(attune_png_reader *reader) {
   png_destroy_read_struct(&reader->png, &reader->info, NULL);
   free(reader);
 }
+
+const char *attune_png_library_version(void) { return png_get_libpng_ver(NULL); }

@@ -4,6 +4,7 @@ import Environments
 import Media
 import PythonEnvironments
 import Runs
+import Tensors
 
 /// The command line: parse, call, print.
 @main
@@ -22,6 +23,7 @@ struct Attune: ParsableCommand {
         attune image sample --model runs/dolls/model --prompt "an elf" \\
           --output elves.png
         attune inspect runs/push-t
+        attune --version --verbose
       """,
     version: "attune 0.2.0",
     subcommands: [
@@ -42,6 +44,11 @@ struct Attune: ParsableCommand {
     FontWarnings.handle { RunLog().warn($0) }
     do {
       try checkArguments()
+      try ComputingDescription.checkChoice()
+      if VersionReport.isRequested(Array(CommandLine.arguments.dropFirst())) {
+        print(VersionReport(version: configuration.version).text)
+        return try checkOutput()
+      }
       let typed = CommandArguments(
         Array(CommandLine.arguments.dropFirst()), makeSeed: Ranks.randomSeed)
       var command = try parseAsRoot(typed.arguments)

@@ -179,4 +179,7 @@ int attune_hdf5_write_attribute(AttuneHDF5Writer writer, const AttuneHDF5Attribu
 void *attune_hdf5_write_image(AttuneHDF5Writer writer, uint64_t *byte_count);
 void attune_hdf5_write_close(AttuneHDF5Writer writer);
 
+/// The version of libhdf5 that this was built with.
+const char *attune_hdf5_library_version(void);
+
 #endif

@@ -38,4 +38,7 @@ uint8_t *attune_png_encode(
     const uint8_t *pixels, uint32_t width, uint32_t height, int channel_count, size_t *byte_count,
     char message[ATTUNE_PNG_MESSAGE_SIZE]);
 
+/// The version of libpng.
+const char *attune_png_library_version(void);
+
 #endif

@@ -70,6 +70,29 @@ import Testing
     #expect(outcome.standardOutput.wholeMatch(of: #/attune \d+\.\d+\.\d+\n/#) != nil)
   }
 
+  /// All that decides speed and digits on a machine, for reports of what is slow or different.
+  @Test func verboseVersionTellsWhatComputes() throws {
+    let outcome = try Attune.run(["--version", "--verbose"])
+    #expect(outcome.status == 0 && outcome.standardError.isEmpty)
+    let text = outcome.standardOutput
+    #expect(text.prefixMatch(of: #/attune \d+\.\d+\.\d+\n/#) != nil)
+    for row in [
+      "processor", "instructions", "precision highest", "precision high", "precision medium",
+      "threads", "OpenBLAS", "HDF5", "FFmpeg", "MuJoCo",
+    ] {
+      #expect(text.contains("  \(row) "), "\(row) is missing in \(text)")
+    }
+    #expect(text.contains("float32"))
+  }
+
+  @Test func choicesOfTheProductAreChecked() throws {
+    let wrong = try RunningProgram(
+      "/usr/bin/env", ["ATTUNE_MATMUL=mkl", Attune.path, "environment", "list"]
+    ).finish()
+    #expect(wrong.status == 1 && wrong.lines.count == 1)
+    #expect(wrong.output.contains("ATTUNE_MATMUL is 'mkl', expected auto, float32, openblas"))
+  }
+
   @Test(arguments: ["bash", "zsh", "fish"])
   func completionsKnowTheCommands(_ shell: String) throws {
     let outcome = try Attune.run(["completions", shell])
