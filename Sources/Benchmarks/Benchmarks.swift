@@ -20,12 +20,21 @@ enum Benchmarks {
       WorkerPool.shared.threadCount = count
       arguments.removeSubrange(index...(index + 1))
     }
+    var precision = Precision.highest
+    if let index = arguments.firstIndex(of: "--precision"), index + 1 < arguments.count {
+      guard let chosen = Precision(rawValue: arguments[index + 1]) else {
+        fail("--precision is highest, high or medium, not '\(arguments[index + 1])'")
+      }
+      precision = chosen
+      arguments.removeSubrange(index...(index + 1))
+    }
+    if arguments == ["kernels"] { return printKernels() }
     if arguments == ["serve"] { return serve() }
     if arguments.first == "dppo-iteration" {
       guard let count = Int(arguments.dropFirst().first ?? "500"), count > 0 else {
         fail("dppo-iteration needs a positive number of decisions, not '\(arguments[1])'")
       }
-      return try DPPOIteration.serve(rolloutSteps: count)
+      return try withPrecision(precision) { try DPPOIteration.serve(rolloutSteps: count) }
     }
     if arguments.first == "compare" {
       guard arguments.count == 3 else { fail("compare needs two files of --json") }
@@ -44,7 +53,7 @@ enum Benchmarks {
       arguments.isEmpty || arguments.contains { benchmark.name.contains($0) }
     }
     if chosen.isEmpty { fail("no benchmark's name contains \(arguments); try 'list'") }
-    let results = printTable(chosen)
+    let results = withPrecision(precision) { printTable(chosen) }
     if let jsonPath { try results.write(to: jsonPath) }
   }
 
@@ -79,7 +88,7 @@ enum Benchmarks {
     let baseline = (Baseline.benchmark.operationCount ?? 0) / measure(Baseline.benchmark)
     print(
       """
-      \(WorkerPool.shared.threadCount) threads; sgemm (OpenBLAS, 1024) \
+      \(WorkerPool.shared.threadCount) threads; \(Precision.current.note); sgemm (OpenBLAS, 1024) \
       \(String(format: "%.1f", baseline * 1e-9)) GF/s
 
       | what | median ms | rate | fraction of sgemm |
@@ -101,7 +110,14 @@ enum Benchmarks {
     return results
   }
 
-  /// Runs the case named on each line of standard input once and prints its seconds.
+  /// What each precision is computed by, as JSON.
+  private static func printKernels() {
+    let names = Precision.allCases.map { "\"\($0.rawValue)\": \"\($0.kernelName)\"" }
+    print("{\(names.joined(separator: ", "))}")
+  }
+
+  /// Runs the case named on each line of standard input once, as in `policy-40x20@medium` where not
+  /// in `highest`, and prints its seconds.
   private static func serve() {
     // Not closures themselves: one that goes into a dictionary and out again is wrapped each time.
     var prepared: [String: PreparedCase] = [:]
@@ -114,10 +130,16 @@ enum Benchmarks {
   }
 
   private static func prepare(_ name: String) -> PreparedCase {
-    guard let benchmark = cases.first(where: { $0.name == name }) else {
+    let parts = name.split(separator: "@", maxSplits: 1).map(String.init)
+    let precision = parts.count > 1 ? Precision(rawValue: parts[1]) : .highest
+    guard let benchmark = cases.first(where: { $0.name == parts[0] }), let precision else {
       fail("no benchmark is named '\(name)'; try 'list'")
     }
-    return PreparedCase(makeRun: benchmark.prepare())
+    let makeRun = withPrecision(precision) { benchmark.prepare() }
+    return PreparedCase { random in
+      let run = makeRun(&random)
+      return precision == .highest ? run : { withPrecision(precision, run) }
+    }
   }
 
   private struct PreparedCase {

@@ -1,5 +1,9 @@
 """`make bench-peers`: Attune and PyTorch in turn on the same inputs' sizes, A B A B ..., and the ratio of
-the medians. Usage: compare.py BENCHMARKS_PROGRAM PYTHON [--runs N] [--threads N] [--json FILE] [NAME ...]"""
+the medians. Usage: compare.py BENCHMARKS_PROGRAM PYTHON [--runs N] [--threads N] [--json FILE]
+[--precision P ...] [NAME ...]
+
+A case is compared in float32 with PyTorch in float32, and in each reduced precision that the processor has
+instructions for with PyTorch in bfloat16."""
 
 import argparse
 import json
@@ -37,6 +41,25 @@ COMPARISONS = (
        for size in ("16x8x16x16", "train-8x8x16x16")])
 
 
+# The same cases against PyTorch in bfloat16: eager with weights and inputs in bfloat16 where nothing is
+# trained, autocast, and autocast compiled; images also with channels last. The best variant counts.
+EAGER, TRAINED = ["bfloat16", "autocast", "autocast-compiled"], ["autocast", "autocast-compiled"]
+LAYOUTS = [f"{kind}-{layout}" for kind in ("bfloat16", "autocast") for layout in ("nchw", "channels-last")]
+TRAINED_LAYOUTS = [kind for kind in LAYOUTS if kind.startswith("autocast")]
+IMAGES = ["bfloat16", "bfloat16-channels-last", "autocast", "autocast-channels-last", "autocast-compiled",
+          "autocast-compiled-channels-last"]
+
+BFLOAT16_COMPARISONS = (
+    [("dppo-update-50000", TRAINED + [f"autocast-compiled-{n}" for n in MICRO_BATCHES], 2.5),
+     ("policy-40x20", EAGER, None)]
+    + [(f"conv3x3-{size}", LAYOUTS, None) for size in CONVOLUTIONS]
+    + [(f"conv3x3-train-{size}", TRAINED_LAYOUTS, None) for size in CONVOLUTIONS]
+    + [(f"attention-{kind}{size}", ["bfloat16"], None)
+       for kind in ("", "train-") for size in ("1x8x4096x40", "16x4x256x32")]
+    + [("unet-sd15-1x64x64", IMAGES, 1.6), ("vae-decode-sd15-1x64x64", IMAGES, 2.0)]
+    + [("clip-unet-16x8x16x16", EAGER, 2.0), ("clip-unet-train-8x8x16x16", TRAINED, 1.5)])
+
+
 class Server:
     """A program that runs a named case once and answers with its seconds."""
 
@@ -71,6 +94,18 @@ def processor():
     return "unknown"
 
 
+def comparisons(kernels, chosen):
+    """The rows of the table: each case in float32, and in what else this processor computes otherwise."""
+    rows = list(COMPARISONS) if not chosen or "highest" in chosen else []
+    for precision in ("high", "medium"):
+        if precision in (chosen or kernels) and kernels[precision] != kernels["highest"]:
+            rows += [(f"{name}@{precision}", "bfloat16", variants, target if precision == "medium" else None)
+                     for name, variants, target in BFLOAT16_COMPARISONS]
+        elif chosen and precision in chosen:
+            print(f"No {precision}: this processor has no instructions for it.\n")
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
@@ -78,6 +113,9 @@ def main():
     parser.add_argument("--runs", type=int, default=11)
     parser.add_argument("--threads", default="2")
     parser.add_argument("--json", help="write the medians, for `Benchmarks compare OLD NEW`")
+    parser.add_argument(
+        "--precision", action="append", choices=["highest", "high", "medium"],
+        help="compare in this one only; may be given again for more")
     parser.add_argument("names", nargs="*", default=[])
     arguments = parser.parse_intermixed_args()
     # Attune's bridge steps the environments of the same Python.
@@ -86,20 +124,24 @@ def main():
     peer_script = str(pathlib.Path(__file__).with_name("peer.py"))
     peer = Server(arguments.python, peer_script, arguments.threads)
     results = {"processor": processor(), "threads": int(arguments.threads), "milliseconds": {}, "peers": {}}
+    kernels = json.loads(subprocess.check_output([arguments.program, "kernels"], text=True))
+    print(f"{processor()}, {arguments.threads} threads; "
+          + "; ".join(f"{precision}: {kernel}" for precision, kernel in kernels.items()) + "\n")
     print("| what | against | Attune ms | PyTorch ms | ratio | to reach |")
     print("| --- | --- | ---: | ---: | ---: | ---: |", flush=True)
-    for name, against, variants, target in COMPARISONS:
+    for name, against, variants, target in comparisons(kernels, arguments.precision):
         if arguments.names and not any(part in name for part in arguments.names):
             continue
+        plain = name.split("@")[0]
         for _ in range(2):  # warm-up, compilation
             attune.seconds(name)
             for variant in variants:
-                peer.seconds(f"{name}/{variant}")
+                peer.seconds(f"{plain}/{variant}")
         ours, theirs = [], {variant: [] for variant in variants}
         for _ in range(arguments.runs):
             ours.append(attune.seconds(name))
             for variant in variants:
-                theirs[variant].append(peer.seconds(f"{name}/{variant}"))
+                theirs[variant].append(peer.seconds(f"{plain}/{variant}"))
         best = min(theirs, key=lambda variant: statistics.median(theirs[variant]))
         our, their = statistics.median(ours), statistics.median(theirs[best])
         results["milliseconds"][name] = our * 1e3

@@ -1,6 +1,9 @@
 """PyTorch's side of `make bench-peers`: runs the case named on each line of standard input once and
-prints its seconds. A name is that of Attune's case, a slash, and the variant to run."""
+prints its seconds. A name is that of Attune's case, a slash, and the variant to run: words between dashes,
+of which `bfloat16` turns weights and inputs into bfloat16, `autocast` lets PyTorch choose what it computes in
+bfloat16, `compiled` calls torch.compile and `channels-last` lays images out so."""
 
+import contextlib
 import sys
 import time
 
@@ -9,6 +12,21 @@ import torch.nn.functional as F
 from torch import nn
 
 torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 2)
+
+
+def cast(variant):
+    """What a variant runs its network in."""
+    if "autocast" in variant:
+        return torch.autocast("cpu", dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def number_type(variant):
+    return torch.bfloat16 if variant.startswith("bfloat16") else torch.float32
+
+
+def layout_of(variant):
+    return torch.channels_last if variant.endswith("channels-last") else torch.contiguous_format
 
 
 class Block(nn.Module):
@@ -42,9 +60,9 @@ def dppo_update(variant):
     optimizers = [
         torch.optim.AdamW(networks.policy.parameters(), lr=1e-4),
         torch.optim.AdamW(networks.critic.parameters(), lr=1e-3)]
-    kind, _, size = variant.partition("-")
-    loss_of = torch.compile(networks) if kind == "compiled" else networks
-    size = int(size or count)
+    loss_of = torch.compile(networks) if "compiled" in variant else networks
+    last = variant.rpartition("-")[2]
+    size = int(last) if last.isdigit() else count
 
     def prepare():
         parts = [torch.randn(count, n) for n in (39, 12, 11, 1)]
@@ -53,7 +71,9 @@ def dppo_update(variant):
             for optimizer in optimizers:
                 optimizer.zero_grad()
             for start in range(0, count, size):
-                loss_of(*(part[start:start + size] for part in parts), count).backward()
+                with cast(variant):
+                    loss = loss_of(*(part[start:start + size] for part in parts), count)
+                loss.backward()
             for optimizer in optimizers:
                 optimizer.step()
         return run
@@ -61,16 +81,17 @@ def dppo_update(variant):
 
 
 def policy_calls(variant):
-    policy = HopperNetworks().policy
-    call = torch.compile(policy) if variant == "compiled" else policy
+    policy = HopperNetworks().policy.to(number_type(variant))
+    call = torch.compile(policy) if "compiled" in variant else policy
 
     def prepare():
-        inputs = [torch.randn(40, 39) for _ in range(20)]
+        inputs = [torch.randn(40, 39).to(number_type(variant)) for _ in range(20)]
 
         @torch.inference_mode()
         def run():
-            for x in inputs:
-                call(x)
+            with cast(variant):
+                for x in inputs:
+                    call(x)
         return run
     return prepare
 
@@ -80,36 +101,39 @@ def convolution(name, variant):
     trains = parts[1] == "train"
     batch, side, _ = (int(n) for n in parts[-2].split("x"))
     channels = int(parts[-1])
-    layout = torch.channels_last if variant == "channels-last" else torch.contiguous_format
-    layer = nn.Conv2d(channels, channels, 3, padding=1).to(memory_format=layout)
+    layout, kind = layout_of(variant), number_type(variant)
+    layer = nn.Conv2d(channels, channels, 3, padding=1).to(memory_format=layout, dtype=kind)
 
     def prepare():
-        x = torch.randn(batch, channels, side, side).to(memory_format=layout)
+        x = torch.randn(batch, channels, side, side).to(memory_format=layout, dtype=kind)
         if not trains:
             @torch.inference_mode()
             def run():
-                layer(x)
+                with cast(variant):
+                    layer(x)
             return run
         upstream = torch.randn_like(x)
         x.requires_grad_()
         layer.zero_grad(set_to_none=True)
 
         def run():
-            layer(x).backward(upstream)
+            with cast(variant):
+                y = layer(x)
+            y.backward(upstream.to(y.dtype))
         return run
     return prepare
 
 
-def trained_or_not(trains, shapes, upstream_shape, function):
+def trained_or_not(trains, shapes, upstream_shape, function, dtype=torch.float32):
     """Times `function` of random tensors, with its backward pass if it is to be trained."""
     def prepare():
-        inputs = [torch.randn(shape, requires_grad=trains) for shape in shapes]
+        inputs = [torch.randn(shape, dtype=dtype, requires_grad=trains) for shape in shapes]
         if not trains:
             @torch.inference_mode()
             def run():
                 function(*inputs)
             return run
-        upstream = torch.randn(upstream_shape)
+        upstream = torch.randn(upstream_shape, dtype=dtype)
 
         def run():
             function(*inputs).backward(upstream)
@@ -125,7 +149,7 @@ def attention(name, variant):
         return torch.softmax(q @ k.transpose(-1, -2) * size**-0.5, -1) @ v
 
     function = naive if variant == "naive" else F.scaled_dot_product_attention
-    return trained_or_not("train" in name, [shape] * 3, shape, function)
+    return trained_or_not("train" in name, [shape] * 3, shape, function, number_type(variant))
 
 
 def group_norm(name, variant):
@@ -161,30 +185,37 @@ def environments(name):
     return prepare
 
 
-def stable_diffusion(name):
+def stable_diffusion(name, variant):
+    kind, layout = number_type(variant), layout_of(variant)
     if name.startswith("unet"):
         from diffusers import UNet2DConditionModel
-        network = UNet2DConditionModel(
-            sample_size=64, cross_attention_dim=768, attention_head_dim=8).eval()
-        call = lambda x: network(x, 500, encoder_hidden_states=torch.randn(1, 77, 768))
+        network = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8)
     else:
         from diffusers import AutoencoderKL
-        call = AutoencoderKL(
+        network = AutoencoderKL(
             block_out_channels=(128, 256, 512, 512), layers_per_block=2, sample_size=512,
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4).eval().decode
+            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4)
+    network = network.eval().to(dtype=kind, memory_format=layout)
+    if name.startswith("unet"):
+        forward = torch.compile(network) if "compiled" in variant else network
+        call = lambda x: forward(x, 500, encoder_hidden_states=torch.randn(1, 77, 768, dtype=kind))
+    else:
+        if "compiled" in variant:
+            network.decoder = torch.compile(network.decoder)
+        call = network.decode
 
     def prepare():
-        x = torch.randn(1, 4, 64, 64)
+        x = torch.randn(1, 4, 64, 64).to(dtype=kind, memory_format=layout)
 
         @torch.inference_mode()
         def run():
-            call(x)
+            with cast(variant):
+                call(x)
         return run
     return prepare
 
 
-def clips(name):
+def clips(name, variant):
     """The U-Net of samples/sprites/train.yaml: a step of sampling, or a step of training."""
     from diffusers import UNet3DConditionModel
     network = UNet3DConditionModel(
@@ -193,21 +224,26 @@ def clips(name):
         down_block_types=("DownBlock3D", "CrossAttnDownBlock3D", "CrossAttnDownBlock3D"),
         up_block_types=("CrossAttnUpBlock3D", "CrossAttnUpBlock3D", "UpBlock3D"))
     count, frames, height, width = (int(n) for n in name.split("-")[-1].split("x"))
-    shape, trains = (count, 12, frames, height, width), "train" in name
-    network.train(trains)
+    shape, trains, kind = (count, 12, frames, height, width), "train" in name, number_type(variant)
+    network.train(trains).to(kind)
+    forward = torch.compile(network) if "compiled" in variant else network
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
 
     def prepare():
-        sample, target, prompt = torch.randn(shape), torch.randn(shape), torch.randn(count, 40, 128)
+        sample, target = torch.randn(shape, dtype=kind), torch.randn(shape, dtype=kind)
+        prompt = torch.randn(count, 40, 128, dtype=kind)
         times = torch.randint(1000, (count,))
 
         @torch.inference_mode()
         def run():
-            network(sample, 500, prompt)
+            with cast(variant):
+                forward(sample, 500, prompt)
 
         def step():
             optimizer.zero_grad()
-            F.mse_loss(network(sample, times, prompt).sample, target).backward()
+            with cast(variant):
+                prediction = forward(sample, times, prompt).sample
+            F.mse_loss(prediction.float(), target).backward()
             optimizer.step()
         return step if trains else run
     return prepare
@@ -216,9 +252,9 @@ def clips(name):
 def case(name):
     name, _, variant = name.partition("/")
     if name.startswith("clip"):
-        return clips(name)
+        return clips(name, variant)
     if "sd15" in name:
-        return stable_diffusion(name)
+        return stable_diffusion(name, variant)
     if name.startswith("environments"):
         return environments(name)
     if name.startswith("dppo-update"):
