@@ -115,6 +115,7 @@ package struct BestPolicy {
     guard isWriting else { return }
     var policy = policy
     policy.origin["iteration"] = String(iteration)
+    policy.precision = .current
     try policy.write(to: path)
   }
 

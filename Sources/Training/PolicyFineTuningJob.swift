@@ -150,6 +150,9 @@ public struct PolicyFineTuningJob: TrainingJob {
     let settings = run.configuration
     run.log.takeEnvironmentWarnings(folder: run.folder, rank: run.communicator.rank)
     var checkpoint = try run.startPolicy
+    if run.resumed == nil, let note = checkpoint.precisionNote {
+      run.log.info("\(settings.checkpoint.printable) \(note)")
+    }
     checkpoint.configuration.environment = try checkpoint.configuration.environment.chosen(
       settings.environment, by: "environment: NAME in the settings, or environment=NAME")
     if let python = settings.environmentParameters["python"] {

@@ -43,6 +43,21 @@ import Testing
     }
   }
 
+  /// A policy tells the precision that it was trained in, where it is not the usual one.
+  @Test func precisionOfTheTrainingIsTold() throws {
+    var checkpoint = try pretrained()
+    #expect(checkpoint.precision == .highest && checkpoint.precisionNote == nil)
+    checkpoint.precision = .medium
+    let read = try PolicyCheckpoint(
+      path: "file", weights: checkpoint.weights, metadata: checkpoint.metadata())
+    #expect(read.precision == .medium)
+    #expect(
+      read.precisionNote == "was trained in precision medium, and is run in highest")
+    withPrecision(.medium) { #expect(read.precisionNote == nil) }
+    checkpoint.precision = .highest
+    #expect(checkpoint.origin == ["seed": "5"])
+  }
+
   @Test func evaluationDoesNotDependOnWhatIsPlayedBeside() throws {
     let checkpoint = try pretrained()
     let environment = try PolicyEnvironment(

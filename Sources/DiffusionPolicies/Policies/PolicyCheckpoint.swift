@@ -48,6 +48,20 @@ public struct PolicyCheckpoint: Sendable {
     self.origin = origin
   }
 
+  /// The precision of products that it was trained in.
+  public var precision: Precision {
+    get { origin["precision"].flatMap(Precision.init) ?? .highest }
+    // Files of the usual precision stay as they were.
+    set { origin["precision"] = newValue == .highest ? nil : newValue.rawValue }
+  }
+
+  /// What a user should know who runs it in another precision than it was trained in; nil in the
+  /// same.
+  public var precisionNote: String? {
+    let (own, here) = (precision.rawValue, Precision.current.rawValue)
+    return own == here ? nil : "was trained in precision \(own), and is run in \(here)"
+  }
+
   /// `Do`
   public var observationSize: Int { normalization.observations.size }
   /// What its observations consist of.

@@ -170,6 +170,7 @@ extension EvaluatedPolicy {
     var checkpoint = try PolicyCheckpoint(path: path)
     let own = checkpoint.configuration.environment
     checkpoint.configuration.environment = try choice.applied(to: own)
+    if let note = checkpoint.precisionNote { log.info("\(path.printable) \(note)") }
     try self.init(checkpoint, path: path, seed: seed, bestOf: bestOf)
     if let differences = try environment.differences(from: own) {
       log.info("\(path.printable) is played in another environment than its own: \(differences)")

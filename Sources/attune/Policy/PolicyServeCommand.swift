@@ -82,9 +82,10 @@ struct PolicyServeCommand: ParsableCommand {
 
   private func compute() throws {
     let log = RunLog(isQuiet: quiet)
+    let trained = try PolicyCheckpoint(path: checkpoint)
+    if let note = trained.precisionNote { log.info("\(checkpoint.printable) \(note)") }
     let policy = try ServedPolicy(
-      PolicyCheckpoint(path: checkpoint), name: URL(filePath: checkpoint).lastPathComponent,
-      bestOf: bestOf)
+      trained, name: URL(filePath: checkpoint).lastPathComponent, bestOf: bestOf)
     let server = try PolicyServer(policy, options: options()) { log.warn($0) }
     if check {
       print(try policy.description.jsonLine)
