@@ -120,10 +120,12 @@ long reduced_parts(attune_matrix_kernel kernel) {
   return 0;
 }
 
+#if defined(__x86_64__)
 static bool is_native(attune_matrix_kernel kernel) {
   return kernel == attune_kernel_tiles || kernel == attune_kernel_split_tiles ||
          kernel == attune_kernel_dots;
 }
+#endif
 
 /// Packs some rows of a step whose other rows are packed by other calls.
 static void pack_rows_of_step(

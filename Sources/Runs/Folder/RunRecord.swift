@@ -26,7 +26,7 @@ public struct RunRecord: Codable, Sendable, Equatable {
     public init(_ precision: Precision) {
       self.precision = precision.rawValue
       kernel = precision.kernelName
-      processor = ComputingDescription().processor
+      processor = ComputingDescription.processorName
     }
   }
 

@@ -59,11 +59,7 @@ public struct ComputingDescription: Sendable, Equatable {
 
   /// Looks at this machine.
   public init() {
-    var name = [CChar](repeating: 0, count: 64)
-    attune_processor_name(&name)
-    let text = String(
-      decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    processor = text.isEmpty ? "unknown" : text.split(separator: " ").joined(separator: " ")
+    processor = Self.processorName
     let sets = (0..<attune_instructions_count.rawValue).map { attune_instruction_set(rawValue: $0) }
     instructionSets = sets.filter(attune_has_instructions).map {
       String(cString: attune_instruction_set_name($0))
@@ -75,6 +71,15 @@ public struct ComputingDescription: Sendable, Equatable {
     openBLAS =
       MatrixKernel.openBLAS.isAvailable
       ? attune_openblas_description().map { String(cString: $0) } : nil
+  }
+
+  /// The processor's own name; "unknown" where it tells none.
+  public static var processorName: String {
+    var name = [CChar](repeating: 0, count: 64)
+    attune_processor_name(&name)
+    let text = String(
+      decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return text.isEmpty ? "unknown" : text.split(separator: " ").joined(separator: " ")
   }
 
   /// Checks what the user chose by ATTUNE_MATMUL, before anything is computed.
