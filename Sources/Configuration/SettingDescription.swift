@@ -17,6 +17,11 @@ public struct SettingDescription: Sendable {
   /// The default as a tree.
   let node: ConfigurationNode
 
+  /// Whether the default is a text without letters.
+  var isEmptyText: Bool {
+    if case .scalar(let text, let isText) = node.content { isText && text.isEmpty } else { false }
+  }
+
   /// The settings in the order of their YAML, inner ones one by one.
   ///
   /// - Throws: `EncodingError` if an own `encode(to:)` refuses.

@@ -157,7 +157,8 @@ extension Settings {
   /// - Throws: `EncodingError` if an own `encode(to:)` refuses.
   public func texts() throws -> [String: String] {
     let pairs = try SettingDescription.all(of: self).map { setting in
-      let text = setting.defaultText
+      // An empty text is one, and no pair of quotes as in a line of YAML.
+      let text = setting.isEmptyText ? "" : setting.defaultText
       return (setting.key, text.hasSuffix(".0") ? String(text.dropLast(2)) : text)
     }
     return Dictionary(pairs) { first, _ in first }

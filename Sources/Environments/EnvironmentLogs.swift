@@ -52,6 +52,9 @@ public enum EnvironmentLogs {
     }
   }
 
+  /// Tells what Attune itself has to say of programs, such as that it waits for them.
+  package static func announce(_ line: String) { state.withLock { $0.sink }?(line.printable) }
+
   /// Tells a line, if it is one of the first.
   package static func tell(_ line: String, from program: String) {
     let told: (sink: Sink, isLast: Bool)? = state.withLock { state in

@@ -39,6 +39,8 @@ final class PythonBatch: EnvironmentLane, @unchecked Sendable {
   ) throws -> [any Environment] {
     var settings = try parameters.settings(source, name: name)
     settings.rows = count
+    // What told the spaces of one is no part of a batch, and goes.
+    PythonWorkers.shared.takeUnused(of: settings, parameters.limits)?.close()
     let batch = try PythonBatch(settings, limits: parameters.limits)
     return (0..<count).map { PythonBatchRow(batch, row: $0, infoKeys: settings.info) }
   }

@@ -27,6 +27,8 @@ struct PythonEnvironmentDescription: Decodable, Equatable {
     let end: Int
   }
 
+  /// Of the worker's program; nil of one that was written before there was one.
+  let protocolVersion: Int?
   /// Of the observation's numbers, `[Do]`.
   let names: [String]
   /// Of the numbers, null where there is none.

@@ -24,6 +24,8 @@ public final class PythonEnvironment: ReplayedEnvironment {
   /// The way to the present state.
   public private(set) var history = EpisodeHistory(from: .seed(0))
 
+  /// Whether nothing was ever asked of it but what it is.
+  private var isUnused = true
   private let worker: PythonWorker
   private var place: PythonWorker.Place
   private let description: PythonEnvironmentDescription
@@ -58,14 +60,22 @@ public final class PythonEnvironment: ReplayedEnvironment {
   static func make(
     _ settings: PythonSettings, _ parameters: PythonParameters, count: Int
   ) throws -> [PythonEnvironment] {
+    // One that told its spaces before, as to a training that checked them, is the first.
+    let first = PythonWorkers.shared.takeUnused(of: settings, parameters.limits).map {
+      PythonEnvironment(
+        in: $0.worker, place: $0.place, description: $0.description, parameters: parameters)
+    }
+    let kept = first.map { [$0] } ?? []
+    guard count > kept.count else { return kept }
     let workers = try PythonWorkers.shared.workers(
-      for: settings, environments: count,
+      for: settings, environments: count - kept.count,
       processes: settings.render ? 1 : parameters.workerCount, limits: parameters.limits)
     let made = try PythonWorkers.make(in: workers)
-    return zip(workers, made).map { worker, made in
-      PythonEnvironment(
-        in: worker, place: made.place, description: made.description, parameters: parameters)
-    }
+    return kept
+      + zip(workers, made).map { worker, made in
+        PythonEnvironment(
+          in: worker, place: made.place, description: made.description, parameters: parameters)
+      }
   }
 
   private init(
@@ -84,7 +94,11 @@ public final class PythonEnvironment: ReplayedEnvironment {
     versions = description.versions
   }
 
-  deinit { worker.close(place) }
+  deinit {
+    guard isUnused else { return worker.close(place) }
+    PythonWorkers.shared.keep(
+      UnusedEnvironment(worker: worker, place: place, description: description))
+  }
 
   /// Environments of one process are stepped one after another.
   public var lane: (any EnvironmentLane)? { worker }
@@ -100,6 +114,7 @@ public final class PythonEnvironment: ReplayedEnvironment {
     history.begin(from: start)
     (slot, executed, hasStepped) = (0, 0, false)
     prepared.removeAll(keepingCapacity: true)
+    isUnused = false
     try worker.reset(&place, description, seed: seed, expert: expert)
   }
 
@@ -158,6 +173,7 @@ public final class PythonEnvironment: ReplayedEnvironment {
   /// - Throws: `EnvironmentError.expertFailed` with what Python said.
   func attach(_ expert: PythonExpert) throws {
     self.expert = expert
+    isUnused = false
     try worker.attach(expert, to: place)
   }
 
@@ -215,6 +231,7 @@ public final class PythonEnvironment: ReplayedEnvironment {
     guard description.hasState, case .seed(let seed) = history.start else {
       throw EnvironmentError.stateMismatch(layer: name)
     }
+    isUnused = false
     try worker.restore(place, withUnsafeBytes(of: seed.littleEndian) { Array($0) } + own)
     (slot, executed, self.hasStepped, self.history) = (0, 0, hasStepped, history)
     prepared.removeAll(keepingCapacity: true)
@@ -294,6 +311,7 @@ extension PythonEnvironment {
   ///
   /// - Throws: `EnvironmentError.failed` if Python fails.
   public func facts() throws -> [(name: String, value: String)] {
+    isUnused = false
     let facts = try worker.facts(place)
     let modes = description.renderModes
     var lines = [

@@ -14,6 +14,9 @@ struct PythonSettings: Codable, Equatable, Sendable {
     case beside
   }
 
+  /// The version of what Attune and `worker.py`, where it has the same number, say to one another.
+  static let currentProtocolVersion = 1
+
   /// What an expert beside an environment sees and gives.
   struct Spaces: Codable, Equatable, Sendable {
     /// Numbers of the observation.
@@ -23,6 +26,7 @@ struct PythonSettings: Codable, Equatable, Sendable {
     var high: [Float?]
   }
 
+  var protocolVersion = PythonSettings.currentProtocolVersion
   var source: Source
   /// What it is called there.
   var name: String

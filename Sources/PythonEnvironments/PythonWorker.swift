@@ -122,6 +122,12 @@ final class PythonWorker: EnvironmentLane, @unchecked Sendable {
     } catch {
       throw PythonFailure.exception("its description cannot be read: \(error)")
     }
+    guard description.protocolVersion == settings.protocolVersion else {
+      let found = description.protocolVersion.map { "version \($0)" } ?? "no version"
+      throw PythonFailure.exception(
+        "its worker speaks \(found) of the protocol, and Attune version "
+          + "\(settings.protocolVersion): both come with Attune; build or install it anew")
+    }
     if let problem = description.problem(
       memorySize: memory.bytes.count, rows: max(settings.rows, 1))
     {
@@ -323,6 +329,16 @@ struct PythonEnvironmentFacts: Decodable {
   let kilobytes: Int
 }
 
+/// An environment without whoever made it.
+struct UnusedEnvironment {
+  let worker: PythonWorker
+  let place: PythonWorker.Place
+  let description: PythonEnvironmentDescription
+
+  /// Gives it up.
+  func close() { worker.close(place) }
+}
+
 /// What Python processes there are, so that environments of one kind share as many as they may.
 ///
 /// Unchecked sendable: the lock guards the references.
@@ -334,6 +350,35 @@ final class PythonWorkers: @unchecked Sendable {
   }
   private let lock = NSLock()
   private var references: [Reference] = []
+  /// An environment that nobody has played in, such as one that only told its spaces: the next one of
+  /// its kind, for which a process need not start again.
+  private var unused: UnusedEnvironment?
+
+  /// Keeps an environment that nobody has played in, in place of the one before.
+  func keep(_ environment: UnusedEnvironment) {
+    let former = lock.withLock {
+      defer { unused = environment }
+      return unused
+    }
+    former?.close()
+  }
+
+  /// The environment that is kept, if it is of these settings; one of others is given up.
+  func takeUnused(
+    of settings: PythonSettings, _ limits: PythonWorker.Limits
+  ) -> UnusedEnvironment? {
+    let kept = lock.withLock {
+      defer { unused = nil }
+      return unused
+    }
+    guard let kept, kept.worker.settings == settings, kept.worker.limits == limits,
+      kept.worker.isRunning
+    else {
+      kept?.close()
+      return nil
+    }
+    return kept
+  }
 
   /// Workers for some environments of the same settings: for each the running one that has the
   /// fewest, or another one while there are fewer than `processes`. Those that are started do not
@@ -368,11 +413,14 @@ final class PythonWorkers: @unchecked Sendable {
   /// Makes an environment in each of some workers. Different ones make theirs side by side: what
   /// takes long is what Python imports.
   ///
+  /// - Parameters:
+  ///   - workers: one for each environment.
+  ///   - announcementDelay: seconds after which a line tells that this takes its time.
   /// - Returns: a place for each, in order.
   /// - Throws: what `PythonWorker.make` throws for the first one that fails; places that others have
   ///   by then are given up.
   static func make(
-    in workers: [PythonWorker]
+    in workers: [PythonWorker], announcementDelay: Double = 2
   ) throws -> [(place: PythonWorker.Place, description: PythonEnvironmentDescription)] {
     let indices = Dictionary(grouping: workers.indices) { ObjectIdentifier(workers[$0]) }
     let made = MadePlaces(count: workers.count)
@@ -387,7 +435,13 @@ final class PythonWorkers: @unchecked Sendable {
         group.leave()
       }
     }
-    group.wait()
+    if group.wait(timeout: .now() + announcementDelay) == .timedOut {
+      let count = indices.count
+      EnvironmentLogs.announce(
+        "\(workers[0].settings.title): waiting for \(count) Python process\(count == 1 ? "" : "es") to "
+          + "import it and to make \(workers.count) environment\(workers.count == 1 ? "" : "s")")
+      group.wait()
+    }
     do {
       return try made.all()
     } catch {

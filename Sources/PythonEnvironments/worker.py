@@ -15,6 +15,7 @@ import struct
 import sys
 import traceback
 
+PROTOCOL = 1  # of what is said below; PythonSettings.currentProtocolVersion is the same
 MAKE, RESET, STEP, RENDER, CLOSE, SAVE, RESTORE, FACTS, EXPERT, ACT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 DONE, DETAILS, FAILED = 0, 1, 2
 TERMINATED, TRUNCATED, SUCCESS_KNOWN, SUCCESS = 1, 2, 4, 8
@@ -412,6 +413,7 @@ class Row:
             "stepsPerSecond": float(fps), "timeLimit": limit,
             "renderModes": list(metadata.get("render_modes") or []),
             "layout": self.layout, "hasState": state_hooks(env) is not None, "versions": versions(),
+            "protocolVersion": PROTOCOL,
         }
 
     def lay_out(self, index, memory):
@@ -1008,6 +1010,10 @@ def main(requests, answers, descriptor):
                     environments[index].reset(value)
                 answer(DONE)
             elif operation == MAKE:
+                if settings.get("protocolVersion") != PROTOCOL:
+                    raise Refusal(
+                        f"its worker knows version {PROTOCOL} of the protocol, and Attune speaks version "
+                        f"{settings.get('protocolVersion')}: both come with Attune; build or install it anew")
                 if numpy is None:
                     numpy = importlib.import_module("numpy")
                     memory = mmap.mmap(descriptor, os.fstat(descriptor).st_size)

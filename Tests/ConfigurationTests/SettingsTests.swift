@@ -200,6 +200,13 @@ import Testing
       ["dropout": "0.5"], source: "network 'a'")
     #expect(found.dropout == 0.5)
     #expect(try found.texts()["dropout"] == "0.5")
+    struct Named: Settings {
+      var name = ""
+      var parts: [String] = []
+    }
+    // Not a pair of quotes; and decoded to the same again.
+    #expect(try Named().texts() == ["name": "", "parts": "[]"])
+    #expect(try Named.decode(Named().texts(), source: "x").name.isEmpty)
     func message(_ values: [String: String]) -> String {
       do {
         return "\(try SampleSettings.Network.decode(values, source: "network 'a'"))"

@@ -1,8 +1,9 @@
 import Environments
 import Foundation
-import PythonEnvironments
 import Tensors
 import Testing
+
+@testable import PythonEnvironments
 
 /// A folder that is gone afterwards.
 func inTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
@@ -131,6 +132,23 @@ struct WorkerLogTests {
       #expect(
         told.lines.contains { $0.hasPrefix("python-worker-") && $0.contains("a library says") })
     }
+  }
+
+  /// Whoever waits for Python is told what for.
+  @Test func waitingForProcessesIsTold() throws {
+    let told = ToldLines()
+    EnvironmentLogs.send { told.append($0) }
+    defer { EnvironmentLogs.send { _ in } }
+    var parameters = PythonParameters()
+    parameters.python = FakeGymnasium.python
+    let workers = try (0..<2).map { _ in
+      try PythonWorker(parameters.settings(.gymnasium, name: "Point-v0"), limits: parameters.limits)
+    }
+    _ = try PythonWorkers.make(in: [workers[0], workers[1], workers[0]], announcementDelay: 0)
+    #expect(
+      told.lines.contains(
+        "gymnasium:Point-v0: waiting for 2 Python processes to import it and to make 3 environments"
+      ))
   }
 
   /// Where the folder is gone, too, what went before a failure can be read.
