@@ -97,6 +97,14 @@ import Testing
     expect(try source().batch(at: [0, 1]), shows: [2, 0], size: 8)
 
     try folder.write(
+      "text,more,file_name\n\"image 1\",\"a \"\"b\"\",\nc\",1.png\n\nimage 3,,3.png",
+      to: "metadata.csv")
+    expect(try source().batch(at: [1, 0]), shows: [3, 1], size: 8)
+    try folder.write(
+      "\u{FEFF}file_name,text\r\n1.png,image 1\r\n3.png,\"image 3\"\r\n", to: "metadata.csv")
+    expect(try source().batch(at: [1, 0]), shows: [3, 1], size: 8)
+
+    try folder.write(
       "{\"file_name\": \"1.png\", \"text\": \"image 1\", \"more\": [1]}\n\n"
         + "{\"text\": \"image 3\", \"file_name\": \"3.png\"}\n", to: "metadata.jsonl")
     expect(try source().batch(at: [1, 0]), shows: [3, 1], size: 8)
@@ -147,6 +155,14 @@ import Testing
     #expect(message().contains("captions.tsv: row 1: the header has no column 'file'"))
     try folder.write("file\tcaption\n0.png\ta\n9.png\tb\n", to: "captions.tsv")
     #expect(message().contains("captions.tsv: row 3: there is no file"))
+    try folder.write("file_name,caption\n", to: "metadata.csv")
+    #expect(message().contains("metadata.csv: row 1: the header has no column 'text'"))
+    try folder.write("file_name,text\n0.png,a cat, black\n", to: "metadata.csv")
+    #expect(message().contains("metadata.csv: row 2: has 3 values, expected 2"))
+    try folder.write("file_name,text\n0.png,\"a\ncat\"\n9.png,b\n", to: "metadata.csv")
+    #expect(message().contains("metadata.csv: row 4: there is no file"))
+    try folder.write("file_name,text\n0.png,\"a\n", to: "metadata.csv")
+    #expect(message().contains("metadata.csv: row 2: has a quote that is not closed"))
     try folder.write("{\"file_name\": \"0.png\"}", to: "metadata.jsonl")
     #expect(message().contains("metadata.jsonl: row 1: has no texts file_name and text"))
     try folder.write("\n{\"file_name\"", to: "metadata.jsonl")

@@ -36,10 +36,13 @@ struct CaptionedFile: Sendable {
   /// The images or clips of a folder by the first list of captions that it has.
   static func list(inFolder folder: String, of kind: Kind) throws -> [CaptionedFile] {
     let metadata = folder + "/metadata.jsonl"
+    let values = folder + "/metadata.csv"
     let table = folder + "/captions.tsv"
     let files =
       if FileManager.default.fileExists(atPath: metadata) {
         try inMetadata(metadata, folder: folder)
+      } else if FileManager.default.fileExists(atPath: values) {
+        try inValues(values, folder: folder)
       } else if FileManager.default.fileExists(atPath: table) {
         try inTable(table, folder: folder)
       } else {
@@ -48,7 +51,9 @@ struct CaptionedFile: Sendable {
     if !files.isEmpty { return files }
     throw CaptionedDataError(
       file: folder, problem: "has no captioned \(kind == .image ? "images" : "clips")",
-      advice: "expected \(kind.files) with metadata.jsonl, captions.tsv or a .txt file for each")
+      advice:
+        "expected \(kind.files) with metadata.jsonl, metadata.csv, captions.tsv or a .txt file "
+        + "for each")
   }
 
   private static func inMetadata(_ path: String, folder: String) throws -> [CaptionedFile] {
@@ -72,6 +77,13 @@ struct CaptionedFile: Sendable {
         try existing(name, caption: caption, folder: folder, listedIn: path, row: index + 1))
     }
     return files
+  }
+
+  private static func inValues(_ path: String, folder: String) throws -> [CaptionedFile] {
+    try CommaSeparatedFile(path: path).values(ofColumns: ["file_name", "text"]).map { row in
+      try existing(
+        row.values[0], caption: row.values[1], folder: folder, listedIn: path, row: row.line)
+    }
   }
 
   private static func inTable(_ path: String, folder: String) throws -> [CaptionedFile] {

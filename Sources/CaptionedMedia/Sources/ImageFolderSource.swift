@@ -3,11 +3,12 @@ import Foundation
 import Media
 import Tensors
 
-/// A folder of PNG images with captions in `metadata.jsonl`, in `captions.tsv`, or in a text file
-/// beside each image; the first of these that is there counts.
+/// A folder of PNG images with captions in `metadata.jsonl`, in `metadata.csv`, in `captions.tsv`, or
+/// in a text file beside each image; the first of these that is there counts.
 ///
 /// `metadata.jsonl` is that of Hugging Face's image folders, an object with `file_name` and `text`
-/// in each line. `captions.tsv` has the columns `file` and `caption`.
+/// in each line, or these as columns of `metadata.csv`. `captions.tsv` has the columns `file` and
+/// `caption`.
 public struct ImageFolderSource: CaptionedMediaSource {
   /// The size of the images in pixels.
   public let width: Int, height: Int

@@ -22,9 +22,9 @@ struct RewardTrainCommand: RankedCommand {
     abstract: "Train a CLIP model on captioned images, or an attribute classifier on dolls.",
     discussion: """
       A CLIP model learns from paper dolls (dolls.folder) or from captioned images of your own \
-      (data.path): a folder of PNG files with metadata.jsonl, captions.tsv or a .txt file beside \
-      each, or an npz file. A classifier needs the catalogue of dolls. The run folder gets \
-      checkpoints, metrics and TensorBoard events, and the folder model/: a CLIPModel in the layout \
+      (data.path): a folder of PNG files with metadata.jsonl, metadata.csv, captions.tsv or a .txt \
+      file beside each, or an npz file. A classifier needs the catalogue of dolls. The run folder \
+      gets checkpoints, metrics and TensorBoard events, and the folder model/: a CLIPModel in the layout \
       of transformers, or a classifier.
 
       Examples:
