@@ -39,7 +39,8 @@ extension PromptedModel where Network == UNetMotionModel {
     try self.init(
       tokenizer: images.tokenizer, textEncoder: images.textEncoder,
       unet: UNetMotionModel(images: images.unet, adapterFolder: adapterFolder),
-      autoencoder: images.autoencoder,
-      scheduler: SchedulerConfiguration(json: scheduler, path: "scheduler_config.json"))
+      autoencoder: images.autoencoder, decoder: images.decoder,
+      scheduler: SchedulerConfiguration(json: scheduler, path: "scheduler_config.json"),
+      folder: ".")
   }
 }

@@ -36,7 +36,7 @@ import Testing
 
   /// Without a sampler chosen: the file says all.
   @Test func imagesOfSavedSchedulersAreThoseOfDiffusers() throws {
-    let names = goldens.names.filter { !$0.hasPrefix("distilled") }
+    let names = goldens.names.filter { !$0.hasPrefix("distilled") && $0 != "tiny decoder" }
     #expect(names.count == 9)
     var all: [Tensor] = []
     for name in names {

@@ -16,10 +16,9 @@ extension PromptedModel {
       try CLIPTextConfiguration(path: "\(folder)/text_encoder/config.json"), random: &unset)
     let unet = Network(
       try Network.Configuration(path: "\(folder)/unet/config.json"), random: &unset)
-    let autoencoder =
-      index.hasAutoencoder
-      ? AutoencoderKL(
-        try AutoencoderConfiguration(path: "\(folder)/vae/config.json"), random: &unset) : nil
+    let autoencoder = try index.autoencoderClass.map {
+      try AutoencoderFolder.network("\(folder)/vae", className: $0)
+    }
     // What does not fit is found before gigabytes of weights are read.
     try self.init(
       tokenizer: CLIPTokenizer(folder: "\(folder)/tokenizer"), textEncoder: text, unet: unet,
@@ -29,7 +28,7 @@ extension PromptedModel {
       folder: folder)
     try Self.textWeights(folder).load(into: text)
     try Self.unetWeights(folder).load(into: unet)
-    if let autoencoder { try Self.autoencoderWeights(folder).load(into: autoencoder) }
+    if let autoencoder { try AutoencoderFolder.weights("\(folder)/vae").load(into: autoencoder) }
   }
 
   /// Tells a file, such as a checkpoint in one piece, from a model folder.
@@ -61,12 +60,6 @@ extension PromptedModel {
     ComponentWeights(folder: "\(folder)/unet", name: "diffusion_pytorch_model")
   }
 
-  private static func autoencoderWeights(_ folder: String) -> ComponentWeights {
-    ComponentWeights(
-      folder: "\(folder)/vae", name: "diffusion_pytorch_model",
-      modernName: ComponentWeights.modernAttentionName)
-  }
-
   /// Writes a model folder that diffusers reads. It appears under its name only when it is
   /// complete; a folder that was there is replaced.
   ///
@@ -93,8 +86,8 @@ extension PromptedModel {
       try Self.unetWeights(folder).write(
         unet, as: elementType, maxShardByteCount: maxShardByteCount)
       if let autoencoder {
-        try autoencoder.configuration.json.write(to: "\(folder)/vae/config.json")
-        try Self.autoencoderWeights(folder).write(
+        try autoencoder.json.write(to: "\(folder)/vae/config.json")
+        try AutoencoderFolder.weights("\(folder)/vae").write(
           autoencoder, as: elementType, maxShardByteCount: maxShardByteCount)
       }
       try unet.writeOtherParts(
@@ -105,7 +98,8 @@ extension PromptedModel {
 
 /// What `model_index.json` says.
 private struct ModelIndex {
-  let hasAutoencoder: Bool
+  /// The autoencoder's class; nil for a model that works on pixels.
+  let autoencoderClass: String?
   /// The scheduler's class; nil if the file does not name one.
   let schedulerClass: String?
 
@@ -120,7 +114,7 @@ private struct ModelIndex {
     let classes = [
       ("tokenizer", ["CLIPTokenizer", "CLIPTokenizerFast"]),
       ("text_encoder", ["CLIPTextModel", "CLIPTextModelWithProjection"]),
-      ("unet", [Network.Configuration.className]), ("vae", ["AutoencoderKL"]),
+      ("unet", [Network.Configuration.className]), ("vae", AutoencoderFolder.classNames),
     ]
     for (part, known) in classes {
       // A part that is missing, null or a pair of nulls is not there.
@@ -133,10 +127,10 @@ private struct ModelIndex {
           part, "is \(pair[1].text)", advice: "Attune reads \(known.joined(separator: ", "))")
       }
     }
-    if case .array(let pair) = reader.value("vae"), pair.last != .null {
-      hasAutoencoder = true
+    if case .array(let pair) = reader.value("vae"), case .string(let name)? = pair.last {
+      autoencoderClass = name
     } else {
-      hasAutoencoder = false
+      autoencoderClass = nil
     }
     if case .array(let pair) = reader.value("scheduler"), case .string(let name)? = pair.last {
       schedulerClass = name
@@ -160,7 +154,9 @@ private struct ModelIndex {
       ],
       "tokenizer": ["transformers", "CLIPTokenizer"],
       "unet": ["diffusers", .string(Network.Configuration.className)],
-      "vae": model.autoencoder == nil ? [nil, nil] : ["diffusers", "AutoencoderKL"],
+      "vae": model.autoencoder.map { ["diffusers", .string(type(of: $0).className)] } ?? [
+        nil, nil,
+      ],
     ]
     members.merge(Network.otherIndexMembers) { own, _ in own }
     return .object(members)
@@ -227,7 +223,7 @@ extension PromptedModel {
   public var fingerprint: String {
     var hash = Hash()
     var configurations = [textEncoder.configuration.json, unet.configuration.json, scheduler.json]
-    if let autoencoder { configurations.append(autoencoder.configuration.json) }
+    if let autoencoder { configurations.append(autoencoder.json) }
     for configuration in configurations { hash.add(configuration.text.utf8) }
     for (text, token) in tokenizer.vocabulary.identifiers.sorted(by: { $0.value < $1.value }) {
       hash.add(text.utf8)

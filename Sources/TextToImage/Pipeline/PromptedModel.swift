@@ -18,8 +18,11 @@ public final class PromptedModel<Network: PromptedNetwork>: Sendable {
   public let textEncoder: CLIPTextEncoder
   /// Removes noise.
   public let unet: Network
-  /// Makes images of samples; nil in pixel space.
-  public let autoencoder: AutoencoderKL?
+  /// Makes samples of images, and images of samples; nil in pixel space.
+  public let autoencoder: (any ImageAutoencoder)?
+  /// Makes images of samples in place of the autoencoder; nil for the autoencoder itself. No part of
+  /// the model: it is neither written nor in the fingerprint.
+  public let decoder: (any ImageAutoencoder)?
   /// The noise of training.
   public let scheduler: SchedulerConfiguration
   /// p, in pixel space.
@@ -30,33 +33,42 @@ public final class PromptedModel<Network: PromptedNetwork>: Sendable {
   /// - Throws: `FileError`, naming the file that the part would be in, if the parts do not fit.
   public convenience init(
     tokenizer: CLIPTokenizer, textEncoder: CLIPTextEncoder, unet: Network,
-    autoencoder: AutoencoderKL?, scheduler: SchedulerConfiguration
+    autoencoder: (any ImageAutoencoder)?, scheduler: SchedulerConfiguration
   ) throws {
     try self.init(
       tokenizer: tokenizer, textEncoder: textEncoder, unet: unet, autoencoder: autoencoder,
       scheduler: scheduler, folder: ".")
   }
 
-  init(
+  /// The parts of a model, with another decoder or none.
+  convenience init(_ model: PromptedModel, decoder: (any ImageAutoencoder)?) throws {
+    try self.init(
+      tokenizer: model.tokenizer, textEncoder: model.textEncoder, unet: model.unet,
+      autoencoder: model.autoencoder, decoder: decoder, scheduler: model.scheduler, folder: ".")
+  }
+
+  package init(
     tokenizer: CLIPTokenizer, textEncoder: CLIPTextEncoder, unet: Network,
-    autoencoder: AutoencoderKL?, scheduler: SchedulerConfiguration, folder: String
+    autoencoder: (any ImageAutoencoder)?, decoder: (any ImageAutoencoder)? = nil,
+    scheduler: SchedulerConfiguration, folder: String
   ) throws {
     self.tokenizer = tokenizer
     self.textEncoder = textEncoder
     self.unet = unet
     self.autoencoder = autoencoder
+    self.decoder = decoder
     self.scheduler = scheduler
     let channels = unet.configuration.inputChannels
     pixelBlock = (1...64).first { 3 * $0 * $0 >= channels } ?? 1
     try Self.check(
       text: textEncoder.configuration, tokenizer: tokenizer, unet: unet.configuration,
-      autoencoder: autoencoder?.configuration, pixelChannels: 3 * pixelBlock * pixelBlock,
+      autoencoder: autoencoder, pixelChannels: 3 * pixelBlock * pixelBlock,
       folder: folder)
   }
 
   private static func check(
     text: CLIPTextConfiguration, tokenizer: CLIPTokenizer, unet: Network.Configuration,
-    autoencoder: AutoencoderConfiguration?, pixelChannels: Int, folder: String
+    autoencoder: (any ImageAutoencoder)?, pixelChannels: Int, folder: String
   ) throws {
     func fail(_ file: String, _ key: String, _ problem: String) -> FileError {
       FileError(
@@ -100,7 +112,7 @@ public final class PromptedModel<Network: PromptedNetwork>: Sendable {
   }
 
   /// How many pixels a position of a sample stands for in each direction.
-  public var reduction: Int { autoencoder?.configuration.reduction ?? pixelBlock }
+  public var reduction: Int { autoencoder?.reduction ?? pixelBlock }
 
   /// All weights, named by part: `text_encoder.*`, `unet.*` and `vae.*`.
   public var parameters: NamedParameters { Parts(model: self).parameters }
@@ -138,10 +150,8 @@ public final class PromptedModel<Network: PromptedNetwork>: Sendable {
     let frames = images.reshaped(to: [-1] + size)
     let samples: Tensor
     if let autoencoder {
-      let distribution = autoencoder.encode(frames)
-      samples = autoencoder.scaled(
-        noise.map { distribution.sample(noise: $0.reshaped(to: [-1] + $0.shape.suffix(3))) }
-          ?? distribution.mean)
+      samples = autoencoder.samples(
+        ofImages: frames, noise: noise.map { $0.reshaped(to: [-1] + $0.shape.suffix(3)) })
     } else {
       samples = frames.pixelsGathered(by: pixelBlock)
     }
@@ -162,12 +172,11 @@ public final class PromptedModel<Network: PromptedNetwork>: Sendable {
     try requireFinite(samples, of: .finalSample)
     let frames = samples.reshaped(to: [-1] + samples.shape.suffix(3))
     let signed: Tensor
-    if let autoencoder {
-      let latents = autoencoder.unscaled(frames)
+    if let decoder = decoder ?? autoencoder {
       // One by one: a decoder's memory is many times that of its image.
       signed = .concatenated(
-        (0..<latents.shape[0]).map {
-          autoencoder.decode(latents.slice($0..<($0 + 1)), isTiled: isTiled)
+        (0..<frames.shape[0]).map {
+          decoder.images(ofSamples: frames.slice($0..<($0 + 1)), isTiled: isTiled)
         }, along: 0)
     } else {
       signed = frames.pixelsSpread(by: pixelBlock)

@@ -139,7 +139,7 @@ extension PromptedModel {
     let rows = Tensor.concatenated(embeddings.map(\.vectors), along: 0)
     return try PromptedModel(
       tokenizer: tokenizer.adding(tokens), textEncoder: textEncoder.writing(rows, at: first),
-      unet: unet, autoencoder: autoencoder, scheduler: scheduler)
+      unet: unet, autoencoder: autoencoder, decoder: decoder, scheduler: scheduler, folder: ".")
   }
 }
 

@@ -86,7 +86,7 @@ struct DenoisingLoss<Network: PromptedNetwork>: Sendable {
     let (height, width) = (images.shape[images.rank - 3], images.shape[images.rank - 2])
     let shape =
       Array(images.shape.dropLast(3)) + [
-        height / factor, width / factor, autoencoder.configuration.latentChannels,
+        height / factor, width / factor, autoencoder.latentChannels,
       ]
     return model.samples(
       ofSignedImages: images, noise: Self.noise(shape, streams: &streams))

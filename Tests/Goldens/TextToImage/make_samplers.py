@@ -1,5 +1,5 @@
-"""Images of the tiny Stable Diffusion folder by PNDM, UniPC, DPM-Solver++ and LCM, and by a U-Net that is told
-the guidance scale, made by diffusers on the CPU.
+"""Images of the tiny Stable Diffusion folder by PNDM, UniPC, DPM-Solver++ and LCM, by a U-Net that is told the
+guidance scale, and by a tiny decoder, made by diffusers on the CPU.
 
 Usage: python make_samplers.py
 
@@ -12,6 +12,8 @@ import pathlib
 
 import torch
 from diffusers import (
+    AutoencoderTiny,
+    DDIMScheduler,
     DPMSolverMultistepScheduler,
     LatentConsistencyModelPipeline,
     LCMScheduler,
@@ -71,6 +73,13 @@ def main():
         **{k: v for k, v in parts.items() if k != "image_encoder"}, requires_safety_checker=False)
     generate("distilled, 7.5", distilled, guidance_scale=7.5)
     generate("distilled, 1", StableDiffusionPipeline(**parts, requires_safety_checker=False), guidance_scale=1.0)
+    tiny = AutoencoderTiny(
+        encoder_block_out_channels=[8, 8], decoder_block_out_channels=[8, 8], num_encoder_blocks=[1, 1],
+        num_decoder_blocks=[1, 1]).eval()
+    draw_weights(tiny)
+    parts = {**pipeline.components, "vae": tiny, "scheduler": DDIMScheduler.from_config(base)}
+    generate("tiny decoder", StableDiffusionPipeline(**parts, requires_safety_checker=False),
+             negative_prompt=NEGATIVE, guidance_scale=5.0)
     for name, images in results.items():
         inside = ((images > 0) & (images < 1)).float().mean().item()
         print(f"{name}: {tuple(images.shape)}, {inside:.0%} of the values not clamped, mean {images.mean():.3f}")
