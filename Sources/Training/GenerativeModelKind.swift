@@ -9,17 +9,15 @@ import TextToVideo
 public struct GenerativeModelKind: Sendable {
   /// The classes of diffusers that `model_index.json` may name.
   public let pipelineClasses: [String]
-  private let read:
-    @Sendable (_ folder: String, _ embeddings: [String], _ log: RunLog) throws -> OpenedModel
+  private let read: @Sendable (_ source: ModelSource, _ log: RunLog) throws -> OpenedModel
   private let fineTune: @Sendable (Run<ImageFineTuningSettings>) throws -> any TrainingJob
 
   /// The kind of a pipeline's models.
   public init<Pipeline: PromptedPipeline>(_ pipeline: Pipeline.Type) {
     pipelineClasses = Pipeline.Network.pipelineClasses
-    read = { folder, embeddings, log in
-      let embedded = try EmbeddedModel<Pipeline.Network>(
-        folder: folder, embeddings: embeddings, log: log)
-      return OpenedModel(pipeline: Pipeline(frozen: embedded.model), inputs: embedded.inputs)
+    read = { source, log in
+      let sourced = try SourcedModel<Pipeline.Network>(source, log: log)
+      return OpenedModel(pipeline: Pipeline(frozen: sourced.model), inputs: sourced.inputs)
     }
     fineTune = { try PromptedFineTuningJob<Pipeline>($0) }
   }
@@ -30,18 +28,12 @@ public struct GenerativeModelKind: Sendable {
     GenerativeModelKind(AnimateDiffPipeline.self),
   ]
 
-  /// Reads a model folder of any kind and learned tokens, and tells which.
+  /// Reads a model of any kind and what comes beside it, and tells which.
   ///
-  /// - Parameters:
-  ///   - folder: in the layout of diffusers.
-  ///   - embeddings: files of tokens, each as `FILE` or `TOKEN=FILE`.
-  ///   - log: is told.
   /// - Throws: `FileError` naming the class if there is no such kind, or what is missing or does not
   ///   fit.
-  package static func open(
-    folder: String, embeddings: [String], log: RunLog
-  ) throws -> OpenedModel {
-    try kind(ofFolder: folder).read(folder, embeddings, log)
+  package static func open(_ source: ModelSource, log: RunLog) throws -> OpenedModel {
+    try kind(ofFolder: source.folder).read(source, log)
   }
 
   /// Opens the model and the reward of a fine-tuning by policy gradients, whichever kind the model
@@ -66,20 +58,17 @@ public struct GenerativeModelKind: Sendable {
   }
 }
 
-/// A generative model that was opened by its folder, with learned tokens.
+/// A generative model that was opened by its folder, with what comes beside it.
 package struct OpenedModel {
   /// Draws with it; all weights are frozen.
   package let pipeline: any PromptedPipeline
   let inputs: ModelInputs
 
-  /// Notes model and tokens as inputs of a run; see `ModelInputs`.
+  /// Notes the model and its parts as inputs of a run; see `ModelInputs`.
   ///
   /// - Throws: `RunFolderError` if one of them is not what the run was started with; `FileError` if
-  ///   the tokens cannot be read again.
-  func require<Settings>(
-    in run: Run<Settings>, key: String, embeddingsKey: String
-  ) throws {
-    try inputs.require(
-      in: run, key: key, embeddingsKey: embeddingsKey, fingerprint: pipeline.fingerprint)
+  ///   a file cannot be read again.
+  func require<Settings>(in run: Run<Settings>, keys: ModelSource.Keys) throws {
+    try inputs.require(in: run, keys: keys, fingerprint: pipeline.fingerprint)
   }
 }

@@ -23,6 +23,9 @@ public struct ImageFineTuningSettings: RunConfiguration {
   /// Files of learned tokens (textual inversion), each as FILE or TOKEN=FILE; the improved model has
   /// them too.
   public var embeddings: [String] = []
+  /// Files of low-rank changes (LoRA), each as FILE or FILE:SCALE, that are added to the weights that
+  /// the training starts from.
+  public var loras: [String] = []
   /// What images are drawn for.
   @Setting(.required("at least one prompt (or give --prompt TEXT)"))
   public var prompts: [String] = []
@@ -47,7 +50,7 @@ public struct ImageFineTuningSettings: RunConfiguration {
       "precision", "training.iterations", "training.learningRate", "training.gradientNormLimit",
       "evaluation.interval", "evaluation.count", "rewardTimeLimit", "weightType",
       "checkpointInterval",
-    ], paths: ["model", "embeddings", "reward", "clip"])
+    ], paths: ["model", "embeddings", "loras", "reward", "clip"])
 
   /// The defaults.
   public init() {}
@@ -123,10 +126,12 @@ public struct PromptedFineTuningJob<Pipeline: PromptedPipeline>: TrainingJob {
     let settings = run.configuration
     try run.require(RewardExpression(settings.reward).inputs(clip: settings.clip))
     let reward = try settings.makeReward()
-    let embedded = try EmbeddedModel<Pipeline.Network>(
-      folder: settings.model, embeddings: settings.embeddings, log: run.log)
-    try embedded.require(in: run, key: "model", embeddingsKey: "embeddings")
-    let model = embedded.model
+    let sourced = try SourcedModel<Pipeline.Network>(
+      ModelSource(
+        folder: settings.model, embeddings: settings.embeddings, loras: settings.loras),
+      log: run.log)
+    try sourced.require(in: run, keys: ModelSource.Keys())
+    let model = sourced.model
     run.log.noteWeights(ofModel: settings.model)
     run.log.warnOfCutPrompts(settings.prompts, tokenizer: model.tokenizer)
     let training = try ConfigurationError.within("training") {

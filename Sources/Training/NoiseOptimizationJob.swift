@@ -23,6 +23,12 @@ public struct NoiseOptimizationSettings: RunConfiguration {
   public var model = ""
   /// Files of learned tokens (textual inversion), each as FILE or TOKEN=FILE.
   public var embeddings: [String] = []
+  /// Files of low-rank changes (LoRA) that are added to the model's weights, each as FILE or
+  /// FILE:SCALE.
+  public var loras: [String] = []
+  /// The folder of an autoencoder, such as a tiny one (TAESD), that decodes the images that are
+  /// scored while priors are learned; grids before and after are decoded by the model itself.
+  public var decoder: String?
   /// What to draw; each prompt gets a prior of its own.
   @Setting(.required("at least one prompt (or give --prompt TEXT)"))
   public var prompts: [String] = []
@@ -49,7 +55,7 @@ public struct NoiseOptimizationSettings: RunConfiguration {
   /// The settings that a resumed run may change.
   public static let changeableOnResume = ChangeableSettings(
     keys: ["precision", "find.iterations", "rewardTimeLimit", "checkpointInterval"],
-    paths: ["model", "embeddings", "reward", "clip"])
+    paths: ["model", "embeddings", "loras", "decoder", "reward", "clip"])
 
   /// The defaults.
   public init() {}
@@ -110,6 +116,8 @@ public struct NoiseOptimizationJob: TrainingJob {
   /// Where it is recorded.
   public let run: Run<NoiseOptimizationSettings>
   private let find: FIND
+  /// Decodes by the model itself.
+  private let gridPipeline: any PromptedPipeline
   private let makesClips: Bool
 
   private var settings: NoiseOptimizationSettings { run.configuration }
@@ -126,9 +134,12 @@ public struct NoiseOptimizationJob: TrainingJob {
     let reward = try expression.reward(
       clipFolder: settings.clip, timeLimit: settings.rewardTimeLimit)
     let opened = try GenerativeModelKind.open(
-      folder: settings.model, embeddings: settings.embeddings, log: run.log)
-    try opened.require(in: run, key: "model", embeddingsKey: "embeddings")
+      ModelSource(
+        folder: settings.model, embeddings: settings.embeddings, loras: settings.loras,
+        decoder: settings.decoder), log: run.log)
+    try opened.require(in: run, keys: ModelSource.Keys())
     let pipeline = opened.pipeline
+    gridPipeline = try pipeline.decodingByItself()
     run.log.noteWeights(ofModel: settings.model)
     try pipeline.check(
       settings.sampling.generation, negativePrompt: settings.negativePrompt,
@@ -213,7 +224,7 @@ public struct NoiseOptimizationJob: TrainingJob {
       let media = try run.times.measure("denoise") {
         try find.generate(
           prompt: index, usesPrior: usesPriors, firstSeed: settings.gridSeed,
-          count: settings.gridCount)
+          count: settings.gridCount, by: gridPipeline)
       }
       let scores = try run.times.measure("score") {
         try find.reward.scored(media, prompts: media.map { _ in prompt })

@@ -41,7 +41,7 @@ extension PromptedTrainingSettings {
         "precision", "training.batchCount", "training.learningRate", "training.finalLearningRate",
         "training.gradientNormLimit", "samples", "weightType", "reportInterval",
         "checkpointInterval",
-      ], paths: ["model.folder", "model.embeddings", "data.path"])
+      ], paths: ["model.folder", "model.embeddings", "model.loras", "data.path"])
   }
 
   /// Checks settings that depend on one another.
@@ -77,13 +77,18 @@ public protocol PromptedModelSettings: Settings {
   var folder: String? { get }
   /// Files of learned tokens.
   var embeddings: [String] { get }
+  /// Files of low-rank changes.
+  var loras: [String] { get }
   /// The new model.
   var new: New { get }
 }
 
 extension PromptedModelSettings {
-  /// Tokens are learned for the weights of a folder.
+  /// Tokens and low-rank changes are learned for the weights of a folder.
   public func checkRelations() throws {
+    try ConfigurationError.require(
+      loras.isEmpty || folder != nil, "loras", loras.joined(separator: ", "),
+      "none for a new model, which has no weights to change (for another, set model.folder)")
     try ConfigurationError.require(
       embeddings.isEmpty || folder != nil, "embeddings", embeddings.joined(separator: ", "),
       "none for a new model, which learns all its tokens (for another, set model.folder)")
@@ -124,6 +129,9 @@ public struct ImageModelSettings: PromptedModelSettings {
   /// Files of learned tokens (textual inversion), each as FILE or TOKEN=FILE, for the model of the
   /// folder; the trained model has them too.
   public var embeddings: [String] = []
+  /// Files of low-rank changes (LoRA), each as FILE or FILE:SCALE, that are added to the weights of
+  /// the folder's model.
+  public var loras: [String] = []
   /// The new model.
   public var new = NewModelConfiguration()
 
@@ -166,6 +174,9 @@ public struct VideoModelSettings: PromptedModelSettings {
   /// Files of learned tokens (textual inversion), each as FILE or TOKEN=FILE, for the model of the
   /// folder; the trained model has them too.
   public var embeddings: [String] = []
+  /// Files of low-rank changes (LoRA), each as FILE or FILE:SCALE, that are added to the weights of
+  /// the folder's model.
+  public var loras: [String] = []
   /// The new model.
   public var new = NewClipModelConfiguration()
 
@@ -266,10 +277,12 @@ public struct PromptedTrainingJob<
       try run.require([input])
     }
     if let folder = settings.model.folder {
-      let embedded = try EmbeddedModel<Pipeline.Network>(
-        folder: folder, embeddings: settings.model.embeddings, log: run.log)
-      try embedded.require(in: run, key: "model.folder", embeddingsKey: "model.embeddings")
-      let model = embedded.model
+      let sourced = try SourcedModel<Pipeline.Network>(
+        ModelSource(
+          folder: folder, embeddings: settings.model.embeddings, loras: settings.model.loras),
+        log: run.log)
+      try sourced.require(in: run, keys: ModelSource.Keys(in: "model"))
+      let model = sourced.model
       let size = model.unet.configuration.sampleSize.map {
         (width: $0[1] * model.reduction, height: $0[0] * model.reduction)
       }

@@ -68,6 +68,23 @@ import Testing
     #expect(count > 0 && count % 8 == 0 && adapters.parameters.count == 2 * count)
   }
 
+  /// What is written here is read here: a fresh model with the file merged is the trained one.
+  @Test func filesAreMergedAgain() throws {
+    drawUps()
+    adapters.merge()
+    let folder = try TemporaryFolder()
+    let path = folder.file("pytorch_lora_weights.safetensors")
+    try adapters.write(to: path)
+    let fresh = try TinyModels.pixels()
+    // A folder stands for the file in it.
+    try fresh.merge([try LoRAFile(folder.path)])
+    for (name, weight) in model.unet.parameters {
+      let merged = try #require(fresh.unet.parameters[name]).value
+      #expect(maxDifference(merged, weight.value) <= 1e-6, "\(name)")
+    }
+    #expect(maxDifference(prediction(fresh.unet), prediction(frozen)) > 1e-3)
+  }
+
   @Test func gradientsAreFiniteDifferences() throws {
     drawUps()
     adapters.merge()

@@ -173,11 +173,13 @@ public final class FIND: Trainer {
   ///   - usesPrior: whether to start from its prior.
   ///   - firstSeed: of the first; the next have the seeds that follow.
   ///   - count: how many.
+  ///   - other: generates, such as the same model with another decoder; the model if nil.
   /// - Throws: what the model throws.
   public func generate(
-    prompt: Int, usesPrior: Bool, firstSeed: UInt64, count: Int
+    prompt: Int, usesPrior: Bool, firstSeed: UInt64, count: Int,
+    by other: (any GenerativeModel)? = nil
   ) throws -> [Media] {
-    try model.generate(
+    try (other ?? model).generate(
       prompts: [prompts[prompt]], negativePrompts: [negativePrompt],
       seeds: (0..<count).map { firstSeed &+ UInt64($0) }, settings: settings,
       prior: usesPrior ? learners[prompt].prior : nil)

@@ -32,7 +32,8 @@ struct ImageTrainCommand: RankedCommand {
     discussion: """
       The run folder gets checkpoints, metrics, TensorBoard events and sample grids, and the model \
       with averaged weights in model/, in the layout of diffusers. A model that the training starts \
-      from (model.folder) may be given learned tokens by --embedding; model/ has them too.
+      from (model.folder) may be given learned tokens by --embedding, and low-rank changes of its \
+      weights by --lora; model/ has them too.
 
       Examples:
         attune image train --config samples/dolls/train.yaml data.path=dolls
@@ -41,13 +42,13 @@ struct ImageTrainCommand: RankedCommand {
         attune image train --resume runs/dolls
       """)
 
-  @OptionGroup var tokens: EmbeddingOptions
+  @OptionGroup var added: AddedPartsOptions
 
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
     var options = options
-    options.overrides += tokens.overrides("model.embeddings")
+    options.overrides += added.overrides(in: "model")
     let run = try options.open(
       ImageTrainingSettings.self, command: "image train", named: "image-train")
     try options.train(run) { try ImageTrainingJob($0) }
@@ -65,7 +66,7 @@ struct ImageFinetuneCommand: RankedCommand {
       run folder gets checkpoints, metrics and TensorBoard events, images/before.png and \
       images/after.png of the same fresh seeds, the improved model in model/, and, with \
       training.loraRank above 0, its low-rank changes in pytorch_lora_weights.safetensors, which \
-      diffusers loads.
+      diffusers loads, and --lora of other commands.
 
       Examples:
         attune image finetune --config samples/dolls/finetune.yaml
@@ -77,13 +78,13 @@ struct ImageFinetuneCommand: RankedCommand {
 
   @OptionGroup var rewarded: RewardedModelOptions
 
-  @OptionGroup var tokens: EmbeddingOptions
+  @OptionGroup var added: AddedPartsOptions
 
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
     var options = options
-    options.overrides += rewarded.overrides + tokens.overrides("embeddings")
+    options.overrides += rewarded.overrides + added.overrides()
     let run = try options.open(
       ImageFineTuningSettings.self, command: "image finetune", named: "image-finetune",
       needsFile: rewarded.model == nil)

@@ -76,7 +76,7 @@ struct ImageEvaluateCommand: RankedCommand {
       classifier: try AttributeClassifier(folder: classifier), composer: composer)
     let log = RunLog(isQuiet: evaluated.quiet)
     let pipeline = try TextToImagePipeline(
-      folder: evaluated.model, embeddings: evaluated.drawing.embeddings, log: log)
+      evaluated.drawing.source(evaluated.model), log: log)
     log.noteWeights(ofModel: evaluated.model)
     try pipeline.check(generationSettings, log: log)
     log.warnOfCutPrompts(prompts, tokenizer: pipeline.model.tokenizer)

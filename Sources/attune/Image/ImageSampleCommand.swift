@@ -69,8 +69,7 @@ struct ImageSampleCommand: RankedCommand {
   private func compute() throws {
     let communicator = try Ranks.join()
     let log = RunLog(isQuiet: sample.quiet)
-    let pipeline = try TextToImagePipeline(
-      folder: sample.model, embeddings: sample.drawing.embeddings, log: log)
+    let pipeline = try TextToImagePipeline(sample.drawing.source(sample.model), log: log)
     var usual = GenerationSettings()
     usual.guidance = Guidance(scale: 4)
     usual.batchSize = batch

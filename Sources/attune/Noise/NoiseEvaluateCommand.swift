@@ -127,7 +127,7 @@ struct NoiseEvaluateCommand: RankedCommand {
     if let dolls { others.append(.layers(try DollComposer(folder: dolls))) }
     let log = RunLog(isQuiet: quiet)
     let pipeline = try GenerativeModelKind.open(
-      folder: model, embeddings: drawing.embeddings, log: log
+      drawing.source(model), log: log
     ).pipeline
     log.noteWeights(ofModel: model)
     let features = try clip.map { try ImageTextModel(folder: $0) }

@@ -4,11 +4,20 @@ import GenerativeModels
 import InitialNoise
 import Runs
 import TextToImage
+import Training
 
 /// How images are drawn beyond steps, sampler and guidance: the options of every command that draws
 /// with a model that it does not change.
 struct DrawingOptions: ParsableArguments {
-  @OptionGroup var tokens: EmbeddingOptions
+  @OptionGroup var added: AddedPartsOptions
+
+  @Option(
+    help: """
+      The folder of an autoencoder, such as a tiny one (TAESD), to decode with in place of the \
+      model's own.
+      """,
+    completion: .directory)
+  var decoder: String?
 
   @Option(
     help: """
@@ -29,6 +38,7 @@ struct DrawingOptions: ParsableArguments {
   var vaeTiling = false
 
   func validate() throws {
+    if let decoder { try validatePath(decoder, of: "decoder") }
     if let clipSkip { try validateRange("clip-skip", clipSkip, 0...1_000) }
     for (name, number) in [("eta", eta), ("guidance-rescale", guidanceRescale)] {
       guard let number, !(0...1).contains(number) else { continue }
@@ -36,8 +46,11 @@ struct DrawingOptions: ParsableArguments {
     }
   }
 
-  /// Files of learned tokens.
-  var embeddings: [String] { tokens.embeddings }
+  /// A model folder with what comes beside it.
+  func source(_ folder: String) -> ModelSource {
+    ModelSource(
+      folder: folder, embeddings: added.embeddings, loras: added.loras, decoder: decoder)
+  }
 
   /// As told, else as a prior was learned.
   func apply(to settings: inout GenerationSettings, origin: PriorOrigin? = nil) {
@@ -49,7 +62,8 @@ struct DrawingOptions: ParsableArguments {
 
   /// The same as settings of a run.
   var overrides: [String] {
-    var overrides = tokens.overrides("embeddings")
+    var overrides = added.overrides()
+    if let decoder { overrides.append(override("decoder", text: decoder)) }
     if let clipSkip { overrides.append("sampling.clipSkip=\(clipSkip)") }
     if let eta { overrides.append("sampling.eta=\(eta)") }
     if let guidanceRescale { overrides.append("sampling.guidanceRescale=\(guidanceRescale)") }
@@ -58,8 +72,8 @@ struct DrawingOptions: ParsableArguments {
   }
 }
 
-/// `--embedding`: words that a model gets beside its own.
-struct EmbeddingOptions: ParsableArguments {
+/// `--embedding` and `--lora`: words that a model gets beside its own, and changes of its weights.
+struct AddedPartsOptions: ParsableArguments {
   @Option(
     name: .customLong("embedding"),
     help: """
@@ -68,13 +82,26 @@ struct EmbeddingOptions: ParsableArguments {
     completion: .file())
   var embeddings: [String] = []
 
+  @Option(
+    name: .customLong("lora"),
+    help: """
+      Low-rank changes of the weights (LoRA): their file, or FILE:SCALE; may be given again for \
+      more.
+      """,
+    completion: .file())
+  var loras: [String] = []
+
   func validate() throws {
     for path in embeddings { try validatePath(path, of: "embedding") }
+    for path in loras { try validatePath(path, of: "lora") }
   }
 
-  /// The same as the setting `key` of a run.
-  func overrides(_ key: String) -> [String] {
-    embeddings.isEmpty
-      ? [] : ["\(key)=[\(embeddings.map(quotedYAML).joined(separator: ", "))]"]
+  /// The same as settings of a run, in a block or at the top.
+  func overrides(in block: String? = nil) -> [String] {
+    [("embeddings", embeddings), ("loras", loras)].compactMap { key, values in
+      guard !values.isEmpty else { return nil }
+      let path = block.map { "\($0).\(key)" } ?? key
+      return "\(path)=[\(values.map(quotedYAML).joined(separator: ", "))]"
+    }
   }
 }

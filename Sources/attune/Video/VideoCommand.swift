@@ -34,13 +34,13 @@ struct VideoTrainCommand: RankedCommand {
         attune video train --resume runs/sprites
       """)
 
-  @OptionGroup var tokens: EmbeddingOptions
+  @OptionGroup var added: AddedPartsOptions
 
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
     var options = options
-    options.overrides += tokens.overrides("model.embeddings")
+    options.overrides += added.overrides(in: "model")
     let run = try options.open(
       VideoTrainingSettings.self, command: "video train", named: "video-train")
     try options.train(run) { try VideoTrainingJob.job($0) }

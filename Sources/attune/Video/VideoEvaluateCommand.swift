@@ -131,7 +131,7 @@ struct VideoEvaluateCommand: RankedCommand {
 
   private func openPipeline(_ log: RunLog) throws -> any PromptedPipeline {
     let pipeline = try GenerativeModelKind.open(
-      folder: evaluated.model, embeddings: evaluated.drawing.embeddings, log: log
+      evaluated.drawing.source(evaluated.model), log: log
     ).pipeline
     guard pipeline is any ClipPipeline else {
       throw ImageCommandError(

@@ -110,17 +110,14 @@ struct VideoSampleCommand: RankedCommand {
 
   /// A model of clips of any kind, or one of images with motion modules.
   private func openPipeline(_ log: RunLog) throws -> any ClipPipeline {
-    let embeddings = sample.drawing.embeddings
+    let source = sample.drawing.source(sample.model)
     var pipeline: any ClipPipeline
     if let motionAdapter {
-      let images = try TextToImagePipeline(
-        folder: sample.model, embeddings: embeddings, log: log)
+      let images = try TextToImagePipeline(source, log: log)
       pipeline = AnimateDiffPipeline(
         try AnimateDiffModel(images: images.model, adapterFolder: motionAdapter))
     } else {
-      let opened = try GenerativeModelKind.open(
-        folder: sample.model, embeddings: embeddings, log: log
-      ).pipeline
+      let opened = try GenerativeModelKind.open(source, log: log).pipeline
       guard let clips = opened as? any ClipPipeline else {
         throw ImageCommandError(
           description:
