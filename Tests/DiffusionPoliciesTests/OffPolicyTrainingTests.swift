@@ -293,7 +293,9 @@ import Testing
 extension TrainingState {
   /// The same with tensors that a file held, of which some have no rows.
   func throughAFile() throws -> TrainingState {
-    let path = try TemporaryFolder().file("state.safetensors")
+    let folder = try TemporaryFolder()
+    defer { withExtendedLifetime(folder) {} }
+    let path = folder.file("state.safetensors")
     try SafetensorsFile.write(tensors.mapValues { StoredTensor($0) }, to: path)
     let file = try SafetensorsFile(path: path)
     var state = self
