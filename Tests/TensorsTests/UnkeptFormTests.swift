@@ -15,7 +15,7 @@ import Testing
     Tensor.concatenated([weight.slice(0..<1), weight], along: 0).slice(1..<(weight.shape[0] + 1))
   }
 
-  @Test func winogradConvolutionsAgree() {
+  @Test(.ownProducts) func winogradConvolutionsAgree() {
     for (shape, out) in [([2, 9, 14, 32], 80), ([1, 4, 4, 16], 16), ([3, 40, 60, 16], 48)] {
       let x = random(shape, seed: 1)
       let weight = random([out, shape[3], 3, 3], seed: 2)
@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  @Test func largeLinearLayersAgree() {
+  @Test(.ownProducts) func largeLinearLayersAgree() {
     let x = random([200, 2_000], seed: 1)
     let weight = random([2_100, 2_000], seed: 2)
     let bias = random([2_100], seed: 3)
@@ -44,7 +44,7 @@ import Testing
     expectClose(kept, x.linear(weight: weight, bias: bias) + residual)
   }
 
-  @Test func largePatchConvolutionsAgree() {
+  @Test(.ownProducts) func largePatchConvolutionsAgree() {
     let x = random([2, 7, 8, 1_000], seed: 1)
     let weight = random([480, 1_000, 3, 3], seed: 2)
     let bias = random([480], seed: 3)
