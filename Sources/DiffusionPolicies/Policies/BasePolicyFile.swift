@@ -37,8 +37,10 @@ public struct BasePolicyFile: Codable, Hashable, Sendable {
     let beside = URL(filePath: path).deletingLastPathComponent()
       .appending(path: URL(filePath: self.path).lastPathComponent).path
     var other: String?
+    // Both may have the name that runs give their policies: a file is not its own base.
+    let own = try ContentFingerprint.of(path)
     for candidate in [self.path, beside] {
-      guard let found = try ContentFingerprint.of(candidate) else { continue }
+      guard let found = try ContentFingerprint.of(candidate), found != own else { continue }
       guard found == fingerprint else {
         other = other ?? found
         continue

@@ -51,8 +51,10 @@ import Testing
         .replacing(#/(?m)^\s*\/\/.*$/#, with: "")
       for match in text.matches(of: #/(?:^|[\s"'(])--([a-z][a-z-]+)/#) {
         let name = String(match.output.1)
-        // h5repack's.
-        #expect(known.contains(name) || name == "high", "\(file.lastPathComponent): --\(name)")
+        // h5repack's, and what --version takes.
+        let others = ["high", "verbose"]
+        #expect(
+          known.contains(name) || others.contains(name), "\(file.lastPathComponent): --\(name)")
       }
     }
   }
