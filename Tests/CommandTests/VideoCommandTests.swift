@@ -68,7 +68,7 @@ import Testing
     expectOneLine(
       try attune(["noise", "optimize", "--model", "model", "--prompt", "x", "--reward", "png-size"]
       ),
-      "Wan", "StableDiffusionPipeline, TextToVideoSDPipeline")
+      "Wan", "LatentConsistencyModelPipeline, TextToVideoSDPipeline")
   }
 
   @Test func motionModulesMakeClipsOfAnImageModel() throws {

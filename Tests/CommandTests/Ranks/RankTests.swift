@@ -5,7 +5,7 @@ import Testing
 /// Commands that several processes work on: `mpirun -n P attune ...` gives the bytes of one process.
 @Suite(.serialized, .enabled(if: Attune.hasRanks, "needs mpirun: apt-get install openmpi-bin"))
 struct RankTests {
-  @Test(arguments: TinyTraining.all)
+  @Test(arguments: TinyTraining.ranked)
   func severalRanksTrainAsOne(_ training: TinyTraining) throws {
     let folder = try training.makeFolder()
     let alone = try Attune.run(training.start("alone"), in: folder)
@@ -19,7 +19,7 @@ struct RankTests {
   }
 
   /// Killed as four ranks, and gone on with as one, as two, or the other way round.
-  @Test(arguments: TinyTraining.all)
+  @Test(arguments: TinyTraining.ranked)
   func runsGoOnWithAnyNumberOfRanks(_ training: TinyTraining) throws {
     let folder = try training.makeFolder()
     let alone = try Attune.run(training.start("alone"), in: folder)

@@ -49,6 +49,9 @@ struct TinyTraining: CustomTestStringConvertible, Sendable {
       product: "policy.safetensors", prepare: { try $0.writeNoiseFinetuning() }),
   ]
 
+  /// Those that several processes divide: what learns off policy has one replay buffer.
+  static let ranked = all.filter { $0.settings != "dsrl.yaml" }
+
   /// A folder with all that it needs.
   func makeFolder() throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
