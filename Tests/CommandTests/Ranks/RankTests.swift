@@ -30,7 +30,7 @@ struct RankTests {
       let path = folder.file(name)
       let start = try Attune.start(ranks: first, training.start(name), in: folder)
       try start.wait { !TinyTraining.checkpoints(path).isEmpty }
-      try start.killRank(first - 1)
+      try start.send(SIGKILL, toRank: first - 1)
       let end = try start.finish()
       let wasCut = end.status != 0
       let resumed = try Attune.run(ranks: second, training.resume(name), in: folder)
@@ -68,7 +68,7 @@ struct RankTests {
       let name = "killed\(round)"
       let process = try Attune.start(ranks: 2, training.start(name), in: folder)
       usleep(UInt32(Double.random(in: 0...seconds) * 1e6))
-      try process.killRank(round % 2)
+      try process.send(SIGKILL, toRank: round % 2)
       let outcome = try process.finish()
       if outcome.status != 0 { killCount += 1 }
       let hasBegun = folder.holds("\(name)/config.yaml")
@@ -80,14 +80,15 @@ struct RankTests {
     #expect(killCount >= rounds / 3)
   }
 
-  /// SIGUSR1 to mpirun: all ranks finish the iteration, one says how to go on.
+  /// SIGUSR1, which mpirun hands on: all ranks finish the iteration, one says how to go on. Here one
+  /// rank gets it: mpirun has the signals blocked that the thread which starts it has.
   @Test func interruptedRanksFinishTheirIteration() throws {
     let training = TinyTraining.all[1]
     let folder = try training.makeFolder()
     let words = training.start("run").filter { $0 != "--quiet" } + ["training.iterations=100000"]
     let process = try Attune.start(ranks: 2, words, in: folder)
     try process.wait { TinyTraining.checkpoints(folder.file("run")).count > 1 }
-    process.send(SIGUSR1)
+    try process.send(SIGUSR1, toRank: 1)
     let outcome = try process.finish()
     #expect(outcome.status == 130, "\(outcome.output)")
     let says = outcome.standardError.matches(of: #/stopped after iteration/#)
@@ -169,15 +170,15 @@ struct RankTests {
 }
 
 extension RunningProgram {
-  /// Kills one of the ranks that this launcher has started.
-  fileprivate func killRank(_ rank: Int) throws {
+  /// Sends a signal to one of the ranks that this launcher has started.
+  fileprivate func send(_ signal: Int32, toRank rank: Int) throws {
     let pids = FileManager.default.subpaths(atPath: "/proc/\(identifier)/task") ?? []
     for task in pids where !task.contains("/") {
       let path = "/proc/\(identifier)/task/\(task)/children"
       guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { continue }
       for child in text.split(separator: " ").compactMap({ Int32($0) }) {
         let variables = try? String(contentsOfFile: "/proc/\(child)/environ", encoding: .utf8)
-        if variables?.contains("OMPI_COMM_WORLD_RANK=\(rank)\0") ?? false { kill(child, SIGKILL) }
+        if variables?.contains("OMPI_COMM_WORLD_RANK=\(rank)\0") ?? false { kill(child, signal) }
       }
     }
   }
