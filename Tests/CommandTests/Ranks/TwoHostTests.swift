@@ -45,8 +45,13 @@ private struct TwoHosts: ~Copyable {
   static let canBeMade: Bool = {
     guard Attune.hasRanks, getuid() == 0 else { return false }
     let name = "attune-probe-\(getpid())"
-    let probe =
-      "ip netns add \(name) && ip netns exec \(name) unshare -u hostname x && ip netns del \(name)"
+    let probe = """
+      ip netns add \(name) || exit 1
+      trap 'ip netns del \(name)' EXIT
+      ip link add name va netns \(name) type veth peer name vb netns \(name) &&
+      ip netns exec \(name) ip addr add 10.77.1.1/24 dev va &&
+      ip netns exec \(name) unshare -u hostname x
+      """
     return (try? RunningProgram("/bin/sh", ["-c", probe]).finish().status) == 0
   }()
 
